@@ -1,0 +1,11 @@
+module github.com/clairberlin/clair-stack/pkg
+
+go 1.26
+
+require (
+	github.com/clairberlin/clair-stack/proto v0.0.0
+)
+
+replace (
+	github.com/clairberlin/clair-stack/proto => ../proto
+)

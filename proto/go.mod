@@ -1,0 +1,4 @@
+module github.com/clairberlin/clair-stack/proto
+
+go 1.26
+
