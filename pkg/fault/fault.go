@@ -1,0 +1,178 @@
+// Package fault sorts errors into the few kinds that callers treat differently.
+//
+// A kind is chosen where the cause is known and translated once, at the edge:
+// HTTPStatus and GRPCStatus do that. An error without a kind is internal: its
+// text stays in the log, the caller learns nothing of it.
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Kind is what a caller can do about an error.
+type Kind uint8
+
+// The kinds. Internal is the kind of every error that was not given one.
+const (
+	Internal        Kind = iota
+	Invalid              // the request is wrong; repeating it is useless
+	NotFound             // there is no such thing, or the caller may not see it
+	Conflict             // it contradicts what is there
+	Unauthenticated      // who is calling is unknown
+	Forbidden            // the caller may see it, but not do this
+	Unavailable          // try again later
+)
+
+// String returns the kind in lower case, as it stands in logs.
+func (k Kind) String() string {
+	switch k {
+	case Invalid:
+		return "invalid"
+	case NotFound:
+		return "not found"
+	case Conflict:
+		return "conflict"
+	case Unauthenticated:
+		return "unauthenticated"
+	case Forbidden:
+		return "forbidden"
+	case Unavailable:
+		return "unavailable"
+	default:
+		return "internal"
+	}
+}
+
+// Error is an error of a kind. Its text is meant for the caller.
+type Error struct {
+	kind Kind
+	text string
+	err  error
+}
+
+// Error returns the text for the caller; the cause is not part of it.
+func (e *Error) Error() string { return e.text }
+
+// Unwrap returns the cause, which belongs in the log, or nil.
+func (e *Error) Unwrap() error { return e.err }
+
+// New returns an error of kind k. The text is for the caller; operands of %w in
+// it are its causes.
+func New(k Kind, format string, args ...any) error {
+	wrapped := fmt.Errorf(format, args...)
+	return &Error{kind: k, text: wrapped.Error(), err: errors.Unwrap(wrapped)}
+}
+
+// Wrap gives err the kind k and a text for the caller. Unlike New with %w, the
+// text of err is not shown to the caller. Wrap of nil is nil.
+func Wrap(k Kind, err error, text string) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{kind: k, text: text, err: err}
+}
+
+// KindOf returns the kind of the outermost Error in err's chain, else Internal.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.kind
+	}
+	return Internal
+}
+
+// Is tells whether err has the kind k.
+func Is(err error, k Kind) bool { return KindOf(err) == k }
+
+// Text returns what a caller may read of err: the text of the Error in its
+// chain, and nothing of an internal error.
+func Text(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok && e.kind != Internal {
+		return e.text
+	}
+	return "internal error"
+}
+
+// HTTPStatus returns the status code that stands for err's kind.
+func HTTPStatus(err error) int {
+	switch KindOf(err) {
+	case Invalid:
+		return http.StatusBadRequest
+	case NotFound:
+		return http.StatusNotFound
+	case Conflict:
+		return http.StatusConflict
+	case Unauthenticated:
+		return http.StatusUnauthorized
+	case Forbidden:
+		return http.StatusForbidden
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// GRPCStatus returns the status that stands for err, and nil for nil. A status
+// that err already is passes through.
+func GRPCStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*Error](err); !ok {
+		if s, ok := status.FromError(err); ok {
+			return s.Err()
+		}
+	}
+	var code codes.Code
+	switch KindOf(err) {
+	case Invalid:
+		code = codes.InvalidArgument
+	case NotFound:
+		code = codes.NotFound
+	case Conflict:
+		code = codes.AlreadyExists
+	case Unauthenticated:
+		code = codes.Unauthenticated
+	case Forbidden:
+		code = codes.PermissionDenied
+	case Unavailable:
+		code = codes.Unavailable
+	default:
+		code = codes.Internal
+	}
+	return status.Error(code, Text(err))
+}
+
+// FromGRPC gives the error of a gRPC call the kind of its status code.
+func FromGRPC(err error) error {
+	if err == nil {
+		return nil
+	}
+	s, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	var k Kind
+	switch s.Code() {
+	case codes.InvalidArgument, codes.OutOfRange:
+		k = Invalid
+	case codes.NotFound:
+		k = NotFound
+	case codes.AlreadyExists:
+		k = Conflict
+	case codes.Unauthenticated:
+		k = Unauthenticated
+	case codes.PermissionDenied:
+		k = Forbidden
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted:
+		k = Unavailable
+	default:
+		return err
+	}
+	return &Error{kind: k, text: s.Message(), err: err}
+}

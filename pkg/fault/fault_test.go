@@ -1,0 +1,68 @@
+package fault_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+)
+
+func TestKindSurvivesWrapping(t *testing.T) {
+	t.Parallel()
+	err := fmt.Errorf("find room 7: %w", fault.New(fault.NotFound, "no room 7"))
+	if got := fault.KindOf(err); got != fault.NotFound {
+		t.Errorf("KindOf = %v, want not found", got)
+	}
+	if got := fault.Text(err); got != "no room 7" {
+		t.Errorf("Text = %q, want the caller's text only", got)
+	}
+	if got := fault.HTTPStatus(err); got != http.StatusNotFound {
+		t.Errorf("HTTPStatus = %d, want 404", got)
+	}
+}
+
+func TestInternalTextStaysInside(t *testing.T) {
+	t.Parallel()
+	err := errors.New("password for db is hunter2")
+	if got := fault.Text(err); got != "internal error" {
+		t.Errorf("Text = %q, it must not show an internal error", got)
+	}
+	if got := status.Convert(fault.GRPCStatus(err)); got.Code() != codes.Internal || got.Message() != "internal error" {
+		t.Errorf("GRPCStatus = %v, want INTERNAL without the text", got)
+	}
+}
+
+func TestCauseIsKept(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{
+		"New":  fault.New(fault.Unavailable, "read: %w", io.ErrUnexpectedEOF),
+		"Wrap": fault.Wrap(fault.Unavailable, io.ErrUnexpectedEOF, "the database is away"),
+	} {
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: the cause is lost", name)
+		}
+	}
+	if fault.Wrap(fault.Invalid, nil, "x") != nil {
+		t.Error("Wrap of nil is not nil")
+	}
+}
+
+func TestKindCrossesGRPC(t *testing.T) {
+	t.Parallel()
+	kinds := []fault.Kind{
+		fault.Invalid, fault.NotFound, fault.Conflict,
+		fault.Unauthenticated, fault.Forbidden, fault.Unavailable,
+	}
+	for _, k := range kinds {
+		got := fault.FromGRPC(fault.GRPCStatus(fault.New(k, "why")))
+		if fault.KindOf(got) != k || fault.Text(got) != "why" {
+			t.Errorf("%v came back as %v %q", k, fault.KindOf(got), fault.Text(got))
+		}
+	}
+}

@@ -1,0 +1,136 @@
+// Package pgdb opens PostgreSQL pools and gives database errors a kind.
+package pgdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/fault"
+)
+
+// Config is what the environment says about the database. A DATABASE_URL wins
+// over the single parts.
+type Config struct {
+	URL      config.Secret `env:"DATABASE_URL" desc:"postgres:// URL; wins over DB_HOST and its like"`
+	Host     string        `env:"DB_HOST" envDefault:"localhost" desc:"host, or folder of the Unix socket"`
+	Port     uint16        `env:"DB_PORT" envDefault:"5432" desc:"port"`
+	Name     string        `env:"DB_NAME" envDefault:"clair" desc:"name of the database"`
+	User     string        `env:"DB_USER" envDefault:"clair" desc:"role that owns the tables"`
+	Password config.Secret `env:"DB_PASSWORD" desc:"its password"`
+	SSLMode  string        `env:"DB_SSLMODE" envDefault:"prefer" desc:"disable, prefer, require, verify-ca or verify-full"`
+	MaxConns int32         `env:"DB_MAX_CONNS" envDefault:"10" desc:"connections at the most"`
+}
+
+// ConnString returns the URL that the settings describe. It holds the password.
+func (c Config) ConnString() string {
+	if c.URL.IsSet() {
+		return c.URL.Reveal()
+	}
+	u := url.URL{Scheme: "postgres", Path: "/" + c.Name, User: url.User(c.User)}
+	if c.Password.IsSet() {
+		u.User = url.UserPassword(c.User, c.Password.Reveal())
+	}
+	query := url.Values{"sslmode": {c.SSLMode}}
+	port := strconv.Itoa(int(c.Port))
+	if strings.HasPrefix(c.Host, "/") {
+		query.Set("host", c.Host)
+		query.Set("port", port)
+	} else {
+		u.Host = net.JoinHostPort(c.Host, port)
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// Open returns a pool. It connects at the first use, so a database that is away
+// does not keep a service from starting. Sessions speak UTC.
+func Open(ctx context.Context, c Config, application string) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(c.ConnString())
+	if err != nil {
+		// The library leaves the password out of this text.
+		return nil, fmt.Errorf("database settings: %w", err)
+	}
+	pc.MaxConns = c.MaxConns
+	pc.ConnConfig.ConnectTimeout = 5 * time.Second
+	pc.ConnConfig.RuntimeParams["application_name"] = application
+	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	return pgxpool.NewWithConfig(ctx, pc)
+}
+
+// SQLSTATE codes that callers tell apart.
+const (
+	UniqueViolation     = "23505"
+	ForeignKeyViolation = "23503"
+	CheckViolation      = "23514"
+	ExclusionViolation  = "23P01"
+	NotNullViolation    = "23502"
+)
+
+// Violation returns the SQLSTATE code and the name of the constraint that err
+// reports as violated; ok is false when it is no such error.
+func Violation(err error) (code, constraint string, ok bool) {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || !strings.HasPrefix(pgErr.Code, "23") {
+		return "", "", false
+	}
+	return pgErr.Code, pgErr.ConstraintName, true
+}
+
+// Translate gives err the kind Unavailable when the database is away, starting,
+// stopping, read-only or out of connections, and NotFound when a query for one
+// row found none. Other errors, violations too, come back as they are: only
+// the caller knows what they mean.
+func Translate(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pgx.ErrNoRows):
+		return fault.Wrap(fault.NotFound, err, "not found")
+	case IsUnavailable(err):
+		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+	default:
+		return err
+	}
+}
+
+// IsUnavailable tells whether err says that the database is away for now.
+func IsUnavailable(err error) bool {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case strings.HasPrefix(pgErr.Code, "08"), // connection exception
+			strings.HasPrefix(pgErr.Code, "53"), // out of connections, memory, disk
+			strings.HasPrefix(pgErr.Code, "57"), // shut down, starting up, cancelled
+			pgErr.Code == "25006",               // read-only: a standby after a fail-over
+			pgErr.Code == "40001",               // serialization failure
+			pgErr.Code == "40P01":               // deadlock
+			return true
+		}
+		return false
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return pgconn.SafeToRetry(err) || pgconn.Timeout(err) || isBrokenConnection(err)
+}
+
+// isBrokenConnection recognizes what the driver returns when the server dies in
+// the middle of an answer; it has no type of its own for that.
+func isBrokenConnection(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "unexpected EOF") || strings.Contains(text, "conn closed") ||
+		strings.Contains(text, "closed pool")
+}

@@ -1,0 +1,165 @@
+// Package pgtest gives a test a database of its own on a real PostgreSQL.
+//
+// The server is named by CLAIR_TEST_DATABASE_URL, with a role that may create
+// databases. Without it the test skips; with CLAIR_TEST_REQUIRE set it fails.
+//
+// Each test gets a copy of a template database that is migrated once. That is
+// faster than migrating, and isolates more than a schema: extensions, advisory
+// locks and connections are the test's own too.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/schema"
+)
+
+// New returns a pool on a new, migrated database, which is dropped after the
+// test.
+func New(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// URL returns the connection string of a new, migrated database, which is
+// dropped after the test.
+func URL(t testing.TB) string {
+	t.Helper()
+	server := serverURL(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	admin, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatalf("connect to the test server: %v", err)
+	}
+	defer func() { _ = admin.Close(ctx) }()
+	template, err := ensureTemplate(ctx, admin, server)
+	if err != nil {
+		t.Fatalf("make the template database: %v", err)
+	}
+	name := "clair_test_" + strings.ToLower(rand.Text())
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+		t.Fatalf("create the test's database: %v", err)
+	}
+	t.Cleanup(func() { drop(t, server, name) })
+	return withDatabase(server, name)
+}
+
+// Empty returns the connection string of a new database without any tables,
+// for tests of migrations.
+func Empty(t testing.TB) string {
+	t.Helper()
+	server := serverURL(t)
+	admin, err := pgx.Connect(t.Context(), server)
+	if err != nil {
+		t.Fatalf("connect to the test server: %v", err)
+	}
+	defer func() { _ = admin.Close(t.Context()) }()
+	name := "clair_test_" + strings.ToLower(rand.Text())
+	if _, err := admin.Exec(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatalf("create the test's database: %v", err)
+	}
+	t.Cleanup(func() { drop(t, server, name) })
+	return withDatabase(server, name)
+}
+
+func serverURL(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv("CLAIR_TEST_DATABASE_URL")
+	if server == "" {
+		const how = "CLAIR_TEST_DATABASE_URL names no PostgreSQL; make test starts one"
+		if os.Getenv("CLAIR_TEST_REQUIRE") != "" {
+			t.Fatal(how)
+		}
+		t.Skip(how)
+	}
+	return server
+}
+
+// ensureTemplate makes the template once for each state of the migrations.
+// Test binaries run in parallel, so a lock on the server decides who does it.
+func ensureTemplate(ctx context.Context, admin *pgx.Conn, server string) (string, error) {
+	digest, err := migrationsDigest()
+	if err != nil {
+		return "", err
+	}
+	name := "clair_template_" + digest
+	const lockKey = 0x636c616972 // "clair"
+	if _, err := admin.Exec(ctx, "SELECT pg_advisory_lock($1)", lockKey); err != nil {
+		return "", err
+	}
+	defer func() { _, _ = admin.Exec(ctx, "SELECT pg_advisory_unlock($1)", lockKey) }()
+	var exists bool
+	err = admin.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&exists)
+	if err != nil || exists {
+		return name, err
+	}
+	// Built under another name, so that a half-made template is never copied.
+	building := name + "_new"
+	if _, err := admin.Exec(ctx, "DROP DATABASE IF EXISTS "+building); err != nil {
+		return "", err
+	}
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+building); err != nil {
+		return "", err
+	}
+	if _, err := schema.Up(ctx, slog.New(slog.DiscardHandler), withDatabase(server, building)); err != nil {
+		return "", err
+	}
+	_, err = admin.Exec(ctx, "ALTER DATABASE "+building+" RENAME TO "+name)
+	return name, err
+}
+
+func migrationsDigest() (string, error) {
+	h := sha256.New()
+	err := fs.WalkDir(schema.Files(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(schema.Files(), path)
+		_, _ = fmt.Fprintf(h, "%s %d %s", path, len(content), content)
+		return err
+	})
+	return hex.EncodeToString(h.Sum(nil)[:8]), err
+}
+
+func drop(t testing.TB, server, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	admin, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Errorf("drop the test's database: %v", err)
+		return
+	}
+	defer func() { _ = admin.Close(ctx) }()
+	if _, err := admin.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+		t.Errorf("drop the test's database: %v", err)
+	}
+}
+
+func withDatabase(server, name string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		panic(fmt.Sprintf("CLAIR_TEST_DATABASE_URL is no URL: %v", err))
+	}
+	u.Path = "/" + name
+	return u.String()
+}

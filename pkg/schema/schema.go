@@ -1,0 +1,90 @@
+// Package schema holds the one and only set of database migrations.
+//
+// Migrations are numbered, embedded, and never edited once shipped. They follow
+// expand, deploy, contract: yesterday's programs must run on today's schema.
+package schema
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Files returns the migration files.
+func Files() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // only an invalid path can fail
+	}
+	return sub
+}
+
+// Migration is one step and when it was applied.
+type Migration struct {
+	Version   int64
+	Name      string
+	AppliedAt time.Time // zero: pending
+}
+
+// Up applies what is pending and returns it. Concurrent calls, from other
+// processes too, wait for each other.
+func Up(ctx context.Context, log *slog.Logger, connString string) ([]Migration, error) {
+	var applied []Migration
+	err := withProvider(ctx, log, connString, func(p *goose.Provider) error {
+		results, err := p.Up(ctx)
+		for _, r := range results {
+			applied = append(applied, Migration{r.Source.Version, r.Source.Path, time.Now()})
+		}
+		return err
+	})
+	if err != nil {
+		return applied, fmt.Errorf("migrate: %w", err)
+	}
+	return applied, nil
+}
+
+// Status lists all migrations, the oldest first.
+func Status(ctx context.Context, log *slog.Logger, connString string) ([]Migration, error) {
+	var all []Migration
+	err := withProvider(ctx, log, connString, func(p *goose.Provider) error {
+		states, err := p.Status(ctx)
+		for _, s := range states {
+			all = append(all, Migration{s.Source.Version, s.Source.Path, s.AppliedAt})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("migration status: %w", err)
+	}
+	return all, nil
+}
+
+func withProvider(ctx context.Context, log *slog.Logger, connString string, do func(*goose.Provider) error) error {
+	cfg, err := pgx.ParseConfig(connString)
+	if err != nil {
+		return err
+	}
+	db := stdlib.OpenDB(*cfg)
+	defer func() { _ = db.Close() }()
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db, Files(),
+		goose.WithSessionLocker(locker), goose.WithSlog(log))
+	if err != nil {
+		return err
+	}
+	return do(p)
+}
