@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -49,8 +50,7 @@ func Run(ctx context.Context, log *slog.Logger, grace time.Duration, parts ...Pa
 		}
 	}
 	deadline := time.After(grace)
-	for i := len(running) - 1; i >= 0; i-- {
-		r := running[i]
+	for _, r := range slices.Backward(running) {
 		r.cancel()
 		select {
 		case <-r.done:

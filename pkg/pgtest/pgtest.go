@@ -142,6 +142,7 @@ func migrationsDigest() (string, error) {
 }
 
 func drop(t testing.TB, server, name string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	admin, err := pgx.Connect(ctx, server)

@@ -41,7 +41,7 @@ type Migration struct {
 // processes too, wait for each other.
 func Up(ctx context.Context, log *slog.Logger, connString string) ([]Migration, error) {
 	var applied []Migration
-	err := withProvider(ctx, log, connString, func(p *goose.Provider) error {
+	err := withProvider(log, connString, func(p *goose.Provider) error {
 		results, err := p.Up(ctx)
 		for _, r := range results {
 			applied = append(applied, Migration{r.Source.Version, r.Source.Path, time.Now()})
@@ -57,7 +57,7 @@ func Up(ctx context.Context, log *slog.Logger, connString string) ([]Migration, 
 // Status lists all migrations, the oldest first.
 func Status(ctx context.Context, log *slog.Logger, connString string) ([]Migration, error) {
 	var all []Migration
-	err := withProvider(ctx, log, connString, func(p *goose.Provider) error {
+	err := withProvider(log, connString, func(p *goose.Provider) error {
 		states, err := p.Status(ctx)
 		for _, s := range states {
 			all = append(all, Migration{s.Source.Version, s.Source.Path, s.AppliedAt})
@@ -70,7 +70,7 @@ func Status(ctx context.Context, log *slog.Logger, connString string) ([]Migrati
 	return all, nil
 }
 
-func withProvider(ctx context.Context, log *slog.Logger, connString string, do func(*goose.Provider) error) error {
+func withProvider(log *slog.Logger, connString string, do func(*goose.Provider) error) error {
 	cfg, err := pgx.ParseConfig(connString)
 	if err != nil {
 		return err

@@ -1,13 +1,21 @@
 module github.com/clairberlin/clair-stack/tools/devstack
 
-go 1.26
+go 1.26.0
 
 require (
-	github.com/clairberlin/clair-stack/proto v0.0.0
-	github.com/clairberlin/clair-stack/pkg v0.0.0
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/spf13/cobra v1.10.2
+)
+
+require (
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
+	golang.org/x/text v0.42.0 // indirect
 )
 
 replace (
-	github.com/clairberlin/clair-stack/proto => ../../proto
 	github.com/clairberlin/clair-stack/pkg => ../../pkg
+	github.com/clairberlin/clair-stack/proto => ../../proto
 )

@@ -1,0 +1,29 @@
+# "make" lists what there is. The work is done by the scripts in tools/.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+.PHONY: help build test lint generate verify clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build all binaries into bin/
+	tools/build.sh
+
+test: ## install what is missing; lint, verify, and all tests on real servers
+	tools/install-deps.sh test
+	tools/lint.sh
+	tools/verify.sh
+	tools/test.sh
+
+lint: ## check code, protocol and scripts
+	tools/lint.sh
+
+generate: ## write the generated code
+	tools/generate.sh
+
+verify: ## check that generated code, go.mod and go.sum are current
+	tools/verify.sh
+
+clean: ## remove what was built
+	rm -rf bin

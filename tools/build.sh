@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds binaries into a folder (default bin): static, and knowing their commit.
+#
+#   tools/build.sh [-o FOLDER] [PACKAGE...]     default: all services and tools
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out=bin
+if [ "${1-}" = -o ]; then
+  out=$2
+  shift 2
+fi
+if [ $# -eq 0 ]; then
+  for main in services/*/main.go tools/*/main.go; do
+    set -- "$@" "./${main%/main.go}"
+  done
+fi
+
+# Images are built from trees without .git; they are told.
+version=${VERSION:-$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)}
+mkdir -p "$out"
+CGO_ENABLED=0 go build -trimpath -o "$out/" \
+  -ldflags "-s -w -X github.com/clairberlin/clair-stack/pkg/lifecycle.Version=$version" "$@"

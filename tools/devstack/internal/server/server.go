@@ -1,0 +1,175 @@
+// Package server runs real servers (PostgreSQL, Redis, Mosquitto) for a while:
+// on free ports of the loopback interface, with data in a given folder, as
+// children that end with us. Each can be killed and started again on the same
+// port and data, which is what fault tests do.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/process"
+)
+
+// Host is where all servers listen.
+const Host = "127.0.0.1"
+
+const (
+	startTimeout = time.Minute
+	stopTimeout  = 30 * time.Second
+)
+
+// Server is one server: not yet started, running, or ended.
+type Server struct {
+	// Port is the TCP port. It is chosen at the first start, unless given.
+	Port int
+
+	name    string
+	prepare func(ctx context.Context) error // before the first start; may be nil
+	command func() (process.Spec, error)
+	probe   func(ctx context.Context) error
+	process *process.Process
+}
+
+// Start starts the server and waits until it serves.
+func (s *Server) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("took too long to start"))
+	defer cancel()
+	if s.prepare != nil {
+		if err := s.prepare(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", s.name, err)
+		}
+		s.prepare = nil
+	}
+	if s.Port != 0 {
+		return s.start(ctx)
+	}
+	// A free port can be taken by another before the server has it.
+	var err error
+	for range 5 {
+		if s.Port, err = FreePort(ctx); err != nil {
+			return err
+		}
+		if err = s.start(ctx); err == nil || ctx.Err() != nil {
+			return err
+		}
+		if !strings.Contains(strings.ToLower(err.Error()), "address already in use") {
+			return err
+		}
+	}
+	return err
+}
+
+func (s *Server) start(ctx context.Context) error {
+	spec, err := s.command()
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.name, err)
+	}
+	p, err := process.Start(spec)
+	if err != nil {
+		return err
+	}
+	if err := p.Ready(ctx, s.probe); err != nil {
+		p.Kill()
+		return err
+	}
+	s.process = p
+	return nil
+}
+
+// Stop ends the server in an orderly way. It does nothing when it is not running.
+func (s *Server) Stop(ctx context.Context) error {
+	if s.process == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, stopTimeout, errors.New("took too long to stop"))
+	defer cancel()
+	p := s.process
+	s.process = nil
+	return p.Stop(ctx)
+}
+
+// Kill ends the server as a crash does. Start brings it back.
+func (s *Server) Kill() {
+	if s.process != nil {
+		s.process.Kill()
+		s.process = nil
+	}
+}
+
+// Address returns host:port of a started server.
+func (s *Server) Address() string { return net.JoinHostPort(Host, strconv.Itoa(s.Port)) }
+
+func (s *Server) dial(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", s.Address())
+}
+
+// FreePort returns a TCP port of the loopback interface that nobody uses now.
+func FreePort(ctx context.Context) (int, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(Host, "0"))
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+const (
+	tempPrefix = "clair-stack-"
+	lockName   = "lock"
+)
+
+// TempDir makes a folder for the data of servers, reachable for the user that
+// they run as. The returned function removes it. What a killed process could not
+// remove is removed here, by the next one.
+func TempDir() (dir string, remove func(), err error) {
+	parent := os.TempDir()
+	sweep(parent)
+	if dir, err = os.MkdirTemp(parent, tempPrefix); err != nil {
+		return "", nil, err
+	}
+	lock, err := os.Create(filepath.Join(dir, lockName))
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+	}
+	if err == nil {
+		err = os.Chmod(dir, 0o711) //nolint:gosec // the user that the servers run as must pass
+	}
+	remove = func() {
+		_ = os.RemoveAll(dir)
+		_ = lock.Close()
+	}
+	if err != nil {
+		remove()
+		return "", nil, err
+	}
+	return dir, remove, nil
+}
+
+// sweep removes the folders of processes that are gone: those whose lock is free.
+func sweep(parent string) {
+	locks, _ := filepath.Glob(filepath.Join(parent, tempPrefix+"*", lockName))
+	for _, name := range locks {
+		lock, err := os.Open(name)
+		if err != nil {
+			continue
+		}
+		// A new folder is not locked yet for a moment.
+		info, err := lock.Stat()
+		if err == nil && time.Since(info.ModTime()) > time.Minute &&
+			syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = os.RemoveAll(filepath.Dir(name))
+		}
+		_ = lock.Close()
+	}
+}

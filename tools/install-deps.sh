@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a task needs and this machine lacks:
+#
+#   tools/install-deps.sh GROUP...      groups: demo test browser docker
+#
+# A tool that is there, from wherever it came, is left alone, and when nothing is
+# missing nothing is done. Packages come by apt, as root or through a sudo that
+# asks no password; where neither is to be had, the script says what to install
+# and fails. What it installs is for our own use: no service is started or
+# enabled, and no system-wide PostgreSQL cluster is made.
+set -euo pipefail
+
+# Each need is "probe:packages"; a probe is a command, or a file when it begins with "/".
+needs_of() {
+  case $1 in
+    demo) echo 'initdb:postgresql redis-server:redis-server' ;;
+    test) echo 'initdb:postgresql redis-server:redis-server mosquitto:mosquitto' \
+      'shellcheck:shellcheck cc:gcc /usr/include/stdlib.h:libc6-dev' ;;
+    browser) echo 'chromium:chromium node:nodejs npm:npm' \
+      '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core' ;;
+    docker) echo 'dockerd:docker.io docker:docker.io mmdebstrap:mmdebstrap' ;;
+    *)
+      echo "install-deps: unknown group '$1'" >&2
+      exit 2
+      ;;
+  esac
+}
+
+# Debian keeps servers out of a user's PATH, and PostgreSQL's own tools out of everybody's.
+for dir in /usr/sbin /sbin /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+  /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin; do
+  PATH=$PATH:$dir
+done
+
+there() {
+  case $1 in
+    /*) [ -e "$1" ] || [ "$(uname)" != Linux ] ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+can_be_root() { [ "$(id -u)" = 0 ] || { command -v sudo && sudo -n true; } >/dev/null 2>&1; }
+
+[ $# -gt 0 ] || { sed -n 's/^# \{0,1\}//p' "$0" | sed -n 2,3p >&2; exit 2; }
+
+missing=()
+for group in "$@"; do
+  needs=$(needs_of "$group")
+  for need in $needs; do
+    package=${need#*:}
+    if ! there "${need%%:*}" && [[ " ${missing[*]} " != *" $package "* ]]; then
+      missing+=("$package")
+    fi
+  done
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null || ! can_be_root; then
+  cat >&2 <<TXT
+install-deps: these are missing (names of the Debian packages): ${missing[*]}
+Please install them, for example with
+
+  sudo apt-get install --no-install-recommends --no-upgrade ${missing[*]}
+
+and try again.
+TXT
+  exit 1
+fi
+
+# Only while we install: no "main" cluster for a new PostgreSQL, no started services.
+cluster_conf=/etc/postgresql-common/createcluster.d/clair-stack.conf
+policy=/usr/sbin/policy-rc.d
+made=("$cluster_conf")
+log=$(mktemp)
+# shellcheck disable=SC2317 # called by the trap
+cleanup() { as_root rm -f "${made[@]}" "$log"; }
+trap cleanup EXIT
+as_root mkdir -p "${cluster_conf%/*}"
+echo 'create_main_cluster = false' | as_root tee "$cluster_conf" >/dev/null
+if [ ! -e "$policy" ]; then
+  made+=("$policy")
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+fi
+
+enabled_units() { find /etc/systemd/system -path '*.wants/*' -printf '%f\n' 2>/dev/null | sort -u; }
+enabled_before=$(enabled_units)
+
+echo "install-deps: installing ${missing[*]}" >&2
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1 </dev/null
+}
+# A broken third-party source must not keep us from what the others have.
+apt_get update || echo 'install-deps: apt-get update had problems; trying nevertheless' >&2
+if ! apt_get install -y --no-install-recommends --no-upgrade "${missing[@]}"; then
+  cat "$log" >&2
+  exit 1
+fi
+
+if command -v systemctl >/dev/null; then
+  comm -13 <(echo "$enabled_before") <(enabled_units) | while read -r unit; do
+    as_root systemctl disable --quiet "$unit" </dev/null >/dev/null 2>&1 || true
+  done
+fi

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Checks that what is derived is current: generated code, and each module's
+# go.mod and go.sum, with which it must build also outside the workspace.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools/generate.sh --check
+export GOWORK=off
+for module in $(GOWORK='' tools/modules.sh); do
+  echo "verify: $module"
+  (cd "$module" && go mod tidy -diff && go build ./...) || {
+    echo "verify: $module does not stand alone; run 'go mod tidy' in it with GOWORK=off" >&2
+    exit 1
+  }
+done
