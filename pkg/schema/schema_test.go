@@ -1,0 +1,184 @@
+package schema_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
+)
+
+func TestUpTwiceAppliesOnce(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	url := pgtest.Empty(t)
+	first, err := schema.Up(t.Context(), log, url)
+	if err != nil || len(first) == 0 {
+		t.Fatalf("first: %v, %v", first, err)
+	}
+	second, err := schema.Up(t.Context(), log, url)
+	if err != nil || len(second) != 0 {
+		t.Errorf("second: %v, %v, want nothing", second, err)
+	}
+	all, err := schema.Status(t.Context(), log, url)
+	if err != nil || len(all) != len(first) {
+		t.Errorf("status: %v, %v, want %d", all, err, len(first))
+	}
+	for _, m := range all {
+		if m.AppliedAt.IsZero() {
+			t.Errorf("%s is pending", m.Name)
+		}
+	}
+}
+
+// inventory inserts what a node needs and returns a room.
+func inventory(t *testing.T, db pgx.Tx) (room int64) {
+	t.Helper()
+	const insert = `
+		WITH o AS (INSERT INTO organization (id, name) VALUES (1, 'School') RETURNING id),
+		     a AS (INSERT INTO address (street1, zip, city) VALUES ('Street 1', '12345', 'Berlin') RETURNING id),
+		     s AS (INSERT INTO site (name, address_id, operator_id) SELECT 'House', a.id, o.id FROM a, o RETURNING id),
+		     p AS (INSERT INTO node_protocol (id, identifier) VALUES (1, 'CLAIRCHEN') RETURNING id),
+		     m AS (INSERT INTO node_model (id, name, trade_name, manufacturer, sensor_type)
+		           VALUES (1, 'C1', 'Clairchen', 'Clair', 'SCD30') RETURNING id)
+		INSERT INTO room (site_id, name) SELECT s.id, 'Class 1' FROM s RETURNING id`
+	if err := db.QueryRow(t.Context(), insert).Scan(&room); err != nil {
+		t.Fatal(err)
+	}
+	return room
+}
+
+const insertNode = `
+	INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+	VALUES (@id, @eui64, 'Node', 1, 1, 1) RETURNING no`
+
+func begin(t *testing.T) pgx.Tx {
+	t.Helper()
+	tx, err := pgtest.New(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The pool waits for its connections when it closes.
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	return tx
+}
+
+func exec(t *testing.T, tx pgx.Tx, sql string, args ...any) {
+	t.Helper()
+	if _, err := tx.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func TestInstallationSpansTouchButDoNotOverlap(t *testing.T) {
+	t.Parallel()
+	tx := begin(t)
+	room := inventory(t, tx)
+	node := uuid.New()
+	exec(t, tx, insertNode, pgx.NamedArgs{"id": node, "eui64": "0000000000000001"})
+	const install = `INSERT INTO installation (node_id, room_id, from_time, to_time)
+		VALUES ($1, $2, to_timestamp($3), to_timestamp($4))`
+	exec(t, tx, install, node, room, 1000, 2000)
+	exec(t, tx, install, node, room, 2000, nil)
+	for _, tt := range []struct {
+		name       string
+		from, to   any
+		constraint string
+	}{
+		{"inside another", 1500, 1600, "installation_no_overlap"},
+		{"into an open one", 1e9, nil, "installation_no_overlap"},
+		{"ends before it starts", 500, 400, "installation_ends_after_start"},
+		{"no length", 500, 500, "installation_ends_after_start"},
+	} {
+		sp, err := tx.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = sp.Exec(t.Context(), install, node, room, tt.from, tt.to)
+		if _, got, _ := pgdb.Violation(err); got != tt.constraint {
+			t.Errorf("%s: violates %q (%v), want %q", tt.name, got, err, tt.constraint)
+		}
+		if err := sp.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRegistrationAdoptsParkedSamples(t *testing.T) {
+	t.Parallel()
+	tx := begin(t)
+	inventory(t, tx)
+	node, other := uuid.New(), uuid.New()
+	const park = `INSERT INTO parked_sample (node_id, time, co2_ppm, received_at)
+		VALUES ($1, $2, $3, $2)`
+	newest := time.Date(2027, 1, 1, 0, 0, 1, 0, time.UTC)
+	for i, at := range []time.Time{newest, newest.Add(-2 * time.Second), newest.Add(-60 * 24 * time.Hour)} {
+		exec(t, tx, park, node, at, 400+i)
+	}
+	exec(t, tx, park, other, newest, 999)
+	exec(t, tx, insertNode, pgx.NamedArgs{"id": node, "eui64": "0000000000000001"})
+
+	rows, err := tx.Query(t.Context(), `SELECT s.co2_ppm FROM sample s JOIN node n ON n.no = s.node_no
+		WHERE n.id = $1 ORDER BY s.time`, node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil || len(got) != 3 || got[0] != 402 || got[1] != 401 || got[2] != 400 {
+		t.Errorf("adopted %v, %v, want 402, 401, 400", got, err)
+	}
+	var left int
+	var contact time.Time
+	err = tx.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM parked_sample), last_contact_at
+		FROM node_status`).Scan(&left, &contact)
+	if err != nil || left != 1 || !contact.Equal(newest) {
+		t.Errorf("%d parked, last contact %v, %v; want the other node's one, %v", left, contact, err, newest)
+	}
+}
+
+func TestDeletedNodeRetiresItsNumber(t *testing.T) {
+	t.Parallel()
+	tx := begin(t)
+	inventory(t, tx)
+	var no, retired int
+	var before, after int64
+	args := pgx.NamedArgs{"id": uuid.New(), "eui64": "0000000000000001"}
+	if err := tx.QueryRow(t.Context(), insertNode, args).Scan(&no); err != nil {
+		t.Fatal(err)
+	}
+	const epoch = "SELECT epoch FROM node_epoch"
+	if err := tx.QueryRow(t.Context(), epoch).Scan(&before); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, "DELETE FROM organization")
+	err := tx.QueryRow(t.Context(), "SELECT no, epoch FROM retired_node, node_epoch").Scan(&retired, &after)
+	if err != nil || retired != no || after <= before {
+		t.Errorf("retired %d, epoch %d -> %d, %v; want %d and a higher epoch", retired, before, after, err, no)
+	}
+}
+
+func TestSamplePartitionsBeyond2038(t *testing.T) {
+	t.Parallel()
+	tx := begin(t)
+	for _, at := range []time.Time{
+		time.Date(2038, 1, 19, 3, 14, 8, 0, time.UTC),
+		time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC), // the hour that Berlin has twice
+		time.Date(2026, 10, 31, 23, 59, 59, 0, time.UTC),
+		time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		exec(t, tx, "SELECT ensure_sample_partition($1)", at)
+		exec(t, tx, "SELECT ensure_sample_partition($1)", at)
+		exec(t, tx, "INSERT INTO sample (node_no, time, co2_ppm) VALUES (1, $1, 400)", at)
+		var got time.Time
+		err := tx.QueryRow(t.Context(), "SELECT time FROM sample WHERE time = $1", at).Scan(&got)
+		if err != nil || !got.Equal(at) {
+			t.Errorf("wrote %v, read %v, %v", at, got, err)
+		}
+	}
+}
