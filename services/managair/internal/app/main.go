@@ -1,0 +1,170 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/logging"
+	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/schema"
+)
+
+// Main runs the command line and returns the exit code.
+func Main() int {
+	ctx, stop := lifecycle.SignalContext()
+	defer stop()
+	root := newRoot(config.FromOS())
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil, errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return lifecycle.ExitOK
+	default:
+		_, _ = fmt.Fprintln(os.Stderr, "managair:", err)
+		return lifecycle.ExitFailure
+	}
+}
+
+func newRoot(env config.Env) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "managair",
+		Short: "HTTP API, account and admin pages, and background tasks of the Clair Stack",
+		Long: `managair serves the HTTP API, the account and admin pages, and works the
+background tasks of the Clair Stack. Settings come from the environment; see
+"managair variables".`,
+		Version:       lifecycle.Version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetOut(os.Stdout) // what commands print is their result, so not stderr
+	root.AddCommand(
+		serveCommand(env),
+		workerCommand(env),
+		migrateCommand(env),
+		showMigrationsCommand(env),
+		&cobra.Command{
+			Use:   "version",
+			Short: "Print the commit it was built from",
+			Args:  cobra.NoArgs,
+			Run:   func(cmd *cobra.Command, _ []string) { cmd.Println("managair", lifecycle.Version) },
+		},
+		&cobra.Command{
+			Use:   "healthcheck",
+			Short: "Ask the running service whether it is well",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return lifecycle.HealthCheck(cmd.Context(), env)
+			},
+		},
+		&cobra.Command{
+			Use:   "variables",
+			Short: "List the environment variables",
+			Args:  cobra.NoArgs,
+			Run: func(cmd *cobra.Command, _ []string) {
+				lifecycle.WriteVariables(cmd.OutOrStdout(),
+					&ServeConfig{}, &WorkerConfig{}, &pgdb.Config{}, &ops.Config{}, &logging.Config{})
+			},
+		},
+	)
+	return root
+}
+
+func serveCommand(env config.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the HTTP API and the pages until SIGTERM",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := lifecycle.Logger(env, "managair", cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return Serve(cmd.Context(), log, env)
+		},
+	}
+}
+
+func workerCommand(env config.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "worker",
+		Short: "Work background tasks until SIGTERM",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := lifecycle.Logger(env, "managair-worker", cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return Work(cmd.Context(), log, env)
+		},
+	}
+}
+
+func migrateCommand(env config.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the database schema up to date",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, connString, err := database(cmd, env)
+			if err != nil {
+				return err
+			}
+			applied, err := schema.Up(cmd.Context(), log, connString)
+			for _, m := range applied {
+				cmd.Println("applied", m.Name)
+			}
+			if err == nil && len(applied) == 0 {
+				cmd.Println("nothing to apply")
+			}
+			return err
+		},
+	}
+}
+
+func showMigrationsCommand(env config.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "showmigrations",
+		Short: "List the migrations and when they were applied",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, connString, err := database(cmd, env)
+			if err != nil {
+				return err
+			}
+			all, err := schema.Status(cmd.Context(), log, connString)
+			if err != nil {
+				return err
+			}
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, m := range all {
+				when := "pending"
+				if !m.AppliedAt.IsZero() {
+					when = m.AppliedAt.UTC().Format(time.RFC3339)
+				}
+				_, _ = fmt.Fprintf(table, "%s\t%s\n", m.Name, when)
+			}
+			return table.Flush()
+		},
+	}
+}
+
+func database(cmd *cobra.Command, env config.Env) (*slog.Logger, string, error) {
+	log, err := lifecycle.Logger(env, "managair", cmd.ErrOrStderr())
+	if err != nil {
+		return nil, "", err
+	}
+	var cfg pgdb.Config
+	if err := env.Load(&cfg); err != nil {
+		return nil, "", err
+	}
+	return log, cfg.ConnString(), nil
+}

@@ -1,0 +1,77 @@
+// Package app wires managair together: it is the only one that sees all packages.
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+)
+
+// ServeConfig is what the environment says about the HTTP server.
+type ServeConfig struct {
+	Address string        `env:"LISTEN_ADDRESS" envDefault:":8888" desc:"address of the HTTP server"`
+	Grace   time.Duration `env:"STOP_GRACE" envDefault:"10s" desc:"how long requests in flight may take after SIGTERM"`
+}
+
+// Serve serves HTTP until ctx ends.
+func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
+	var cfg ServeConfig
+	var db pgdb.Config
+	var opsCfg ops.Config
+	if err := env.Load(&cfg, &db, &opsCfg); err != nil {
+		return err
+	}
+	pool, err := pgdb.Open(ctx, db, "managair")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	o := ops.New()
+	o.AddCheck("postgresql", pool.Ping)
+
+	opsListener, err := listen(ctx, "OPS_ADDRESS", opsCfg.Address)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, "LISTEN_ADDRESS", cfg.Address)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           http.NewServeMux(),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
+	return lifecycle.Run(ctx, log, cfg.Grace,
+		lifecycle.HTTP("operations", o.Server(log), opsListener),
+		lifecycle.HTTP("http", server, listener),
+		started(o),
+	)
+}
+
+// listen names the variable in its error, because an operator knows that.
+func listen(ctx context.Context, variable, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	return l, nil
+}
+
+// started is the last part: when its turn comes, all others are ready.
+func started(o *ops.Ops) lifecycle.Part {
+	return lifecycle.Part{Name: "health", Run: func(ctx context.Context, ready func()) error {
+		o.SetStarted()
+		ready()
+		<-ctx.Done()
+		return nil
+	}}
+}

@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+)
+
+// WorkerConfig is what the environment says about background tasks.
+type WorkerConfig struct {
+	RedisURL    config.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of the task queues and live values"`
+	Concurrency int           `env:"WORKER_CONCURRENCY" envDefault:"4" desc:"tasks worked at the same time"`
+	Grace       time.Duration `env:"STOP_GRACE" envDefault:"10s" desc:"how long tasks in hand may take after SIGTERM"`
+}
+
+// Work works background tasks until ctx ends.
+func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
+	var cfg WorkerConfig
+	var db pgdb.Config
+	var opsCfg ops.Config
+	if err := env.Load(&cfg, &db, &opsCfg); err != nil {
+		return err
+	}
+	redis, err := asynq.ParseRedisURI(cfg.RedisURL.Reveal())
+	if err != nil {
+		return fmt.Errorf("REDIS_URL: %w", err)
+	}
+	pool, err := pgdb.Open(ctx, db, "managair-worker")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	o := ops.New()
+	o.AddCheck("postgresql", pool.Ping)
+
+	opsListener, err := listen(ctx, "OPS_ADDRESS", opsCfg.Address)
+	if err != nil {
+		return err
+	}
+	server := asynq.NewServer(redis, asynq.Config{
+		Concurrency:     cfg.Concurrency,
+		ShutdownTimeout: cfg.Grace,
+		Logger:          asynqLog{log},
+		BaseContext:     func() context.Context { return context.WithoutCancel(ctx) },
+	})
+	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
+		lifecycle.HTTP("operations", o.Server(log), opsListener),
+		tasks(server, asynq.NewServeMux()),
+		started(o),
+	)
+}
+
+func tasks(server *asynq.Server, mux *asynq.ServeMux) lifecycle.Part {
+	return lifecycle.Part{Name: "tasks", Run: func(ctx context.Context, ready func()) error {
+		if err := server.Start(mux); err != nil {
+			return err
+		}
+		ready()
+		<-ctx.Done()
+		server.Shutdown()
+		return nil
+	}}
+}
+
+// asynqLog hands the library's messages to slog.
+type asynqLog struct{ log *slog.Logger }
+
+func (l asynqLog) Debug(args ...any) { l.log.Debug("asynq", "message", fmt.Sprint(args...)) }
+func (l asynqLog) Info(args ...any)  { l.log.Info("asynq", "message", fmt.Sprint(args...)) }
+func (l asynqLog) Warn(args ...any)  { l.log.Warn("asynq", "message", fmt.Sprint(args...)) }
+func (l asynqLog) Error(args ...any) { l.log.Error("asynq", "message", fmt.Sprint(args...)) }
+func (l asynqLog) Fatal(args ...any) { l.log.Error("asynq", "message", fmt.Sprint(args...)) }
