@@ -85,16 +85,15 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the server in an orderly way. It does nothing when it is not running.
+// Stop ends the server in an orderly way. It returns how it ended, also when it
+// had ended before. That it never started, or was killed by us, is not an error.
 func (s *Server) Stop(ctx context.Context) error {
 	if s.process == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, stopTimeout, errors.New("took too long to stop"))
 	defer cancel()
-	p := s.process
-	s.process = nil
-	return p.Stop(ctx)
+	return s.process.Stop(ctx)
 }
 
 // Kill ends the server as a crash does. Start brings it back.
@@ -105,12 +104,31 @@ func (s *Server) Kill() {
 	}
 }
 
+// Name is what the server is called in messages.
+func (s *Server) Name() string { return s.name }
+
+// Ended is closed when the running server ends, for whatever reason.
+func (s *Server) Ended() <-chan struct{} { return s.process.Done() }
+
+// LogTail returns the last lines that the running or stopped server wrote.
+func (s *Server) LogTail() string { return s.process.LogTail() }
+
 // Address returns host:port of a started server.
 func (s *Server) Address() string { return net.JoinHostPort(Host, strconv.Itoa(s.Port)) }
 
 func (s *Server) dial(ctx context.Context) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", s.Address())
+}
+
+// PreferPort returns the port when nobody uses it, and any free one else.
+func PreferPort(ctx context.Context, port int) (int, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(Host, strconv.Itoa(port)))
+	if err != nil {
+		return FreePort(ctx)
+	}
+	return port, l.Close()
 }
 
 // FreePort returns a TCP port of the loopback interface that nobody uses now.
