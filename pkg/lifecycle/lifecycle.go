@@ -50,7 +50,7 @@ func Run(ctx context.Context, log *slog.Logger, grace time.Duration, parts ...Pa
 		}
 	}
 	deadline := time.After(grace)
-	for _, r := range slices.Backward(running) {
+	for i, r := range slices.Backward(running) {
 		r.cancel()
 		select {
 		case <-r.done:
@@ -58,6 +58,9 @@ func Run(ctx context.Context, log *slog.Logger, grace time.Duration, parts ...Pa
 				problems = append(problems, fmt.Errorf("stop %s: %w", r.name, r.err))
 			}
 		case <-deadline:
+			for _, rest := range running[:i] {
+				rest.cancel() // no time to wait for them, but time to begin
+			}
 			return errors.Join(append(problems, fmt.Errorf("stop %s: not done within %v", r.name, grace))...)
 		}
 	}
