@@ -19,6 +19,7 @@ import (
 type ServeConfig struct {
 	Address string        `env:"LISTEN_ADDRESS" envDefault:":8888" desc:"address of the HTTP server"`
 	Grace   time.Duration `env:"STOP_GRACE" envDefault:"10s" desc:"how long requests in flight may take after SIGTERM"`
+	Drain   time.Duration `env:"DRAIN_DELAY" envDefault:"0s" desc:"how long to serve on after SIGTERM, until the proxy has noticed"`
 }
 
 // Serve serves HTTP until ctx ends.
@@ -50,10 +51,11 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}
-	return lifecycle.Run(ctx, log, cfg.Grace,
+	return lifecycle.Run(ctx, log, cfg.Drain+cfg.Grace,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
 		lifecycle.HTTP("http", server, listener),
 		started(o),
+		lifecycle.Drain(cfg.Drain),
 	)
 }
 
