@@ -24,7 +24,7 @@ bin=${XDG_CACHE_HOME:-$HOME/.cache}/clair-stack/bin
 mkdir -p "$bin"
 for tool in "$@"; do
   package=$(package_of "$tool")
-  built=$(go version -m "$bin/$tool" 2>/dev/null | awk '$1 == "mod" { print $3 }')
+  built=$({ go version -m "$bin/$tool" 2>/dev/null || true; } | awk '$1 == "mod" { print $3 }')
   if [ "$built" != "${package##*@}" ]; then
     echo "gotools: building $tool ${package##*@} (once, a few minutes for the larger ones)" >&2
     GOBIN=$bin GOWORK=off GOFLAGS='' CGO_ENABLED=0 go install "$package" >&2
