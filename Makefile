@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build test lint generate verify clean
+.PHONY: help build test bench lint generate verify clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,10 @@ test: ## install what is missing; lint, verify, and all tests on real servers
 	tools/lint.sh
 	tools/verify.sh
 	tools/test.sh
+
+bench: ## measure; each figure stands beside its floor
+	tools/install-deps.sh test
+	tools/bench.sh
 
 lint: ## check code, protocol and scripts
 	tools/lint.sh

@@ -20,7 +20,7 @@ import (
 func serversCommand() *cobra.Command {
 	var want testServers
 	cmd := &cobra.Command{
-		Use:   "servers [--postgres] [--redis] [--mosquitto] -- COMMAND [ARGUMENT...]",
+		Use:   "servers [--postgres] [--redis] [--mosquitto] [--durable] -- COMMAND [ARGUMENT...]",
 		Short: "Run a command with test servers",
 		Long: `Runs a command with test servers of its own, which end with it, and passes on
 its exit code. Without a choice it gets all that this machine has. The command
@@ -45,6 +45,7 @@ must.`,
 	cmd.Flags().BoolVar(&want.postgres, "postgres", false, "start PostgreSQL")
 	cmd.Flags().BoolVar(&want.redis, "redis", false, "start Redis")
 	cmd.Flags().BoolVar(&want.mosquitto, "mosquitto", false, "find Mosquitto")
+	cmd.Flags().BoolVar(&want.durable, "durable", false, "PostgreSQL waits for the disk at each commit, as in production")
 	return cmd
 }
 
@@ -52,6 +53,7 @@ must.`,
 type testServers struct {
 	postgres, redis, mosquitto bool
 	optional                   bool // do without what is not installed
+	durable                    bool
 }
 
 func (want testServers) run(ctx context.Context, args []string) (err error) {
@@ -84,7 +86,7 @@ func (want testServers) start(ctx context.Context, dir string) (env []string, ru
 	defer stop()
 
 	if want.postgres {
-		pg, err := server.NewPostgres(server.PostgresOptions{Dir: filepath.Join(dir, "postgres")})
+		pg, err := server.NewPostgres(server.PostgresOptions{Dir: filepath.Join(dir, "postgres"), Durable: want.durable})
 		if err == nil {
 			err = pg.Start(ctx)
 		}

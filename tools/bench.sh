@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Measures. Every figure is reported beside its floor, measured in the same run,
+# because machines differ and are noisy: compare ratios. Arguments choose the
+# packages (default: all that have benchmarks), BENCH the benchmarks by a regular
+# expression, BENCHTIME how long each may take.
+#
+#   BENCH=Decode tools/bench.sh ./pkg/codec/...
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ $# -eq 0 ]; then
+  mapfile -t files < <(git grep --files-with-matches --untracked '^func Benchmark' -- '*_test.go')
+  mapfile -t packages < <(printf './%s\n' "${files[@]%/*}" | sort -u)
+  set -- "${packages[@]}"
+fi
+go build -o bin/devstack ./tools/devstack
+# One package at a time: two that measure at once measure each other.
+exec env CLAIR_TEST_REQUIRE=1 bin/devstack servers --postgres --redis --mosquitto --durable -- \
+  go test -p 1 -run '^$' -bench "${BENCH:-.}" -benchmem -benchtime "${BENCHTIME:-1s}" -timeout 60m "$@"
