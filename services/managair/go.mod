@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/clairberlin/clair-stack/pkg v0.0.0
+	github.com/google/go-cmp v0.7.0
 	github.com/hibiken/asynq v0.26.0
 	github.com/spf13/cobra v1.10.2
 )

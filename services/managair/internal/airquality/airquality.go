@@ -1,0 +1,420 @@
+// Package airquality says whether the air in a room was good: per day, per hour
+// of the week, and over a period, for which the clean-air medal is awarded or not.
+//
+// Everything here is a pure function of samples and a time zone. Which samples
+// belong to a room (an installation is a node in a room from one time to another)
+// is the store's matter; it hands over one series per installation.
+//
+// The way is the predecessor's (managair, core/data_analysis), with its wrong
+// answers put right:
+//
+//  1. Samples are averaged per minute, since nodes have clock skew and repeat.
+//  2. The minutes are joined by straight lines, and the lines read every ten
+//     minutes. Nothing is read strictly between two samples that are more than
+//     half an hour apart, nor before the first and after the last sample.
+//  3. Where several installations overlap, the worst (highest) value counts.
+//  4. Days are those of the room's time zone, from midnight to midnight, also
+//     when they have 23 or 25 hours.
+//
+// docs/air-quality.md tells the same in plain words.
+package airquality
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// The figures behind the medal. They are the predecessor's; where a public rule is
+// behind one of them, it is named.
+const (
+	// Step is the distance of the points at which the course of a day is read.
+	Step = 10 * time.Minute
+	// MaxGap is how far two samples may be apart so that the course between them is
+	// still known.
+	MaxGap = 30 * time.Minute
+	// MaxMissing is how much of a valid day may be unknown.
+	MaxMissing = time.Hour
+	// ExcessPPM is the concentration from which air is stale: the hygienic limit of
+	// DIN 1946-2:1994 for occupied rooms.
+	ExcessPPM = 1500
+	// BadPPM must not be reached once. Above it the German Environment Agency calls
+	// air hygienically unacceptable (Bundesgesundheitsblatt 2008, 51:1358-1369).
+	BadPPM = 2000
+	// MaxExcessScore must not be reached on any day. 150 is, for example, 30 % of a
+	// day at 500 ppm above ExcessPPM.
+	MaxExcessScore = 150
+	// MinValidPercent is how many of the calendar days of the period must be valid.
+	MinValidPercent = 60
+	// MaxYellowPercent is the share of valid days with any excess that must not be
+	// reached.
+	MaxYellowPercent = 30
+	// LastDays is the length of the period that ends with yesterday.
+	LastDays = 30
+)
+
+// Sample is the CO2 concentration that a node measured at one time.
+type Sample struct {
+	Time   time.Time
+	CO2PPM int
+}
+
+// Period is a span of whole calendar days. Its times carry the time zone in which
+// those days are cut.
+type Period struct {
+	// From is the begin of the first day, To the begin of the day after the last.
+	From, To time.Time
+}
+
+// Month returns the calendar month in a time zone.
+func Month(year int, month time.Month, loc *time.Location) Period {
+	return Period{From: startOfDay(year, month, 1, loc), To: startOfDay(year, month+1, 1, loc)}
+}
+
+// Recent returns the last thirty whole days before now in a time zone: they end at
+// the midnight with which today began.
+func Recent(now time.Time, loc *time.Location) Period {
+	year, month, day := now.In(loc).Date()
+	return Period{From: startOfDay(year, month, day-LastDays, loc), To: startOfDay(year, month, day, loc)}
+}
+
+var monthForm = regexp.MustCompile(`^([0-9]{4})-([0-9]{1,2})$`)
+
+// ParseMonth reads a month written as 2020-01. The predecessor took 2020-1 too.
+func ParseMonth(s string) (year int, month time.Month, err error) {
+	parts := monthForm.FindStringSubmatch(s)
+	if parts == nil {
+		return 0, 0, fmt.Errorf("%q is not a month like 2020-01", s)
+	}
+	year, _ = strconv.Atoi(parts[1])
+	m, _ := strconv.Atoi(parts[2])
+	if year < 1 || m < 1 || m > 12 {
+		return 0, 0, fmt.Errorf("there is no month %s", s)
+	}
+	return year, time.Month(m), nil
+}
+
+// Day is what is known of the air on one calendar day.
+type Day struct {
+	// Start and End are the midnights around it, in the time zone of the period.
+	Start, End time.Time
+	// Points is how often the day's course is read: 144 times, unless clocks change.
+	Points int
+	// Missing is at how many of them nothing is known.
+	Missing int
+	// Samples counts the samples taken on this day.
+	Samples int
+	// MaxCO2PPM is the highest of them; 0 when there is none. It is taken before
+	// averaging and resampling, which would hide a short peak.
+	MaxCO2PPM int
+	// MeanCO2PPM is the mean of the known points, NaN when there is none.
+	MeanCO2PPM float64
+	// ExcessPoints is at how many of the known points ExcessPPM was reached.
+	ExcessPoints int
+	// ExcessScore is the share of ExcessPoints in the known points, times the mean
+	// of how far they were above ExcessPPM, in ppm; 0 when nothing is known.
+	ExcessScore float64
+}
+
+// Valid tells whether enough of the day is known to judge it.
+func (d Day) Valid() bool { return time.Duration(d.Missing)*Step <= MaxMissing }
+
+// Yellow tells whether there was any excess.
+func (d Day) Yellow() bool { return d.ExcessScore > 0 }
+
+// Reason is why a medal was not awarded.
+type Reason string
+
+// The reasons, in the order in which they are reported.
+const (
+	TooFewValidDays   Reason = "too_few_valid_days"   // less than MinValidPercent
+	BadAir            Reason = "bad_air"              // a sample of BadPPM or more
+	StaleDay          Reason = "stale_day"            // a day's score of MaxExcessScore or more
+	TooManyYellowDays Reason = "too_many_yellow_days" // MaxYellowPercent or more
+)
+
+// Analysis is what is known of the air in a room over a period.
+type Analysis struct {
+	Period Period
+	// Days are the calendar days of the period, also those without a sample.
+	Days []Day
+
+	points []float64 // of all days, NaN where nothing is known
+}
+
+// Analyze looks at the samples of each installation in the room, each series in
+// ascending order of time. Samples beyond the period are used to read the course at
+// its edges, and for nothing else; those within MaxGap of it suffice.
+func Analyze(p Period, installations ...[]Sample) *Analysis {
+	a := &Analysis{Period: p}
+	loc := p.From.Location()
+	total := 0
+	year, month, first := p.From.Date()
+	for i := 0; ; i++ {
+		d := Day{Start: startOfDay(year, month, first+i, loc), End: startOfDay(year, month, first+i+1, loc)}
+		if !d.Start.Before(p.To) {
+			break
+		}
+		// A day without length is one that a time zone skipped.
+		if d.Points = int((d.End.Sub(d.Start) + Step - 1) / Step); d.Points > 0 {
+			total += d.Points
+			a.Days = append(a.Days, d)
+		}
+	}
+	a.points = make([]float64, total)
+	for i := range a.points {
+		a.points[i] = math.NaN()
+	}
+	for _, samples := range installations {
+		a.read(samples)
+		a.count(samples)
+	}
+	rest := a.points
+	for i := range a.Days {
+		d := &a.Days[i]
+		d.judge(rest[:d.Points])
+		rest = rest[d.Points:]
+	}
+	return a
+}
+
+// minute is the mean of the samples of one minute.
+type minute struct {
+	at          int64 // Unix seconds of its begin
+	mean        float64
+	first, last time.Time // of its samples
+}
+
+// read raises the points to the course of one installation.
+func (a *Analysis) read(samples []Sample) {
+	course := minutes(samples)
+	if len(course) == 0 {
+		return
+	}
+	at, i := 0, 0 // the point, and the last minute that is not after it
+	for _, d := range a.Days {
+		t := d.Start.Unix()
+		for range d.Points {
+			for i+1 < len(course) && course[i+1].at <= t {
+				i++
+			}
+			if v := between(course, i, t); !math.IsNaN(v) && !(v <= a.points[at]) { // NaN is never <=
+				a.points[at] = v
+			}
+			at++
+			t += int64(Step / time.Second)
+		}
+	}
+}
+
+// between returns the value of the course at t, which is not before minute i+1, or
+// NaN where nothing is known.
+func between(course []minute, i int, t int64) float64 {
+	left := course[i]
+	switch {
+	case t == left.at:
+		return left.mean
+	case t < left.at, i+1 == len(course):
+		return math.NaN()
+	}
+	right := course[i+1]
+	if right.first.Sub(left.last) > MaxGap {
+		return math.NaN()
+	}
+	return left.mean + (right.mean-left.mean)*float64(t-left.at)/float64(right.at-left.at)
+}
+
+func minutes(samples []Sample) []minute {
+	course := make([]minute, 0, len(samples))
+	sum, n := 0, 0
+	for _, s := range samples {
+		at := floor(s.Time.Unix(), 60)
+		if len(course) == 0 || course[len(course)-1].at != at {
+			course = append(course, minute{at: at, first: s.Time})
+			sum, n = 0, 0
+		}
+		sum += s.CO2PPM
+		n++
+		last := &course[len(course)-1]
+		last.mean, last.last = float64(sum)/float64(n), s.Time
+	}
+	return course
+}
+
+// floor returns the greatest multiple of step that is not above t.
+func floor(t, step int64) int64 {
+	rest := t % step
+	if rest < 0 {
+		rest += step
+	}
+	return t - rest
+}
+
+// count enters the samples of one installation into the days they were taken on.
+func (a *Analysis) count(samples []Sample) {
+	i := 0
+	for _, s := range samples {
+		if s.Time.Before(a.Period.From) {
+			continue
+		}
+		for i < len(a.Days) && !s.Time.Before(a.Days[i].End) {
+			i++
+		}
+		if i == len(a.Days) {
+			return
+		}
+		d := &a.Days[i]
+		d.Samples++
+		d.MaxCO2PPM = max(d.MaxCO2PPM, s.CO2PPM)
+	}
+}
+
+func (d *Day) judge(points []float64) {
+	sum, excess := 0.0, 0.0
+	for _, v := range points {
+		switch {
+		case math.IsNaN(v):
+			d.Missing++
+			continue
+		case v >= ExcessPPM:
+			d.ExcessPoints++
+			excess += v - ExcessPPM
+		}
+		sum += v
+	}
+	known := float64(d.Points - d.Missing)
+	d.MeanCO2PPM = sum / known
+	if d.ExcessPoints > 0 {
+		// (points of excess / known points) * (excess / points of excess)
+		d.ExcessScore = excess / known
+	}
+}
+
+// ValidDays counts the days of which enough is known.
+func (a *Analysis) ValidDays() int {
+	return a.countDays(Day.Valid)
+}
+
+// YellowDays counts the valid days with any excess.
+func (a *Analysis) YellowDays() int {
+	return a.countDays(func(d Day) bool { return d.Valid() && d.Yellow() })
+}
+
+func (a *Analysis) countDays(is func(Day) bool) int {
+	n := 0
+	for _, d := range a.Days {
+		if is(d) {
+			n++
+		}
+	}
+	return n
+}
+
+// Samples counts the samples taken in the period.
+func (a *Analysis) Samples() int {
+	n := 0
+	for _, d := range a.Days {
+		n += d.Samples
+	}
+	return n
+}
+
+// MaxCO2PPM is the highest sample of the period; ok is false when there is none.
+func (a *Analysis) MaxCO2PPM() (ppm int, ok bool) {
+	for _, d := range a.Days {
+		ppm = max(ppm, d.MaxCO2PPM)
+		ok = ok || d.Samples > 0
+	}
+	return ppm, ok
+}
+
+// Medal tells whether the clean-air medal is awarded, and if not, why: every rule
+// that is broken.
+//
+// A single sample of BadPPM and a day's score of MaxExcessScore count on days that
+// are not valid, too: a gap in the record does not make bad air good. Days still to
+// come are not valid, so a month can earn its medal only when most of it is over.
+func (a *Analysis) Medal() (awarded bool, broken []Reason) {
+	valid := a.ValidDays()
+	if valid == 0 || valid*100 < MinValidPercent*len(a.Days) {
+		broken = append(broken, TooFewValidDays)
+	}
+	if ppm, _ := a.MaxCO2PPM(); ppm >= BadPPM {
+		broken = append(broken, BadAir)
+	}
+	if a.countDays(func(d Day) bool { return d.ExcessScore >= MaxExcessScore }) > 0 {
+		broken = append(broken, StaleDay)
+	}
+	if yellow := a.YellowDays(); yellow > 0 && yellow*100 >= MaxYellowPercent*valid {
+		broken = append(broken, TooManyYellowDays)
+	}
+	return len(broken) == 0, broken
+}
+
+// Mean is the mean of some hourly means. The zero value stands for no hour at all.
+type Mean struct {
+	CO2PPM float64
+	Hours  int
+}
+
+// Histogram is the usual course of a week: per weekday (Monday first) and local
+// hour the mean of the hourly means.
+type Histogram [7][24]Mean
+
+// Histogram averages the hours of which all points are known. When clocks are put
+// back, the hour that comes twice counts twice.
+func (a *Analysis) Histogram() *Histogram {
+	var h Histogram
+	at := 0
+	for _, d := range a.Days {
+		weekday := (int(d.Start.Weekday()) + 6) % 7
+		for i := 0; i < d.Points; {
+			begin := d.Start.Add(time.Duration(i) * Step)
+			sum, n := 0.0, 0
+			for ; i < d.Points && sameHour(begin, d.Start.Add(time.Duration(i)*Step)); i++ {
+				sum += a.points[at]
+				at++
+				n++
+			}
+			if hourly := sum / float64(n); !math.IsNaN(hourly) {
+				h[weekday][begin.Hour()].add(hourly)
+			}
+		}
+	}
+	return &h
+}
+
+func sameHour(a, b time.Time) bool {
+	_, offsetA := a.Zone()
+	_, offsetB := b.Zone()
+	return offsetA == offsetB && a.Hour() == b.Hour()
+}
+
+func (m *Mean) add(v float64) {
+	m.Hours++
+	m.CO2PPM += (v - m.CO2PPM) / float64(m.Hours)
+}
+
+// startOfDay returns the first instant of a calendar day. That is not always
+// midnight: some zones put clocks forward at that time, and time.Date promises
+// nothing then; where midnight comes twice, the first one counts. A day that a zone
+// skipped as a whole starts when the next one does. Days beyond the month are
+// carried over, as time.Date does.
+func startOfDay(year int, month time.Month, day int, loc *time.Location) time.Time {
+	utc := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	// Offsets are at most 14 hours, so the change, if any, lies between these.
+	_, before := utc.Add(-36 * time.Hour).In(loc).Zone()
+	_, after := utc.Add(36 * time.Hour).In(loc).Zone()
+	// The larger offset is the earlier instant.
+	for _, offset := range []int{max(before, after), min(before, after)} {
+		t := utc.Add(-time.Duration(offset) * time.Second).In(loc)
+		if _, actual := t.Zone(); actual == offset {
+			return t
+		}
+	}
+	// Midnight was skipped: the day starts with the change.
+	change, _ := utc.Add(-time.Duration(before) * time.Second).In(loc).ZoneBounds()
+	return change.In(loc)
+}
