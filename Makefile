@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build test bench lint generate verify clean
+.PHONY: help build test bench lint generate verify clean images
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ generate: ## write the generated code
 
 verify: ## check that generated code, go.mod and go.sum are current
 	tools/verify.sh
+
+images: ## build the images of all services for amd64 and arm64 into artefacts/images
+	tools/build-images.sh
 
 clean: ## remove what was built
 	rm -rf bin
