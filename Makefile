@@ -11,7 +11,7 @@ build: ## build all binaries into bin/
 	tools/build.sh
 
 test: ## install what is missing; lint, verify, and all tests on real servers
-	tools/install-deps.sh test
+	tools/install-deps.sh lint test
 	tools/lint.sh
 	tools/verify.sh
 	tools/test.sh
@@ -21,6 +21,7 @@ bench: ## measure; each figure stands beside its floor
 	tools/bench.sh
 
 lint: ## check code, protocol and scripts
+	tools/install-deps.sh lint
 	tools/lint.sh
 
 generate: ## write the generated code

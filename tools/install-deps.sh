@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a task needs and this machine lacks:
 #
-#   tools/install-deps.sh GROUP...      groups: demo test browser docker
+#   tools/install-deps.sh GROUP...      groups: demo lint test browser docker
 #
 # A tool that is there, from wherever it came, is left alone, and when nothing is
 # missing nothing is done. Packages come by apt, as root or through a sudo that
@@ -14,8 +14,9 @@ set -euo pipefail
 needs_of() {
   case $1 in
     demo) echo 'initdb:postgresql redis-server:redis-server' ;;
+    lint) echo 'shellcheck:shellcheck' ;;
     test) echo 'initdb:postgresql redis-server:redis-server mosquitto:mosquitto' \
-      'shellcheck:shellcheck cc:gcc /usr/include/stdlib.h:libc6-dev' ;;
+      'cc:gcc /usr/include/stdlib.h:libc6-dev' ;;
     browser) echo 'chromium:chromium node:nodejs npm:npm' \
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core' ;;
     docker) echo 'dockerd:docker.io docker:docker.io mmdebstrap:mmdebstrap' ;;

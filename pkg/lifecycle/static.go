@@ -1,10 +1,11 @@
 package lifecycle
 
+// Images hold nothing but the binary, so what a system would lend comes with it.
 import (
-	// Images hold nothing but the binary, so what a system would lend comes with it:
-	// certificate authorities, used where the system has none (or SSL_CERT_FILE
-	// names others), and time zones.
+	// Time zones.
 	_ "time/tzdata"
 
+	// Certificate authorities, used where the system has none (or SSL_CERT_FILE
+	// names others).
 	_ "golang.org/x/crypto/x509roots/fallback"
 )

@@ -118,6 +118,39 @@ func (p *Postgres) SocketURL(database string) string {
 	return u.String()
 }
 
+// Database makes a database, and the role of the same name that owns it, unless
+// they are there. It returns the role's connection string. The role may not do
+// more than an operator's installation gives it.
+func (p *Postgres) Database(ctx context.Context, name, password string) (string, error) {
+	conn, err := pgx.Connect(ctx, p.URL("postgres"))
+	if err != nil {
+		return "", fmt.Errorf("make database %s: %w", name, err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var there bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&there); err != nil {
+		return "", fmt.Errorf("make database %s: %w", name, err)
+	}
+	if !there {
+		quoted := pgx.Identifier{name}.Sanitize()
+		literal := "'" + strings.ReplaceAll(password, "'", "''") + "'"
+		for _, sql := range []string{
+			"DROP ROLE IF EXISTS " + quoted, // of an interrupted attempt
+			"CREATE ROLE " + quoted + " LOGIN PASSWORD " + literal,
+			"CREATE DATABASE " + quoted + " OWNER " + quoted,
+		} {
+			if _, err := conn.Exec(ctx, sql); err != nil {
+				return "", fmt.Errorf("make database %s: %w", name, err)
+			}
+		}
+	}
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(name, password),
+		Host: p.Address(), Path: "/" + name, RawQuery: "sslmode=disable",
+	}
+	return u.String(), nil
+}
+
 // initialize makes the cluster, unless there is one, and knows the password.
 func (p *Postgres) initialize(ctx context.Context, bin, data string, runAs *process.User) error {
 	passwordFile := filepath.Join(p.dir, "superuser-password")

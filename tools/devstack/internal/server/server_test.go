@@ -105,6 +105,23 @@ func TestPostgresFindsItsDataAgain(t *testing.T) {
 	}
 }
 
+func TestPostgresMakesADatabaseOnce(t *testing.T) {
+	t.Parallel()
+	pg, err := server.NewPostgres(server.PostgresOptions{Dir: dir(t)})
+	start(t, &pg.Server, err)
+	for range 2 {
+		url, err := pg.Database(t.Context(), "clair", "it's secret")
+		if err != nil {
+			t.Fatal(err)
+		}
+		const who = `SELECT format('%s of %s, superuser: %s', current_user, current_database(), usesuper)
+			FROM pg_user WHERE usename = current_user`
+		if got, want := query(t, url, who), "clair of clair, superuser: f"; got != want {
+			t.Errorf("connected as %q, want %q", got, want)
+		}
+	}
+}
+
 func TestRedisAnswersOnlyWhenRunning(t *testing.T) {
 	t.Parallel()
 	redis, err := server.NewRedis(server.RedisOptions{Dir: dir(t), Durable: true})
