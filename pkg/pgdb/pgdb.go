@@ -54,8 +54,9 @@ func (c Config) ConnString() string {
 }
 
 // Open returns a pool. It connects at the first use, so a database that is away
-// does not keep a service from starting. Sessions speak UTC.
-func Open(ctx context.Context, c Config, application string) (*pgxpool.Pool, error) {
+// does not keep a service from starting. Sessions speak UTC. The functions may
+// change the pool's settings.
+func Open(ctx context.Context, c Config, application string, configure ...func(*pgxpool.Config)) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(c.ConnString())
 	if err != nil {
 		// The library leaves the password out of this text.
@@ -65,6 +66,9 @@ func Open(ctx context.Context, c Config, application string) (*pgxpool.Pool, err
 	pc.ConnConfig.ConnectTimeout = 5 * time.Second
 	pc.ConnConfig.RuntimeParams["application_name"] = application
 	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	for _, f := range configure {
+		f(pc)
+	}
 	return pgxpool.NewWithConfig(ctx, pc)
 }
 

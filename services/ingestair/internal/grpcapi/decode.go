@@ -1,0 +1,378 @@
+package grpcapi
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+)
+
+// Requests are decoded by hand into flat slices. The generated types take three
+// and more allocations a sample (the sample and each optional field), which costs
+// more than all else that we do with it.
+
+// storeRequest is a StoreRequest.
+type storeRequest struct {
+	request
+	batch ingest.Batch
+}
+
+// storeStreamRequest is a StoreStreamRequest.
+type storeStreamRequest struct {
+	storeRequest
+	sequence uint64
+}
+
+// keepUndecodedRequest is a KeepUndecodedRequest.
+type keepUndecodedRequest struct {
+	request
+	uplinks []ingest.UndecodedUplink
+}
+
+var errWire = errors.New("the message is cut short or no protocol buffer")
+
+// fields calls each for all fields of a message. Fields of a type that the
+// protocol does not have are passed over, as everywhere in protocol buffers.
+// Varints and fixed-size values come in v, the others in b.
+func fields(data []byte, each func(num protowire.Number, typ protowire.Type, v uint64, b []byte) error) error {
+	for len(data) > 0 {
+		num, typ, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return errWire
+		}
+		data = data[n:]
+		var v uint64
+		var b []byte
+		switch typ {
+		case protowire.VarintType:
+			v, n = protowire.ConsumeVarint(data)
+		case protowire.Fixed32Type:
+			var fixed uint32
+			fixed, n = protowire.ConsumeFixed32(data)
+			v = uint64(fixed)
+		case protowire.Fixed64Type:
+			v, n = protowire.ConsumeFixed64(data)
+		case protowire.BytesType:
+			b, n = protowire.ConsumeBytes(data)
+		default:
+			n = protowire.ConsumeFieldValue(num, typ, data)
+		}
+		if n < 0 {
+			return errWire
+		}
+		data = data[n:]
+		if err := each(num, typ, v, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *storeRequest) unmarshal(data []byte) error { return r.parseUplinks(data, 1) }
+
+func (r *storeStreamRequest) unmarshal(data []byte) error {
+	err := fields(data, func(num protowire.Number, typ protowire.Type, v uint64, _ []byte) error {
+		if num == 1 && typ == protowire.VarintType {
+			r.sequence = v
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.parseUplinks(data, 2)
+}
+
+func (r *storeRequest) parseUplinks(data []byte, field protowire.Number) error {
+	if err := r.allocate(data, field); err != nil {
+		return err
+	}
+	return fields(data, func(num protowire.Number, typ protowire.Type, _ uint64, b []byte) error {
+		if num == field && typ == protowire.BytesType {
+			return r.addUplink(b)
+		}
+		return nil
+	})
+}
+
+// allocate makes room for all uplinks and samples.
+func (r *storeRequest) allocate(data []byte, uplinksField protowire.Number) error {
+	uplinks, samples := 0, 0
+	err := fields(data, func(num protowire.Number, typ protowire.Type, _ uint64, b []byte) error {
+		if num != uplinksField || typ != protowire.BytesType {
+			return nil
+		}
+		uplinks++
+		return fields(b, func(num protowire.Number, typ protowire.Type, _ uint64, _ []byte) error {
+			if num == 2 && typ == protowire.BytesType {
+				samples++
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if samples > ingest.MaxSamples || uplinks > ingest.MaxSamples {
+		return tooMany(max(samples, uplinks), ingest.MaxSamples)
+	}
+	r.batch = ingest.Batch{
+		Uplinks: make([]ingest.Uplink, 0, uplinks),
+		Samples: make([]measurement.Sample, 0, samples),
+	}
+	return nil
+}
+
+func tooMany(n, limit int) error {
+	return fmt.Errorf("%d samples or uplinks in a request; at most %d are allowed", n, limit)
+}
+
+func (r *storeRequest) addUplink(data []byte) error {
+	r.batch.Uplinks = append(r.batch.Uplinks, ingest.Uplink{})
+	uplink := &r.batch.Uplinks[len(r.batch.Uplinks)-1]
+	var id []byte
+	var meta metadata
+	err := fields(data, func(num protowire.Number, typ protowire.Type, _ uint64, b []byte) error {
+		if typ != protowire.BytesType {
+			return nil
+		}
+		switch num {
+		case 1:
+			id = b
+		case 2:
+			s, err := parseSample(b)
+			r.batch.Samples = append(r.batch.Samples, s)
+			return err
+		case 3:
+			return meta.parse(b)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(id) != len(uplink.NodeID) {
+		return fmt.Errorf("node_id of uplink %d has %d bytes, want %d", len(r.batch.Uplinks)-1, len(id), len(uplink.NodeID))
+	}
+	uplink.NodeID = uuid.UUID(id)
+	uplink.End = len(r.batch.Samples)
+	uplink.Meta = meta.value()
+	return nil
+}
+
+func parseSample(data []byte) (measurement.Sample, error) {
+	var timeS int64
+	var status ingestv1.MeasurementStatus
+	var s measurement.Sample
+	err := fields(data, func(num protowire.Number, typ protowire.Type, v uint64, _ []byte) error {
+		if typ != protowire.VarintType {
+			return nil
+		}
+		switch num {
+		case 1:
+			timeS = int64(v)
+		case 2:
+			s.CO2PPM = int(uint32(v))
+		case 3:
+			s.TemperatureDecicelsius = measurement.Known(int(signed32(v)))
+		case 4:
+			s.RelHumidityPercent = measurement.Known(int(uint32(v)))
+		case 5:
+			status = ingestv1.MeasurementStatus(int32(v))
+		}
+		return nil
+	})
+	// Beyond this a time.Time wraps around; it is rejected in any case.
+	const limit = 1 << 45
+	s.Time = time.Unix(min(max(timeS, -limit), limit), 0).UTC()
+	s.Status = statusOf(status)
+	return s, err
+}
+
+// signed32 decodes an sint32.
+func signed32(v uint64) int32 { return int32(protowire.DecodeZigZag(v & math.MaxUint32)) }
+
+// statusOf returns 0, which is rejected later, for a status that we do not know.
+func statusOf(s ingestv1.MeasurementStatus) measurement.Status {
+	switch s {
+	case ingestv1.MeasurementStatus_MEASUREMENT_STATUS_UNSPECIFIED, ingestv1.MeasurementStatus_MEASUREMENT_STATUS_MEASURED:
+		return measurement.Measured
+	case ingestv1.MeasurementStatus_MEASUREMENT_STATUS_REPEATED:
+		return measurement.Repeated
+	case ingestv1.MeasurementStatus_MEASUREMENT_STATUS_ERROR:
+		return measurement.Faulty
+	default:
+		return 0
+	}
+}
+
+// metadata is an UplinkMetadata on the way; of a field that comes twice the
+// last value holds, and messages that come twice are merged.
+type metadata struct {
+	known    bool
+	meta     ingest.Metadata
+	seconds  int64
+	nanos    int32
+	received bool
+}
+
+func (m *metadata) parse(data []byte) error {
+	m.known = true
+	return fields(data, func(num protowire.Number, typ protowire.Type, v uint64, b []byte) error {
+		switch typ {
+		case protowire.VarintType:
+			m.number(num, v)
+		case protowire.Fixed64Type:
+			if num == 1 {
+				m.meta.DevEUI = lorawan.EUI64(v)
+			}
+		case protowire.Fixed32Type:
+			if num == 9 {
+				m.meta.SNRDecibel, m.meta.SNRKnown = math.Float32frombits(uint32(v)), true
+			}
+		case protowire.BytesType:
+			return m.bytes(num, b)
+		}
+		return nil
+	})
+}
+
+func (m *metadata) number(num protowire.Number, v uint64) {
+	unsigned := measurement.Known(int(uint32(v)))
+	switch num {
+	case 4:
+		m.meta.FPort = unsigned
+	case 5:
+		m.meta.FCnt = unsigned
+	case 7:
+		m.meta.DataRateIndex = unsigned
+	case 8:
+		m.meta.RSSIDBm = measurement.Known(int(signed32(v)))
+	case 10:
+		m.meta.BatteryPercent = unsigned
+	case 11:
+		m.meta.BatteryMillivolts = unsigned
+	}
+}
+
+func (m *metadata) bytes(num protowire.Number, b []byte) error {
+	switch num {
+	case 2:
+		return setText(&m.meta.DeviceID, b, maxDeviceID)
+	case 3:
+		return setText(&m.meta.Protocol, b, maxProtocol)
+	case 6:
+		m.received = true
+		return fields(b, func(num protowire.Number, typ protowire.Type, v uint64, _ []byte) error {
+			switch {
+			case typ != protowire.VarintType:
+			case num == 1:
+				m.seconds = int64(v)
+			case num == 2:
+				m.nanos = int32(v)
+			}
+			return nil
+		})
+	}
+	return nil
+}
+
+// Lengths in bytes, as in the contract.
+const (
+	maxDeviceID  = 64
+	maxProtocol  = 32
+	maxForwarder = 64
+	maxReason    = 1024
+	maxPayload   = 255
+	maxEnvelope  = 64 << 10
+	maxUndecoded = 1000
+)
+
+// setText takes a string. What is too long is cut: a strange name is no reason to
+// refuse a measurement.
+func setText(to *string, b []byte, limit int) error {
+	if !utf8.Valid(b) {
+		return errors.New("a text is not valid UTF-8")
+	}
+	if len(b) > limit {
+		b = b[:limit]
+	}
+	// Cutting may leave half a character; PostgreSQL takes neither that nor NUL.
+	*to = strings.ReplaceAll(strings.ToValidUTF8(string(b), ""), "\x00", "")
+	return nil
+}
+
+// value returns the metadata with what is out of range made unknown: it is told
+// beside the measurement and must not cost it.
+func (m *metadata) value() ingest.Metadata {
+	meta := m.meta
+	within := func(r *measurement.Reading, low, high int) {
+		if r.Value < low || r.Value > high {
+			*r = measurement.Reading{}
+		}
+	}
+	within(&meta.FPort, 0, 255)
+	within(&meta.DataRateIndex, 0, 15)
+	within(&meta.RSSIDBm, math.MinInt16, math.MaxInt16)
+	within(&meta.BatteryPercent, 0, 100)
+	within(&meta.BatteryMillivolts, 0, math.MaxInt32)
+	if snr := float64(meta.SNRDecibel); math.IsNaN(snr) || math.IsInf(snr, 0) {
+		meta.SNRDecibel, meta.SNRKnown = 0, false
+	}
+	if m.received {
+		at := time.Unix(min(max(m.seconds, 0), 1<<40), int64(m.nanos)).UTC()
+		if !at.Before(measurement.Earliest) {
+			meta.ReceivedAt = at
+		}
+	}
+	return meta
+}
+
+func (r *keepUndecodedRequest) unmarshal(data []byte) error {
+	return fields(data, func(num protowire.Number, typ protowire.Type, _ uint64, b []byte) error {
+		if num != 1 || typ != protowire.BytesType {
+			return nil
+		}
+		if len(r.uplinks) == maxUndecoded {
+			return tooMany(maxUndecoded+1, maxUndecoded)
+		}
+		u, err := parseUndecoded(b)
+		r.uplinks = append(r.uplinks, u)
+		return err
+	})
+}
+
+func parseUndecoded(data []byte) (ingest.UndecodedUplink, error) {
+	var u ingest.UndecodedUplink
+	var meta metadata
+	err := fields(data, func(num protowire.Number, typ protowire.Type, _ uint64, b []byte) error {
+		if typ != protowire.BytesType {
+			return nil
+		}
+		switch num {
+		case 1:
+			return meta.parse(b)
+		case 2:
+			return setText(&u.Forwarder, b, maxForwarder)
+		case 3:
+			u.Payload = append([]byte(nil), b[:min(len(b), maxPayload)]...)
+		case 4:
+			u.Envelope = append([]byte(nil), b[:min(len(b), maxEnvelope)]...)
+		case 5:
+			return setText(&u.Reason, b, maxReason)
+		}
+		return nil
+	})
+	u.Meta = meta.value()
+	return u, err
+}

@@ -1,0 +1,105 @@
+package grpcapi
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+)
+
+// Options are choices for a Server.
+type Options struct {
+	// Authorized tells whether a bearer token may send.
+	Authorized func(token string) bool
+	// MaxConnectionAge is how long a connection may last, so that callers that
+	// balance over several servers find new ones.
+	MaxConnectionAge time.Duration
+	// Reflection lets tools ask which services there are.
+	Reflection bool
+}
+
+const (
+	// maxMessageBytes is enough for 10,000 samples of as many uplinks with
+	// everything that can be said about them.
+	maxMessageBytes = 4 << 20
+	// maxStreams is how many calls a connection may have in flight.
+	maxStreams = 256
+	// connectionGrace is how long calls of an old connection may go on.
+	connectionGrace = 30 * time.Second
+)
+
+// Server serves the ingestion service.
+type Server struct {
+	grpc     *grpc.Server
+	health   *health.Server
+	draining chan struct{}
+}
+
+// New returns a Server for an ingester.
+func New(ingester *ingest.Ingester, o Options) *Server {
+	s := &Server{health: health.NewServer(), draining: make(chan struct{})}
+	s.grpc = grpc.NewServer(
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.InTapHandle(authorize(o.Authorized)),
+		grpc.MaxRecvMsgSize(maxMessageBytes),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(10*time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge: o.MaxConnectionAge, MaxConnectionAgeGrace: connectionGrace,
+			Time: time.Minute, Timeout: 20 * time.Second,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	)
+	s.grpc.RegisterService(serviceDesc(), &service{
+		ingester: ingester, draining: s.draining, streamAge: o.MaxConnectionAge,
+	})
+	healthv1.RegisterHealthServer(s.grpc, s.health)
+	if o.Reflection {
+		reflection.Register(s.grpc)
+	}
+	return s
+}
+
+// Run serves on a listener until ctx ends, then answers what it has read and
+// returns.
+func (s *Server) Run(ctx context.Context, listener net.Listener, ready func()) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.grpc.Serve(listener) }()
+	ready()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve gRPC: %w", err)
+	case <-ctx.Done():
+	}
+	s.health.Shutdown()
+	close(s.draining)
+	s.grpc.GracefulStop()
+	return <-failed
+}
+
+// authorize refuses calls without a token before their message is read.
+func authorize(authorized func(string) bool) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		if strings.HasPrefix(info.FullMethodName, "/"+healthv1.Health_ServiceDesc.ServiceName+"/") {
+			return ctx, nil
+		}
+		for _, value := range info.Header.Get("authorization") {
+			if scheme, token, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "bearer") && authorized(token) {
+				return ctx, nil
+			}
+		}
+		return nil, status.Error(codes.Unauthenticated, "a valid bearer token is needed")
+	}
+}

@@ -1,0 +1,133 @@
+// Package ingest keeps samples: it checks them, gathers those of concurrent
+// callers into common transactions, and tells each caller what became of each
+// sample. How they are written is left to a Store, how they come to a transport.
+//
+// The trap: a caller that gives up waiting does not know whether its samples were
+// kept. It has to repeat them, which is harmless.
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+// MaxSamples is how many samples a Batch may have.
+const MaxSamples = 10_000
+
+// Batch is what a caller hands over at once: uplinks and, flattened, their
+// samples. Nothing in it may be changed after it was handed over.
+type Batch struct {
+	Uplinks []Uplink
+	Samples []measurement.Sample
+}
+
+// Uplink is one message of a node.
+type Uplink struct {
+	NodeID uuid.UUID
+	// End is the index in Batch.Samples at which the next uplink's samples begin.
+	End  int
+	Meta Metadata
+}
+
+// Metadata is how an uplink came. Zero values are unknown.
+type Metadata struct {
+	DevEUI   lorawan.EUI64
+	DeviceID string // the network server's name for the device
+	Protocol string // the codec's name
+	// ReceivedAt is when the network server received the uplink.
+	ReceivedAt        time.Time
+	FPort             measurement.Reading
+	FCnt              measurement.Reading
+	DataRateIndex     measurement.Reading
+	RSSIDBm           measurement.Reading
+	SNRDecibel        float32
+	SNRKnown          bool
+	BatteryPercent    measurement.Reading
+	BatteryMillivolts measurement.Reading
+}
+
+// Outcome is what became of one sample.
+type Outcome uint8
+
+// The outcomes. Pending is never the answer to a caller.
+const (
+	Pending   Outcome = iota
+	Stored            // new, and kept
+	Duplicate         // the same sample was kept before
+	Conflict          // another sample of the same node and time was kept before
+	Rejected          // it breaks a rule; kept aside
+	Parked            // the node is not registered; kept aside
+	numOutcomes
+)
+
+// String returns the outcome as it stands in metrics.
+func (o Outcome) String() string {
+	return [...]string{"pending", "stored", "duplicate", "conflict", "rejected", "parked"}[o]
+}
+
+// Refused is the reason of a sample that the store cannot take although it
+// breaks no rule that we know.
+const Refused measurement.Reason = "refused"
+
+// Result tells what became of a Batch.
+type Result struct {
+	// Outcomes has one entry for each sample, in the order of Batch.Samples.
+	Outcomes []Outcome
+	// Rejections explains the outcomes Rejected, in ascending order of Sample.
+	Rejections []Rejection
+}
+
+// Rejection says why a sample was rejected.
+type Rejection struct {
+	Sample int // index in Batch.Samples
+	Fault  *measurement.Fault
+}
+
+// Row is one sample on its way into the store.
+type Row struct {
+	NodeID  uuid.UUID
+	Sample  measurement.Sample
+	Uplink  *Uplink
+	Outcome Outcome // set by the store
+
+	call  *Call
+	index int
+}
+
+// RejectedRow is a sample to be kept aside, with the reason.
+type RejectedRow struct {
+	NodeID uuid.UUID
+	Sample measurement.Sample
+	DevEUI lorawan.EUI64
+	Fault  *measurement.Fault
+}
+
+// Flush is what goes into one transaction.
+type Flush struct {
+	Rows     []Row
+	Rejected []RejectedRow
+}
+
+// UndecodedUplink is a message that no codec could read.
+type UndecodedUplink struct {
+	Meta      Metadata
+	Forwarder string
+	Payload   []byte
+	Envelope  []byte
+	Reason    string
+}
+
+// Store keeps samples durably.
+type Store interface {
+	// Keep commits all of a flush and sets the outcome of each row. An error of the
+	// kind fault.Invalid means that some row cannot be taken at all; nothing was
+	// kept then. After any other error, it is unknown what was kept.
+	Keep(ctx context.Context, f *Flush) error
+	// KeepUndecoded commits uplinks, or finds that it has them already.
+	KeepUndecoded(ctx context.Context, uplinks []UndecodedUplink) error
+}

@@ -1,0 +1,351 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+const (
+	// flushers is how many transactions are in flight. While they run, the next
+	// batch gathers. Measured: two nearly double the rate of one, because one
+	// computes while the other waits for the disk; more only share the same cores.
+	flushers = 2
+	// maxFlushRows bounds a transaction, and with it how long its callers wait.
+	maxFlushRows = 4000
+	// maxPendingSamples bounds the memory of what waits and what is being written.
+	maxPendingSamples = 100_000
+	// maxWaitingCalls bounds those that wait for room among the pending.
+	maxWaitingCalls = 1000
+	// flushTimeout bounds a transaction; a database that hangs is as good as away.
+	flushTimeout = 10 * time.Second
+)
+
+// Ingester is the way in for samples. Its methods may be called concurrently.
+type Ingester struct {
+	store   Store
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *Metrics
+
+	room         *semaphore.Weighted // samples pending
+	waiting      atomic.Int64        // calls that wait for room
+	work         chan struct{}       // something was queued
+	storeTrouble atomic.Bool         // the last flush failed
+
+	mu      sync.Mutex
+	queue   []*Call
+	stopped bool
+}
+
+// New returns an Ingester that works while Run does.
+func New(store Store, log *slog.Logger, now func() time.Time, metrics *Metrics) *Ingester {
+	return &Ingester{
+		store: store, log: log, now: now, metrics: metrics,
+		room: semaphore.NewWeighted(maxPendingSamples),
+		work: make(chan struct{}, flushers),
+	}
+}
+
+// Call is a Batch on its way.
+type Call struct {
+	batch  *Batch
+	result Result
+	faulty []RejectedRow
+	weight int64
+	err    error
+	done   chan struct{} // closed when result and err are final
+}
+
+// Store keeps the samples of a batch and returns when they are durable.
+func (in *Ingester) Store(ctx context.Context, b *Batch) (*Result, error) {
+	call, err := in.Submit(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return call.Wait(ctx)
+}
+
+// Submit hands over a batch without waiting for the result. It waits while too
+// much is pending.
+func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
+	if len(b.Samples) > MaxSamples {
+		return nil, fault.New(fault.Invalid, "%d samples in a request; at most %d are allowed", len(b.Samples), MaxSamples)
+	}
+	call := &Call{batch: b, done: make(chan struct{}), weight: int64(len(b.Samples)) + 1}
+	call.check(in.now())
+	if err := in.makeRoom(ctx, call.weight); err != nil {
+		return nil, err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.stopped {
+		in.room.Release(call.weight)
+		return nil, fault.New(fault.Unavailable, "the server is stopping")
+	}
+	in.queue = append(in.queue, call)
+	in.signal()
+	return call, nil
+}
+
+func (in *Ingester) makeRoom(ctx context.Context, weight int64) error {
+	if in.room.TryAcquire(weight) {
+		return nil
+	}
+	if in.waiting.Add(1) > maxWaitingCalls {
+		in.waiting.Add(-1)
+		return fault.New(fault.Unavailable, "too many requests are waiting")
+	}
+	defer in.waiting.Add(-1)
+	if err := in.room.Acquire(ctx, weight); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "too many samples are waiting")
+	}
+	return nil
+}
+
+// signal wakes a flusher; when all have been woken already, one of them will
+// look at the queue after this.
+func (in *Ingester) signal() {
+	select {
+	case in.work <- struct{}{}:
+	default:
+	}
+}
+
+// Wait returns the result when it is durable.
+func (c *Call) Wait(ctx context.Context) (*Result, error) {
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Unavailable, context.Cause(ctx), "not stored in time")
+	}
+	if c.err != nil {
+		return nil, c.err
+	}
+	return &c.result, nil
+}
+
+// check finds the samples that break a rule.
+func (c *Call) check(now time.Time) {
+	c.result.Outcomes = make([]Outcome, len(c.batch.Samples))
+	first := 0
+	for u := range c.batch.Uplinks {
+		uplink := &c.batch.Uplinks[u]
+		for i := first; i < uplink.End; i++ {
+			if f := Check(c.batch.Samples[i], now); f != nil {
+				c.reject(i, uplink, f)
+			}
+		}
+		first = uplink.End
+	}
+}
+
+func (c *Call) reject(i int, uplink *Uplink, f *measurement.Fault) {
+	c.result.Outcomes[i] = Rejected
+	c.result.Rejections = append(c.result.Rejections, Rejection{Sample: i, Fault: f})
+	c.faulty = append(c.faulty, RejectedRow{
+		NodeID: uplink.NodeID, Sample: c.batch.Samples[i], DevEUI: uplink.Meta.DevEUI, Fault: f,
+	})
+}
+
+// Check returns the first rule that a sample breaks, or nil.
+func Check(s measurement.Sample, now time.Time) *measurement.Fault {
+	switch s.Status {
+	case measurement.Measured, measurement.Repeated, measurement.Faulty:
+		return s.Check(now)
+	default:
+		return &measurement.Fault{Reason: measurement.OutOfRange, Field: "status", Detail: "the status is unknown"}
+	}
+}
+
+// Run writes what is submitted until ctx ends, then what is left, and returns.
+func (in *Ingester) Run(ctx context.Context, ready func()) error {
+	var g errgroup.Group
+	for range flushers {
+		g.Go(func() error {
+			var f flusher
+			for in.next(ctx, &f) {
+				in.flush(ctx, &f)
+			}
+			return nil
+		})
+	}
+	ready()
+	return g.Wait()
+}
+
+// flusher is what one writer reuses from flush to flush.
+type flusher struct {
+	calls []*Call
+	flush Flush
+}
+
+// next waits for calls and takes as many as fit into a flush. It returns false
+// when Run's context has ended and nothing is left.
+func (in *Ingester) next(ctx context.Context, f *flusher) bool {
+	clear(f.calls)
+	f.calls = f.calls[:0]
+	for {
+		if in.take(f, ctx.Err() != nil) {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		select {
+		case <-in.work:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (in *Ingester) take(f *flusher, stopping bool) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	rows := 0
+	for len(in.queue) > 0 {
+		n := len(in.queue[0].batch.Samples)
+		if len(f.calls) > 0 && rows+n > maxFlushRows {
+			in.signal() // for the other flusher
+			break
+		}
+		rows += n
+		f.calls = append(f.calls, in.queue[0])
+		in.queue[0] = nil
+		in.queue = in.queue[1:]
+	}
+	if len(in.queue) == 0 {
+		in.queue = nil
+		in.stopped = in.stopped || stopping
+	}
+	return len(f.calls) > 0
+}
+
+// flush writes the flusher's calls and completes them.
+func (in *Ingester) flush(ctx context.Context, f *flusher) {
+	f.gather()
+	// What was submitted is written, also when we are stopping.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	start := time.Now()
+	err := in.keep(ctx, &f.flush)
+	in.metrics.flushed(time.Since(start), len(f.flush.Rows), err)
+	in.noteTrouble(ctx, err)
+	if err == nil {
+		for i := range f.flush.Rows {
+			r := &f.flush.Rows[i]
+			r.call.result.Outcomes[r.index] = r.Outcome
+		}
+	}
+	for _, c := range f.calls {
+		c.err = err
+		if err == nil {
+			in.metrics.counted(c.result.Outcomes)
+		}
+		in.room.Release(c.weight)
+		close(c.done)
+	}
+	// Keep no caller's memory until the next flush.
+	clear(f.flush.Rows)
+	clear(f.flush.Rejected)
+}
+
+// gather makes rows of the calls' samples.
+func (f *flusher) gather() {
+	f.flush.Rows, f.flush.Rejected = f.flush.Rows[:0], f.flush.Rejected[:0]
+	for _, c := range f.calls {
+		first := 0
+		for u := range c.batch.Uplinks {
+			uplink := &c.batch.Uplinks[u]
+			for i := first; i < uplink.End; i++ {
+				if c.result.Outcomes[i] == Pending {
+					f.flush.Rows = append(f.flush.Rows, Row{
+						NodeID: uplink.NodeID, Sample: c.batch.Samples[i], Uplink: uplink, call: c, index: i,
+					})
+				}
+			}
+			first = uplink.End
+		}
+		f.flush.Rejected = append(f.flush.Rejected, c.faulty...)
+	}
+}
+
+// keep writes a flush. When the store cannot take some row, the flush is halved
+// until that row is alone, and is rejected alone.
+func (in *Ingester) keep(ctx context.Context, f *Flush) error {
+	err := in.store.Keep(ctx, f)
+	if !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	if n := len(f.Rows); n > 1 {
+		return errors.Join(
+			in.keep(ctx, &Flush{Rows: f.Rows[:n/2], Rejected: f.Rejected}),
+			in.keep(ctx, &Flush{Rows: f.Rows[n/2:]}),
+		)
+	}
+	if len(f.Rows) == 0 {
+		return fmt.Errorf("keep rejected samples: %w", err)
+	}
+	return in.refuse(ctx, f, err)
+}
+
+// refuse rejects the only row of a flush.
+func (in *Ingester) refuse(ctx context.Context, f *Flush, cause error) error {
+	r := &f.Rows[0]
+	in.log.ErrorContext(ctx, "the database refuses a sample", "node_id", r.NodeID,
+		"dev_eui", r.Uplink.Meta.DevEUI, "sample", r.Sample, "err", cause)
+	why := &measurement.Fault{Reason: Refused, Field: "", Detail: fault.Text(cause)}
+	row := RejectedRow{NodeID: r.NodeID, Sample: r.Sample, DevEUI: r.Uplink.Meta.DevEUI, Fault: why}
+	if err := in.store.Keep(ctx, &Flush{Rejected: append(slices.Clip(f.Rejected), row)}); err != nil {
+		return fmt.Errorf("keep a refused sample: %w", err)
+	}
+	r.Outcome = Rejected
+	r.call.result.insertRejection(Rejection{Sample: r.index, Fault: why})
+	return nil
+}
+
+// insertRejection keeps the ascending order.
+func (r *Result) insertRejection(rejection Rejection) {
+	at := len(r.Rejections)
+	for at > 0 && r.Rejections[at-1].Sample > rejection.Sample {
+		at--
+	}
+	r.Rejections = append(r.Rejections, Rejection{})
+	copy(r.Rejections[at+1:], r.Rejections[at:])
+	r.Rejections[at] = rejection
+}
+
+// noteTrouble says once when the store fails, and once when it works again.
+func (in *Ingester) noteTrouble(ctx context.Context, err error) {
+	if had := in.storeTrouble.Swap(err != nil); had == (err != nil) {
+		return
+	}
+	if err != nil {
+		// The text for callers does not say why; the cause does.
+		in.log.WarnContext(ctx, "samples cannot be stored; callers have to repeat them", "err", err, "cause", errors.Unwrap(err))
+		return
+	}
+	in.log.InfoContext(ctx, "samples are stored again")
+}
+
+// KeepUndecoded keeps uplinks that no codec could read.
+func (in *Ingester) KeepUndecoded(ctx context.Context, uplinks []UndecodedUplink) error {
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	if err := in.store.KeepUndecoded(ctx, uplinks); err != nil {
+		return err
+	}
+	in.metrics.undecoded.Add(float64(len(uplinks)))
+	return nil
+}

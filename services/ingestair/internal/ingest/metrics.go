@@ -1,0 +1,66 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics counts what happens to samples.
+type Metrics struct {
+	samples       [numOutcomes]prometheus.Counter
+	flushes       *prometheus.CounterVec
+	flushDuration prometheus.Histogram
+	flushSamples  prometheus.Histogram
+	undecoded     prometheus.Counter
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	samples := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ingestair_samples_total", Help: "Samples by what became of them.",
+	}, []string{"outcome"})
+	m := &Metrics{
+		flushes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ingestair_flushes_total", Help: "Transactions that wrote samples, by result: ok or error.",
+		}, []string{"result"}),
+		flushDuration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ingestair_flush_duration_seconds", Help: "Time from the begin of a transaction to its commit.",
+			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
+		}),
+		flushSamples: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ingestair_flush_samples", Help: "Samples in a transaction.",
+			Buckets: []float64{1, 3, 10, 30, 100, 300, 1000, 3000, 10000},
+		}),
+		undecoded: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ingestair_undecoded_uplinks_total", Help: "Uplinks kept without being decoded, repeated ones included.",
+		}),
+	}
+	r.MustRegister(samples, m.flushes, m.flushDuration, m.flushSamples, m.undecoded)
+	for o := Stored; o < numOutcomes; o++ {
+		m.samples[o] = samples.WithLabelValues(o.String())
+	}
+	return m
+}
+
+func (m *Metrics) counted(outcomes []Outcome) {
+	var n [numOutcomes]int
+	for _, o := range outcomes {
+		n[o]++
+	}
+	for o := Stored; o < numOutcomes; o++ {
+		if n[o] > 0 {
+			m.samples[o].Add(float64(n[o]))
+		}
+	}
+}
+
+func (m *Metrics) flushed(d time.Duration, samples int, err error) {
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	m.flushes.WithLabelValues(result).Inc()
+	m.flushDuration.Observe(d.Seconds())
+	m.flushSamples.Observe(float64(samples))
+}
