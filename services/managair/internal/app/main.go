@@ -75,6 +75,7 @@ background tasks of the Clair Stack. Settings come from the environment; see
 			},
 		},
 	)
+	root.AddCommand(manageCommands(env)...)
 	return root
 }
 

@@ -1,0 +1,402 @@
+package app
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+// manageCommands are what an operator does by hand, through tools/manage.sh. They
+// ask back only on a terminal, write their result to standard output and the rest
+// to standard error.
+func manageCommands(env config.Env) []*cobra.Command {
+	return []*cobra.Command{
+		createSuperuserCommand(env),
+		changePasswordCommand(env),
+		loadDataCommand(env),
+		dumpDataCommand(env),
+	}
+}
+
+// withPool opens the database, of which up to conns connections are used, for the
+// time of do.
+func withPool(cmd *cobra.Command, env config.Env, do func(ctx context.Context, pool *pgxpool.Pool) error) error {
+	var cfg pgdb.Config
+	if err := env.Load(&cfg); err != nil {
+		return err
+	}
+	pool, err := pgdb.Open(cmd.Context(), cfg, "managair-"+cmd.Name())
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return do(cmd.Context(), pool)
+}
+
+func createSuperuserCommand(env config.Env) *cobra.Command {
+	var username, email string
+	var noInput bool
+	cmd := &cobra.Command{
+		Use:   "createsuperuser",
+		Short: "Make an account that sees and does everything in the admin pages",
+		Long: `Makes an account that sees and does everything in the admin pages.
+
+Asks for what is missing when it runs on a terminal. Otherwise, or with --noinput,
+the name comes from --username or SUPERUSER_USERNAME, the address from --email or
+SUPERUSER_EMAIL, and the password from SUPERUSER_PASSWORD (or the file that
+SUPERUSER_PASSWORD_FILE names), without being judged. The predecessor's
+DJANGO_SUPERUSER_* variables are understood too.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := superuserSettings(env)
+			if err != nil {
+				return err
+			}
+			if username == "" {
+				username = settings.Username
+			}
+			if email == "" {
+				email = settings.Email
+			}
+			p := newPrompt(cmd)
+			interactive := p.terminal && !noInput
+			if interactive {
+				username = p.ask("Username", username)
+				email = p.ask("E-mail address", email)
+			}
+			if username, err = identity.CleanUsername(username); err != nil {
+				return err
+			}
+			if email != "" {
+				if email, err = identity.CleanEmail(email); err != nil {
+					return err
+				}
+			}
+			password := settings.Password.Reveal()
+			if interactive && password == "" {
+				if password, err = p.newPassword(username, email); err != nil {
+					return err
+				}
+			}
+			if password == "" {
+				return errors.New("no password: set SUPERUSER_PASSWORD or SUPERUSER_PASSWORD_FILE, or run on a terminal")
+			}
+			hash, err := identity.NewHasher().Hash(cmd.Context(), password)
+			if err != nil {
+				return err
+			}
+			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+				_, err := postgres.NewIdentity(pool).CreateUser(ctx, identity.NewUser{
+					User: identity.User{
+						Username: username, Email: email, Active: true, Staff: true, Superuser: true, JoinedAt: time.Now(),
+					},
+					PasswordHash:  hash,
+					EmailVerified: true,
+				})
+				if err != nil {
+					return err
+				}
+				cmd.Printf("superuser %s created\n", username)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&username, "username", "", "name to log in with")
+	cmd.Flags().StringVar(&email, "email", "", "e-mail address, taken as confirmed")
+	cmd.Flags().BoolVar(&noInput, "noinput", false, "never ask")
+	return cmd
+}
+
+type superuserConfig struct {
+	Username string        `env:"SUPERUSER_USERNAME" desc:"createsuperuser: name"`
+	Email    string        `env:"SUPERUSER_EMAIL" desc:"createsuperuser: e-mail address"`
+	Password config.Secret `env:"SUPERUSER_PASSWORD" desc:"createsuperuser: password"`
+}
+
+// superuserSettings reads the variables under our names and the predecessor's.
+func superuserSettings(env config.Env) (superuserConfig, error) {
+	merged := config.Env{}
+	for name, value := range env {
+		if ours, ok := strings.CutPrefix(name, "DJANGO_"); ok && strings.HasPrefix(ours, "SUPERUSER_") && env[ours] == "" {
+			merged[ours] = value
+			continue
+		}
+		if _, taken := merged[name]; !taken {
+			merged[name] = value
+		}
+	}
+	var cfg superuserConfig
+	err := merged.Load(&cfg)
+	return cfg, err
+}
+
+func changePasswordCommand(env config.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "changepassword USERNAME",
+		Short: "Give an account a new password and end its sessions",
+		Long: `Gives an account a new password, and ends its sessions and the tokens of its
+log-ins. Asks twice on a terminal; otherwise one line of standard input is the
+password.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+				store := postgres.NewIdentity(pool)
+				user, err := store.UserByName(ctx, args[0])
+				if err != nil {
+					return fmt.Errorf("user %q: %w", args[0], err)
+				}
+				password, err := newPrompt(cmd).newPassword(user.Username, user.Email)
+				if err != nil {
+					return err
+				}
+				hash, err := identity.NewHasher().Hash(ctx, password)
+				if err != nil {
+					return err
+				}
+				if err := store.SetPassword(ctx, user.ID, hash, nil); err != nil {
+					return err
+				}
+				cmd.Printf("password of %s changed\n", user.Username)
+				return nil
+			})
+		},
+	}
+}
+
+func loadDataCommand(env config.Env) *cobra.Command {
+	var repair, quiet bool
+	var format string
+	cmd := &cobra.Command{
+		Use:   "loaddata FILE...",
+		Short: "Load fixtures, as the predecessor's dumpdata writes them",
+		Long: `Loads fixtures: JSON as the predecessor's dumpdata and our own write it, also
+compressed (.gz). "-" is standard input. Several files may refer to each other in
+any order. Rows keep their ids; rows that are there are overwritten, samples are
+not. Loading the same again changes nothing.
+
+Some rules are stricter than the predecessor's. Every row that breaks one is listed
+with a repair; --repair makes these repairs, else the rows are left out and the exit
+status is 1.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if format != "json" {
+				return fmt.Errorf("--format %s: only json is understood", format)
+			}
+			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+				sources, closeAll, err := openFixtures(cmd.InOrStdin(), args)
+				if err != nil {
+					return err
+				}
+				defer closeAll()
+				loader := postgres.FixtureLoader{Pool: pool, Repair: repair, Now: time.Now}
+				if !quiet {
+					loader.Progress = func(step string, samples int64) {
+						cmd.PrintErrf("%s %d samples\n", step, samples)
+					}
+				}
+				report, err := loader.Load(ctx, fixture.Objects(sources...))
+				if err != nil {
+					return err
+				}
+				report.Write(cmd.OutOrStdout())
+				if n := report.LeftOut(); n > 0 {
+					return fmt.Errorf("%d rows were left out, everything else is loaded", n)
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&repair, "repair", false, "make the proposed repairs")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "do not tell the progress")
+	cmd.Flags().StringVar(&format, "format", "json", "format of standard input, as the predecessor asks for it")
+	return cmd
+}
+
+// openFixtures opens the files when they are read, so that a long list of them
+// needs no more than one descriptor; but first it looks whether all are there.
+func openFixtures(stdin io.Reader, names []string) (sources []fixture.Source, closeAll func(), err error) {
+	var opened []io.Closer
+	closeAll = func() {
+		for _, c := range opened {
+			_ = c.Close() // only read
+		}
+	}
+	for _, name := range names {
+		r := stdin
+		if name != "-" {
+			f, err := os.Open(name)
+			if err != nil {
+				closeAll()
+				return nil, nil, err
+			}
+			opened = append(opened, f)
+			r = f
+		}
+		if strings.HasSuffix(name, ".gz") {
+			if r, err = gzip.NewReader(r); err != nil {
+				closeAll()
+				return nil, nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		sources = append(sources, fixture.Source{Name: name, Reader: r})
+	}
+	return sources, closeAll, nil
+}
+
+func dumpDataCommand(env config.Env) *cobra.Command {
+	var output string
+	var exclude []string
+	var indent int
+	cmd := &cobra.Command{
+		Use:   "dumpdata [MODEL|APP]...",
+		Short: "Write a fixture that the predecessor and loaddata can read",
+		Long: `Writes a fixture that the predecessor's loaddata and our own can read: all models,
+or those named ("core.node"), or all of an application ("core"). Tokens are not
+part of it: only their digests are known. Samples have no number here; their pk is
+null, which the predecessor takes as "the next one".`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			models, err := fixture.Select(args, exclude)
+			if err != nil {
+				return err
+			}
+			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+				return toFile(output, cmd.OutOrStdout(), func(w io.Writer) error {
+					return postgres.DumpFixture(ctx, pool, fixture.NewWriter(w, indent), models)
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, compressed if it ends in .gz; default standard output")
+	cmd.Flags().StringSliceVarP(&exclude, "exclude", "e", nil, "models or applications to leave out")
+	cmd.Flags().IntVar(&indent, "indent", 0, "blanks to indent with; 0: one object per line")
+	return cmd
+}
+
+// toFile writes a file that appears under its name only when it is complete.
+func toFile(name string, stdout io.Writer, write func(io.Writer) error) (err error) {
+	if name == "" || name == "-" {
+		buffered := bufio.NewWriterSize(stdout, 1<<16)
+		if err := write(buffered); err != nil {
+			return err
+		}
+		return buffered.Flush()
+	}
+	f, err := os.OpenFile(name+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) // it holds password hashes
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}()
+	buffered := bufio.NewWriterSize(f, 1<<16)
+	var w io.Writer = buffered
+	finish := buffered.Flush
+	if strings.HasSuffix(name, ".gz") {
+		zip := gzip.NewWriter(buffered)
+		w = zip
+		finish = func() error { return errors.Join(zip.Close(), buffered.Flush()) }
+	}
+	if err := write(w); err != nil {
+		return err
+	}
+	if err := finish(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+// prompt asks the person at the terminal, if there is one.
+type prompt struct {
+	in       *bufio.Reader
+	fd       int
+	terminal bool
+	cmd      *cobra.Command
+}
+
+func newPrompt(cmd *cobra.Command) *prompt {
+	p := &prompt{in: bufio.NewReader(cmd.InOrStdin()), cmd: cmd}
+	if f, ok := cmd.InOrStdin().(*os.File); ok {
+		p.fd = int(f.Fd())
+		p.terminal = term.IsTerminal(p.fd)
+	}
+	return p
+}
+
+// ask returns the answer, and preset if it is empty.
+func (p *prompt) ask(question, preset string) string {
+	if preset != "" {
+		question += " [" + preset + "]"
+	}
+	p.cmd.PrintErr(question + ": ")
+	line, _ := p.in.ReadString('\n') // at the end of the input the answer is empty
+	if line = strings.TrimSpace(line); line != "" {
+		return line
+	}
+	return preset
+}
+
+// newPassword asks twice, judges, and lets the operator insist. Without a
+// terminal, a line of standard input is the password.
+func (p *prompt) newPassword(known ...string) (string, error) {
+	if !p.terminal {
+		line, err := p.in.ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			return "", errors.New("no password on standard input")
+		}
+		return line, nil
+	}
+	for {
+		first, err := p.secret("Password: ")
+		if err != nil {
+			return "", err
+		}
+		second, err := p.secret("Again: ")
+		if err != nil {
+			return "", err
+		}
+		switch weakness := identity.JudgePassword(first, known...); {
+		case first != second:
+			p.cmd.PrintErrln("These differ.")
+		case first == "":
+			p.cmd.PrintErrln("It is empty.")
+		case weakness != identity.NotWeak:
+			if p.ask(fmt.Sprintf("It is weak (%s). Use it all the same? (y/N)", weakness), "") == "y" {
+				return first, nil
+			}
+		default:
+			return first, nil
+		}
+	}
+}
+
+func (p *prompt) secret(question string) (string, error) {
+	p.cmd.PrintErr(question)
+	b, err := term.ReadPassword(p.fd)
+	p.cmd.PrintErrln()
+	return string(b), err
+}

@@ -1,0 +1,201 @@
+package identity
+
+import (
+	"context"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/trustelem/zxcvbn"
+)
+
+// NoPassword is the hash of an account that nobody can log in to by password.
+const NoPassword = "!"
+
+// argon2Params are the second choice of the OWASP Password Storage Cheat Sheet
+// (19 MiB, 2 passes, 1 lane): about 40 ms on one core of a small server. More
+// memory would let a burst of log-ins push the API out of a 256 MiB container.
+var argon2Params = argon2id.Params{
+	Memory:      19 * 1024,
+	Iterations:  2,
+	Parallelism: 1,
+	SaltLength:  16,
+	KeyLength:   32,
+}
+
+// maxPasswordBytes bounds the work of hashing and of judging a password.
+const maxPasswordBytes = 1024
+
+// errUnknownHash is the error of a stored hash of no known kind.
+var errUnknownHash = errors.New("password hash of an unknown kind")
+
+// Hasher hashes and verifies passwords. It works on few at a time, so that many
+// log-ins at once wait for each other and not the rest of the service for them.
+type Hasher struct {
+	slots chan struct{}
+	decoy string
+}
+
+// NewHasher returns a Hasher that uses at most half of the processors.
+func NewHasher() *Hasher {
+	decoy, err := argon2id.CreateHash("nobody's password", &argon2Params)
+	if err != nil {
+		panic(err) // only the system's source of randomness can fail
+	}
+	return &Hasher{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), decoy: decoy}
+}
+
+// Hash returns the PHC string of password.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	release, err := h.acquire(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	return argon2id.CreateHash(password, &argon2Params)
+}
+
+// Verify tells whether password belongs to hash, and whether hash should be
+// replaced by a new one of the same password. An empty hash stands for an account
+// that does not exist: it never matches, and takes as long as one that does.
+func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdated bool, err error) {
+	release, err := h.acquire(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	defer release()
+	if hash == "" || strings.HasPrefix(hash, NoPassword) {
+		_, _, err := argon2id.CheckHash(password, h.decoy)
+		return false, false, err
+	}
+	return verify(password, hash)
+}
+
+func (h *Hasher) acquire(ctx context.Context) (release func(), err error) {
+	select {
+	case h.slots <- struct{}{}:
+		return func() { <-h.slots }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a turn to hash a password: %w", ctx.Err())
+	}
+}
+
+func verify(password, hash string) (ok, outdated bool, err error) {
+	if len(password) > maxPasswordBytes {
+		return false, false, nil
+	}
+	switch kind, rest, _ := strings.Cut(hash, "$"); kind {
+	case "": // $argon2id$...
+		ok, params, err := argon2id.CheckHash(password, hash)
+		if err != nil {
+			return false, false, fmt.Errorf("check password: %w", err)
+		}
+		return ok, *params != argon2Params, nil
+	case "argon2":
+		// What the predecessor writes before the same PHC string.
+		return verify(password, "$"+rest)
+	case "pbkdf2_sha256":
+		ok, err := verifyPBKDF2(password, rest)
+		return ok, true, err
+	default:
+		return false, false, errUnknownHash
+	}
+}
+
+// maxPBKDF2Iterations is far above what any release of the predecessor wrote, and
+// keeps a forged dump from stopping us with one log-in.
+const maxPBKDF2Iterations = 10_000_000
+
+// verifyPBKDF2 checks "iterations$salt$base64 of 32 bytes".
+func verifyPBKDF2(password, encoded string) (bool, error) {
+	count, rest, _ := strings.Cut(encoded, "$")
+	salt, digest, found := strings.Cut(rest, "$")
+	iterations, err := strconv.Atoi(count)
+	if err != nil || !found || iterations < 1 || iterations > maxPBKDF2Iterations {
+		return false, fmt.Errorf("pbkdf2_sha256: %w", errUnknownHash)
+	}
+	want, err := base64.StdEncoding.DecodeString(digest)
+	if err != nil || len(want) != sha256.Size {
+		return false, fmt.Errorf("pbkdf2_sha256: %w", errUnknownHash)
+	}
+	got, err := pbkdf2.Key(sha256.New, password, []byte(salt), iterations, sha256.Size)
+	if err != nil {
+		return false, fmt.Errorf("pbkdf2_sha256: %w", err)
+	}
+	return subtle.ConstantTimeCompare(got, want) == 1, nil
+}
+
+// KnownHash tells whether hash is of a kind that Verify understands.
+func KnownHash(hash string) bool {
+	if strings.HasPrefix(hash, NoPassword) {
+		return true
+	}
+	_, _, err := verify("", hash)
+	return err == nil
+}
+
+// Weakness is why a password is refused.
+type Weakness string
+
+// The weaknesses. NotWeak is none.
+const (
+	NotWeak         Weakness = ""
+	TooShort        Weakness = "password_too_short"
+	TooLong         Weakness = "password_too_long"
+	OnlyDigits      Weakness = "password_entirely_numeric"
+	TooSimilar      Weakness = "password_too_similar"
+	TooCommon       Weakness = "password_too_common"
+	minPasswordRune          = 8
+)
+
+// JudgePassword applies the rules of the predecessor: eight characters, not only
+// digits, not like what is known of the user, and not easy to guess. The last one
+// is judged with zxcvbn (Wheeler, USENIX Security 2016) instead of by one list.
+func JudgePassword(password string, known ...string) Weakness {
+	switch {
+	case utf8.RuneCountInString(password) < minPasswordRune:
+		return TooShort
+	case len(password) > maxPasswordBytes:
+		return TooLong
+	case strings.Trim(password, "0123456789") == "":
+		return OnlyDigits
+	case similar(password, known):
+		return TooSimilar
+	}
+	// Its cost grows with the square of the length; what is long is not short of guesses.
+	judged := password[:min(len(password), 64)]
+	// Score 0 and 1: fewer than 10^6 guesses.
+	if zxcvbn.PasswordStrength(judged, known).Score < 2 {
+		return TooCommon
+	}
+	return NotWeak
+}
+
+// similar tells whether password is little more than one of the known words.
+func similar(password string, known []string) bool {
+	password = strings.ToLower(password)
+	for _, k := range known {
+		for _, word := range append(strings.FieldsFunc(strings.ToLower(k), notAlphanumeric), strings.ToLower(k)) {
+			if len(word) < 3 {
+				continue
+			}
+			if strings.Contains(word, password) ||
+				strings.Contains(password, word) && 2*len(word) > len(password) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func notAlphanumeric(r rune) bool {
+	return (r < '0' || r > '9') && (r < 'a' || r > 'z') && r < utf8.RuneSelf
+}

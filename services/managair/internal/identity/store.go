@@ -1,0 +1,126 @@
+package identity
+
+import (
+	"context"
+	"time"
+)
+
+// NewUser is an account to be made.
+type NewUser struct {
+	User
+	PasswordHash string
+	// EmailVerified tells that the address needs no confirmation.
+	EmailVerified bool
+}
+
+// EmailAddress is an address of a user.
+type EmailAddress struct {
+	ID       int64
+	UserID   int64
+	Email    string
+	Verified bool
+	Primary  bool
+}
+
+// Scope is what a token may be used for.
+type Scope string
+
+// The scopes.
+const (
+	ScopeRead  Scope = "read"
+	ScopeWrite Scope = "write"
+)
+
+// Token is an API token as its owner sees it. The key itself is shown once.
+type Token struct {
+	ID         int64
+	UserID     int64
+	Name       string // "" for the token of a log-in through the API
+	Scope      Scope
+	CreatedAt  time.Time
+	ExpiresAt  *time.Time // nil: never
+	LastUsedAt *time.Time
+}
+
+// Session is a log-in of a browser.
+type Session struct {
+	ID         int64
+	UserID     int64
+	CreatedAt  time.Time
+	LastSeenAt time.Time
+	ExpiresAt  time.Time
+	Address    string // of the client, as the first one we trust told it
+	UserAgent  string
+	CSRF       string // the value that writes must repeat
+}
+
+// Digest is the SHA-256 of a secret.
+type Digest [32]byte
+
+// Purpose is what a key in a mail is for.
+type Purpose string
+
+// The purposes.
+const (
+	ConfirmEmail  Purpose = "confirm_email"
+	ResetPassword Purpose = "reset_password"
+)
+
+// Store keeps accounts. Its methods return errors of kind fault.NotFound for what
+// is not there, and *FieldError for what breaks a rule.
+type Store interface {
+	CreateUser(ctx context.Context, u NewUser) (User, error)
+	UserByID(ctx context.Context, id int64) (User, error)
+	// UserByName also finds by case-insensitive name.
+	UserByName(ctx context.Context, name string) (User, error)
+	// UserByEmail finds the user who confirmed the address, else the only one who claims it.
+	UserByEmail(ctx context.Context, email string) (User, error)
+	UpdateProfile(ctx context.Context, id int64, username, firstName, lastName string) (User, error)
+	// DeleteUser refuses with fault.Conflict while the user is the last owner of an
+	// organization; names lists these.
+	DeleteUser(ctx context.Context, id int64) (names []string, err error)
+
+	PasswordHash(ctx context.Context, userID int64) (string, error)
+	// UpgradeHash replaces old by a new hash of the same password, if old is still there.
+	UpgradeHash(ctx context.Context, userID int64, old, hash string) error
+	// SetPassword sets a new password and ends all sessions but keep, and all
+	// tokens of log-ins; mails with keys for a new password end too.
+	SetPassword(ctx context.Context, userID int64, hash string, keep *Digest) error
+
+	EmailAddresses(ctx context.Context, userID int64) ([]EmailAddress, error)
+	AddEmail(ctx context.Context, userID int64, email string) (EmailAddress, error)
+	RemoveEmail(ctx context.Context, userID, id int64) error
+	// SetPrimaryEmail takes confirmed addresses only.
+	SetPrimaryEmail(ctx context.Context, userID, id int64) error
+
+	// CreateKey remembers a key sent by mail. For the confirmation of an address its id is given.
+	CreateKey(ctx context.Context, digest Digest, purpose Purpose, userID int64, emailID *int64, expires time.Time) error
+	// KeyUser returns whose key it is, without using it up.
+	KeyUser(ctx context.Context, digest Digest, purpose Purpose, now time.Time) (User, EmailAddress, error)
+	// ConfirmEmail uses a key up and confirms its address.
+	ConfirmEmail(ctx context.Context, digest Digest, now time.Time) (EmailAddress, error)
+	// ResetPassword uses a key up and sets the password as SetPassword does.
+	ResetPassword(ctx context.Context, digest Digest, hash string, now time.Time) error
+
+	CreateSession(ctx context.Context, digest Digest, s Session) (Session, error)
+	// SessionUser returns a session that has not expired and its active user, and
+	// notes that it was seen.
+	SessionUser(ctx context.Context, digest Digest, now time.Time) (Session, User, error)
+	Sessions(ctx context.Context, userID int64, now time.Time) ([]Session, error)
+	EndSession(ctx context.Context, userID, id int64) error
+
+	CreateToken(ctx context.Context, digest Digest, t Token) (Token, error)
+	// TokenUser returns a token that has not expired and its active user, and notes
+	// that it was used.
+	TokenUser(ctx context.Context, digest Digest, now time.Time) (Token, User, error)
+	Tokens(ctx context.Context, userID int64) ([]Token, error)
+	EndToken(ctx context.Context, userID, id int64) error
+
+	// Attempt counts an attempt under key and returns 0 if it is one of the first
+	// limit within window, else how long to wait.
+	Attempt(ctx context.Context, key string, limit int, window time.Duration, now time.Time) (wait time.Duration, err error)
+	// ForgetAttempts starts counting anew.
+	ForgetAttempts(ctx context.Context, key string) error
+	// ClearExpired deletes sessions, tokens, keys and attempts that have expired.
+	ClearExpired(ctx context.Context, now time.Time) (int64, error)
+}

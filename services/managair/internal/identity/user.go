@@ -1,0 +1,76 @@
+package identity
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+)
+
+// User is an account. Who belongs to which organization is the inventory's matter.
+type User struct {
+	ID        int64
+	Username  string
+	Email     string // the primary address, "" for none
+	FirstName string
+	LastName  string
+	Active    bool
+	Staff     bool // may enter the admin pages
+	Superuser bool // sees and does everything there
+	JoinedAt  time.Time
+	// LastLoginAt is nil for a user who never logged in.
+	LastLoginAt *time.Time
+}
+
+// known is what an attacker could know of the user, for judging passwords.
+func (u User) known() []string {
+	return []string{u.Username, u.Email, u.FirstName, u.LastName}
+}
+
+// Limits of names and addresses, in characters. They are the predecessor's.
+const (
+	MaxUsername = 150
+	MaxName     = 150
+	MaxEmail    = 254
+)
+
+// CleanUsername cuts surrounding blanks off a name and checks its form: letters,
+// digits and @ . + - _ as with the predecessor. An e-mail address as a name would let
+// somebody log in in the place of the owner of that address, so @ is refused when
+// the name has the form of one.
+func CleanUsername(name string) (string, error) {
+	name = strings.TrimSpace(name)
+	switch {
+	case name == "":
+		return "", &FieldError{Field: "username", Code: "required"}
+	case utf8.RuneCountInString(name) > MaxUsername:
+		return "", &FieldError{Field: "username", Code: "max_length"}
+	case strings.ContainsFunc(name, notInUsername), CheckEmail(name) == nil:
+		return "", &FieldError{Field: "username", Code: "invalid"}
+	}
+	return name, nil
+}
+
+// CleanEmail cuts surrounding blanks off an address and checks its form.
+func CleanEmail(email string) (string, error) {
+	email = strings.TrimSpace(email)
+	if email == "" {
+		return "", &FieldError{Field: "email", Code: "required"}
+	}
+	return email, CheckEmail(email)
+}
+
+// FieldError is a value that breaks a rule. Its kind is fault.Invalid.
+type FieldError struct {
+	Field string // username, email, password, old_password, new_password, name, key
+	Code  string // stable, as in the API: required, invalid, unique, password_too_short, ...
+}
+
+// Error returns the English text.
+func (e *FieldError) Error() string { return e.Field + ": " + e.Code }
+
+// Unwrap gives the error its kind.
+func (e *FieldError) Unwrap() error { return errInvalid }
+
+var errInvalid = fault.New(fault.Invalid, "a value breaks a rule")

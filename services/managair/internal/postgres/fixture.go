@@ -1,0 +1,650 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
+)
+
+// FixtureLoader writes the predecessor's data. Rows that are there already are
+// overwritten, samples are not. Loading the same twice changes nothing.
+type FixtureLoader struct {
+	Pool *pgxpool.Pool
+	// Repair makes the repairs that are a choice, instead of leaving their rows out.
+	Repair bool
+	// Progress, if set, is told now and then how many samples were done.
+	Progress func(step string, samples int64)
+	// Now judges which samples are from the future.
+	Now func() time.Time
+}
+
+// Load writes what objects has. The inventory is one transaction; samples follow
+// in many, so that ingestion goes on meanwhile. An error in reading objects
+// comes before anything is written. The report is valid also with an error.
+func (l *FixtureLoader) Load(ctx context.Context, objects iter.Seq2[*fixture.Object, error]) (*fixture.Report, error) {
+	report := &fixture.Report{}
+	conn, err := l.Pool.Acquire(ctx)
+	if err != nil {
+		return report, pgdb.Translate(err)
+	}
+	defer conn.Release()
+	if err := createStage(ctx, conn.Conn()); err != nil {
+		return report, err
+	}
+	defer dropStage(ctx, conn.Conn())
+
+	inventory := &fixture.Inventory{}
+	stage := &stagedSamples{now: l.Now(), inventory: inventory, report: report, progress: l.progress}
+	var stop func()
+	stage.next, stop = iter.Pull2(objects)
+	defer stop()
+	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"staged_sample"}, stagedColumns, stage); err != nil {
+		if stage.err != nil { // the driver wraps it into text
+			return report, stage.err
+		}
+		return report, fmt.Errorf("stage samples: %w", err)
+	}
+	if err := l.LoadInventory(ctx, inventory, report); err != nil {
+		return report, err
+	}
+	if report.Samples.Read == 0 {
+		return report, nil
+	}
+	return report, l.storeStaged(ctx, conn.Conn(), report)
+}
+
+func (l *FixtureLoader) progress(step string, samples int64) {
+	if l.Progress != nil {
+		l.Progress(step, samples)
+	}
+}
+
+// The staged samples wait in a temporary table, because their nodes may come
+// after them. It is not logged and gone with the connection.
+const createStageSQL = `
+	CREATE TEMPORARY TABLE staged_sample (
+	    node         uuid        NOT NULL,
+	    time         timestamptz NOT NULL,
+	    co2          integer     NOT NULL,
+	    temperature  integer,
+	    humidity     integer,
+	    status       "char"      NOT NULL,
+	    fault_reason text,
+	    fault_field  text,
+	    fault_detail text
+	)`
+
+var stagedColumns = []string{
+	"node", "time", "co2", "temperature", "humidity", "status", "fault_reason", "fault_field", "fault_detail",
+}
+
+func createStage(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, "DROP TABLE IF EXISTS staged_sample"); err != nil {
+		return pgdb.Translate(err)
+	}
+	if _, err := conn.Exec(ctx, createStageSQL); err != nil {
+		return fmt.Errorf("create the temporary table of samples: %w", err)
+	}
+	return nil
+}
+
+// dropStage frees the disk at once; the connection goes back to the pool. If it
+// fails, the connection is broken and the table gone with it.
+func dropStage(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	_, _ = conn.Exec(ctx, "DROP TABLE IF EXISTS staged_sample")
+}
+
+// stagedSamples hands the samples among objects to COPY, and puts everything
+// else into the inventory on the way.
+type stagedSamples struct {
+	next      func() (*fixture.Object, error, bool)
+	now       time.Time
+	inventory *fixture.Inventory
+	report    *fixture.Report
+	progress  func(string, int64)
+	err       error
+	row       [9]any
+}
+
+// Next goes to the next sample.
+func (s *stagedSamples) Next() bool {
+	for {
+		o, err, more := s.next()
+		if !more || err != nil {
+			s.err = err
+			return false
+		}
+		if o.Model == fixture.ModelSample {
+			if s.take(o) {
+				return true
+			}
+			continue
+		}
+		if fixture.WhySkipped(o.Model) != "" {
+			s.report.Skip(o.Model)
+			continue
+		}
+		s.report.ReadOne(o.Model)
+		if err := s.inventory.Add(o); err != nil {
+			s.report.Problem(fixture.Problem{
+				Model: o.Model, PK: string(o.PK), What: err.Error(), Repair: "correct it and load again", Outcome: fixture.LeftOut,
+			})
+		}
+	}
+}
+
+func (s *stagedSamples) take(o *fixture.Object) bool {
+	s.report.Samples.Read++
+	if s.report.Samples.Read%100_000 == 0 {
+		s.progress("read", s.report.Samples.Read)
+	}
+	sample, err := o.Sample(s.now)
+	if err != nil {
+		s.report.Samples.LeftOut++
+		s.report.Problem(fixture.Problem{
+			Model: o.Model, PK: string(o.PK), What: err.Error(), Repair: "correct it and load again", Outcome: fixture.LeftOut,
+		})
+		return false
+	}
+	s.row = [9]any{sample.Node, sample.Time, int32(sample.CO2PPM), nil, nil, byte(sample.Status), nil, nil, nil}
+	if sample.TemperatureDecicelsius.Known {
+		s.row[3] = int32(sample.TemperatureDecicelsius.Value)
+	}
+	if sample.RelHumidityPercent.Known {
+		s.row[4] = int32(sample.RelHumidityPercent.Value)
+	}
+	if f := sample.Fault; f != nil {
+		s.row[6], s.row[7], s.row[8] = string(f.Reason), f.Field, f.Detail
+	}
+	return true
+}
+
+// Values returns the sample's columns.
+func (s *stagedSamples) Values() ([]any, error) { return s.row[:], nil }
+
+// Err returns what ended the reading.
+func (s *stagedSamples) Err() error { return s.err }
+
+// stagePages is how many pages of the temporary table one transaction takes,
+// about 100 rows each.
+const stagePages = 2000
+
+// storeStaged moves the staged samples to where they belong.
+func (l *FixtureLoader) storeStaged(ctx context.Context, conn *pgx.Conn, report *fixture.Report) error {
+	var pages int64
+	err := conn.QueryRow(ctx, "SELECT pg_relation_size('staged_sample') / current_setting('block_size')::bigint").Scan(&pages)
+	if err != nil {
+		return pgdb.Translate(err)
+	}
+	// Nobody analyzes temporary tables for us.
+	if _, err := conn.Exec(ctx, "ANALYZE staged_sample"); err != nil {
+		return pgdb.Translate(err)
+	}
+	for page := int64(0); page < pages; page += stagePages {
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			return storeChunk(ctx, tx, page, page+stagePages, &report.Samples)
+		})
+		if err != nil {
+			return fmt.Errorf("store samples: %w", pgdb.Translate(err))
+		}
+		s := report.Samples
+		l.progress("stored", s.Stored+s.Duplicate+s.Conflict+s.Parked+s.Rejected)
+	}
+	return nil
+}
+
+// The chunk is a range of pages, which PostgreSQL reads without an index.
+const chunk = `
+	chunk AS MATERIALIZED (
+	    SELECT ctid AS place, * FROM staged_sample
+	     WHERE ctid >= format('(%s,0)', @from_page::bigint)::tid AND ctid < format('(%s,0)', @to_page::bigint)::tid
+	), known AS MATERIALIZED (
+	    -- The lock keeps the node's number from being retired before we commit.
+	    SELECT id, no FROM node WHERE id IN (SELECT node FROM chunk) FOR KEY SHARE
+	)`
+
+const chunkPartitionsSQL = `
+	WITH ` + chunk + `
+	SELECT ensure_sample_partition(month)
+	  FROM (SELECT DISTINCT date_trunc('month', c.time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS month
+	          FROM chunk c JOIN known k ON k.id = c.node
+	         WHERE c.fault_reason IS NULL) months`
+
+const chunkStoreSQL = `
+	WITH ` + chunk + `, stored AS (
+	    INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
+	    SELECT k.no, c.time, c.co2, c.temperature, c.humidity, c.status
+	      FROM chunk c JOIN known k ON k.id = c.node
+	     WHERE c.fault_reason IS NULL
+	     ORDER BY k.no, c.time, c.place -- of several, the first in the file stays
+	        ON CONFLICT DO NOTHING
+	    RETURNING node_no, time
+	), seen AS (
+	    INSERT INTO node_status AS s (node_no, last_contact_at, last_sample_at)
+	    SELECT node_no, max(time), max(time) FROM stored GROUP BY node_no ORDER BY node_no
+	        ON CONFLICT (node_no) DO UPDATE
+	       SET last_contact_at = greatest(s.last_contact_at, excluded.last_contact_at),
+	           last_sample_at = greatest(s.last_sample_at, excluded.last_sample_at)
+	)
+	SELECT (SELECT count(*) FROM stored),
+	       (SELECT count(*) FROM chunk c JOIN known k ON k.id = c.node WHERE c.fault_reason IS NULL)`
+
+const chunkConflictsSQL = `
+	WITH ` + chunk + `
+	SELECT count(*)
+	  FROM chunk c
+	  JOIN known k ON k.id = c.node
+	  JOIN sample s ON s.node_no = k.no AND s.time = c.time
+	 WHERE c.fault_reason IS NULL
+	   AND (s.co2_ppm, s.temperature_decicelsius, s.rel_humidity_percent, s.status)
+	       IS DISTINCT FROM (c.co2::smallint, c.temperature::smallint, c.humidity::smallint, c.status)`
+
+// Registering a node takes a lock that conflicts with ours on parked_sample, and
+// then adopts; see the trigger of table node.
+const chunkParkSQL = `
+	WITH ` + chunk + `, parked AS (
+	    INSERT INTO parked_sample (node_id, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
+	    SELECT c.node, c.time, c.co2, c.temperature, c.humidity, c.status
+	      FROM chunk c
+	     WHERE c.fault_reason IS NULL AND NOT EXISTS (SELECT FROM known k WHERE k.id = c.node)
+	        ON CONFLICT DO NOTHING
+	)
+	SELECT count(*) FROM chunk c
+	 WHERE c.fault_reason IS NULL AND NOT EXISTS (SELECT FROM known k WHERE k.id = c.node)`
+
+const chunkRejectSQL = `
+	WITH ` + chunk + `, rejected AS (
+	    INSERT INTO rejected_sample (node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent, reason, field, detail)
+	    SELECT c.node, extract(epoch FROM c.time)::bigint, c.co2, c.temperature, c.humidity, c.fault_reason, c.fault_field, c.fault_detail
+	      FROM chunk c
+	     WHERE c.fault_reason IS NOT NULL
+	       AND NOT EXISTS (SELECT FROM rejected_sample r
+	                        WHERE (r.node_id, r.time_s, r.co2_ppm, r.reason, r.field)
+	                            = (c.node, extract(epoch FROM c.time)::bigint, c.co2, c.fault_reason, c.fault_field))
+	)
+	SELECT count(*) FROM chunk WHERE fault_reason IS NOT NULL`
+
+func storeChunk(ctx context.Context, tx pgx.Tx, fromPage, toPage int64, n *fixture.SampleCount) error {
+	pages := pgx.NamedArgs{"from_page": fromPage, "to_page": toPage}
+	if _, err := tx.Exec(ctx, chunkPartitionsSQL, pages); err != nil {
+		return err
+	}
+	var stored, known, conflicts, parked, rejected int64
+	if err := tx.QueryRow(ctx, chunkStoreSQL, pages).Scan(&stored, &known); err != nil {
+		return err
+	}
+	if stored < known {
+		if err := tx.QueryRow(ctx, chunkConflictsSQL, pages).Scan(&conflicts); err != nil {
+			return err
+		}
+	}
+	if err := tx.QueryRow(ctx, chunkRejectSQL, pages).Scan(&rejected); err != nil {
+		return err
+	}
+	if err := tx.QueryRow(ctx, chunkParkSQL, pages).Scan(&parked); err != nil {
+		return err
+	}
+	n.Stored += stored
+	n.Conflict += conflicts
+	n.Duplicate += known - stored - conflicts
+	n.Parked += parked
+	n.Rejected += rejected
+	return nil
+}
+
+// LoadInventory writes the checked rows in one transaction. Each row has a
+// savepoint of its own, so that one that the database refuses costs only itself.
+func (l *FixtureLoader) LoadInventory(ctx context.Context, v *fixture.Inventory, report *fixture.Report) error {
+	v.Check(l.Repair, report)
+	err := pgx.BeginFunc(ctx, l.Pool, func(tx pgx.Tx) error {
+		w := &inventoryWriter{tx: tx, report: report}
+		w.all(ctx, v)
+		if w.err != nil {
+			return w.err
+		}
+		if err := reportOwnerless(ctx, tx, v, report); err != nil {
+			return err
+		}
+		return advanceSequences(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("write the inventory: %w", pgdb.Translate(err))
+	}
+	return nil
+}
+
+// inventoryWriter writes rows until the first error that is not about one row.
+type inventoryWriter struct {
+	tx     pgx.Tx
+	report *fixture.Report
+	nobody int64 // the organization of what belongs to nobody, once made
+	err    error
+}
+
+func (w *inventoryWriter) row(ctx context.Context, model string, pk any, sql string, args pgx.NamedArgs) bool {
+	if w.err != nil {
+		return false
+	}
+	err := pgx.BeginFunc(ctx, w.tx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, sql, args)
+		return err
+	})
+	if what, ok := refusal(err); ok {
+		w.report.Problem(fixture.Problem{
+			Model: model, PK: fmt.Sprint(pk), What: what, Repair: "correct it and load again", Outcome: fixture.LeftOut,
+		})
+		return false
+	}
+	if err != nil {
+		w.err = fmt.Errorf("%s %v: %w", model, pk, err)
+		return false
+	}
+	w.report.WroteOne(model)
+	return true
+}
+
+// refusal says in the operator's words why the database refused a row.
+func refusal(err error) (string, bool) {
+	code, constraint, ok := pgdb.Violation(err)
+	if ok {
+		if text := refusals[constraint]; text != "" {
+			return text, true
+		}
+		switch code {
+		case pgdb.ForeignKeyViolation:
+			return "it refers to something that is not there (" + constraint + ")", true
+		case pgdb.UniqueViolation:
+			return "another row has the same (" + constraint + ")", true
+		default:
+			return "it breaks the rule " + constraint, true
+		}
+	}
+	if text, ok := dataException(err); ok {
+		return text, true
+	}
+	return "", false
+}
+
+var refusals = map[string]string{
+	"user_account_username_unique":         "another user has that name",
+	"email_address_verified_unique":        "another user has confirmed that address",
+	"email_address_user_unique":            "the user has that address already",
+	"email_address_one_primary":            "the user has another primary address already",
+	"email_address_user_id_fkey":           "there is no such user",
+	"organization_name_unique":             "another organization has that name",
+	"membership_unique":                    "the user is a member already",
+	"membership_user_id_fkey":              "there is no such user",
+	"membership_organization_id_fkey":      "there is no such organization",
+	"site_name_unique":                     "another site of the organization has that name",
+	"site_address_id_fkey":                 "there is no such address",
+	"site_operator_id_fkey":                "there is no such organization",
+	"room_name_unique":                     "another room of the site has that name",
+	"room_site_id_fkey":                    "there is no such site",
+	"node_eui64_unique":                    "another node has that device EUI",
+	"node_owner_id_fkey":                   "there is no such organization",
+	"node_model_id_fkey":                   "there is no such model",
+	"node_protocol_id_fkey":                "there is no such protocol",
+	"installation_node_id_fkey":            "there is no such node",
+	"installation_room_id_fkey":            "there is no such room",
+	"installation_no_overlap":              "it overlaps another installation of that node in the database",
+	"node_model_quantity_quantity_id_fkey": "there is no such quantity",
+}
+
+func (w *inventoryWriter) all(ctx context.Context, v *fixture.Inventory) {
+	for _, u := range v.Users.Rows() {
+		active := u.Active == nil || *u.Active
+		w.row(ctx, fixture.ModelUser, u.ID, upsertUserSQL, pgx.NamedArgs{
+			"id": u.ID, "username": u.Username, "email": u.Email, "first_name": u.FirstName, "last_name": u.LastName,
+			"password_hash": u.Password, "is_active": active, "is_staff": u.Staff, "is_superuser": u.Superuser,
+			"joined_at": u.Joined, "last_login_at": u.LastLogin,
+		})
+	}
+	for _, e := range v.EmailAddresses.Rows() {
+		w.row(ctx, fixture.ModelEmailAddress, e.ID, upsertEmailAddressSQL, pgx.NamedArgs{
+			"id": e.ID, "user_id": e.User, "email": e.Email, "verified": e.Verified, "is_primary": e.Primary,
+		})
+	}
+	for i, t := range v.Tokens.Rows() {
+		digest := sha256.Sum256([]byte(t.Key))
+		w.row(ctx, fixture.ModelToken, i+1, insertTokenSQL, pgx.NamedArgs{
+			"user_id": t.User, "digest": digest[:], "created_at": t.Created,
+		})
+	}
+	for _, o := range v.Organizations.Rows() {
+		w.row(ctx, fixture.ModelOrganization, o.ID, upsertOrganizationSQL, pgx.NamedArgs{
+			"id": o.ID, "name": o.Name, "description": o.Description,
+		})
+	}
+	for _, m := range v.Memberships.Rows() {
+		w.row(ctx, fixture.ModelMembership, m.ID, upsertMembershipSQL, pgx.NamedArgs{
+			"id": m.ID, "user_id": m.User, "organization_id": m.Organization, "role": m.Role,
+		})
+	}
+	w.places(ctx, v)
+	w.devices(ctx, v)
+}
+
+func (w *inventoryWriter) places(ctx context.Context, v *fixture.Inventory) {
+	for _, a := range v.Addresses.Rows() {
+		w.row(ctx, fixture.ModelAddress, a.ID, upsertAddressSQL, pgx.NamedArgs{
+			"id": a.ID, "street1": a.Street1, "street2": a.Street2, "zip": a.Zip, "city": a.City,
+			"latitude": (*string)(a.Latitude), "longitude": (*string)(a.Longitude),
+		})
+	}
+	for _, s := range v.Sites.Rows() {
+		w.row(ctx, fixture.ModelSite, s.ID, upsertSiteSQL, pgx.NamedArgs{
+			"id": s.ID, "name": s.Name, "description": s.Description, "address_id": s.Address,
+			"operator_id": w.owner(ctx, s.Operator),
+		})
+	}
+	for _, r := range v.Rooms.Rows() {
+		w.row(ctx, fixture.ModelRoom, r.ID, upsertRoomSQL, pgx.NamedArgs{
+			"id": r.ID, "site_id": r.Site, "name": r.Name, "description": r.Description,
+			"size_sqm": (*string)(r.SizeSqm), "height_m": (*string)(r.HeightM), "max_occupancy": r.MaxOccupancy,
+		})
+	}
+}
+
+func (w *inventoryWriter) devices(ctx context.Context, v *fixture.Inventory) {
+	for _, q := range v.Quantities.Rows() {
+		w.row(ctx, fixture.ModelQuantity, q.ID, upsertQuantitySQL, pgx.NamedArgs{
+			"id": q.ID, "name": q.Quantity, "base_unit": q.BaseUnit,
+		})
+	}
+	for _, p := range v.Protocols.Rows() {
+		w.row(ctx, fixture.ModelProtocol, p.ID, upsertProtocolSQL, pgx.NamedArgs{
+			"id": p.ID, "identifier": p.Identifier, "num_uplink_msgs": p.NumUplink, "num_downlink_msgs": p.NumDownlink,
+		})
+	}
+	for _, m := range v.NodeModels.Rows() {
+		w.row(ctx, fixture.ModelNodeModel, m.ID, upsertNodeModelSQL, pgx.NamedArgs{
+			"id": m.ID, "name": m.Name, "trade_name": m.TradeName, "manufacturer": m.Manufacturer,
+			"sensor_type": m.SensorType, "quantities": m.Quantities,
+		})
+	}
+	for _, n := range v.Nodes.Rows() {
+		w.row(ctx, fixture.ModelNode, n.ID, upsertNodeSQL, pgx.NamedArgs{
+			"id": n.ID, "eui64": n.EUI64, "alias": n.Alias, "description": n.Description,
+			"protocol_id": n.Protocol, "model_id": n.Model, "owner_id": w.owner(ctx, n.Owner),
+		})
+	}
+	for _, i := range v.Installations.Rows() {
+		var to *time.Time
+		if i.To != nil {
+			t := time.Unix(*i.To, 0)
+			to = &t
+		}
+		w.row(ctx, fixture.ModelInstallation, i.ID, upsertInstallationSQL, pgx.NamedArgs{
+			"id": i.ID, "node_id": i.Node, "room_id": i.Room, "from_time": time.Unix(i.From, 0), "to_time": to,
+			"description": i.Description, "is_public": i.Public, "image": i.Image,
+		})
+	}
+}
+
+// owner returns the id of the organization, and makes the one for what belongs to nobody.
+func (w *inventoryWriter) owner(ctx context.Context, id *int64) int64 {
+	if id == nil || *id != fixture.NoOrganization {
+		return *id
+	}
+	if w.nobody == 0 && w.err == nil {
+		// The loaded organizations have taken ids that the sequence does not know of.
+		if w.err = advanceSequences(ctx, w.tx); w.err != nil {
+			return 0
+		}
+		w.err = w.tx.QueryRow(ctx, `
+			INSERT INTO organization (name, description)
+			VALUES ('Ohne Betreiber', 'Aus dem alten System, gehörte keiner Organisation')
+			    ON CONFLICT (name) DO UPDATE SET name = excluded.name
+			RETURNING id`).Scan(&w.nobody)
+	}
+	return w.nobody
+}
+
+// A new row's join date and the like may be missing: then the column's default.
+const (
+	upsertUserSQL = `
+		INSERT INTO user_account (id, username, email, first_name, last_name, password_hash,
+		                          is_active, is_staff, is_superuser, joined_at, last_login_at)
+		VALUES (@id, @username, @email, @first_name, @last_name, @password_hash,
+		        @is_active, @is_staff, @is_superuser, coalesce(@joined_at, now()), @last_login_at)
+		    ON CONFLICT (id) DO UPDATE
+		   SET username = excluded.username, email = excluded.email, first_name = excluded.first_name,
+		       last_name = excluded.last_name, password_hash = excluded.password_hash, is_active = excluded.is_active,
+		       is_staff = excluded.is_staff, is_superuser = excluded.is_superuser, joined_at = excluded.joined_at,
+		       last_login_at = excluded.last_login_at`
+	upsertEmailAddressSQL = `
+		INSERT INTO email_address (id, user_id, email, verified, is_primary)
+		VALUES (@id, @user_id, @email, @verified, @is_primary)
+		    ON CONFLICT (id) DO UPDATE
+		   SET user_id = excluded.user_id, email = excluded.email, verified = excluded.verified, is_primary = excluded.is_primary`
+	insertTokenSQL = `
+		INSERT INTO api_token (user_id, name, digest, created_at)
+		VALUES (@user_id, 'imported', @digest, coalesce(@created_at, now()))
+		    ON CONFLICT (digest) DO NOTHING`
+	upsertOrganizationSQL = `
+		INSERT INTO organization (id, name, description) VALUES (@id, @name, @description)
+		    ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description`
+	upsertMembershipSQL = `
+		INSERT INTO membership (id, user_id, organization_id, role) VALUES (@id, @user_id, @organization_id, @role)
+		    ON CONFLICT (id) DO UPDATE
+		   SET user_id = excluded.user_id, organization_id = excluded.organization_id, role = excluded.role`
+	upsertAddressSQL = `
+		INSERT INTO address (id, street1, street2, zip, city, latitude, longitude)
+		VALUES (@id, @street1, @street2, @zip, @city, @latitude::text::numeric, @longitude::text::numeric)
+		    ON CONFLICT (id) DO UPDATE
+		   SET street1 = excluded.street1, street2 = excluded.street2, zip = excluded.zip, city = excluded.city,
+		       latitude = excluded.latitude, longitude = excluded.longitude`
+	upsertSiteSQL = `
+		INSERT INTO site (id, name, description, address_id, operator_id)
+		VALUES (@id, @name, @description, @address_id, @operator_id)
+		    ON CONFLICT (id) DO UPDATE
+		   SET name = excluded.name, description = excluded.description, address_id = excluded.address_id,
+		       operator_id = excluded.operator_id`
+	upsertRoomSQL = `
+		INSERT INTO room (id, site_id, name, description, size_sqm, height_m, max_occupancy)
+		VALUES (@id, @site_id, @name, @description, @size_sqm::text::numeric, @height_m::text::numeric, @max_occupancy)
+		    ON CONFLICT (id) DO UPDATE
+		   SET site_id = excluded.site_id, name = excluded.name, description = excluded.description,
+		       size_sqm = excluded.size_sqm, height_m = excluded.height_m, max_occupancy = excluded.max_occupancy`
+	upsertQuantitySQL = `
+		INSERT INTO quantity (id, name, base_unit) VALUES (@id, @name, @base_unit)
+		    ON CONFLICT (id) DO UPDATE SET name = excluded.name, base_unit = excluded.base_unit`
+	upsertProtocolSQL = `
+		INSERT INTO node_protocol (id, identifier, num_uplink_msgs, num_downlink_msgs)
+		VALUES (@id, @identifier, coalesce(@num_uplink_msgs, 1), coalesce(@num_downlink_msgs, 1))
+		    ON CONFLICT (id) DO UPDATE
+		   SET identifier = excluded.identifier, num_uplink_msgs = excluded.num_uplink_msgs,
+		       num_downlink_msgs = excluded.num_downlink_msgs`
+	upsertNodeModelSQL = `
+		WITH model AS (
+		    INSERT INTO node_model (id, name, trade_name, manufacturer, sensor_type)
+		    VALUES (@id, @name, @trade_name, @manufacturer, @sensor_type)
+		        ON CONFLICT (id) DO UPDATE
+		       SET name = excluded.name, trade_name = excluded.trade_name, manufacturer = excluded.manufacturer,
+		           sensor_type = excluded.sensor_type
+		), gone AS (
+		    DELETE FROM node_model_quantity WHERE node_model_id = @id AND quantity_id <> ALL (@quantities)
+		)
+		INSERT INTO node_model_quantity (node_model_id, quantity_id)
+		SELECT DISTINCT @id::bigint, q FROM unnest(@quantities::bigint[]) q
+		    ON CONFLICT DO NOTHING`
+	upsertNodeSQL = `
+		INSERT INTO node (id, eui64, alias, description, protocol_id, model_id, owner_id)
+		VALUES (@id, @eui64, @alias, @description, @protocol_id, @model_id, @owner_id)
+		    ON CONFLICT (id) DO UPDATE
+		   SET eui64 = excluded.eui64, alias = excluded.alias, description = excluded.description,
+		       protocol_id = excluded.protocol_id, model_id = excluded.model_id, owner_id = excluded.owner_id`
+	upsertInstallationSQL = `
+		INSERT INTO installation (id, node_id, room_id, from_time, to_time, description, is_public, image)
+		VALUES (@id, @node_id, @room_id, @from_time, @to_time, @description, @is_public, nullif(@image, ''))
+		    ON CONFLICT (id) DO UPDATE
+		   SET node_id = excluded.node_id, room_id = excluded.room_id, from_time = excluded.from_time,
+		       to_time = excluded.to_time, description = excluded.description, is_public = excluded.is_public,
+		       image = excluded.image`
+)
+
+// reportOwnerless lists the loaded organizations that nobody can manage.
+func reportOwnerless(ctx context.Context, tx pgx.Tx, v *fixture.Inventory, report *fixture.Report) error {
+	var ids []int64
+	for _, o := range v.Organizations.Rows() {
+		ids = append(ids, o.ID)
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT o.id, o.name FROM organization o
+		 WHERE o.id = ANY (@ids)
+		   AND NOT EXISTS (SELECT FROM membership m WHERE m.organization_id = o.id AND m.role = 'O')
+		 ORDER BY o.id`, pgx.NamedArgs{"ids": ids})
+	if err != nil {
+		return err
+	}
+	var id int64
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+		report.Problem(fixture.Problem{
+			Model: fixture.ModelOrganization, PK: fmt.Sprint(id), What: fmt.Sprintf("%q has no owner", name),
+			Repair: "make somebody its owner in the admin pages", Outcome: fixture.Notice,
+		})
+		return nil
+	})
+	return err
+}
+
+// advanceSequences lets new rows get ids beyond the loaded ones, and never back.
+func advanceSequences(ctx context.Context, tx pgx.Tx) error {
+	for _, table := range []string{
+		"user_account", "email_address", "organization", "membership", "address", "site", "room",
+		"quantity", "node_protocol", "node_model", "installation",
+	} {
+		_, err := tx.Exec(ctx, fmt.Sprintf(`
+			SELECT setval('%[1]s_id_seq', greatest(t.max, s.last_value))
+			  FROM (SELECT max(id) FROM %[1]s) t, %[1]s_id_seq s
+			 WHERE t.max IS NOT NULL`, table))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dataException recognizes values that do not fit their column, such as a number
+// with too many digits.
+func dataException(err error) (string, bool) {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || !strings.HasPrefix(pgErr.Code, "22") {
+		return "", false
+	}
+	return pgErr.Message, true
+}
