@@ -231,16 +231,31 @@ const chunkStoreSQL = `
 	     WHERE c.fault_reason IS NULL
 	     ORDER BY k.no, c.time, c.place -- of several, the first in the file stays
 	        ON CONFLICT DO NOTHING
-	    RETURNING node_no, time
+	    RETURNING *
+	), newest AS (
+	    SELECT DISTINCT ON (node_no) * FROM stored ORDER BY node_no, time DESC
 	), seen AS (
-	    INSERT INTO node_status AS s (node_no, last_contact_at, last_sample_at)
-	    SELECT node_no, max(time), max(time) FROM stored GROUP BY node_no ORDER BY node_no
+	    INSERT INTO node_status AS s (node_no, last_contact_at, last_sample_at, last_co2_ppm, last_temperature_decicelsius,
+	                                  last_rel_humidity_percent, last_status)
+	    SELECT node_no, time, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status FROM newest
 	        ON CONFLICT (node_no) DO UPDATE
 	       SET last_contact_at = greatest(s.last_contact_at, excluded.last_contact_at),
-	           last_sample_at = greatest(s.last_sample_at, excluded.last_sample_at)
+	           last_sample_at = excluded.last_sample_at, last_co2_ppm = excluded.last_co2_ppm,
+	           last_temperature_decicelsius = excluded.last_temperature_decicelsius,
+	           last_rel_humidity_percent = excluded.last_rel_humidity_percent, last_status = excluded.last_status
+	     WHERE s.last_sample_at IS NULL OR s.last_sample_at < excluded.last_sample_at
 	)
 	SELECT (SELECT count(*) FROM stored),
 	       (SELECT count(*) FROM chunk c JOIN known k ON k.id = c.node WHERE c.fault_reason IS NULL)`
+
+// Whoever writes samples tells which hours are to be rolled up again, after them in
+// the same transaction.
+const chunkLateSQL = `
+	WITH ` + chunk + `
+	INSERT INTO sample_late (node_no, hour)
+	SELECT DISTINCT k.no, date_trunc('hour', c.time, 'UTC')
+	  FROM chunk c JOIN known k ON k.id = c.node
+	 WHERE c.fault_reason IS NULL AND c.time < (SELECT late_before FROM sample_rollup_state)`
 
 const chunkConflictsSQL = `
 	WITH ` + chunk + `
@@ -285,6 +300,11 @@ func storeChunk(ctx context.Context, tx pgx.Tx, fromPage, toPage int64, n *fixtu
 	var stored, known, conflicts, parked, rejected int64
 	if err := tx.QueryRow(ctx, chunkStoreSQL, pages).Scan(&stored, &known); err != nil {
 		return err
+	}
+	if stored > 0 {
+		if _, err := tx.Exec(ctx, chunkLateSQL, pages); err != nil {
+			return err
+		}
 	}
 	if stored < known {
 		if err := tx.QueryRow(ctx, chunkConflictsSQL, pages).Scan(&conflicts); err != nil {

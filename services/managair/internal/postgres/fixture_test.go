@@ -83,7 +83,14 @@ func TestLoadFixturesOfThePredecessor(t *testing.T) {
 			t.Errorf("%s: %d rows, want %d", table, got, n)
 		}
 	}
-	if got := count(t, pool, "SELECT count(*) FROM node_status WHERE last_sample_at IS NOT NULL"); got == 0 {
+	if got := count(t, pool, "SELECT sum(sample_count(no, '-infinity', 'infinity'))::integer FROM node"); got != 3855 {
+		t.Errorf("the nodes' sample counts add up to %d, want 3855", got)
+	}
+	if got := count(t, pool, `
+		SELECT count(*)
+		  FROM node_status n
+		  JOIN sample s ON s.node_no = n.node_no AND s.time = n.last_sample_at AND s.co2_ppm = n.last_co2_ppm
+		 WHERE s.time = (SELECT max(time) FROM sample WHERE node_no = n.node_no)`); got == 0 {
 		t.Error("no node has a latest sample")
 	}
 
