@@ -1,0 +1,258 @@
+// Package elsys reads and writes the uplinks of the Elsys ERS family (ERS CO2, ERS
+// CO2 Lite, EMS, ELT ...). It trusts nothing about length or order of fields.
+//
+// A payload is a row of records: one type byte and data of a length that the type
+// decides. Sensors set up for Clair send several groups of CO2, temperature and
+// humidity in one message, the newest first. A group ends where a quantity comes
+// again. The sensor has no clock and the message no times: the interval between
+// groups is looked up from their number, because the settings that we give to
+// sensors tie one to the other (see Settings). Other records (light, motion,
+// battery ...) may stand anywhere.
+//
+// Sources: github.com/TheThingsNetwork/lorawan-devices, vendor/elsys/elsys.js;
+// github.com/ClairBerlin/clair-ttn, clairttn/ers.py.
+package elsys
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+const (
+	// Protocol is the name in node ids.
+	Protocol = "ELSYSERS"
+	// FPort is the frame port that sensors of the factory use for measurements.
+	FPort = 5
+	// MaxSamples is the most that a sensor set up for Clair sends at once.
+	MaxSamples = 5
+)
+
+// Types of records that mean something to us.
+const (
+	temperature = 0x01
+	humidity    = 0x02
+	co2         = 0x06
+	battery     = 0x07
+	settings    = 0x3E
+)
+
+// dataBytes has the length of each type's data; 0: there is no such type. A
+// settings block brings its own length.
+var dataBytes = [64]uint8{
+	temperature: 2,
+	humidity:    1,
+	0x03:        3, // acceleration
+	0x04:        2, // light
+	0x05:        1, // motion
+	co2:         2,
+	battery:     2,
+	0x08:        2,  // analog 1
+	0x09:        6,  // position
+	0x0A:        2,  // pulse 1, relative
+	0x0B:        4,  // pulse 1, absolute
+	0x0C:        2,  // external temperature 1
+	0x0D:        1,  // external digital 1
+	0x0E:        2,  // distance
+	0x0F:        1,  // acceleration, motion count
+	0x10:        4,  // infrared temperatures
+	0x11:        1,  // occupancy
+	0x12:        1,  // water leak
+	0x13:        65, // grid eye
+	0x14:        4,  // pressure
+	0x15:        2,  // sound
+	0x16:        2,  // pulse 2, relative
+	0x17:        4,  // pulse 2, absolute
+	0x18:        2,  // analog 2
+	0x19:        2,  // external temperature 2
+	0x1A:        1,  // external digital 2
+	0x1B:        4,  // external analog
+	0x1C:        2,  // TVOC
+	0x3D:        4,  // debug
+}
+
+// Limits of what a sensor can mean, in wire units; beyond are its error values.
+const (
+	maxCO2         = 10000 // ppm
+	maxTemperature = 32765 // tenths of a degree, also below zero
+	maxHumidity    = 100   // %
+)
+
+// intervals has the time between groups by their number.
+var intervals = [...]time.Duration{
+	1: 0,
+	2: 326 * time.Second,
+	3: 356 * time.Second,
+	4: 593 * time.Second,
+	5: 948 * time.Second,
+}
+
+// Interval returns the time between the samples of a message with n of them,
+// 1..MaxSamples; for one sample it is 0.
+func Interval(n int) time.Duration { return intervals[n] }
+
+// Decoder is the codec.Decoder of Elsys uplinks.
+type Decoder struct {
+	// FPort is the port of measurements. 0 means the factory's.
+	FPort uint8
+}
+
+// Protocol returns the name in node ids.
+func (Decoder) Protocol() string { return Protocol }
+
+// Decode returns the samples of an uplink. A message with nothing but settings
+// (the answer to a configuration) has none.
+func (d Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
+	port := d.FPort
+	if port == 0 {
+		port = FPort
+	}
+	if err := codec.CheckPort(u, port); err != nil {
+		return codec.Message{}, err
+	}
+	var p parser
+	if err := p.parse(u.Payload); err != nil {
+		return codec.Message{}, err
+	}
+	groups := p.groups[:p.n]
+	m := codec.Message{BatteryMillivolts: p.battery}
+	if len(groups) == 0 {
+		if p.settings {
+			return m, nil
+		}
+		return codec.Message{}, codec.Errorf(codec.BadContent, "no CO2")
+	}
+	for i, g := range groups {
+		switch {
+		case !g.co2.Known:
+			return codec.Message{}, codec.Errorf(codec.BadContent, "group %d has no CO2", i+1)
+		case g.temperature.Known != g.humidity.Known:
+			return codec.Message{}, codec.Errorf(codec.BadContent, "group %d has one of temperature and humidity, want both or none", i+1)
+		case g.temperature.Known != groups[0].temperature.Known:
+			return codec.Message{}, codec.Errorf(codec.BadContent, "groups 1 and %d differ in what they have", i+1)
+		}
+	}
+	m.Samples = make([]measurement.Sample, len(groups))
+	for i, g := range groups {
+		m.Samples[len(groups)-1-i] = measurement.Sample{
+			Time:                   codec.CountBack(u.ReceivedAt, i, intervals[len(groups)]),
+			CO2PPM:                 g.co2.Value,
+			TemperatureDecicelsius: g.temperature,
+			RelHumidityPercent:     g.humidity,
+			Status:                 measurement.Measured,
+		}
+	}
+	return m, nil
+}
+
+type group struct{ co2, temperature, humidity measurement.Reading }
+
+type parser struct {
+	groups   [MaxSamples]group
+	n        int
+	battery  measurement.Reading
+	settings bool
+}
+
+func (p *parser) parse(payload []byte) error {
+	for len(payload) > 0 {
+		kind, offsetBytes := payload[0]&0x3F, int(payload[0]>>6)
+		rest := payload[1:]
+		if len(rest) < offsetBytes {
+			return codec.Errorf(codec.BadFormat, "record %#02x is cut short", kind)
+		}
+		rest = rest[offsetBytes:]
+		length := int(dataBytes[kind])
+		if kind == settings {
+			if len(rest) == 0 {
+				return codec.Errorf(codec.BadFormat, "settings block is cut short")
+			}
+			length = int(rest[0])
+			rest = rest[1:]
+		} else if length == 0 {
+			return codec.Errorf(codec.BadFormat, "unknown record type %#02x", kind)
+		}
+		if len(rest) < length {
+			return codec.Errorf(codec.BadFormat, "record %#02x has %d bytes, want %d", kind, len(rest), length)
+		}
+		if err := p.record(kind, offsetBytes, rest[:length]); err != nil {
+			return err
+		}
+		payload = rest[length:]
+	}
+	return nil
+}
+
+// record takes one record of the length that its type wants.
+func (p *parser) record(kind byte, offsetBytes int, data []byte) error {
+	var value int
+	var slot func(*group) *measurement.Reading
+	switch kind {
+	case settings:
+		p.settings = true
+		return nil
+	case battery:
+		p.battery = measurement.Known(int(binary.BigEndian.Uint16(data)))
+		return nil
+	case co2:
+		value = int(binary.BigEndian.Uint16(data))
+		if value > maxCO2 {
+			return codec.Errorf(codec.BadContent, "CO2 %d ppm is above %d", value, maxCO2)
+		}
+		slot = func(g *group) *measurement.Reading { return &g.co2 }
+	case temperature:
+		value = int(int16(binary.BigEndian.Uint16(data)))
+		if value > maxTemperature || value < -maxTemperature {
+			return codec.Errorf(codec.BadContent, "temperature %d/10 is an error value", value)
+		}
+		slot = func(g *group) *measurement.Reading { return &g.temperature }
+	case humidity:
+		value = int(data[0])
+		if value > maxHumidity {
+			return codec.Errorf(codec.BadContent, "humidity %d %% is above %d", value, maxHumidity)
+		}
+		slot = func(g *group) *measurement.Reading { return &g.humidity }
+	default:
+		return nil
+	}
+	// The vendor says how long offsets are, but not what they count from. A sample at
+	// a wrong time is worse than one that waits for a better codec.
+	if offsetBytes > 0 {
+		return codec.Errorf(codec.BadContent, "record %#02x has a time offset", kind)
+	}
+	if p.n == 0 || slot(&p.groups[p.n-1]).Known {
+		if p.n == MaxSamples {
+			return codec.Errorf(codec.BadContent, "more than %d groups: no interval is known", MaxSamples)
+		}
+		p.n++
+	}
+	*slot(&p.groups[p.n-1]) = measurement.Known(value)
+	return nil
+}
+
+// Encode returns the payload that a sensor sends for samples, the oldest first,
+// 1..MaxSamples of them. A battery voltage goes along when it is known.
+func Encode(samples []measurement.Sample, batteryMillivolts measurement.Reading) []byte {
+	if len(samples) == 0 || len(samples) > MaxSamples {
+		panic("elsys: the number of samples is outside 1..5")
+	}
+	var payload []byte
+	for i := range samples {
+		s := samples[len(samples)-1-i]
+		if s.TemperatureDecicelsius.Known && s.RelHumidityPercent.Known {
+			payload = append(payload, temperature)
+			payload = binary.BigEndian.AppendUint16(payload, uint16(int16(s.TemperatureDecicelsius.Value)))
+			payload = append(payload, humidity, byte(s.RelHumidityPercent.Value))
+		}
+		payload = append(payload, co2)
+		payload = binary.BigEndian.AppendUint16(payload, uint16(s.CO2PPM))
+	}
+	if batteryMillivolts.Known {
+		payload = append(payload, battery)
+		payload = binary.BigEndian.AppendUint16(payload, uint16(batteryMillivolts.Value))
+	}
+	return payload
+}

@@ -1,0 +1,65 @@
+package elsys
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+)
+
+// Settings are what a sensor must be told to fit the duty cycle of a data rate.
+type Settings struct {
+	// SamplePeriod is the time between samples, in whole seconds.
+	SamplePeriod time.Duration
+	// TemperaturePeriod is the number of sample periods between readings of
+	// temperature and humidity; 0 is the factory's, which is each.
+	TemperaturePeriod uint32
+	// SendPeriod is the number of samples in a message.
+	SendPeriod uint32
+}
+
+// Keys of a settings block.
+const (
+	keySamplePeriod      = 0x14
+	keyTemperaturePeriod = 0x15
+	keySendPeriod        = 0x1F
+)
+
+// SettingsAt returns the settings for a data rate: those of the predecessor, which
+// the sensors in the field have. False when the sensor does not use the data rate.
+func SettingsAt(d lorawan.DataRate) (Settings, bool) {
+	if d.BandwidthKHz != 125 {
+		return Settings{}, false
+	}
+	switch d.SpreadingFactor {
+	case 12:
+		return Settings{intervals[5], 0, 5}, true
+	case 11:
+		return Settings{intervals[4], 0, 4}, true
+	case 10:
+		return Settings{intervals[3], 0, 3}, true
+	case 9, 8, 7:
+		return Settings{intervals[2], 1, 2}, true
+	default:
+		return Settings{}, false
+	}
+}
+
+// Downlink returns the settings block that sets a sensor up. It is sent on the
+// port after that of the measurements.
+func (s Settings) Downlink() []byte {
+	const records, recordBytes = 3, 5
+	payload := []byte{settings, records * recordBytes}
+	for _, r := range []struct {
+		key   byte
+		value uint32
+	}{
+		{keySamplePeriod, uint32(s.SamplePeriod / time.Second)},
+		{keyTemperaturePeriod, s.TemperaturePeriod},
+		{keySendPeriod, s.SendPeriod},
+	} {
+		payload = append(payload, r.key)
+		payload = binary.BigEndian.AppendUint32(payload, r.value)
+	}
+	return payload
+}

@@ -1,0 +1,66 @@
+// Package oy1210 reads and writes the uplinks of the Talkpool OY1210.
+//
+// The trap: the node ids of these sensors are made with the name OY1012, a slip of
+// the predecessor that must stay.
+//
+// Source: github.com/TheThingsNetwork/lorawan-devices, vendor/talkpool/oy1210.js.
+package oy1210
+
+import (
+	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+const (
+	// Protocol is the name in node ids.
+	Protocol = "TALKPOOLOY1012"
+	// FPort is the frame port of the sensor's measurements.
+	FPort = 2
+
+	payloadBytes                         = 5
+	temperatureOffset, temperatureMaxRaw = 800, 0xFFF // tenths of a degree
+	humidityOffset                       = 250        // tenths of a percent
+)
+
+// Decoder is the codec.Decoder of OY1210 uplinks.
+type Decoder struct{}
+
+// Protocol returns the name in node ids.
+func (Decoder) Protocol() string { return Protocol }
+
+// Decode returns the one sample of an uplink, measured when it was received. The
+// humidity is rounded to whole percent.
+func (Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
+	if err := codec.CheckPort(u, FPort); err != nil {
+		return codec.Message{}, err
+	}
+	if len(u.Payload) != payloadBytes {
+		return codec.Message{}, codec.Errorf(codec.BadFormat, "%d bytes, want %d", len(u.Payload), payloadBytes)
+	}
+	b := [payloadBytes]int{}
+	for i, v := range u.Payload {
+		b[i] = int(v)
+	}
+	humidity := (b[1]<<4 | b[2]&0xF) - humidityOffset
+	if humidity < 0 || humidity > 1000 {
+		return codec.Message{}, codec.Errorf(codec.BadContent, "humidity %d.%d %%", humidity/10, abs(humidity%10))
+	}
+	return codec.Message{Samples: []measurement.Sample{{
+		Time:                   codec.CountBack(u.ReceivedAt, 0, 0),
+		CO2PPM:                 b[3]<<8 | b[4],
+		TemperatureDecicelsius: measurement.Known((b[0]<<4 | b[2]>>4) - temperatureOffset),
+		RelHumidityPercent:     measurement.Known((humidity + 5) / 10),
+		Status:                 measurement.Measured,
+	}}}, nil
+}
+
+// Encode returns the payload that a sensor sends for a sample.
+func Encode(s measurement.Sample) []byte {
+	t := min(max(s.TemperatureDecicelsius.Value+temperatureOffset, 0), temperatureMaxRaw)
+	h := min(max(s.RelHumidityPercent.Value, 0), 100)*10 + humidityOffset
+	co2 := min(max(s.CO2PPM, 0), 0xFFFF)
+	return []byte{byte(t >> 4), byte(h >> 4), byte(t&0xF)<<4 | byte(h&0xF), byte(co2 >> 8), byte(co2)}
+}
+
+func abs(v int) int { return max(v, -v) }
