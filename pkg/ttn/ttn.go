@@ -1,0 +1,165 @@
+// Package ttn speaks the JSON and the topics of The Things Stack v3, whose public
+// network is The Things Network (TTN).
+//
+// The trap: its JSON leaves out what is zero. An absent data_rate_index may mean
+// index 0, or a simulated uplink; so the data rate is taken from data_rate.lora.
+package ttn
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+)
+
+// Application is an application at a network server.
+type Application struct {
+	ID string
+	// Tenant is "ttn" on the public network, and empty on an open-source server.
+	Tenant string
+}
+
+// User is the application's name in topics and at log-in.
+func (a Application) User() string {
+	if a.Tenant == "" {
+		return a.ID
+	}
+	return a.ID + "@" + a.Tenant
+}
+
+// UplinkTopic is the topic of a device's uplinks; "+" means all devices.
+func (a Application) UplinkTopic(device string) string {
+	return "v3/" + a.User() + "/devices/" + device + "/up"
+}
+
+// DownlinkTopic is where downlinks for a device are published; they replace
+// those that wait.
+func (a Application) DownlinkTopic(device string) string {
+	return "v3/" + a.User() + "/devices/" + device + "/down/replace"
+}
+
+// ParseUplink reads an uplink message. Without an application payload its Payload
+// is empty. An error is a *codec.Error; what could be read is returned with it.
+func ParseUplink(message []byte) (lorawan.Uplink, error) {
+	if !gjson.ValidBytes(message) {
+		return lorawan.Uplink{}, codec.Errorf(codec.BadEnvelope, "not JSON")
+	}
+	return parse(gjson.ParseBytes(message))
+}
+
+func parse(root gjson.Result) (lorawan.Uplink, error) {
+	var u lorawan.Uplink
+	var eui, receivedOuter string
+	var message gjson.Result
+	root.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "end_device_ids":
+			u.DeviceID = value.Get("device_id").String()
+			eui = value.Get("dev_eui").String()
+		case "received_at":
+			receivedOuter = value.String()
+		case "uplink_message":
+			message = value
+		}
+		return true
+	})
+	var err error
+	if u.DevEUI, err = lorawan.ParseEUI64(eui); err != nil {
+		return u, codec.Errorf(codec.BadEnvelope, "end_device_ids.dev_eui: %v", err)
+	}
+	if !message.IsObject() {
+		return u, codec.Errorf(codec.BadEnvelope, "no uplink_message")
+	}
+	return u, parseMessage(&u, message, receivedOuter)
+}
+
+func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err error) {
+	fail := func(field string, value any) {
+		if err == nil {
+			err = codec.Errorf(codec.BadEnvelope, "uplink_message.%s: %v", field, value)
+		}
+	}
+	message.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "f_port":
+			if port := value.Int(); port < 0 || port > 255 {
+				fail("f_port", port)
+			} else {
+				u.FPort = uint8(port)
+			}
+		case "f_cnt":
+			u.FCnt = uint32(value.Uint())
+		case "frm_payload":
+			payload, decodeErr := base64.StdEncoding.DecodeString(value.String())
+			if decodeErr != nil {
+				fail("frm_payload", decodeErr)
+			}
+			u.Payload = payload
+		case "received_at":
+			// The outer time is when the application server had the message, which is later.
+			received = value.String()
+		case "rx_metadata":
+			u.Reception = best(value)
+		case "settings":
+			settings(u, value)
+		case "version_ids":
+			if brand, model := value.Get("brand_id").String(), value.Get("model_id").String(); brand != "" || model != "" {
+				u.Profile = brand + "/" + model
+			}
+		}
+		return true
+	})
+	at, timeErr := time.Parse(time.RFC3339Nano, received)
+	if timeErr != nil {
+		fail("received_at", timeErr)
+	}
+	u.ReceivedAt = at
+	return err
+}
+
+func best(gateways gjson.Result) *lorawan.Reception {
+	var b *lorawan.Reception
+	gateways.ForEach(func(_, gateway gjson.Result) bool {
+		rssi := gateway.Get("rssi")
+		if r := int(rssi.Int()); rssi.Exists() && (b == nil || r > b.RSSIdBm) {
+			b = &lorawan.Reception{RSSIdBm: r, SNRdB: float32(gateway.Get("snr").Float())}
+		}
+		return true
+	})
+	return b
+}
+
+func settings(u *lorawan.Uplink, value gjson.Result) {
+	lora := value.Get("data_rate.lora")
+	sf, bw := lora.Get("spreading_factor").Uint(), lora.Get("bandwidth").Uint()
+	if sf < 5 || sf > 12 || bw == 0 || bw > 10_000_000 {
+		return
+	}
+	u.DataRate = lorawan.DataRate{SpreadingFactor: uint8(sf), BandwidthKHz: uint16(bw / 1000)}
+	if index := value.Get("data_rate_index"); index.Exists() {
+		u.DataRateIndex = uint8(index.Uint() & 0xF)
+	}
+}
+
+// Downlink is a message to a device.
+type Downlink struct {
+	FPort    uint8  `json:"f_port"`
+	Payload  []byte `json:"frm_payload"`
+	Priority string `json:"priority"`
+}
+
+// EncodeDownlinks returns what is published on a device's downlink topic.
+func EncodeDownlinks(downlinks ...Downlink) []byte {
+	encoded, err := json.Marshal(struct {
+		Downlinks []Downlink `json:"downlinks"`
+	}{downlinks})
+	if err != nil {
+		panic(fmt.Sprintf("ttn: encode downlinks: %v", err)) // strings and bytes always encode
+	}
+	return encoded
+}

@@ -1,0 +1,179 @@
+package ttn_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
+)
+
+var app = ttn.Application{ID: "clair-berlin", Tenant: "ttn"}
+
+// recorded is an uplink as The Things Stack documents it.
+const recorded = `{
+  "end_device_ids": {"device_id": "clairchen-1", "application_ids": {"application_id": "clair-berlin"}, "dev_eui": "9876B600001193E0", "dev_addr": "260B1234"},
+  "correlation_ids": ["as:up:01"],
+  "received_at": "2021-09-20T12:25:53.184Z",
+  "uplink_message": {
+    "session_key_id": "AXw", "f_port": 1, "f_cnt": 7, "frm_payload": "Aie0KLQotA==",
+    "rx_metadata": [
+      {"gateway_ids": {"gateway_id": "far"}, "rssi": -107, "channel_rssi": -107, "snr": 5.5},
+      {"gateway_ids": {"gateway_id": "near"}, "rssi": -61, "channel_rssi": -61, "snr": 9.25},
+      {"gateway_ids": {"gateway_id": "silent"}, "location": {}}
+    ],
+    "settings": {"data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 9}}, "data_rate_index": 3, "frequency": "867900000"},
+    "received_at": "2021-09-20T12:25:52.973476075Z", "consumed_airtime": "0.185344s",
+    "version_ids": {"brand_id": "clair", "model_id": "clairchen"}
+  }
+}`
+
+func TestParseUplink(t *testing.T) {
+	t.Parallel()
+	got, err := ttn.ParseUplink([]byte(recorded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := lorawan.Uplink{
+		DevEUI: 0x9876B600001193E0, DeviceID: "clairchen-1", Profile: "clair/clairchen", FPort: 1, FCnt: 7,
+		Payload:    []byte{0x02, 0x27, 0xB4, 0x28, 0xB4, 0x28, 0xB4},
+		ReceivedAt: time.Date(2021, 9, 20, 12, 25, 52, 973476075, time.UTC),
+		DataRate:   lorawan.SF9BW125, DataRateIndex: 3,
+		Reception: &lorawan.Reception{RSSIdBm: -61, SNRdB: 9.25},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatMayBeAbsent(t *testing.T) {
+	t.Parallel()
+	parse := func(old, replacement string) lorawan.Uplink {
+		t.Helper()
+		if !strings.Contains(recorded, old) {
+			t.Fatalf("%q is not in the uplink", old)
+		}
+		u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, old, replacement, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	if u := parse(`"received_at": "2021-09-20T12:25:52.973476075Z", `, ""); u.ReceivedAt.UnixMilli() != 1632140753184 {
+		t.Errorf("without the inner received_at: got %v, want the outer one", u.ReceivedAt)
+	}
+	if u := parse(`, "data_rate_index": 3`, ""); u.DataRateIndex != 0 || u.DataRate != lorawan.SF9BW125 {
+		t.Errorf("without an index: got %s, index %d, want SF9BW125 as before, 0", u.DataRate, u.DataRateIndex)
+	}
+	if u := parse(`"data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 9}}, `, ""); u.DataRate.Known() {
+		t.Errorf("without a data rate: got %s", u.DataRate)
+	}
+	if u := parse(`"f_port": 1, `, ""); u.FPort != 0 {
+		t.Errorf("without a port: got %d", u.FPort)
+	}
+	if u := parse(`"frm_payload": "Aie0KLQotA==",`, ""); len(u.Payload) != 0 {
+		t.Errorf("without a payload: got % x", u.Payload)
+	}
+}
+
+func TestParseUplinkErrors(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, message, want string }{
+		{"cut short", recorded[:100], "envelope: not JSON"},
+		{"empty", "", "envelope: not JSON"},
+		{"no object", "[]", "envelope: end_device_ids.dev_eui: device EUI \"\": want 16 hexadecimal digits"},
+		{"another event", `{"end_device_ids":{"dev_eui":"9876B600001193E0"},"join_accept":{}}`, "envelope: no uplink_message"},
+		{"bad port", strings.Replace(recorded, `"f_port": 1`, `"f_port": 256`, 1), "envelope: uplink_message.f_port: 256"},
+		{"bad payload", strings.Replace(recorded, `Aie0`, `Ai!0`, 1), "envelope: uplink_message.frm_payload: illegal base64 data at input byte 2"},
+		{
+			"bad time", strings.Replace(recorded, `2021-09-20T12:25:52.973476075Z`, `yesterday`, 1),
+			`envelope: uplink_message.received_at: parsing time "yesterday" as "2006-01-02T15:04:05.999999999Z07:00": cannot parse "yesterday" as "2006"`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ttn.ParseUplink([]byte(tt.message))
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseReversesEncode(t *testing.T) {
+	t.Parallel()
+	for index := range 7 {
+		rate, _ := lorawan.EU868(index)
+		want := lorawan.Uplink{
+			DevEUI: 0x02C1A10000000001, DeviceID: "ers-02c1a10000000001", FPort: 5, FCnt: uint32(index),
+			Payload: []byte{6, 1, 2}, ReceivedAt: time.Date(2026, 11, 22, 12, 0, 0, 1e6, time.UTC),
+			DataRate: rate, DataRateIndex: uint8(index), Reception: &lorawan.Reception{RSSIdBm: -90, SNRdB: -7.5},
+		}
+		encoded := ttn.EncodeUplink(app, &want)
+		got, err := ttn.ParseUplink(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", rate, diff)
+		}
+	}
+}
+
+func TestTopics(t *testing.T) {
+	t.Parallel()
+	if got, want := app.UplinkTopic("+"), "v3/clair-berlin@ttn/devices/+/up"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := (ttn.Application{ID: "clair"}).DownlinkTopic("ers-1"), "v3/clair/devices/ers-1/down/replace"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestEncodeDownlinks(t *testing.T) {
+	t.Parallel()
+	got := ttn.EncodeDownlinks(ttn.Downlink{FPort: 6, Payload: []byte{0x3E, 0x0F}, Priority: "NORMAL"})
+	const want = `{"downlinks":[{"f_port":6,"frm_payload":"Pg8=","priority":"NORMAL"}]}`
+	if string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func FuzzParseUplink(f *testing.F) {
+	f.Add([]byte(recorded))
+	f.Add([]byte(recorded[:400]))
+	f.Add([]byte(`{"end_device_ids":{"dev_eui":1},"uplink_message":{"settings":[],"rx_metadata":{}}}`))
+	f.Fuzz(func(t *testing.T, message []byte) {
+		u, err := ttn.ParseUplink(message)
+		if err != nil {
+			if _, ok := errors.AsType[*codec.Error](err); !ok {
+				t.Fatalf("the error is a %T, want a *codec.Error: %v", err, err)
+			}
+			return
+		}
+		if !json.Valid(message) {
+			t.Errorf("read %v from what is not JSON", u)
+		}
+	})
+}
+
+func BenchmarkParseUplink(b *testing.B) {
+	u, err := ttn.ParseUplink([]byte(recorded))
+	if err != nil {
+		b.Fatal(err)
+	}
+	message := ttn.EncodeUplink(app, &u)
+	b.SetBytes(int64(len(message)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ttn.ParseUplink(message); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
