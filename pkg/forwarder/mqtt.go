@@ -1,0 +1,243 @@
+package forwarder
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sync/atomic"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
+)
+
+// MQTTConfig is what the environment says about the broker. What is left empty
+// comes from the settings of the network server.
+type MQTTConfig struct {
+	URL      string        `env:"URL" desc:"broker, for example ssl://eu1.cloud.thethings.network:8883; default: the network server's"`
+	User     string        `env:"USER" desc:"default for TTS: the application, as in {app}@{tenant}"`
+	Password config.Secret `env:"PASSWORD" desc:"default for TTS: its API key"`
+	CA       string        `env:"CA" desc:"certificates (PEM) that the broker's is checked against; default: those of the system"`
+	ClientID string        `env:"CLIENT_ID" desc:"must differ between replicas; default: service and host name"`
+	Topic    string        `env:"TOPIC" desc:"topic of uplinks; default: the network server's"`
+	QoS      byte          `env:"QOS" envDefault:"0" desc:"0 or 1. TTS only does 0. With 1 the broker keeps what we have not stored"`
+}
+
+const (
+	connectTimeout  = 15 * time.Second
+	firstReconnect  = time.Second
+	lastReconnect   = 30 * time.Second
+	refusedInterval = time.Minute
+	// drainTimeout is how long a stopping subscriber waits to acknowledge what it has.
+	drainTimeout = 5 * time.Second
+)
+
+// subscriber receives uplinks from an MQTT broker.
+type subscriber struct {
+	cfg       MQTTConfig
+	log       *slog.Logger
+	metrics   *metrics
+	intake    *intake
+	connected func() // each time that it has subscribed; may be nil
+
+	client   atomic.Pointer[mqtt.Client] // of the present session
+	pending  atomic.Int64                // received, and not yet acknowledged
+	stopping atomic.Bool
+}
+
+func (s *subscriber) part() lifecycle.Part {
+	return lifecycle.Part{Name: "mqtt", Run: func(ctx context.Context, ready func()) error {
+		tlsConfig, err := s.tlsConfig()
+		if err != nil {
+			return err
+		}
+		// A broker that is away must not keep us from starting: the rest works.
+		ready()
+		wait := firstReconnect
+		for ctx.Err() == nil {
+			began := time.Now()
+			err := s.session(ctx, tlsConfig)
+			if ctx.Err() != nil {
+				break
+			}
+			if time.Since(began) > lastReconnect {
+				wait = firstReconnect
+			}
+			level, message, pause := slog.LevelWarn, "broker lost; trying again", wait/2+rand.N(wait/2)
+			if refusal(err) {
+				level, message, pause = slog.LevelError, "broker refuses our user or key", refusedInterval
+			}
+			s.log.Log(ctx, level, message, "url", s.cfg.URL, "user", s.cfg.User, "err", err, "next_attempt_in", pause.Round(time.Millisecond))
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+			wait = min(2*wait, lastReconnect)
+		}
+		return nil
+	}}
+}
+
+func refusal(err error) bool {
+	return errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised)
+}
+
+// errCrowded ends a session because the outbox is full.
+var errCrowded = errors.New("no room for more uplinks")
+
+// session connects, subscribes, and returns when the connection is lost or ctx
+// ends. We connect anew instead of leaving that to paho, because then each
+// failure is ours to explain, and each session begins with subscribing.
+func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
+	if err := s.awaitRoom(ctx); err != nil {
+		return err
+	}
+	lost := make(chan error, 2)
+	report := func(err error) {
+		select {
+		case lost <- err:
+		default:
+		}
+	}
+	handle := func(_ mqtt.Client, m mqtt.Message) { s.handle(ctx, m, report) }
+	client := mqtt.NewClient(mqtt.NewClientOptions().
+		AddBroker(s.cfg.URL).
+		SetClientID(s.cfg.ClientID).
+		SetUsername(s.cfg.User).
+		SetPassword(s.cfg.Password.Reveal()).
+		SetTLSConfig(tlsConfig).
+		SetProtocolVersion(4). // 3.1.1; without it paho tries 3.1 when that is refused
+		// At QoS 1 the broker keeps for this client id what we have not acknowledged.
+		SetCleanSession(s.cfg.QoS == 0).
+		SetAutoReconnect(false).
+		SetConnectTimeout(connectTimeout).
+		SetWriteTimeout(connectTimeout).
+		SetKeepAlive(30 * time.Second).
+		// In order costs nothing, since handle does not block; without it a fifth of
+		// the uplinks comes out of order.
+		SetOrderMatters(true).
+		SetAutoAckDisabled(true).
+		// A resumed session delivers before we have subscribed.
+		SetDefaultPublishHandler(handle).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) { report(err) }))
+	if err := await(ctx, client.Connect()); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer client.Disconnect(250)
+	subscription := client.Subscribe(s.cfg.Topic, s.cfg.QoS, handle).(*mqtt.SubscribeToken)
+	if err := await(ctx, subscription); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, err)
+	}
+	const subscriptionRefused = 0x80
+	if code := subscription.Result()[s.cfg.Topic]; code == subscriptionRefused {
+		return fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, packets.ErrorRefusedNotAuthorised)
+	}
+	s.client.Store(&client)
+	defer s.client.Store(nil)
+	s.metrics.connected.Set(1)
+	defer s.metrics.connected.Set(0)
+	s.log.InfoContext(ctx, "subscribed", "url", s.cfg.URL, "topic", s.cfg.Topic, "qos", s.cfg.QoS)
+	if s.connected != nil {
+		s.connected()
+	}
+	select {
+	case err := <-lost:
+		return err
+	case <-ctx.Done():
+		s.drain()
+		return nil
+	}
+}
+
+// handle must not block: paho delivers on its network goroutine, and a slow
+// ingestair would stop keep-alives and lose the connection.
+func (s *subscriber) handle(ctx context.Context, m mqtt.Message, report func(error)) {
+	if m.Qos() == 0 {
+		s.intake.receive(ctx, ingestv1.Source_SOURCE_MQTT, m.Payload(), nil)
+		return
+	}
+	if s.stopping.Load() {
+		return // not acknowledged, so the broker keeps it for our next session
+	}
+	s.pending.Add(1)
+	s.intake.receive(ctx, ingestv1.Source_SOURCE_MQTT, m.Payload(), func(f fate) {
+		defer s.pending.Add(-1)
+		if f == dropped {
+			// The broker delivers again what is not acknowledged, but only to a new session.
+			report(errCrowded)
+			return
+		}
+		m.Ack()
+	})
+}
+
+// awaitRoom waits while more than half of the outbox is in use: at QoS 1 the broker
+// keeps the uplinks meanwhile, and at QoS 0 a full outbox could only drop them.
+func (s *subscriber) awaitRoom(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for s.intake.outbox.len() > s.intake.outbox.limit/2 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// drain waits until what was received is acknowledged. What is not comes again in
+// the next session, and is known then.
+func (s *subscriber) drain() {
+	s.stopping.Store(true)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(drainTimeout)
+	for s.pending.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return
+		}
+	}
+}
+
+func (s *subscriber) tlsConfig() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if s.cfg.CA != "" {
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM([]byte(s.cfg.CA)) {
+			return nil, errors.New("MQTT_CA has no certificate")
+		}
+	}
+	return c, nil
+}
+
+func await(ctx context.Context, t mqtt.Token) error {
+	select {
+	case <-t.Done():
+		return t.Error()
+	case <-time.After(connectTimeout + time.Second):
+		return errors.New("no answer")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// defaultClientID differs between replicas, which run on hosts of different names.
+func defaultClientID(service string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = fmt.Sprintf("%08x", rand.Uint32())
+	}
+	return service + "-" + host
+}

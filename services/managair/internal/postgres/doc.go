@@ -1,2 +1,0 @@
-// Package postgres keeps the domain's data. It is the only place with SQL.
-package postgres
