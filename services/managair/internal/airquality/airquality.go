@@ -174,7 +174,7 @@ func Analyze(p Period, installations ...[]Sample) *Analysis {
 	rest := a.points
 	for i := range a.Days {
 		d := &a.Days[i]
-		d.judge(rest[:d.Points])
+		judge(d, rest[:d.Points])
 		rest = rest[d.Points:]
 	}
 	return a
@@ -271,7 +271,7 @@ func (a *Analysis) count(samples []Sample) {
 	}
 }
 
-func (d *Day) judge(points []float64) {
+func judge(d *Day, points []float64) {
 	sum, excess := 0.0, 0.0
 	for _, v := range points {
 		switch {

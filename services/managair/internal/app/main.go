@@ -71,7 +71,7 @@ background tasks of the Clair Stack. Settings come from the environment; see
 			Args:  cobra.NoArgs,
 			Run: func(cmd *cobra.Command, _ []string) {
 				lifecycle.WriteVariables(cmd.OutOrStdout(),
-					&ServeConfig{}, &WorkerConfig{}, &pgdb.Config{}, &ops.Config{}, &logging.Config{})
+					&ServeConfig{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &ops.Config{}, &logging.Config{})
 			},
 		},
 	)

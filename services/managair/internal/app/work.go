@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -12,11 +13,26 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
+
+// RedisConfig is what the environment says about Redis.
+type RedisConfig struct {
+	URL config.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of the task queues and live values"`
+}
+
+// Options returns what asynq connects with: a server, or a set of sentinels.
+func (c RedisConfig) Options() (asynq.RedisConnOpt, error) {
+	opt, err := asynq.ParseRedisURI(c.URL.Reveal())
+	if err != nil {
+		// The cause would quote the URL, and with it the password.
+		return nil, errors.New("REDIS_URL: not a redis://, rediss://, redis-socket:// or redis-sentinel:// URL")
+	}
+	return opt, nil
+}
 
 // WorkerConfig is what the environment says about background tasks.
 type WorkerConfig struct {
-	RedisURL    config.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of the task queues and live values"`
 	Concurrency int           `env:"WORKER_CONCURRENCY" envDefault:"4" desc:"tasks worked at the same time"`
 	Grace       time.Duration `env:"STOP_GRACE" envDefault:"10s" desc:"how long tasks in hand may take after SIGTERM"`
 }
@@ -26,12 +42,13 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var cfg WorkerConfig
 	var db pgdb.Config
 	var opsCfg ops.Config
-	if err := env.Load(&cfg, &db, &opsCfg); err != nil {
+	var redisCfg RedisConfig
+	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg); err != nil {
 		return err
 	}
-	redis, err := asynq.ParseRedisURI(cfg.RedisURL.Reveal())
+	redis, err := redisCfg.Options()
 	if err != nil {
-		return fmt.Errorf("REDIS_URL: %w", err)
+		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair-worker")
 	if err != nil {
@@ -47,18 +64,27 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	}
 	server := asynq.NewServer(redis, asynq.Config{
 		Concurrency:     cfg.Concurrency,
+		Queues:          map[string]int{worker.Queue: 1},
 		ShutdownTimeout: cfg.Grace,
 		Logger:          asynqLog{log},
 		BaseContext:     func() context.Context { return context.WithoutCancel(ctx) },
 	})
+	client := asynq.NewClient(redis)
+	defer func() { _ = client.Close() }()
+	tasks := backgroundTasks(log, pool)
 	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
-		tasks(server, asynq.NewServeMux()),
+		workTasks(server, tasks.Mux(log, worker.NewMetrics(o.Registry))),
+		lifecycle.Part{Name: "schedule", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			worker.Schedule(ctx, log, client, tasks.Periodic())
+			return nil
+		}},
 		started(o),
 	)
 }
 
-func tasks(server *asynq.Server, mux *asynq.ServeMux) lifecycle.Part {
+func workTasks(server *asynq.Server, mux *asynq.ServeMux) lifecycle.Part {
 	return lifecycle.Part{Name: "tasks", Run: func(ctx context.Context, ready func()) error {
 		if err := server.Start(mux); err != nil {
 			return err

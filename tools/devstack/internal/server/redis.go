@@ -50,6 +50,7 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 				Args: []string{
 					"--bind", Host, "--port", fmt.Sprint(r.Port), "--dir", o.Dir,
 					"--save", "", "--appendonly", appendOnly,
+					"--databases", "512", // tests borrow them
 				},
 			}, nil
 		},

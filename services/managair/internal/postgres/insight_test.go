@@ -1,0 +1,72 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// house is an inventory to measure in: organization 1 operates site 1 with room 1.
+type house struct {
+	*pgxpool.Pool
+}
+
+func newHouse(t testing.TB, pool *pgxpool.Pool) house {
+	t.Helper()
+	h := house{pool}
+	h.exec(t, `INSERT INTO organization (id, name) VALUES (1, 'School')`)
+	h.exec(t, `INSERT INTO address (id, street1, zip, city) VALUES (1, 'Street 1', '12345', 'Berlin')`)
+	h.exec(t, `INSERT INTO site (id, name, address_id, operator_id) VALUES (1, 'House', 1, 1)`)
+	h.exec(t, `INSERT INTO room (id, site_id, name) VALUES (1, 1, 'Class 1')`)
+	h.exec(t, `INSERT INTO node_protocol (id, identifier) VALUES (1, 'CLAIRCHEN')`)
+	h.exec(t, `INSERT INTO node_model (id, name, trade_name, manufacturer, sensor_type) VALUES (1, 'C1', 'Clairchen', 'Clair', 'SCD30')`)
+	return h
+}
+
+func (h house) exec(t testing.TB, sql string, args ...any) {
+	t.Helper()
+	if _, err := h.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// count returns the number that a query gives.
+func (h house) count(t testing.TB, sql string, args ...any) int {
+	t.Helper()
+	var n int
+	if err := h.QueryRow(context.Background(), sql, args...).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+// node registers a node of organization 1 and returns its id and number.
+func (h house) node(t testing.TB, n int) (uuid.UUID, int32) {
+	t.Helper()
+	id := uuid.NewSHA1(uuid.Nil, fmt.Append(nil, n))
+	var no int32
+	err := h.QueryRow(t.Context(), `
+		INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+		VALUES ($1, $2, $3, 1, 1, 1) RETURNING no`,
+		id, fmt.Sprintf("%016X", n), fmt.Sprintf("Node %d", n)).Scan(&no)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id, no
+}
+
+// samples stores a value every five minutes from one time to another (excluded).
+func (h house) samples(t testing.TB, no int32, from, to time.Time, ppm int) {
+	t.Helper()
+	for month := from; month.Before(to.AddDate(0, 1, 0)); month = month.AddDate(0, 1, 0) {
+		h.exec(t, `SELECT ensure_sample_partition($1)`, month)
+	}
+	h.exec(t, `
+		INSERT INTO sample (node_no, time, co2_ppm)
+		SELECT $1, t, $4 FROM generate_series($2::timestamptz, $3, interval '5 minutes') AS t WHERE t < $3`,
+		no, from, to, ppm)
+}

@@ -1,0 +1,100 @@
+// What a CO2 value means. Pure functions; the only place with thresholds.
+
+/**
+ * Limits in ppm between the levels, after the German Ad-hoc working group on indoor guide values
+ * (Bundesgesundheitsblatt 51, 2008, p. 1358-1369): below 1000 hygienically harmless, up to 2000
+ * elevated (ventilate), above unacceptable.
+ */
+export const ELEVATED_PPM = 1000;
+export const HIGH_PPM = 2000;
+
+/** "none" stands for: no measurement to judge by. */
+export type Level = "good" | "elevated" | "high" | "none";
+
+export interface Sample {
+  /** Unix seconds. */
+  time: number;
+  co2: number;
+  temperature: number | null;
+  humidity: number | null;
+}
+
+export function levelOf(co2Ppm: number | null | undefined): Level {
+  if (co2Ppm == null || !Number.isFinite(co2Ppm)) return "none";
+  if (co2Ppm < ELEVATED_PPM) return "good";
+  return co2Ppm < HIGH_PPM ? "elevated" : "high";
+}
+
+/** Seconds after which a value no longer describes the air of now; clients always showed 30 minutes. */
+export const STALE_AFTER_S = 30 * 60;
+
+export type Freshness = "fresh" | "stale" | "absent";
+
+export function freshness(sample: Sample | null | undefined, nowS: number): Freshness {
+  if (!sample) return "absent";
+  return nowS - sample.time <= STALE_AFTER_S ? "fresh" : "stale";
+}
+
+/** The level of the air now: an old value says nothing about it. */
+export function currentLevel(sample: Sample | null | undefined, nowS: number): Level {
+  return sample && freshness(sample, nowS) === "fresh" ? levelOf(sample.co2) : "none";
+}
+
+export type Trend = "rising" | "falling" | "steady";
+
+/** Span looked at for the trend, and the slope below which the air counts as steady. */
+const TREND_SPAN_S = 30 * 60;
+const STEADY_PPM_PER_HOUR = 120;
+
+/**
+ * Slope of the least-squares line through the samples of the last half hour before the newest one.
+ * Sensors scatter by some 30 ppm, so two neighbours alone would flicker. Null with fewer than three.
+ */
+export function slopePpmPerHour(samples: readonly Sample[]): number | null {
+  const newest = samples.at(-1);
+  if (!newest) return null;
+  const recent = samples.filter((sample) => sample.time >= newest.time - TREND_SPAN_S);
+  if (recent.length < 3) return null;
+  const meanTime = recent.reduce((sum, sample) => sum + sample.time, 0) / recent.length;
+  const meanCo2 = recent.reduce((sum, sample) => sum + sample.co2, 0) / recent.length;
+  let covariance = 0;
+  let variance = 0;
+  for (const sample of recent) {
+    covariance += (sample.time - meanTime) * (sample.co2 - meanCo2);
+    variance += (sample.time - meanTime) ** 2;
+  }
+  return variance === 0 ? null : (covariance / variance) * 3600;
+}
+
+export function trendOf(samples: readonly Sample[]): Trend | null {
+  const slope = slopePpmPerHour(samples);
+  if (slope === null) return null;
+  if (Math.abs(slope) < STEADY_PPM_PER_HOUR) return "steady";
+  return slope > 0 ? "rising" : "falling";
+}
+
+export type Advice = "ventilate-now" | "ventilate" | "ventilate-soon" | "none";
+
+/** Minutes ahead for which a rising value already asks for an open window. */
+const AHEAD_MINUTES = 15;
+
+export function adviceFor(sample: Sample | null, samples: readonly Sample[], nowS: number): Advice {
+  const level = currentLevel(sample, nowS);
+  if (level === "high") return "ventilate-now";
+  if (level === "elevated") return trendOf(samples) === "falling" ? "none" : "ventilate";
+  if (level !== "good" || !sample || trendOf(samples) !== "rising") return "none";
+  const slope = slopePpmPerHour(samples) ?? 0;
+  return sample.co2 + (slope * AHEAD_MINUTES) / 60 >= ELEVATED_PPM ? "ventilate-soon" : "none";
+}
+
+const SEVERITY: Record<Level, number> = { none: 0, good: 1, elevated: 2, high: 3 };
+
+/** The worst of several levels; "none" only when there is nothing else. */
+export function worst(levels: Iterable<Level>): Level {
+  let result: Level = "none";
+  for (const level of levels) if (SEVERITY[level] > SEVERITY[result]) result = level;
+  return result;
+}
+
+/** Gaps longer than this break the line of a chart: nothing is known of the time between. */
+export const GAP_S = 60 * 60;

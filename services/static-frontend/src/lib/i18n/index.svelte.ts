@@ -1,0 +1,84 @@
+// Words in German and English. de.ts says which messages there are; en.ts must have them all, which the
+// compiler and a test see to.
+import { setApiLanguage } from "../api/client";
+import { de, type Key, type Messages } from "./de";
+import { ageText, fill, preferredLanguage, type Language } from "./language";
+
+export type { Language };
+
+const REMEMBERED = "clair-language";
+
+/** Storage can be forbidden, above all inside other people's pages. */
+export function remember(name: string, value: string | null): void {
+  try {
+    if (value === null) localStorage.removeItem(name);
+    else localStorage.setItem(name, value);
+  } catch {
+    // Then it is not remembered.
+  }
+}
+export function recall(name: string): string | null {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+class I18n {
+  language = $state<Language>("de");
+  #messages = $state.raw<Messages>(de);
+
+  async use(language: Language): Promise<void> {
+    this.#messages = language === "de" ? de : (await import("./en")).en;
+    this.language = language;
+    document.documentElement.lang = language;
+    setApiLanguage(language);
+  }
+
+  async choose(language: Language): Promise<void> {
+    remember(REMEMBERED, language);
+    await this.use(language);
+  }
+
+  /** ?lang= is for embedded pages, whose reader chose nothing. */
+  start(): Promise<void> {
+    const asked = new URLSearchParams(location.search).get("lang");
+    return this.use(preferredLanguage(asked ?? recall(REMEMBERED), navigator.languages));
+  }
+
+  text(key: Key, values?: Record<string, string | number>): string {
+    return fill(this.#messages[key], values);
+  }
+}
+
+export const i18n = new I18n();
+
+export const t = (key: Key, values?: Record<string, string | number>): string => i18n.text(key, values);
+
+type Plural = Key extends infer K ? (K extends `${infer Base}.other` ? Base : never) : never;
+
+/** Chooses between "key.one" and "key.other", and fills in {n}. */
+export function tn(key: Plural, n: number): string {
+  return t(`${key}.${n === 1 ? "one" : "other"}` as Key, { n: formatNumber(n) });
+}
+
+export function formatNumber(value: number, digits = 0): string {
+  return new Intl.NumberFormat(i18n.language, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(value);
+}
+
+/** A time in words of the place it belongs to. */
+export function formatTime(
+  unixS: number,
+  timeZone: string,
+  style: Intl.DateTimeFormatOptions = { dateStyle: "medium", timeStyle: "short" },
+): string {
+  return new Intl.DateTimeFormat(i18n.language, { ...style, timeZone }).format(new Date(unixS * 1000));
+}
+
+export function formatAge(unixS: number, nowS: number): string {
+  return ageText(i18n.language, t("age.now"), unixS, nowS);
+}

@@ -1,0 +1,92 @@
+// Rooms with what their sensors say. Pure functions.
+import { currentLevel, worst, type Level, type Sample } from "./air";
+import { isActive, type Installation, type Room, type Site } from "./api/resources";
+
+export interface RoomState {
+  room: Room;
+  installations: Installation[];
+  /** The newest sample; with several sensors the worst of those that are fresh. */
+  sample: Sample | null;
+  level: Level;
+}
+
+export interface SiteState {
+  site: Site;
+  rooms: RoomState[];
+  level: Level;
+}
+
+/** With several sensors in a room the worst fresh value counts: nobody is helped by the average. */
+export function representative(installations: readonly Installation[], nowS: number): Sample | null {
+  const samples = installations
+    .filter((one) => isActive(one, nowS) && one.latest)
+    .map((one) => one.latest!);
+  const fresh = samples.filter((sample) => currentLevel(sample, nowS) !== "none");
+  if (fresh.length) return fresh.reduce((a, b) => (b.co2 > a.co2 ? b : a));
+  return samples.length ? samples.reduce((a, b) => (b.time > a.time ? b : a)) : null;
+}
+
+export function roomStates(rooms: readonly Room[], installations: readonly Installation[], nowS: number): RoomState[] {
+  const byRoom = groupBy(installations, (one) => one.roomId);
+  return rooms.map((room) => {
+    const own = byRoom.get(room.id) ?? [];
+    const sample = representative(own, nowS);
+    return { room, installations: own, sample, level: currentLevel(sample, nowS) };
+  });
+}
+
+function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]> {
+  const groups = new Map<K, V[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const group = groups.get(key);
+    if (group) group.push(value);
+    else groups.set(key, [value]);
+  }
+  return groups;
+}
+
+export function siteStates(
+  sites: readonly Site[],
+  rooms: readonly Room[],
+  installations: readonly Installation[],
+  nowS: number,
+): SiteState[] {
+  const states = groupBy(roomStates(rooms, installations, nowS), (state) => state.room.siteId);
+  return sites.map((site) => {
+    const own = states.get(site.id) ?? [];
+    return { site, rooms: own, level: worst(own.map((state) => state.level)) };
+  });
+}
+
+/** Every word must occur somewhere, as in the API's own search. */
+export function matches(state: SiteState, search: string): boolean {
+  const { site, rooms } = state;
+  const text = [
+    site.name,
+    site.description,
+    site.address?.street1,
+    site.address?.zip,
+    site.address?.city,
+    ...rooms.map((one) => one.room.name),
+  ]
+    .join(" ")
+    .toLocaleLowerCase();
+  return search
+    .toLocaleLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+/** Puts a new sample into its installation; older ones than what is there change nothing. */
+export function withSample(
+  installations: readonly Installation[],
+  installationId: string,
+  sample: Sample,
+): Installation[] {
+  return installations.map((one) =>
+    one.id === installationId && (!one.latest || one.latest.time < sample.time)
+      ? { ...one, latest: sample }
+      : one,
+  );
+}

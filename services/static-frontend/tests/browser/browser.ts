@@ -1,0 +1,48 @@
+// Chromium for the tests: one browser, a context per test, and what went wrong on the page as an error.
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+
+export async function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+export interface Visit {
+  page: Page;
+  /** Errors of scripts, of the content security policy, and requests to other hosts. */
+  problems: string[];
+  close: () => Promise<void>;
+}
+
+export async function open(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions & { expect?: RegExp } = {},
+): Promise<Visit> {
+  const { expect: expected, ...context } = options;
+  const made = await browser.newContext({ locale: "de-DE", viewport: { width: 1280, height: 900 }, ...context });
+  const page = await made.newPage();
+  const problems: string[] = [];
+  const report = (text: string) => {
+    if (!expected?.test(text)) problems.push(text);
+  };
+  page.on("pageerror", (error) => report(`script: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") report(`console: ${message.text()}`);
+  });
+  const origin = new URL(url).origin;
+  page.on("request", (request) => {
+    const target = new URL(request.url());
+    if (target.protocol.startsWith("http") && target.origin !== origin) report(`third party: ${request.url()}`);
+  });
+  await page.goto(url);
+  return { page, problems, close: () => made.close() };
+}

@@ -1,0 +1,294 @@
+// A stand-in for managair, for the tests of single pages: known values, a clock of its own, and failures on
+// demand. The stories run against the real services.
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join, normalize } from "node:path";
+import { gzipSync } from "node:zlib";
+import { securityHeaders } from "./headers";
+
+const DIST = new URL("../../dist/", import.meta.url).pathname;
+const TYPES: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".json": "application/json",
+  ".woff2": "font/woff2",
+};
+
+export interface FixtureSample {
+  timestamp_s: number;
+  co2_ppm: number;
+  temperature_celsius: string;
+  rel_humidity_percent: number;
+}
+
+/** A school day: low at night, lessons with breaks, higher on weekdays. Deterministic. */
+export function sampleAt(time: number, offset = 0): FixtureSample {
+  const hour = (time / 3600 + 1) % 24;
+  const weekday = (Math.floor(time / 86_400) + 3) % 7;
+  const lesson = hour > 7.8 && hour < 16 && weekday < 5;
+  const within = (hour * 60) % 95;
+  const noise = Math.sin(time / 700) * 18 + Math.sin(time / 97) * 9;
+  const co2 = lesson ? 620 + Math.min(within, 80) * 11 - (within > 80 ? (within - 80) * 40 : 0) : 440 + Math.max(0, 20 - hour) * 4;
+  return {
+    timestamp_s: time,
+    co2_ppm: Math.round(Math.max(405, co2 + noise + offset)),
+    temperature_celsius: (20.5 + Math.sin(time / 9000) * 1.6).toFixed(1),
+    rel_humidity_percent: Math.round(44 + Math.sin(time / 15_000) * 7),
+  };
+}
+
+interface World {
+  /** Unix seconds at which the last sample was taken. */
+  now: number;
+  /** Newest CO2 value by installation; null: never sent. */
+  current: Record<string, number | null>;
+  /** Age of the newest sample in seconds, by installation. */
+  age: Record<string, number>;
+  role: "O" | "I" | null;
+  /** Seconds between two samples. */
+  step: number;
+  empty: boolean;
+  failing: RegExp | null;
+  slow: RegExp | null;
+}
+
+const rooms = [
+  { id: "1", site: "1", name: "Klassenraum 7b", description: "Erdgeschoss, zum Hof", size: "62.0", height: "3.2", people: 30 },
+  { id: "2", site: "1", name: "Aula", description: "", size: "210.0", height: "5.5", people: 180 },
+  { id: "3", site: "1", name: "Lehrerzimmer", description: "", size: "48.0", height: "3.2", people: 20 },
+  { id: "4", site: "2", name: "Lesesaal", description: "", size: "120.0", height: "4.0", people: 60 },
+  { id: "5", site: "2", name: "Gruppenraum 1", description: "", size: "24.0", height: "3.0", people: 8 },
+  { id: "6", site: "3", name: "Ausstellung", description: "", size: "340.0", height: "4.5", people: 120 },
+];
+const sites = [
+  { id: "1", name: "Grundschule am Park", city: "Berlin", street: "Parkstraße 12", zip: "10439", lat: "52.551000", lon: "13.412000" },
+  { id: "2", name: "Stadtbibliothek", city: "Berlin", street: "Marktplatz 3", zip: "12043", lat: "52.481000", lon: "13.435000" },
+  { id: "3", name: "Museum für Naturkunde", city: "Potsdam", street: "Breite Straße 13", zip: "14467", lat: "52.396000", lon: "13.054000" },
+];
+
+export class Fixture {
+  readonly world: World;
+  readonly requests: string[] = [];
+  private readonly streams = new Set<ServerResponse>();
+  private readonly server: Server;
+
+  constructor() {
+    const now = Math.floor(Date.now() / 1000 / 60) * 60 - 120;
+    this.world = {
+      now,
+      current: { "1": 1240, "2": 2310, "3": 640, "4": 780, "5": null, "6": 560 },
+      age: { "6": 3 * 3600 },
+      role: null,
+      step: 300,
+      empty: false,
+      failing: null,
+      slow: null,
+    };
+    this.server = createServer((request, response) => this.answer(request, response));
+  }
+
+  async start(): Promise<string> {
+    await new Promise<void>((ready) => this.server.listen(0, "127.0.0.1", ready));
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    for (const stream of this.streams) stream.end();
+    this.server.closeAllConnections();
+    await new Promise((done) => this.server.close(done));
+  }
+
+  /** Publishes a sample, as if a node had sent it. */
+  publish(installation: string, co2: number): void {
+    this.world.current[installation] = co2;
+    const sample = { ...sampleAt(Math.floor(Date.now() / 1000)), co2_ppm: co2 };
+    this.world.now = sample.timestamp_s;
+    for (const stream of this.streams) {
+      stream.write(`event: sample\nid: 1\ndata: ${JSON.stringify({ installation_id: installation, ...sample })}\n\n`);
+    }
+  }
+
+  private answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? "/", "http://fixture");
+    this.requests.push(`${request.method} ${url.pathname}${url.search}`);
+    if (!url.pathname.startsWith("/api/")) return this.file(url.pathname, response);
+    if (this.world.failing?.test(url.pathname)) return this.json(response, 500, "<html>");
+    if (url.pathname === "/api/v1/live/") return this.stream(response);
+    const send = () => {
+      const body = this.api(url);
+      if (body === undefined) {
+        return this.json(response, 404, { errors: [{ status: "404", code: "not_found", detail: "Nicht gefunden." }] });
+      }
+      this.json(response, 200, body, request.headers["accept-encoding"]?.includes("gzip"));
+    };
+    if (this.world.slow?.test(url.pathname)) return;
+    send();
+  }
+
+  private json(response: ServerResponse, status: number, body: unknown, gzip = false): void {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    response.writeHead(status, {
+      "Content-Type": "application/vnd.api+json",
+      "Access-Control-Allow-Origin": "*",
+      ...(gzip ? { "Content-Encoding": "gzip" } : {}),
+    });
+    response.end(gzip ? gzipSync(text, { level: 1 }) : text);
+  }
+
+  private stream(response: ServerResponse): void {
+    response.writeHead(200, {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-store",
+      "Access-Control-Allow-Origin": "*",
+    });
+    response.write(": hello\n\n");
+    this.streams.add(response);
+    response.on("close", () => this.streams.delete(response));
+  }
+
+  private file(path: string, response: ServerResponse): void {
+    let file = join(DIST, normalize(path));
+    if (!existsSync(file) || !statSync(file).isFile()) {
+      if (extname(path)) {
+        response.writeHead(404).end();
+        return;
+      }
+      file = join(DIST, "index.html");
+    }
+    const compressed = existsSync(`${file}.gz`);
+    response.writeHead(200, {
+      "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
+      ...securityHeaders(path),
+      ...(compressed ? { "Content-Encoding": "gzip" } : {}),
+    });
+    createReadStream(compressed ? `${file}.gz` : file).pipe(response);
+  }
+
+  private latest(id: string): FixtureSample | undefined {
+    const co2 = this.world.current[id];
+    if (co2 === null || co2 === undefined) return undefined;
+    return { ...sampleAt(this.world.now - (this.world.age[id] ?? 0)), co2_ppm: co2 };
+  }
+
+  private series(id: string, from: number, to: number, most: number): FixtureSample[] {
+    const newest = this.latest(id);
+    if (!newest) return [];
+    const end = Math.min(to, newest.timestamp_s);
+    const begin = Math.max(from, this.world.now - 400 * 86_400);
+    const step = Math.max(this.world.step, most ? Math.ceil((end - begin) / most) : 0);
+    const samples: FixtureSample[] = [];
+    // The last hour leads to the newest value.
+    for (let time = newest.timestamp_s; time >= begin; time -= step) {
+      const sample = sampleAt(time, Number(id) * 25);
+      const back = newest.timestamp_s - time;
+      if (back < 3600) sample.co2_ppm = Math.round(newest.co2_ppm - (back / 3600) * Math.min(350, newest.co2_ppm - 420));
+      if (time <= end) samples.push(sample);
+    }
+    return samples.reverse();
+  }
+
+  private api(url: URL): unknown {
+    const path = url.pathname.replace("/api/v1/", "").replace(/\/$/, "").split("/");
+    const filter = (name: string) => url.searchParams.get(`filter[${name}]`);
+    const single = (data: unknown, included: unknown[] = []) => data && { data, included };
+    const many = (data: unknown[], included: unknown[] = []) => ({
+      data,
+      included,
+      links: {},
+      meta: { pagination: { page: 1, pages: 1, count: data.length } },
+    });
+    const site = (one: (typeof sites)[number]) => ({
+      type: "Site",
+      id: one.id,
+      attributes: { name: one.name, description: "", time_zone: "Europe/Berlin" },
+      relationships: { address: { data: { type: "Address", id: one.id } }, operator: { data: { type: "Organization", id: "1" } } },
+    });
+    const address = (one: (typeof sites)[number]) => ({
+      type: "Address",
+      id: one.id,
+      attributes: { street1: one.street, street2: null, zip: one.zip, city: one.city, latitude: one.lat, longitude: one.lon },
+    });
+    const room = (one: (typeof rooms)[number]) => ({
+      type: "Room",
+      id: one.id,
+      attributes: { name: one.name, description: one.description, size_sqm: one.size, height_m: one.height, max_occupancy: one.people },
+      relationships: { site: { data: { type: "Site", id: one.site } } },
+    });
+    const installation = (one: (typeof rooms)[number]) => ({
+      type: "Installation",
+      id: one.id,
+      attributes: {
+        from_timestamp_s: this.world.now - 400 * 86_400,
+        to_timestamp_s: 2147483647,
+        is_public: true,
+        description: "",
+        image: null,
+        latest_sample: this.latest(one.id),
+        query_timestamp_s: this.world.now,
+      },
+      relationships: {
+        room: { data: { type: "Room", id: one.id } },
+        node: { data: { type: "Node", id: `0000000${one.id}-0000-4000-8000-000000000000` } },
+      },
+    });
+    const visible = this.world.empty ? [] : rooms;
+    const [kind, id, sub] = path;
+    const here = visible.filter((one) => (!filter("site") || one.site === filter("site")) && (!filter("room") || one.id === filter("room")));
+    switch (`${kind}${id ? "/:id" : ""}${sub ? `/${sub}` : ""}`) {
+      case "sites":
+        return many(this.world.empty ? [] : sites.map(site), sites.map(address));
+      case "sites/:id": {
+        const one = sites.find((candidate) => candidate.id === id);
+        return one && single(site(one), [address(one)]);
+      }
+      case "rooms":
+        return many(here.map(room));
+      case "rooms/:id": {
+        const one = visible.find((candidate) => candidate.id === id);
+        return one && single(room(one));
+      }
+      case "rooms/:id/installations":
+        return many(visible.filter((one) => one.id === id).map(installation));
+      case "rooms/:id/airquality":
+        return single({
+          type: "room-airquality",
+          id,
+          attributes: {
+            clean_air_medal: id === "3",
+            from_timestamp_s: this.world.now - 30 * 86_400,
+            to_timestamp_s: this.world.now,
+            airq_hist: Object.fromEntries(
+              ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"].map((day, index) => [
+                day,
+                Array.from({ length: 24 }, (_, hour) => {
+                  if (index === 6 && hour < 7) return null;
+                  const noon = 1_700_000_000 - (1_700_000_000 % 604_800) + 345_600 + index * 86_400 + hour * 3600 + 300;
+                  return sampleAt(noon).co2_ppm + (hour === 11 && index === 2 ? 600 : 0);
+                }),
+              ]),
+            ),
+          },
+        });
+      case "installations":
+        return many(here.map(installation));
+      case "installations/:id/timeseries":
+        return single({
+          type: "Installation-Timeseries",
+          id,
+          attributes: {
+            samples: this.series(
+              id!,
+              Number(filter("from") ?? 0),
+              Number(filter("to") ?? this.world.now),
+              Number(url.searchParams.get("max_points") ?? 0),
+            ),
+          },
+        });
+      default:
+        return undefined;
+    }
+  }
+}
