@@ -177,7 +177,7 @@ export class ClairRoom extends HTMLElement {
   #draw(): void {
     const now = Math.floor(Date.now() / 1000);
     const language = this.#language;
-    const number = new Intl.NumberFormat(language);
+    const number = new Intl.NumberFormat(language, { useGrouping: "min2" });
     const sample = representative(this.#installations, now);
     const level = currentLevel(sample, now);
     const state = freshness(sample, now);
@@ -213,4 +213,3 @@ export class ClairRoom extends HTMLElement {
 
 // The same file may be named twice on one page.
 if (!customElements.get("clair-room")) customElements.define("clair-room", ClairRoom);
-

@@ -18,15 +18,17 @@ export interface SiteState {
 
 /** With several sensors in a room the worst fresh value counts: nobody is helped by the average. */
 export function representative(installations: readonly Installation[], nowS: number): Sample | null {
-  const samples = installations
-    .filter((one) => isActive(one, nowS) && one.latest)
-    .map((one) => one.latest!);
+  const samples = installations.filter((one) => isActive(one, nowS) && one.latest).map((one) => one.latest!);
   const fresh = samples.filter((sample) => currentLevel(sample, nowS) !== "none");
   if (fresh.length) return fresh.reduce((a, b) => (b.co2 > a.co2 ? b : a));
   return samples.length ? samples.reduce((a, b) => (b.time > a.time ? b : a)) : null;
 }
 
-export function roomStates(rooms: readonly Room[], installations: readonly Installation[], nowS: number): RoomState[] {
+export function roomStates(
+  rooms: readonly Room[],
+  installations: readonly Installation[],
+  nowS: number,
+): RoomState[] {
   const byRoom = groupBy(installations, (one) => one.roomId);
   return rooms.map((room) => {
     const own = byRoom.get(room.id) ?? [];

@@ -35,7 +35,7 @@ export function gapFor(samples: readonly Sample[]): number {
   const steps: number[] = [];
   for (let i = 1; i < samples.length; i++) steps.push(samples[i]!.time - samples[i - 1]!.time);
   steps.sort((a, b) => a - b);
-  return Math.max(GAP_S, 6 * steps[Math.floor(steps.length / 2)]!);
+  return Math.max(GAP_S, 6 * steps[Math.floor((steps.length - 1) / 2)]!);
 }
 
 function withGaps(samples: readonly Sample[], quantity: Quantity): [number[], (number | null)[]] {

@@ -28,7 +28,11 @@ export async function open(
   options: BrowserContextOptions & { expect?: RegExp } = {},
 ): Promise<Visit> {
   const { expect: expected, ...context } = options;
-  const made = await browser.newContext({ locale: "de-DE", viewport: { width: 1280, height: 900 }, ...context });
+  const made = await browser.newContext({
+    locale: "de-DE",
+    viewport: { width: 1280, height: 900 },
+    ...context,
+  });
   const page = await made.newPage();
   const problems: string[] = [];
   const report = (text: string) => {
@@ -41,7 +45,8 @@ export async function open(
   const origin = new URL(url).origin;
   page.on("request", (request) => {
     const target = new URL(request.url());
-    if (target.protocol.startsWith("http") && target.origin !== origin) report(`third party: ${request.url()}`);
+    if (target.protocol.startsWith("http") && target.origin !== origin)
+      report(`third party: ${request.url()}`);
   });
   await page.goto(url);
   return { page, problems, close: () => made.close() };

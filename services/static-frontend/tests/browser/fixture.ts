@@ -31,7 +31,9 @@ export function sampleAt(time: number, offset = 0): FixtureSample {
   const lesson = hour > 7.8 && hour < 16 && weekday < 5;
   const within = (hour * 60) % 95;
   const noise = Math.sin(time / 700) * 18 + Math.sin(time / 97) * 9;
-  const co2 = lesson ? 620 + Math.min(within, 80) * 11 - (within > 80 ? (within - 80) * 40 : 0) : 440 + Math.max(0, 20 - hour) * 4;
+  const co2 = lesson
+    ? 620 + Math.min(within, 80) * 11 - (within > 80 ? (within - 80) * 40 : 0)
+    : 440 + Math.max(0, 20 - hour) * 4;
   return {
     timestamp_s: time,
     co2_ppm: Math.round(Math.max(405, co2 + noise + offset)),
@@ -56,7 +58,15 @@ interface World {
 }
 
 const rooms = [
-  { id: "1", site: "1", name: "Klassenraum 7b", description: "Erdgeschoss, zum Hof", size: "62.0", height: "3.2", people: 30 },
+  {
+    id: "1",
+    site: "1",
+    name: "Klassenraum 7b",
+    description: "Erdgeschoss, zum Hof",
+    size: "62.0",
+    height: "3.2",
+    people: 30,
+  },
   { id: "2", site: "1", name: "Aula", description: "", size: "210.0", height: "5.5", people: 180 },
   { id: "3", site: "1", name: "Lehrerzimmer", description: "", size: "48.0", height: "3.2", people: 20 },
   { id: "4", site: "2", name: "Lesesaal", description: "", size: "120.0", height: "4.0", people: 60 },
@@ -64,9 +74,33 @@ const rooms = [
   { id: "6", site: "3", name: "Ausstellung", description: "", size: "340.0", height: "4.5", people: 120 },
 ];
 const sites = [
-  { id: "1", name: "Grundschule am Park", city: "Berlin", street: "Parkstraße 12", zip: "10439", lat: "52.551000", lon: "13.412000" },
-  { id: "2", name: "Stadtbibliothek", city: "Berlin", street: "Marktplatz 3", zip: "12043", lat: "52.481000", lon: "13.435000" },
-  { id: "3", name: "Museum für Naturkunde", city: "Potsdam", street: "Breite Straße 13", zip: "14467", lat: "52.396000", lon: "13.054000" },
+  {
+    id: "1",
+    name: "Grundschule am Park",
+    city: "Berlin",
+    street: "Parkstraße 12",
+    zip: "10439",
+    lat: "52.551000",
+    lon: "13.412000",
+  },
+  {
+    id: "2",
+    name: "Stadtbibliothek",
+    city: "Berlin",
+    street: "Marktplatz 3",
+    zip: "12043",
+    lat: "52.481000",
+    lon: "13.435000",
+  },
+  {
+    id: "3",
+    name: "Museum für Naturkunde",
+    city: "Potsdam",
+    street: "Breite Straße 13",
+    zip: "14467",
+    lat: "52.396000",
+    lon: "13.054000",
+  },
 ];
 
 export class Fixture {
@@ -107,7 +141,9 @@ export class Fixture {
     const sample = { ...sampleAt(Math.floor(Date.now() / 1000)), co2_ppm: co2 };
     this.world.now = sample.timestamp_s;
     for (const stream of this.streams) {
-      stream.write(`event: sample\nid: 1\ndata: ${JSON.stringify({ installation_id: installation, ...sample })}\n\n`);
+      stream.write(
+        `event: sample\nid: 1\ndata: ${JSON.stringify({ installation_id: installation, ...sample })}\n\n`,
+      );
     }
   }
 
@@ -120,7 +156,9 @@ export class Fixture {
     const send = () => {
       const body = this.api(url);
       if (body === undefined) {
-        return this.json(response, 404, { errors: [{ status: "404", code: "not_found", detail: "Nicht gefunden." }] });
+        return this.json(response, 404, {
+          errors: [{ status: "404", code: "not_found", detail: "Nicht gefunden." }],
+        });
       }
       this.json(response, 200, body, request.headers["accept-encoding"]?.includes("gzip"));
     };
@@ -184,7 +222,8 @@ export class Fixture {
     for (let time = newest.timestamp_s; time >= begin; time -= step) {
       const sample = sampleAt(time, Number(id) * 25);
       const back = newest.timestamp_s - time;
-      if (back < 3600) sample.co2_ppm = Math.round(newest.co2_ppm - (back / 3600) * Math.min(350, newest.co2_ppm - 420));
+      if (back < 3600)
+        sample.co2_ppm = Math.round(newest.co2_ppm - (back / 3600) * Math.min(350, newest.co2_ppm - 420));
       if (time <= end) samples.push(sample);
     }
     return samples.reverse();
@@ -204,17 +243,33 @@ export class Fixture {
       type: "Site",
       id: one.id,
       attributes: { name: one.name, description: "", time_zone: "Europe/Berlin" },
-      relationships: { address: { data: { type: "Address", id: one.id } }, operator: { data: { type: "Organization", id: "1" } } },
+      relationships: {
+        address: { data: { type: "Address", id: one.id } },
+        operator: { data: { type: "Organization", id: "1" } },
+      },
     });
     const address = (one: (typeof sites)[number]) => ({
       type: "Address",
       id: one.id,
-      attributes: { street1: one.street, street2: null, zip: one.zip, city: one.city, latitude: one.lat, longitude: one.lon },
+      attributes: {
+        street1: one.street,
+        street2: null,
+        zip: one.zip,
+        city: one.city,
+        latitude: one.lat,
+        longitude: one.lon,
+      },
     });
     const room = (one: (typeof rooms)[number]) => ({
       type: "Room",
       id: one.id,
-      attributes: { name: one.name, description: one.description, size_sqm: one.size, height_m: one.height, max_occupancy: one.people },
+      attributes: {
+        name: one.name,
+        description: one.description,
+        size_sqm: one.size,
+        height_m: one.height,
+        max_occupancy: one.people,
+      },
       relationships: { site: { data: { type: "Site", id: one.site } } },
     });
     const installation = (one: (typeof rooms)[number]) => ({
@@ -236,7 +291,10 @@ export class Fixture {
     });
     const visible = this.world.empty ? [] : rooms;
     const [kind, id, sub] = path;
-    const here = visible.filter((one) => (!filter("site") || one.site === filter("site")) && (!filter("room") || one.id === filter("room")));
+    const here = visible.filter(
+      (one) =>
+        (!filter("site") || one.site === filter("site")) && (!filter("room") || one.id === filter("room")),
+    );
     switch (`${kind}${id ? "/:id" : ""}${sub ? `/${sub}` : ""}`) {
       case "sites":
         return many(this.world.empty ? [] : sites.map(site), sites.map(address));
@@ -265,7 +323,8 @@ export class Fixture {
                 day,
                 Array.from({ length: 24 }, (_, hour) => {
                   if (index === 6 && hour < 7) return null;
-                  const noon = 1_700_000_000 - (1_700_000_000 % 604_800) + 345_600 + index * 86_400 + hour * 3600 + 300;
+                  const noon =
+                    1_700_000_000 - (1_700_000_000 % 604_800) + 345_600 + index * 86_400 + hour * 3600 + 300;
                   return sampleAt(noon).co2_ppm + (hour === 11 && index === 2 ? 600 : 0);
                 }),
               ]),

@@ -6,7 +6,12 @@ import { open } from "./browser";
 
 export const SHOTS = new URL("../../../../artefacts/screenshots/", import.meta.url).pathname;
 
-export async function shoot(browser: Browser, base: string, pages: Record<string, string>, options = {}): Promise<string[]> {
+export async function shoot(
+  browser: Browser,
+  base: string,
+  pages: Record<string, string>,
+  options = {},
+): Promise<string[]> {
   mkdirSync(SHOTS, { recursive: true });
   const problems: string[] = [];
   for (const [name, path] of Object.entries(pages)) {
@@ -15,7 +20,11 @@ export async function shoot(browser: Browser, base: string, pages: Record<string
       [360, 740, "narrow"],
     ] as const) {
       for (const colorScheme of ["light", "dark"] as const) {
-        const visit = await open(browser, base + path, { viewport: { width, height }, colorScheme, ...options });
+        const visit = await open(browser, base + path, {
+          viewport: { width, height },
+          colorScheme,
+          ...options,
+        });
         await visit.page.waitForLoadState("load");
         await visit.page.locator("h1, h2, .embed p, .head").first().waitFor();
         await visit.page.waitForTimeout(700);

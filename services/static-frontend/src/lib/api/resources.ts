@@ -390,7 +390,13 @@ export interface SiteDraft {
 }
 function addressAttributes(draft: SiteDraft): Record<string, unknown> {
   const { street1, zip, city, latitude, longitude } = draft;
-  return { street1, zip, city, latitude: latitude?.toFixed(6) ?? null, longitude: longitude?.toFixed(6) ?? null };
+  return {
+    street1,
+    zip,
+    city,
+    latitude: latitude?.toFixed(6) ?? null,
+    longitude: longitude?.toFixed(6) ?? null,
+  };
 }
 function siteAttributes(draft: SiteDraft): Record<string, unknown> {
   return { name: draft.name, description: draft.description, time_zone: draft.timeZone };
@@ -466,7 +472,10 @@ export async function createInstallation(draft: InstallationDraft): Promise<Inst
   });
   return toInstallation(document.data);
 }
-export async function updateInstallation(id: string, attributes: Record<string, unknown>): Promise<Installation> {
+export async function updateInstallation(
+  id: string,
+  attributes: Record<string, unknown>,
+): Promise<Installation> {
   return toInstallation((await update(`installations/${id}/`, "Installation", id, { attributes })).data);
 }
 export const endInstallation = (id: string, at: number) => updateInstallation(id, { to_timestamp_s: at });

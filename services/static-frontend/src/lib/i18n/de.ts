@@ -29,8 +29,10 @@ export const de = {
   "now.title": "Aktueller Wert",
   "now.unit": "ppm CO₂",
   "now.measured": "gemessen {age}",
-  "now.absentHint": "Der Sensor ist eingerichtet und hat noch nichts gesendet. Der erste Wert erscheint hier von selbst.",
-  "now.staleHint": "Der letzte Wert ({level}) ist vom {time}. Wie die Luft jetzt ist, sagt er nicht: Der Sensor meldet sich gerade nicht.",
+  "now.absentHint":
+    "Der Sensor ist eingerichtet und hat noch nichts gesendet. Der erste Wert erscheint hier von selbst.",
+  "now.staleHint":
+    "Der letzte Wert ({level}) ist vom {time}. Wie die Luft jetzt ist, sagt er nicht: Der Sensor meldet sich gerade nicht.",
 
   "trend.rising": "steigt",
   "trend.falling": "sinkt",
@@ -100,12 +102,14 @@ export const de = {
   "room.height": "{n} m hoch",
   "room.occupancy": "bis {n} Personen",
   "room.about": "Zu diesem Raum",
-  "room.source": "Bewertung nach den Leitwerten des Umweltbundesamts: unter 1000 ppm unbedenklich, bis 2000 ppm auffällig, darüber inakzeptabel.",
+  "room.source":
+    "Bewertung nach den Leitwerten des Umweltbundesamts: unter 1000 ppm unbedenklich, bis 2000 ppm auffällig, darüber inakzeptabel.",
   "room.csv": "CSV herunterladen",
   "room.csvFailed": "Die Messwerte ließen sich nicht laden. Bitte noch einmal versuchen.",
   "room.gone": "Diesen Raum gibt es hier nicht",
   "room.noSensor": "Hier ist kein Sensor eingerichtet",
-  "room.noSensorHint": "Sobald ein Sensor in diesem Raum misst und sein Betreiber die Werte zeigt, stehen sie hier.",
+  "room.noSensorHint":
+    "Sobald ein Sensor in diesem Raum misst und sein Betreiber die Werte zeigt, stehen sie hier.",
 
   "site.gone": "Diesen Standort gibt es hier nicht",
   "site.compare": "Räume vergleichen",
@@ -136,7 +140,8 @@ export const de = {
 
   "start.title": "Wie ist die Luft?",
   "start.heading": "Wie ist die Luft?",
-  "start.lead": "Schulen, Büros und Museen zeigen hier, wie es um die Luft in ihren Räumen steht. Live gemessen.",
+  "start.lead":
+    "Schulen, Büros und Museen zeigen hier, wie es um die Luft in ihren Räumen steht. Live gemessen.",
   "start.search": "Standorte und Räume suchen",
   "start.placeholder": "Schule, Straße oder Ort",
   "start.count": "{rooms} an {sites}, davon {good} jetzt mit guter Luft",
@@ -152,11 +157,13 @@ export const de = {
   "embed.more": "Verlauf ansehen",
 
   "problem.gone": "Das gibt es hier nicht",
-  "problem.goneHint": "Vielleicht wurde es entfernt, oder es ist nicht öffentlich. Betreiber sehen ihre eigenen Räume nach dem Anmelden.",
+  "problem.goneHint":
+    "Vielleicht wurde es entfernt, oder es ist nicht öffentlich. Betreiber sehen ihre eigenen Räume nach dem Anmelden.",
   "problem.offline": "Keine Verbindung",
   "problem.offlineHint": "Der Server ist gerade nicht zu erreichen. Prüfen Sie die Internetverbindung.",
   "problem.server": "Da ist etwas schiefgegangen",
-  "problem.serverHint": "Der Server konnte nicht antworten. Meist hilft es, es gleich noch einmal zu versuchen.",
+  "problem.serverHint":
+    "Der Server konnte nicht antworten. Meist hilft es, es gleich noch einmal zu versuchen.",
   "problem.retry": "Noch einmal versuchen",
   "problem.home": "Zur Startseite",
   "problem.noPage": "Diese Seite gibt es nicht",

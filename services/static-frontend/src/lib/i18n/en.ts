@@ -31,8 +31,10 @@ export const en: Messages = {
   "now.title": "Current value",
   "now.unit": "ppm CO₂",
   "now.measured": "measured {age}",
-  "now.absentHint": "The sensor is set up and has not sent anything yet. The first value will appear here by itself.",
-  "now.staleHint": "The last value ({level}) is from {time}. It does not tell how the air is now: the sensor is silent at the moment.",
+  "now.absentHint":
+    "The sensor is set up and has not sent anything yet. The first value will appear here by itself.",
+  "now.staleHint":
+    "The last value ({level}) is from {time}. It does not tell how the air is now: the sensor is silent at the moment.",
 
   "trend.rising": "rising",
   "trend.falling": "falling",
@@ -102,12 +104,14 @@ export const en: Messages = {
   "room.height": "{n} m high",
   "room.occupancy": "up to {n} people",
   "room.about": "About this room",
-  "room.source": "Judged by the guide values of the German Environment Agency: below 1000 ppm harmless, up to 2000 ppm elevated, above that unacceptable.",
+  "room.source":
+    "Judged by the guide values of the German Environment Agency: below 1000 ppm harmless, up to 2000 ppm elevated, above that unacceptable.",
   "room.csv": "Download CSV",
   "room.csvFailed": "The measurements could not be loaded. Please try again.",
   "room.gone": "There is no such room here",
   "room.noSensor": "No sensor is installed here",
-  "room.noSensorHint": "As soon as a sensor measures in this room and its operator shows the values, they will be here.",
+  "room.noSensorHint":
+    "As soon as a sensor measures in this room and its operator shows the values, they will be here.",
 
   "site.gone": "There is no such site here",
   "site.compare": "Compare rooms",
@@ -154,7 +158,8 @@ export const en: Messages = {
   "embed.more": "See the history",
 
   "problem.gone": "There is nothing like this here",
-  "problem.goneHint": "It may have been removed, or it is not public. Operators see their own rooms after logging in.",
+  "problem.goneHint":
+    "It may have been removed, or it is not public. Operators see their own rooms after logging in.",
   "problem.offline": "No connection",
   "problem.offlineHint": "The server cannot be reached at the moment. Please check the internet connection.",
   "problem.server": "Something went wrong",

@@ -65,6 +65,8 @@ export function tn(key: Plural, n: number): string {
 
 export function formatNumber(value: number, digits = 0): string {
   return new Intl.NumberFormat(i18n.language, {
+    // Values of four digits are read as one: 1240, but 12,400.
+    useGrouping: "min2",
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   }).format(value);

@@ -1,0 +1,75 @@
+import { describe, expect, test } from "vitest";
+import {
+  adviceFor,
+  currentLevel,
+  freshness,
+  levelOf,
+  slopePpmPerHour,
+  trendOf,
+  worst,
+  type Sample,
+} from "../../src/lib/air";
+
+const at = (time: number, co2: number): Sample => ({ time, co2, temperature: null, humidity: null });
+const NOW = 1_700_000_000;
+/** Samples every five minutes up to NOW, ending at last and changing by perHour. */
+const line = (last: number, perHour: number, count = 7) =>
+  Array.from({ length: count }, (_, i) =>
+    at(NOW - (count - 1 - i) * 300, last - ((count - 1 - i) * 300 * perHour) / 3600),
+  );
+
+describe("levelOf", () => {
+  test.each([
+    [null, "none"],
+    [NaN, "none"],
+    [400, "good"],
+    [999, "good"],
+    [1000, "elevated"],
+    [1999, "elevated"],
+    [2000, "high"],
+    [10_000, "high"],
+  ] as const)("%s ppm is %s", (ppm, want) => expect(levelOf(ppm)).toBe(want));
+});
+
+test("a value is fresh for half an hour and says nothing of now afterwards", () => {
+  expect(freshness(null, NOW)).toBe("absent");
+  expect(freshness(at(NOW - 1800, 500), NOW)).toBe("fresh");
+  expect(freshness(at(NOW - 1801, 500), NOW)).toBe("stale");
+  expect(currentLevel(at(NOW - 1801, 2500), NOW)).toBe("none");
+});
+
+describe("trend", () => {
+  test("needs three samples within half an hour", () => {
+    expect(trendOf([])).toBeNull();
+    expect(trendOf(line(800, 900, 2))).toBeNull();
+    expect(trendOf([at(NOW - 9000, 400), at(NOW - 8000, 500), at(NOW, 600)])).toBeNull();
+  });
+  test("is the slope of the line through them", () => {
+    expect(slopePpmPerHour(line(1000, 600))).toBeCloseTo(600);
+    expect(trendOf(line(1000, 600))).toBe("rising");
+    expect(trendOf(line(1000, -600))).toBe("falling");
+    expect(trendOf(line(1000, 100))).toBe("steady");
+  });
+  test("is not led astray by one value out of the row", () => {
+    const samples = line(800, 0);
+    samples[3] = at(samples[3]!.time, 900);
+    expect(trendOf(samples)).toBe("steady");
+  });
+});
+
+describe("advice", () => {
+  const advise = (samples: Sample[]) => adviceFor(samples.at(-1) ?? null, samples, NOW);
+  test("high is always now", () => expect(advise(line(2100, -600))).toBe("ventilate-now"));
+  test("elevated asks for air", () => expect(advise(line(1200, 0))).toBe("ventilate"));
+  test("elevated and falling asks for nothing", () => expect(advise(line(1200, -900))).toBe("none"));
+  test("good and rising towards the limit warns ahead", () =>
+    expect(advise(line(900, 600))).toBe("ventilate-soon"));
+  test("good and rising far below is left alone", () => expect(advise(line(600, 600))).toBe("none"));
+  test("an old value gives no advice", () => expect(adviceFor(at(NOW - 4000, 2500), [], NOW)).toBe("none"));
+});
+
+test("the worst level wins, and nothing known is weaker than anything known", () => {
+  expect(worst([])).toBe("none");
+  expect(worst(["none", "good"])).toBe("good");
+  expect(worst(["good", "high", "elevated"])).toBe("high");
+});

@@ -1,0 +1,91 @@
+import { expect, test } from "vitest";
+import type { Sample } from "../../src/lib/air";
+import type { Installation, Room, Site } from "../../src/lib/api/resources";
+import { matches, representative, siteStates, withSample } from "../../src/lib/rooms";
+
+const NOW = 1_700_000_000;
+const sample = (co2: number, ago: number): Sample => ({
+  time: NOW - ago,
+  co2,
+  temperature: null,
+  humidity: null,
+});
+const installed = (id: string, latest: Sample | null, over: Partial<Installation> = {}): Installation => ({
+  id,
+  from: 0,
+  to: null,
+  isPublic: true,
+  description: "",
+  image: null,
+  latest,
+  nodeId: null,
+  roomId: "1",
+  ...over,
+});
+const room = (id: string, siteId: string, name = `Raum ${id}`): Room => ({
+  id,
+  name,
+  siteId,
+  description: "",
+  sizeSqm: null,
+  heightM: null,
+  maxOccupancy: null,
+});
+const site = (id: string, name: string): Site => ({
+  id,
+  name,
+  description: "",
+  timeZone: "Europe/Berlin",
+  operatorId: null,
+  address: {
+    id,
+    street1: "Parkstraße 12",
+    street2: null,
+    zip: "10439",
+    city: "Berlin",
+    latitude: null,
+    longitude: null,
+  },
+});
+
+test("of several sensors the worst fresh one speaks for the room", () => {
+  const all = [
+    installed("a", sample(700, 60)),
+    installed("b", sample(1200, 90)),
+    installed("c", sample(3000, 7200)),
+  ];
+  expect(representative(all, NOW)?.co2).toBe(1200);
+});
+test("without a fresh value the newest is shown", () => {
+  expect(
+    representative([installed("a", sample(3000, 9000)), installed("b", sample(500, 7200))], NOW)?.co2,
+  ).toBe(500);
+});
+test("a sensor that was taken away says nothing", () => {
+  expect(representative([installed("a", sample(900, 60), { to: NOW - 10 })], NOW)).toBeNull();
+});
+
+test("a site is as good as its worst room", () => {
+  const [state] = siteStates(
+    [site("1", "Schule")],
+    [room("1", "1"), room("2", "1")],
+    [installed("a", sample(600, 60)), installed("b", sample(2100, 60), { roomId: "2" })],
+    NOW,
+  );
+  expect(state!.level).toBe("high");
+  expect(state!.rooms.map((one) => one.level)).toEqual(["good", "high"]);
+});
+
+test("search finds words in any order, of site, address and rooms", () => {
+  const state = { site: site("1", "Grundschule"), rooms: [], level: "none" as const };
+  expect(matches(state, "")).toBe(true);
+  expect(matches(state, "berlin GRUND")).toBe(true);
+  expect(matches(state, "10439")).toBe(true);
+  expect(matches(state, "potsdam")).toBe(false);
+});
+
+test("a sample that came late does not replace a newer one", () => {
+  const all = [installed("a", sample(700, 60))];
+  expect(withSample(all, "a", sample(900, 120))[0]!.latest!.co2).toBe(700);
+  expect(withSample(all, "a", sample(900, 0))[0]!.latest!.co2).toBe(900);
+});

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Builds and tests the web frontend.
+#
+#   tools/frontend.sh build     into services/static-frontend/dist, unless that is current
+#   tools/frontend.sh check     types, templates, format
+#   tools/frontend.sh test      check, unit tests, pages in a real browser
+#   tools/frontend.sh generate  the types of the API from its description (an URL or a file)
+#
+# It needs Node.js 20.19 or later with npm. Packages are installed only when the
+# lock file is another one than that of the last time. Exit code 3: no Node.js.
+set -euo pipefail
+cd "$(dirname "$0")/../services/static-frontend"
+
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "../../tools/frontend.sh"; }
+
+if ! command -v npm >/dev/null ||
+  ! node -e '
+    const [major, minor] = process.versions.node.split(".").map(Number);
+    process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null; then
+  echo 'frontend: Node.js 20.19 or later with npm is needed for the web frontend' >&2
+  exit 3
+fi
+
+# The hash of what something was made from is kept beside it; dates change with every checkout.
+installed() {
+  local stamp=node_modules/.clair-lock hash
+  hash=$(sha256sum package.json package-lock.json | sha256sum)
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && return
+  echo 'frontend: installing packages' >&2
+  npm ci --no-audit --no-fund --loglevel=error >&2
+  echo "$hash" >"$stamp"
+}
+built() {
+  local stamp=dist/.clair-source hash
+  hash=$(find src public scripts index.html ./*.config.* package-lock.json -type f -print0 |
+    sort -z | xargs -0 sha256sum | sha256sum)
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && return
+  installed
+  npm run --silent build >&2
+  echo "$hash" >"$stamp"
+}
+
+case ${1-} in
+  build) built ;;
+  check)
+    installed
+    npm run --silent check
+    ;;
+  test)
+    installed
+    npm run --silent check
+    npm run --silent test
+    built
+    CLAIR_SKIP_BUILD=1 npm run --silent test:browser
+    ;;
+  generate)
+    installed
+    npx --no-install openapi-typescript "${2:?an URL or a file}" --output src/lib/api/schema.d.ts
+    ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac
