@@ -17,6 +17,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/schema"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 )
 
 // Main runs the command line and returns the exit code.
@@ -71,7 +72,7 @@ background tasks of the Clair Stack. Settings come from the environment; see
 			Args:  cobra.NoArgs,
 			Run: func(cmd *cobra.Command, _ []string) {
 				lifecycle.WriteVariables(cmd.OutOrStdout(),
-					&ServeConfig{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &ops.Config{}, &logging.Config{})
+					&ServeConfig{}, &httpapi.Config{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &ops.Config{}, &logging.Config{})
 			},
 		},
 	)

@@ -13,6 +13,8 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
 
 // ServeConfig is what the environment says about the HTTP server.
@@ -27,7 +29,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var cfg ServeConfig
 	var db pgdb.Config
 	var opsCfg ops.Config
-	if err := env.Load(&cfg, &db, &opsCfg); err != nil {
+	var apiCfg httpapi.Config
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg); err != nil {
 		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair")
@@ -46,8 +49,11 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err != nil {
 		return err
 	}
+	api := httpapi.New(apiCfg, log, postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
+	mux := http.NewServeMux()
+	mux.Handle("/api/", api.Handler())
 	server := &http.Server{
-		Handler:           http.NewServeMux(),
+		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}

@@ -1,2 +1,3 @@
-// Package postgres keeps the domain's data. It is the only place with SQL.
+// Package postgres keeps the domain's data. It is the only place of managair with
+// SQL; the policy of package access becomes conditions of its queries here.
 package postgres

@@ -1,0 +1,89 @@
+package jsonapi
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Error is one entry of an error document.
+type Error struct {
+	// Status is the HTTP status.
+	Status int
+	// Code is stable: programs may rely on it.
+	Code string
+	// Detail is for people, in their language. When it is empty, the edge makes it
+	// from Text and Args.
+	Detail string
+	// Text names the text when one code has several; else it is empty, and the text
+	// is the code's.
+	Text string
+	// Args complete the text.
+	Args []any
+	// Pointer is the place in the document, Parameter the query parameter that is
+	// wrong; at most one is set.
+	Pointer, Parameter string
+}
+
+// Error returns code and place.
+func (e *Error) Error() string {
+	place := e.Pointer
+	if place == "" {
+		place = e.Parameter
+	}
+	return strings.Join(strings.Fields(e.Code+" "+e.Text+" "+place+" "+e.Detail), " ")
+}
+
+// Errors are all the errors of a request.
+type Errors []*Error
+
+// Error joins the entries.
+func (e Errors) Error() string {
+	texts := make([]string, len(e))
+	for i, one := range e {
+		texts[i] = one.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Status returns the status of the whole answer: that of the first entry.
+func (e Errors) Status() int {
+	if len(e) == 0 {
+		return 500
+	}
+	return e[0].Status
+}
+
+// Append appends the error document to dst.
+func (e Errors) Append(dst []byte) []byte {
+	dst = append(dst, `{"errors":[`...)
+	for i, one := range e {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"detail":`...)
+		dst = AppendString(dst, one.Detail)
+		dst = append(dst, `,"status":"`...)
+		dst = strconv.AppendInt(dst, int64(one.Status), 10)
+		dst = append(dst, '"')
+		switch {
+		case one.Pointer != "":
+			dst = append(dst, `,"source":{"pointer":`...)
+			dst = AppendString(dst, one.Pointer)
+			dst = append(dst, '}')
+		case one.Parameter != "":
+			dst = append(dst, `,"source":{"parameter":`...)
+			dst = AppendString(dst, one.Parameter)
+			dst = append(dst, '}')
+		}
+		dst = append(dst, `,"code":`...)
+		dst = AppendString(dst, one.Code)
+		dst = append(dst, '}')
+	}
+	return append(dst, "]}"...)
+}
+
+// AttributePointer is the place of an attribute in a request's document.
+func AttributePointer(name string) string { return "/data/attributes/" + name }
+
+// RelationshipPointer is the place of a relationship in a request's document.
+func RelationshipPointer(name string) string { return "/data/relationships/" + name }

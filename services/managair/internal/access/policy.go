@@ -1,0 +1,62 @@
+package access
+
+// Audience is a set of callers, seen from one thing. The store turns it into a
+// condition of its queries; the transport asks only whether one has to be
+// logged in.
+type Audience uint8
+
+// The audiences.
+const (
+	// Nobody: not through the API.
+	Nobody Audience = iota
+	// Everyone, anonymous callers too.
+	Everyone
+	// Accounts is everyone who is logged in.
+	Accounts
+	// Public is the members of the organization that the thing belongs to, and
+	// everyone if a public installation is involved.
+	Public
+	// Members is the members of the organization.
+	Members
+	// Owners is the members of the organization who have the role OWNER.
+	Owners
+	// Fellows is the user himself and those who share an organization with him.
+	Fellows
+	// Superusers is the administrators of the server.
+	Superusers
+)
+
+// NeedsAccount tells whether anonymous callers are never among the audience.
+func (a Audience) NeedsAccount() bool { return a != Everyone && a != Public }
+
+// Permissions says who may do what with the things of one kind. What a caller
+// may not read does not exist for him. Moving a thing to another organization
+// needs the permission to change it there too.
+type Permissions struct {
+	Read, Create, Change, Delete Audience
+}
+
+// The policy: one line for each kind of thing.
+var (
+	// Quantities, protocols and models are shared by all organizations, so only
+	// administrators change them.
+	Quantities = Permissions{Read: Everyone, Create: Superusers, Change: Superusers, Delete: Superusers}
+	Protocols  = Quantities
+	Models     = Quantities
+
+	// Whoever creates an organization becomes its OWNER.
+	Organizations = Permissions{Read: Public, Create: Accounts, Change: Owners, Delete: Owners}
+	// An organization keeps at least one OWNER.
+	Memberships = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
+	Users       = Permissions{Read: Fellows}
+
+	Sites         = Permissions{Read: Public, Create: Owners, Change: Owners, Delete: Owners}
+	Rooms         = Sites
+	Installations = Sites
+	Nodes         = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
+	// An address belongs to the organizations whose sites use it, and until then to
+	// whoever created it. A site shows its address to everyone who may see the site.
+	Addresses = Permissions{Read: Members, Create: Accounts, Change: Owners, Delete: Owners}
+	// Fidelity is the health of a node, seen by those who see the node.
+	Fidelity = Permissions{Read: Members}
+)

@@ -1,0 +1,66 @@
+// Package httpapi is the HTTP API under /api/v1/: JSON:API documents, series,
+// their description, and pages of them for people with a browser.
+//
+// It translates between requests and the domain, and decides nothing about
+// access: the store shows a caller only what he may see. Addresses are answered
+// with and without a final slash.
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+)
+
+// Base is the path of the API.
+const Base = "/api/v1"
+
+// Config is what the environment says about the API.
+type Config struct {
+	PublicURL string `env:"PUBLIC_URL" desc:"scheme and host of links in answers; default: those of the request"`
+}
+
+// API answers the requests.
+type API struct {
+	config    Config
+	log       *slog.Logger
+	inventory inventory.Store
+	telemetry telemetry.Store
+	now       func() time.Time
+	loaders   map[string]loader
+	routes    []Route
+}
+
+// New returns the API on its stores. now is the clock.
+func New(cfg Config, log *slog.Logger, inv inventory.Store, tel telemetry.Store, now func() time.Time) *API {
+	a := &API{config: cfg, log: log, inventory: inv, telemetry: tel, now: now, loaders: map[string]loader{}}
+	a.addInventory()
+	return a
+}
+
+// Add adds routes of other packages, before Handler is called.
+func (a *API) Add(routes ...Route) { a.routes = append(a.routes, routes...) }
+
+// Routes returns all routes. It is what the access-matrix test and the
+// description are checked against.
+func (a *API) Routes() []Route { return a.routes }
+
+// Handler returns the handler of all routes. It expects the caller in the
+// request's context.
+func (a *API) Handler() http.Handler { return newRouter(a, a.routes) }
+
+// BaseURL returns scheme and host of links in the answer to r.
+func (a *API) BaseURL(r *http.Request) string {
+	if a.config.PublicURL != "" {
+		return strings.TrimSuffix(a.config.PublicURL, "/")
+	}
+	scheme := "http"
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}

@@ -1,0 +1,124 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+func errNotFound() error { return jsonapi.Errors{{Status: http.StatusNotFound, Code: "not_found"}} }
+
+func errNotAuthenticated() error {
+	return jsonapi.Errors{{Status: http.StatusUnauthorized, Code: "not_authenticated"}}
+}
+
+// WriteError answers with the error document that stands for err, in the
+// language of the request. Handlers outside the router (middleware) use it too.
+func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	writeError(w, r, log, err)
+}
+
+func writeError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	errs := errorsOf(r.Context(), log, err)
+	language := languageOf(r)
+	for i, e := range errs {
+		if e.Detail == "" {
+			translated := *e
+			translated.Detail = detail(language, e)
+			errs[i] = &translated
+		}
+	}
+	header := w.Header()
+	header.Add("Vary", "Accept-Language")
+	header.Set("Content-Language", language)
+	header.Set("Cache-Control", "no-store")
+	status := errs.Status()
+	switch status {
+	case http.StatusUnauthorized:
+		header.Set("WWW-Authenticate", "Token")
+	case http.StatusServiceUnavailable:
+		header.Set("Retry-After", "5")
+	}
+	writeBody(w, r, status, errs.Append(nil))
+}
+
+// errorsOf gives every error the form of an error document. The text of internal
+// errors stays in the log.
+func errorsOf(ctx context.Context, log *slog.Logger, err error) jsonapi.Errors {
+	if errs, ok := errors.AsType[jsonapi.Errors](err); ok && len(errs) > 0 {
+		return errs
+	}
+	if v, ok := errors.AsType[*inventory.Violation](err); ok {
+		return jsonapi.Errors{violation(v)}
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return jsonapi.Errors{{Status: http.StatusRequestEntityTooLarge, Code: "too_large"}}
+	}
+	status := fault.HTTPStatus(err)
+	if ctx.Err() != nil && fault.KindOf(err) == fault.Unavailable || errors.Is(err, context.DeadlineExceeded) {
+		// Cancelled queries look like a database that is away.
+		return jsonapi.Errors{{Status: http.StatusServiceUnavailable, Code: "unavailable", Text: "too_slow"}}
+	}
+	switch status {
+	case http.StatusInternalServerError:
+		log.ErrorContext(ctx, "request failed", "err", err)
+	case http.StatusServiceUnavailable:
+		log.WarnContext(ctx, "request failed", "err", err)
+	}
+	return jsonapi.Errors{{Status: status, Code: codeOf(status)}}
+}
+
+func violation(v *inventory.Violation) *jsonapi.Error {
+	e := &jsonapi.Error{Status: http.StatusBadRequest, Code: v.Code, Text: v.Text, Args: v.Args, Pointer: "/data"}
+	switch {
+	case v.Attribute != "":
+		e.Pointer = jsonapi.AttributePointer(v.Attribute)
+	case v.Relationship != "":
+		e.Pointer = jsonapi.RelationshipPointer(v.Relationship)
+	}
+	if v.Conflict {
+		e.Status = http.StatusConflict
+	}
+	return e
+}
+
+func codeOf(status int) string {
+	switch status {
+	case http.StatusBadRequest:
+		return "invalid"
+	case http.StatusUnauthorized:
+		return "not_authenticated"
+	case http.StatusForbidden:
+		return "permission_denied"
+	case http.StatusNotFound:
+		return "not_found"
+	case http.StatusConflict:
+		return "conflict"
+	case http.StatusServiceUnavailable:
+		return "unavailable"
+	default:
+		return "error"
+	}
+}
+
+// writeBody writes a whole document with its length.
+func writeBody(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	header := w.Header()
+	media := Media(r.Context())
+	if media != mediaJSON {
+		media = jsonapi.MediaType
+	}
+	header.Set("Content-Type", media)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		// The client may be gone, and there is nobody else to tell.
+		_, _ = w.Write(body)
+	}
+}

@@ -1,0 +1,75 @@
+package httpapi
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+)
+
+// The media types of answers beside jsonapi.MediaType.
+const (
+	mediaJSON = "application/json"
+	mediaHTML = "text/html"
+	mediaCSV  = "text/csv"
+)
+
+// negotiate chooses the media type of the answer. Without a preference it is
+// JSON:API; a route's own types come after it.
+func negotiate(r *http.Request, route Route) (string, bool) {
+	accept := r.Header.Values("Accept")
+	if len(accept) == 0 || len(accept) == 1 && (accept[0] == "*/*" || accept[0] == jsonapi.MediaType) {
+		return jsonapi.MediaType, true
+	}
+	offers := append([]string{jsonapi.MediaType, mediaJSON}, route.Media...)
+	if !route.Stream && route.Method == http.MethodGet {
+		offers = append(offers, mediaHTML)
+	}
+	return chooseMedia(strings.Join(accept, ","), offers)
+}
+
+// chooseMedia picks from offers, the best first, what an Accept header likes most.
+func chooseMedia(accept string, offers []string) (string, bool) {
+	best, bestQuality, bestSpecificity := "", 0.0, -1
+	for part := range strings.SplitSeq(accept, ",") {
+		// A parameter that we do not know does not make a type another one.
+		media, params, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		quality := 1.0
+		if q, ok := params["q"]; ok {
+			if quality, err = strconv.ParseFloat(q, 64); err != nil || quality > 1 {
+				continue
+			}
+		}
+		if quality <= 0 {
+			continue
+		}
+		for _, offer := range offers {
+			specificity := matchMedia(media, offer)
+			if specificity >= 0 && (quality > bestQuality || quality == bestQuality && specificity > bestSpecificity) {
+				best, bestQuality, bestSpecificity = offer, quality, specificity
+				break
+			}
+		}
+	}
+	return best, best != ""
+}
+
+// matchMedia returns -1 when the range does not contain the type, else how
+// precisely it names it.
+func matchMedia(mediaRange, media string) int {
+	switch {
+	case mediaRange == media:
+		return 2
+	case mediaRange == "*/*":
+		return 0
+	case strings.HasSuffix(mediaRange, "/*") && strings.HasPrefix(media, mediaRange[:len(mediaRange)-1]):
+		return 1
+	default:
+		return -1
+	}
+}

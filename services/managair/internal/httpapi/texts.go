@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+
+	"golang.org/x/text/language"
+
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+)
+
+// texts are what people read of an error, by code (or the Text of an error), in
+// German and English. Programs read the code. The predecessor answered in
+// German, so that is the language for those who do not ask for one.
+var texts = map[string][2]string{
+	"authentication_failed":       {"Ungültiges Token.", "Invalid token."},
+	"blank":                       {"Dieses Feld darf nicht leer sein.", "This field may not be blank."},
+	"conflict":                    {"Das widerspricht dem, was schon da ist.", "That contradicts what is already there."},
+	"different_organizations":     {"Sensor und Raum müssen derselben Organisation gehören.", "Node and room must belong to the same organization."},
+	"does_not_exist":              {"Ungültiger pk \"%v\" - Objekt existiert nicht.", "Invalid id \"%v\": there is no such object."},
+	"ends_before_start":           {"Das Ende muss nach dem Anfang liegen.", "The end must be after the start."},
+	"error":                       {"Fehler.", "Error."},
+	"image_invalid":               {"Das ist kein Bild im Format JPEG, PNG, GIF oder WebP.", "This is not an image of type JPEG, PNG, GIF or WebP."},
+	"image_too_large":             {"Das Bild hat mehr als %v Bildpunkte.", "The image has more than %v pixels."},
+	"in_use":                      {"Wird noch benutzt und kann nicht gelöscht werden.", "It is in use and cannot be deleted."},
+	"include_unknown":             {"\"%v\" kann nicht eingeschlossen werden; möglich: %v", "\"%v\" cannot be included; possible: %v"},
+	"incorrect_type":              {"Falscher Typ: ein Objekt mit type und id wird erwartet.", "Incorrect type: an object with type and id is expected."},
+	"installed_elsewhere":         {"Das Objekt hat Installationen in der bisherigen Organisation.", "The object has installations in its present organization."},
+	"invalid":                     {"Ungültiger Wert.", "Invalid value."},
+	"invalid_boolean":             {"Muss ein Wahrheitswert sein.", "Must be a valid boolean."},
+	"invalid_choice":              {"\"%v\" ist keine gültige Option; möglich: %v", "\"%v\" is not a valid choice; possible: %v"},
+	"invalid_eui64":               {"Eine EUI-64 hat 16 hexadezimale Ziffern.", "An EUI-64 has 16 hexadecimal digits."},
+	"invalid_id":                  {"Ungültige id.", "Invalid id."},
+	"invalid_integer":             {"Eine gültige Ganzzahl ist erforderlich.", "A valid integer is required."},
+	"invalid_number":              {"Eine gültige Zahl ist erforderlich.", "A valid number is required."},
+	"invalid_page":                {"Ungültige Seite.", "Invalid page."},
+	"invalid_parameter":           {"invalid query parameter: %v", "invalid query parameter: %v"},
+	"invalid_query":               {"Die Parameter sind nicht lesbar.", "The query cannot be read."},
+	"invalid_range":               {"Der Anfang liegt nach dem Ende.", "The start is after the end."},
+	"invalid_text":                {"Ein Text wird erwartet.", "Not a valid string."},
+	"invalid_uuid":                {"Muss eine gültige UUID sein.", "Must be a valid UUID."},
+	"invalid_value":               {"Ungültiger Wert.", "Invalid value."},
+	"invalid_zip":                 {"Eine Postleitzahl besteht aus Buchstaben, Ziffern, Leerzeichen und Bindestrichen.", "A postal code consists of letters, digits, blanks and hyphens."},
+	"last_owner":                  {"Eine Organisation braucht mindestens einen OWNER.", "An organization needs at least one OWNER."},
+	"max_decimal_places":          {"Höchstens %v Nachkommastellen sind erlaubt.", "No more than %v decimal places are allowed."},
+	"max_length":                  {"Höchstens %v Zeichen sind erlaubt.", "No more than %v characters are allowed."},
+	"max_value":                   {"Muss kleiner oder gleich %v sein.", "Must be less than or equal to %v."},
+	"max_whole_digits":            {"Höchstens %v Stellen vor dem Komma sind erlaubt.", "No more than %v digits before the decimal point are allowed."},
+	"method_not_allowed":          {"Methode \"%v\" nicht erlaubt.", "Method \"%v\" not allowed."},
+	"min_value":                   {"Muss größer oder gleich %v sein.", "Must be greater than or equal to %v."},
+	"missing_id":                  {"The resource identifier object must contain an 'id' member", "The resource identifier object must contain an 'id' member"},
+	"missing_type":                {"The resource identifier object must contain a 'type' member", "The resource identifier object must contain a 'type' member"},
+	"no_primary_data":             {"Received document does not contain primary data", "Received document does not contain primary data"},
+	"not_a_list":                  {"Eine Liste wird erwartet.", "A list is expected."},
+	"not_acceptable":              {"Keine der verlangten Darstellungen ist verfügbar.", "None of the requested representations is available."},
+	"not_an_object":               {"Received data is not a valid JSON:API resource object", "Received data is not a valid JSON:API resource object"},
+	"not_authenticated":           {"Anmeldedaten fehlen.", "Authentication credentials were not provided."},
+	"not_found":                   {"Nicht gefunden.", "Not found."},
+	"null":                        {"Dieses Feld darf nicht null sein.", "This field may not be null."},
+	"null_characters_not_allowed": {"Null-Zeichen und ungültiges UTF-8 sind nicht erlaubt.", "Null characters and invalid UTF-8 are not allowed."},
+	"overlap":                     {"Der Sensor ist in dieser Zeit schon installiert.", "The node is already installed in that time."},
+	"parse_error":                 {"Das Dokument ist nicht lesbar: %v", "The document cannot be read: %v"},
+	"permission_denied":           {"Sie sind nicht berechtigt, das zu tun.", "You do not have permission to perform this action."},
+	"read_only":                   {"Dieses Feld kann hier nicht geändert werden.", "This field cannot be changed here."},
+	"read_only_token":             {"Mit diesem Token darf nur gelesen werden.", "This token may only read."},
+	"required":                    {"Dieses Feld ist erforderlich.", "This field is required."},
+	"throttled":                   {"Zu viele Anfragen; bitte in %v Sekunden wieder.", "Too many requests; try again in %v seconds."},
+	"too_large":                   {"Die Anfrage ist zu groß.", "The request is too large."},
+	"too_slow":                    {"Die Antwort hat zu lange gedauert.", "The answer took too long."},
+	"unavailable":                 {"Der Dienst ist vorübergehend nicht verfügbar.", "The service is temporarily unavailable."},
+	"unique":                      {"Der Wert wird schon verwendet.", "This value is already in use."},
+	"unknown_filter":              {"Unbekannter Filter \"%v\"; möglich: %v", "Unknown filter \"%v\"; possible: %v"},
+	"unknown_sort":                {"Nach \"%v\" kann nicht sortiert werden; möglich: %v", "Cannot sort by \"%v\"; possible: %v"},
+	"unsupported_media_type":      {"Medientyp \"%v\" wird nicht unterstützt.", "Unsupported media type \"%v\"."},
+}
+
+// The order is that of the texts.
+var languages = []language.Tag{language.German, language.English}
+
+var matcher = language.NewMatcher(languages)
+
+// languageOf returns "de" or "en".
+func languageOf(r *http.Request) string {
+	if wanted := r.Header.Get("Accept-Language"); wanted != "" && len(wanted) < 200 {
+		_, i := language.MatchStrings(matcher, wanted)
+		return languages[i].String()
+	}
+	return languages[0].String()
+}
+
+func detail(lang string, e *jsonapi.Error) string {
+	key := e.Text
+	if key == "" {
+		key = e.Code
+	}
+	pair, ok := texts[key]
+	if !ok {
+		return key
+	}
+	text := pair[0]
+	if lang == languages[1].String() {
+		text = pair[1]
+	}
+	if len(e.Args) == 0 {
+		return text
+	}
+	return fmt.Sprintf(text, e.Args...)
+}

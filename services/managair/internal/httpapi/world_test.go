@@ -1,0 +1,168 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+// The world of the tests: organization 1 "Haus" with a public site, room and
+// installation (1 each) and private ones (2 each); organization 2 "Fremd" with
+// private things only (3 each).
+const worldSQL = `
+INSERT INTO user_account (id, username, email, first_name, last_name, is_superuser) VALUES
+	(1, 'olga',   'olga@example.org',   'Olga',   'Owner',     false),
+	(2, 'ines',   'ines@example.org',   'Ines',   'Inspector', false),
+	(3, 'stefan', 'stefan@example.org', 'Stefan', 'Stranger',  false),
+	(4, 'root',   'root@example.org',   '',       '',          true),
+	(5, 'frieda', 'frieda@example.org', 'Frieda', 'Fremd',     false);
+INSERT INTO organization (id, name, description) VALUES (1, 'Haus', ''), (2, 'Fremd', NULL);
+INSERT INTO membership (id, user_id, organization_id, role) VALUES (1, 1, 1, 'O'), (2, 2, 1, 'I'), (3, 5, 2, 'O');
+INSERT INTO address (id, street1, zip, city, latitude, longitude, created_by) VALUES
+	(1, 'Hauptstr. 1', '10827', 'Berlin', 52.52, 13.4, 1),
+	(2, 'Nebenstr. 2', '10827', 'Berlin', NULL, NULL, NULL),
+	(3, 'Fernstr. 3',  '80331', 'München', NULL, NULL, 5),
+	(4, 'Neustr. 4',   '10827', 'Berlin', NULL, NULL, 1);
+INSERT INTO site (id, name, description, address_id, operator_id) VALUES
+	(1, 'Schule', '', 1, 1), (2, 'Lager', '', 2, 1), (3, 'Museum', '', 3, 2);
+INSERT INTO room (id, site_id, name, description, size_sqm, height_m, max_occupancy) VALUES
+	(1, 1, 'Klasse 1', '', 33, 2.5, 17), (2, 2, 'Keller', NULL, NULL, NULL, NULL), (3, 3, 'Saal', '', 100, 4, 50);
+INSERT INTO quantity (id, name, base_unit) VALUES (1, 'CO2', 'ppm'), (2, 'Temperatur', 'C');
+INSERT INTO node_protocol (id, identifier) VALUES (1, 'ERS'), (2, 'Clairchen');
+INSERT INTO node_model (id, name, trade_name, manufacturer, sensor_type) VALUES (1, 'ERS', 'ERS CO2', 'Elsys', 'NDIR');
+INSERT INTO node_model_quantity VALUES (1, 1), (1, 2);
+INSERT INTO node (id, eui64, alias, description, protocol_id, model_id, owner_id) VALUES
+	('00000000-0000-4000-8000-000000000001', '9876B60000000001', 'Eins', '', 1, 1, 1),
+	('00000000-0000-4000-8000-000000000002', '9876B60000000002', 'Zwei', '', 1, 1, 1),
+	('00000000-0000-4000-8000-000000000003', '9876B60000000003', 'Drei', '', 1, 1, 2);
+INSERT INTO installation (id, node_id, room_id, from_time, to_time, description, is_public) VALUES
+	(1, '00000000-0000-4000-8000-000000000001', 1, '2026-01-01T00:00:00Z', NULL, '', true),
+	(2, '00000000-0000-4000-8000-000000000002', 2, '2026-01-01T00:00:00Z', '2026-02-01T00:00:00Z', '', false),
+	(3, '00000000-0000-4000-8000-000000000003', 3, '2026-01-01T00:00:00Z', NULL, '', false);
+SELECT setval(pg_get_serial_sequence(name, 'id'), 100) FROM unnest(ARRAY['user_account', 'organization', 'membership',
+	'address', 'site', 'room', 'quantity', 'node_protocol', 'node_model', 'installation']) name;
+SELECT ensure_sample_partition('2026-01-15T00:00:00Z');
+INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
+SELECT no, t, 400 + 10 * row_number() OVER (PARTITION BY no ORDER BY t), 215, 50, 'M'
+  FROM node, generate_series('2026-01-10T10:00:00Z'::timestamptz, '2026-01-10T10:27:00Z', '3 minutes') t;
+SELECT note_late_samples(array_agg(no)) FROM node;
+`
+
+// Ids of the world's users.
+const (
+	anonymous = 0
+	owner     = 1
+	inspector = 2
+	stranger  = 3
+	superuser = 4
+	foreigner = 5
+)
+
+const (
+	node1 = "00000000-0000-4000-8000-000000000001"
+	node2 = "00000000-0000-4000-8000-000000000002"
+	node3 = "00000000-0000-4000-8000-000000000003"
+)
+
+// worldNow is the clock of the tests.
+var worldNow = time.Date(2026, 1, 20, 12, 0, 0, 0, time.UTC)
+
+type world struct {
+	pool    *pgxpool.Pool
+	api     *httpapi.API
+	handler http.Handler
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	pool := pgtest.New(t)
+	if _, err := pool.Exec(t.Context(), worldSQL); err != nil {
+		t.Fatal(err)
+	}
+	api := httpapi.New(httpapi.Config{}, slog.New(slog.NewTextHandler(testLog{t}, nil)),
+		postgres.NewInventory(pool), postgres.NewTelemetry(pool), func() time.Time { return worldNow })
+	return &world{pool, api, api.Handler()}
+}
+
+// testLog fails the test when a request is answered 500, because then something
+// is logged as an error.
+type testLog struct{ t testing.TB }
+
+func (l testLog) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), "level=ERROR") {
+		l.t.Errorf("logged: %s", p)
+	}
+	return len(p), nil
+}
+
+type request struct {
+	user         int64
+	method, path string
+	body         string
+	header       map[string]string
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (w *world) do(t testing.TB, rq request) answer {
+	t.Helper()
+	if rq.method == "" {
+		rq.method = http.MethodGet
+	}
+	var body io.Reader = http.NoBody
+	if rq.body != "" {
+		body = strings.NewReader(rq.body)
+	}
+	r := httptest.NewRequestWithContext(access.WithCaller(context.WithoutCancel(t.Context()), access.Caller{UserID: rq.user}), rq.method, rq.path, body)
+	r.Host = "h"
+	if rq.body != "" {
+		r.Header.Set("Content-Type", "application/vnd.api+json")
+	}
+	for name, value := range rq.header {
+		r.Header.Set(name, value)
+	}
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, r)
+	return answer{rec.Code, rec.Header(), rec.Body.String()}
+}
+
+// get asks for a document and fails unless it is answered 200.
+func (w *world) get(t testing.TB, user int64, path string) answer {
+	t.Helper()
+	got := w.do(t, request{user: user, path: path})
+	if got.status != http.StatusOK {
+		t.Fatalf("GET %s: %d %s", path, got.status, got.body)
+	}
+	return got
+}
+
+// indent makes documents comparable line by line.
+func indent(t testing.TB, document string) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(document), &v); err != nil {
+		t.Fatalf("no JSON: %v\n%s", err, document)
+	}
+	out, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out) + "\n"
+}

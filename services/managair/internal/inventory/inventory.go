@@ -1,0 +1,178 @@
+// Package inventory says who operates which rooms, and which node measures
+// where. It has the things, their rules, and what a store must do for them. Who
+// may see and change them is the matter of package access, and is enforced by
+// the store in its queries.
+package inventory
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+)
+
+// Decimal is a decimal number in plain notation, such as "33.0". Rooms are
+// measured by people, so what they entered is kept to the digit.
+type Decimal = string
+
+// Organization operates sites and owns nodes.
+type Organization struct {
+	ID          int64
+	Name        string
+	Description *string
+	// Users are the ids of the members. They are empty for callers who are not one
+	// of them; Member tells the difference.
+	Users  []int64
+	Member bool
+}
+
+// Role is what a member may do.
+type Role = string
+
+// The roles. The letters are those of the API and the database.
+const (
+	Owner     Role = "O"
+	Inspector Role = "I"
+)
+
+// Membership makes a user a member of an organization.
+type Membership struct {
+	ID             int64
+	UserID         int64
+	OrganizationID int64
+	Role           Role
+	// Read-only.
+	UserName         string
+	OrganizationName string
+}
+
+// User is an account as other members see it.
+type User struct {
+	ID        int64
+	Username  string
+	Email     string
+	FirstName string
+	LastName  string
+	// Organizations are those that the caller may see the membership of.
+	Organizations []int64
+}
+
+// Address is where a site is.
+type Address struct {
+	ID        int64
+	Street1   string
+	Street2   *string
+	Zip       string
+	City      string
+	Latitude  *Decimal // degrees north, -90 to 90
+	Longitude *Decimal // degrees east, -180 to 180
+}
+
+// Site is a building or a part of one.
+type Site struct {
+	ID          int64
+	Name        string
+	Description *string
+	AddressID   int64
+	OperatorID  int64
+}
+
+// Room is a room of a site.
+type Room struct {
+	ID           int64
+	SiteID       int64
+	Name         string
+	Description  *string
+	SizeSqm      *Decimal // square metres
+	HeightM      *Decimal // metres
+	MaxOccupancy *int64   // persons
+}
+
+// Quantity is something that a sensor can measure.
+type Quantity struct {
+	ID       int64
+	Name     string
+	BaseUnit string
+}
+
+// Protocol is how the nodes of a family encode their uplinks.
+type Protocol struct {
+	ID              int64
+	Identifier      string
+	NumUplinkMsgs   int64
+	NumDownlinkMsgs int64
+}
+
+// Model is a make of node.
+type Model struct {
+	ID           int64
+	Name         string
+	TradeName    string
+	Manufacturer string
+	SensorType   string
+	Quantities   []int64
+}
+
+// Node is a sensor in the inventory; the radio's view of it is a device.
+type Node struct {
+	ID          uuid.UUID
+	EUI64       string // 16 upper-case hexadecimal digits
+	Alias       string
+	Description *string
+	ProtocolID  int64
+	ModelID     int64
+	OwnerID     int64
+	// No is the key of the node's samples.
+	No int32
+}
+
+// Installation is a node in a room from one time to another. Both ends are
+// included when its samples are picked, and a node may be installed again in
+// the second in which its last installation ends.
+type Installation struct {
+	ID          int64
+	NodeID      uuid.UUID
+	RoomID      int64
+	From        time.Time
+	To          *time.Time // nil while the node is still there
+	Description *string
+	IsPublic    bool
+	// Image is the name of the picture in the media store.
+	Image *string
+	// NodeNo is the key of the node's samples.
+	NodeNo int32
+}
+
+// Violation is a broken rule: which part of the thing, and how. It is a fault
+// of kind Invalid, or Conflict.
+type Violation struct {
+	// Attribute or Relationship names the part; both are empty for rules that
+	// concern the whole.
+	Attribute, Relationship string
+	// Code is stable. Text names the text when the code has several.
+	Code, Text string
+	Args       []any
+	// Conflict is set when the thing is right in itself, but contradicts what is there.
+	Conflict bool
+}
+
+// Error names the part and the code.
+func (v *Violation) Error() string {
+	return v.Attribute + v.Relationship + " " + v.Code + " " + v.Text
+}
+
+// Unwrap gives the violation its kind.
+func (v *Violation) Unwrap() error {
+	kind := fault.Invalid
+	if v.Conflict {
+		kind = fault.Conflict
+	}
+	return fault.New(kind, "%s", v.Error())
+}
+
+// Forbidden is the error for what the caller sees but may not do.
+func Forbidden() error { return fault.New(fault.Forbidden, "not permitted") }
+
+// NotFound is the error for what does not exist, or not for the caller.
+func NotFound() error { return fault.New(fault.NotFound, "not found") }

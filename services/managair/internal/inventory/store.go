@@ -1,0 +1,70 @@
+package inventory
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+)
+
+// Repository keeps the things of one kind. Each method is one transaction, and
+// sees only what the caller may see: everything else is NotFound. What he sees
+// but may not change is Forbidden. A reference to what he may not see is a
+// Violation, and so is every broken rule.
+type Repository[T any, ID comparable] interface {
+	// List returns the things that match in a total order, and how many there are
+	// on all pages.
+	List(ctx context.Context, caller access.Caller, q Query) ([]T, int, error)
+	Get(ctx context.Context, caller access.Caller, id ID) (T, error)
+	// Create returns the thing as it is kept.
+	Create(ctx context.Context, caller access.Caller, thing T) (T, error)
+	// Change hands the thing to change, which sees only what the caller may change,
+	// and keeps the result. Nobody else changes it in the meantime.
+	Change(ctx context.Context, caller access.Caller, id ID, change func(*T) error) (T, error)
+	Delete(ctx context.Context, caller access.Caller, id ID) error
+}
+
+// Store has the repositories of all kinds.
+type Store struct {
+	Organizations Repository[Organization, int64]
+	Memberships   Repository[Membership, int64]
+	Users         Repository[User, int64]
+	Addresses     Repository[Address, int64]
+	Sites         Repository[Site, int64]
+	Rooms         Repository[Room, int64]
+	Quantities    Repository[Quantity, int64]
+	Protocols     Repository[Protocol, int64]
+	Models        Repository[Model, int64]
+	Nodes         Repository[Node, uuid.UUID]
+	Installations Repository[Installation, int64]
+}
+
+// NodeID is the id of a node.
+type NodeID = uuid.UUID
+
+// Query picks from the things of a kind. A zero field does not restrict; a
+// field that the kind has no use for is a programmer's mistake.
+type Query struct {
+	// IDs and NodeIDs pick by identity, when they are not nil.
+	IDs     []int64
+	NodeIDs []uuid.UUID
+
+	Organization, Site, Room, User int64
+	Node                           uuid.UUID
+	Username                       string
+	Email                          string
+	// Search holds words that must all occur, in any case.
+	Search []string
+
+	Sort []Order
+	// Limit 0 is everything from Offset on. Last asks for the last page of Limit.
+	Limit, Offset int
+	Last          bool
+}
+
+// Order is one key of the order.
+type Order struct {
+	By         string
+	Descending bool
+}

@@ -1,0 +1,429 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+// querier is what pools and transactions have in common.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// NewInventory returns the repositories on pool.
+func NewInventory(pool *pgxpool.Pool) inventory.Store {
+	return inventory.Store{
+		Organizations: &repository[inventory.Organization, int64]{pool, organizations()},
+		Memberships:   &repository[inventory.Membership, int64]{pool, memberships()},
+		Users:         &repository[inventory.User, int64]{pool, users()},
+		Addresses:     &repository[inventory.Address, int64]{pool, addresses()},
+		Sites:         &repository[inventory.Site, int64]{pool, sites()},
+		Rooms:         &repository[inventory.Room, int64]{pool, rooms()},
+		Quantities:    &repository[inventory.Quantity, int64]{pool, quantities()},
+		Protocols:     &repository[inventory.Protocol, int64]{pool, protocols()},
+		Models:        &repository[inventory.Model, int64]{pool, models()},
+		Nodes:         &repository[inventory.Node, inventory.NodeID]{pool, nodes()},
+		Installations: &repository[inventory.Installation, int64]{pool, installations()},
+	}
+}
+
+// kind is what a repository must know of the things it keeps. All SQL in it may
+// use @caller, the id of the calling user, 0 for an anonymous one.
+type kind[T any, ID comparable] struct {
+	permissions access.Permissions
+	// audience returns the condition under which the caller is among an audience.
+	audience func(access.Audience) string
+
+	// table is the table with its alias, from the rest of the FROM clause.
+	table, alias, from string
+	columns            string
+	scan               func(row pgx.CollectableRow) (T, error)
+	idOf               func(*T) ID
+
+	// filters has the condition for each field of a query that the kind knows.
+	filters filters
+	// order is the default order; sorts has the columns that clients may sort by.
+	order string
+	sorts map[string]string
+
+	// references lists what the thing refers to.
+	references func(*T) []reference
+	insert     func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
+	update     func(ctx context.Context, tx pgx.Tx, old, thing *T) error
+	// beforeDelete may refuse.
+	beforeDelete func(ctx context.Context, tx pgx.Tx, thing *T) error
+	// violations says what broken constraints mean.
+	violations map[string]inventory.Violation
+}
+
+type filters struct {
+	organization, site, room, user, node, username, email, search string
+}
+
+// reference is a thing that another one refers to.
+type reference struct {
+	relationship string
+	id           any
+	// query tells of the thing @id: may the caller see it, and may he do this with it?
+	// No row: it does not exist.
+	query string
+}
+
+type repository[T any, ID comparable] struct {
+	pool *pgxpool.Pool
+	kind kind[T, ID]
+}
+
+func (k *kind[T, ID]) selectFrom() string {
+	return "SELECT " + k.columns + " FROM " + k.table + " " + k.alias + " " + k.from
+}
+
+// reference returns what is needed to refer to a thing of this kind with the
+// permission need.
+func (k *kind[T, ID]) reference(relationship string, id ID, need access.Audience) reference {
+	return reference{relationship, id, fmt.Sprintf("SELECT %s, %s FROM %s %s %s WHERE %s.id = @id",
+		k.audience(k.permissions.Read), k.audience(need), k.table, k.alias, k.from, k.alias)}
+}
+
+// List is part of inventory.Repository.
+func (r *repository[T, ID]) List(ctx context.Context, caller access.Caller, q inventory.Query) ([]T, int, error) {
+	where, args := r.kind.where(caller, q)
+	if !q.Last && q.Limit == 0 && q.Offset == 0 {
+		things, err := r.collect(ctx, where+r.kind.orderBy(q.Sort), args)
+		return things, len(things), err
+	}
+	var count int
+	err := r.pool.QueryRow(ctx, "SELECT count(*) FROM "+r.kind.table+" "+r.kind.alias+" "+r.kind.from+where, args).Scan(&count)
+	if err != nil {
+		return nil, 0, fmt.Errorf("count %s: %w", r.kind.table, pgdb.Translate(err))
+	}
+	offset := q.Offset
+	if q.Last && count > 0 {
+		offset = (count - 1) / q.Limit * q.Limit
+	}
+	args["limit"], args["offset"] = q.Limit, offset
+	things, err := r.collect(ctx, where+r.kind.orderBy(q.Sort)+" LIMIT @limit OFFSET @offset", args)
+	return things, count, err
+}
+
+func (r *repository[T, ID]) collect(ctx context.Context, tail string, args pgx.NamedArgs) ([]T, error) {
+	rows, err := r.pool.Query(ctx, r.kind.selectFrom()+tail, args)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
+	}
+	things, err := pgx.CollectRows(rows, r.kind.scan)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
+	}
+	return things, nil
+}
+
+func (k *kind[T, ID]) where(caller access.Caller, q inventory.Query) (string, pgx.NamedArgs) {
+	args := pgx.NamedArgs{"caller": caller.UserID}
+	conditions := []string{k.audience(k.permissions.Read)}
+	restrict := func(condition, name string, value any) {
+		conditions = append(conditions, condition)
+		args[name] = value
+	}
+	if q.IDs != nil {
+		restrict(k.alias+".id = ANY(@ids)", "ids", q.IDs)
+	}
+	if q.NodeIDs != nil {
+		restrict(k.alias+".id = ANY(@ids)", "ids", q.NodeIDs)
+	}
+	if q.Organization != 0 {
+		restrict(k.filters.organization, "organization", q.Organization)
+	}
+	if q.Site != 0 {
+		restrict(k.filters.site, "site", q.Site)
+	}
+	if q.Room != 0 {
+		restrict(k.filters.room, "room", q.Room)
+	}
+	if q.User != 0 {
+		restrict(k.filters.user, "user", q.User)
+	}
+	if q.Node != (inventory.NodeID{}) {
+		restrict(k.filters.node, "node", q.Node)
+	}
+	if q.Username != "" {
+		restrict(k.filters.username, "username", q.Username)
+	}
+	if q.Email != "" {
+		restrict(k.filters.email, "email", q.Email)
+	}
+	if len(q.Search) > 0 {
+		restrict("NOT EXISTS (SELECT FROM unnest(@search::text[]) word WHERE position(lower(word) IN lower("+
+			k.filters.search+")) = 0)", "search", q.Search)
+	}
+	return " WHERE (" + strings.Join(conditions, ") AND (") + ")", args
+}
+
+// orderBy puts the caller's keys before the default order, which is total.
+func (k *kind[T, ID]) orderBy(sort []inventory.Order) string {
+	var b strings.Builder
+	b.WriteString(" ORDER BY ")
+	for _, key := range sort {
+		column, ok := k.sorts[key.By]
+		if !ok {
+			continue
+		}
+		b.WriteString(column)
+		if key.Descending {
+			b.WriteString(" DESC NULLS LAST")
+		}
+		b.WriteString(", ")
+	}
+	b.WriteString(k.order)
+	return b.String()
+}
+
+// Get is part of inventory.Repository.
+func (r *repository[T, ID]) Get(ctx context.Context, caller access.Caller, id ID) (T, error) {
+	return r.get(ctx, r.pool, caller, id)
+}
+
+func (r *repository[T, ID]) get(ctx context.Context, db querier, caller access.Caller, id ID) (T, error) {
+	rows, err := db.Query(ctx, r.kind.selectFrom()+" WHERE "+r.kind.alias+".id = @id AND ("+
+		r.kind.audience(r.kind.permissions.Read)+")", pgx.NamedArgs{"caller": caller.UserID, "id": id})
+	var thing T
+	if err == nil {
+		thing, err = pgx.CollectExactlyOneRow(rows, r.kind.scan)
+	}
+	if err != nil {
+		return thing, fmt.Errorf("get %s %v: %w", r.kind.table, id, pgdb.Translate(err))
+	}
+	return thing, nil
+}
+
+// Create is part of inventory.Repository.
+func (r *repository[T, ID]) Create(ctx context.Context, caller access.Caller, thing T) (T, error) {
+	var created T
+	err := r.transact(ctx, func(tx pgx.Tx) error {
+		if err := r.checkReferences(ctx, tx, caller, nil, &thing); err != nil {
+			return err
+		}
+		if err := r.checkGeneral(ctx, tx, caller, r.kind.permissions.Create); err != nil {
+			return err
+		}
+		if err := r.kind.insert(ctx, tx, caller, &thing); err != nil {
+			return err
+		}
+		var err error
+		created, err = r.get(ctx, tx, caller, r.kind.idOf(&thing))
+		return err
+	})
+	if err != nil {
+		return created, fmt.Errorf("create %s: %w", r.kind.table, err)
+	}
+	return created, nil
+}
+
+// checkGeneral checks the audiences that do not depend on what the thing refers
+// to; the others are checked with the references.
+func (r *repository[T, ID]) checkGeneral(ctx context.Context, tx pgx.Tx, caller access.Caller, a access.Audience) error {
+	if a != access.Superusers {
+		return nil
+	}
+	var allowed bool
+	if err := tx.QueryRow(ctx, "SELECT "+isSuperuser, pgx.NamedArgs{"caller": caller.UserID}).Scan(&allowed); err != nil {
+		return err
+	}
+	if !allowed {
+		return inventory.Forbidden()
+	}
+	return nil
+}
+
+// Change is part of inventory.Repository.
+func (r *repository[T, ID]) Change(ctx context.Context, caller access.Caller, id ID, change func(*T) error) (T, error) {
+	var changed T
+	err := r.transact(ctx, func(tx pgx.Tx) error {
+		old, err := r.lock(ctx, tx, caller, id, r.kind.permissions.Change)
+		if err != nil {
+			return err
+		}
+		thing := old
+		if err := change(&thing); err != nil {
+			return err
+		}
+		if err := r.checkReferences(ctx, tx, caller, &old, &thing); err != nil {
+			return err
+		}
+		if err := r.kind.update(ctx, tx, &old, &thing); err != nil {
+			return err
+		}
+		changed, err = r.get(ctx, tx, caller, id)
+		return err
+	})
+	if err != nil {
+		return changed, fmt.Errorf("change %s %v: %w", r.kind.table, id, err)
+	}
+	return changed, nil
+}
+
+// Delete is part of inventory.Repository.
+func (r *repository[T, ID]) Delete(ctx context.Context, caller access.Caller, id ID) error {
+	err := r.transact(ctx, func(tx pgx.Tx) error {
+		thing, err := r.lock(ctx, tx, caller, id, r.kind.permissions.Delete)
+		if err != nil {
+			return err
+		}
+		if r.kind.beforeDelete != nil {
+			if err := r.kind.beforeDelete(ctx, tx, &thing); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(ctx, "DELETE FROM "+r.kind.table+" WHERE id = @id", pgx.NamedArgs{"id": id})
+		if code, _, ok := pgdb.Violation(err); ok && code == pgdb.ForeignKeyViolation {
+			return &inventory.Violation{Code: "in_use", Conflict: true}
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delete %s %v: %w", r.kind.table, id, err)
+	}
+	return nil
+}
+
+// lock returns the thing and keeps others from changing it until the end of the
+// transaction. NotFound: the caller may not see it; Forbidden: he sees it, but
+// is not among the audience.
+func (r *repository[T, ID]) lock(ctx context.Context, tx pgx.Tx, caller access.Caller, id ID, need access.Audience) (T, error) {
+	var thing T
+	if need == access.Nobody {
+		return thing, inventory.Forbidden()
+	}
+	args := pgx.NamedArgs{"caller": caller.UserID, "id": id}
+	// Locked before it is read: a row that somebody changes meanwhile is then read as changed.
+	if _, err := tx.Exec(ctx, "SELECT FROM "+r.kind.table+" WHERE id = @id FOR UPDATE", args); err != nil {
+		return thing, err
+	}
+	thing, err := r.get(ctx, tx, caller, id)
+	if err != nil {
+		return thing, err
+	}
+	var allowed bool
+	err = tx.QueryRow(ctx, "SELECT "+r.kind.audience(need)+" FROM "+r.kind.table+" "+r.kind.alias+" "+r.kind.from+
+		" WHERE "+r.kind.alias+".id = @id", args).Scan(&allowed)
+	if err != nil {
+		return thing, err
+	}
+	if !allowed {
+		return thing, inventory.Forbidden()
+	}
+	return thing, nil
+}
+
+// checkReferences checks those that are new: what the caller may not see does
+// not exist, and what he sees he must be allowed to use.
+func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, caller access.Caller, old, thing *T) error {
+	if r.kind.references == nil {
+		return nil
+	}
+	known := map[string]any{}
+	if old != nil {
+		for _, ref := range r.kind.references(old) {
+			known[ref.relationship] = ref.id
+		}
+	}
+	permitted := true
+	for _, ref := range r.kind.references(thing) {
+		if id, ok := known[ref.relationship]; ok && id == ref.id {
+			continue
+		}
+		var visible, allowed bool
+		err := tx.QueryRow(ctx, ref.query, pgx.NamedArgs{"caller": caller.UserID, "id": ref.id}).Scan(&visible, &allowed)
+		if err != nil && !isNoRow(err) {
+			return err
+		}
+		if !visible {
+			return &inventory.Violation{Relationship: ref.relationship, Code: "does_not_exist", Args: []any{ref.id}}
+		}
+		permitted = permitted && allowed
+	}
+	if !permitted {
+		return inventory.Forbidden()
+	}
+	return nil
+}
+
+// transact runs do in a transaction and says what its errors mean.
+func (r *repository[T, ID]) transact(ctx context.Context, do func(pgx.Tx) error) error {
+	err := pgx.BeginFunc(ctx, r.pool, do)
+	if _, constraint, ok := pgdb.Violation(err); ok {
+		if v, known := r.kind.violations[constraint]; known {
+			return &v
+		}
+	}
+	return pgdb.Translate(err)
+}
+
+// The conditions that stand for audiences.
+const (
+	isSuperuser = "EXISTS (SELECT FROM user_account WHERE id = @caller AND is_superuser AND is_active)"
+	isAccount   = "@caller::bigint <> 0"
+)
+
+// general returns the condition for the audiences that are the same for every
+// kind; ok is false for the others.
+func general(a access.Audience) (condition string, ok bool) {
+	switch a {
+	case access.Nobody:
+		return "false", true
+	case access.Everyone:
+		return "true", true
+	case access.Accounts:
+		return isAccount, true
+	case access.Superusers:
+		return isSuperuser, true
+	default:
+		return "", false
+	}
+}
+
+// byOrganization returns the conditions for things that belong to the
+// organization that the SQL expression names, and are public under a condition.
+func byOrganization(organization, public string) func(access.Audience) string {
+	member := "EXISTS (SELECT FROM membership cm WHERE cm.user_id = @caller AND cm.organization_id = " + organization
+	return func(a access.Audience) string {
+		if condition, ok := general(a); ok {
+			return condition
+		}
+		switch a {
+		case access.Public:
+			return member + ") OR " + public
+		case access.Members:
+			return member + ")"
+		case access.Owners:
+			return member + " AND cm.role = 'O')"
+		default:
+			panic(fmt.Sprintf("postgres: no condition for audience %d", a))
+		}
+	}
+}
+
+// forAll is for things that belong to no organization.
+func forAll(a access.Audience) string {
+	condition, ok := general(a)
+	if !ok {
+		panic(fmt.Sprintf("postgres: no condition for audience %d", a))
+	}
+	return condition
+}
+
+// with returns args with more of them.
+func with(args pgx.NamedArgs, more pgx.NamedArgs) pgx.NamedArgs {
+	maps.Copy(args, more)
+	return args
+}
