@@ -2,19 +2,27 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build test bench lint generate verify clean images
+.PHONY: help build test test-frontend frontend bench lint generate verify clean images
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build all binaries into bin/
 	tools/build.sh
 
 test: ## install what is missing; lint, verify, and all tests on real servers
-	tools/install-deps.sh lint test
+	tools/install-deps.sh lint test browser
 	tools/lint.sh
 	tools/verify.sh
 	tools/test.sh
+	tools/frontend.sh test
+
+test-frontend: ## check the web frontend: types, components, pages in a real browser
+	tools/install-deps.sh browser
+	tools/frontend.sh test
+
+frontend: ## build the web frontend into services/static-frontend/dist
+	tools/frontend.sh build
 
 bench: ## measure; each figure stands beside its floor
 	tools/install-deps.sh test

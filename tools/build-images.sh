@@ -79,6 +79,7 @@ fi
 
 if $frontend && [ ${#flags[@]} -gt 0 ]; then
   image=$registry/static-frontend:$tag
+  tools/frontend.sh build
   docker build --quiet --tag "$image" --label "org.opencontainers.image.revision=$revision" \
     ${NGINX_IMAGE:+--build-arg "NGINX_IMAGE=$NGINX_IMAGE"} services/static-frontend >/dev/null
   if [[ " ${flags[*]} " == *" --push "* ]]; then

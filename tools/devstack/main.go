@@ -18,7 +18,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serversCommand())
+	root.AddCommand(serversCommand(), frontdoorCommand())
 	err := root.ExecuteContext(context.Background())
 	var code exitCode
 	switch {
