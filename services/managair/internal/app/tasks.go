@@ -14,41 +14,21 @@ import (
 // backgroundTasks is all that the worker does. Each subject adds its own.
 func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool) *worker.Tasks {
 	tasks := &worker.Tasks{}
-	addMaintenance(tasks, log, postgres.Maintenance{Pool: pool})
+	addFidelity(tasks, log, postgres.Fidelity{Pool: pool})
 	return tasks
 }
 
-const (
-	// partitionsAhead is how many months of sample partitions are made ahead.
-	partitionsAhead = 2
-	// retirement is how long the samples of deleted nodes are kept at least: writers
-	// that have the node's number still in hand are long done by then.
-	retirement = time.Hour
-	// purgeBatch is how many samples are deleted in one transaction.
-	purgeBatch = 10000
-)
-
-func addMaintenance(tasks *worker.Tasks, log *slog.Logger, m postgres.Maintenance) {
+func addFidelity(tasks *worker.Tasks, log *slog.Logger, store postgres.Fidelity) {
 	tasks.HandlePeriodic(worker.Periodic{
-		Type: "sample:make-partitions", Every: time.Hour,
-		Summary: "Makes the partitions of the sample table for this month and the next two.",
+		Type: "fidelity:check", Every: time.Minute,
+		Summary: "Finds out which nodes are alive, missing or dead, and keeps the history of their outages.",
 	}, func(ctx context.Context) error {
-		return m.EnsurePartitions(ctx, time.Now(), partitionsAhead)
-	})
-	tasks.HandlePeriodic(worker.Periodic{
-		Type: "sample:purge-retired", Every: 10 * time.Minute,
-		Summary: "Deletes the samples of nodes that were deleted.",
-	}, func(ctx context.Context) error {
-		var total int64
-		for {
-			n, more, err := m.PurgeRetired(ctx, time.Now().Add(-retirement), purgeBatch)
-			total += n
-			if err != nil || !more {
-				if total > 0 {
-					log.InfoContext(ctx, "samples of deleted nodes purged", "count", total)
-				}
-				return err
-			}
+		sum, err := store.Check(ctx, time.Now())
+		if err != nil {
+			return err
 		}
+		log.DebugContext(ctx, "nodes checked",
+			"unknown", sum.Unknown, "alive", sum.Alive, "missing", sum.Missing, "dead", sum.Dead)
+		return nil
 	})
 }

@@ -1,0 +1,89 @@
+// Package fidelity says whether a node reports as it should: alive, missing, dead,
+// or unknown because it never reported.
+//
+// The rule is a matter of time alone, so a check must run now and then; the store
+// applies it to all nodes at once, by the figures of this package.
+package fidelity
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// State is what is known of a node. The letters are those of the HTTP API and of the
+// database.
+type State byte
+
+// The states.
+const (
+	Unknown State = 'U' // it never reported
+	Alive   State = 'E' // it reported of late ("everything fine")
+	Missing State = 'M' // it should have reported
+	Dead    State = 'D' // someone should look after it
+)
+
+// The thresholds. With the default interval they are the predecessor's: a look-back
+// of two hours, and twice that (managair, core/tasks.py).
+const (
+	// DefaultInterval is how often a node is expected to report that has no interval
+	// of its own.
+	DefaultInterval = time.Hour
+	// MissingAfter and DeadAfter are how many intervals of silence are needed.
+	MissingAfter = 2
+	DeadAfter    = 4
+)
+
+// MinInterval and MaxInterval bound the interval of a node.
+const (
+	MinInterval = time.Minute
+	MaxInterval = 7 * 24 * time.Hour
+)
+
+// Judge returns the state of a node whose last contact was at a time (zero: never)
+// and which is expected to report every interval (0: the default). Exactly at a
+// threshold the better state holds.
+func Judge(lastContact time.Time, interval time.Duration, now time.Time) State {
+	if lastContact.IsZero() {
+		return Unknown
+	}
+	if interval == 0 {
+		interval = DefaultInterval
+	}
+	switch silence := now.Sub(lastContact); {
+	case silence <= MissingAfter*interval:
+		return Alive
+	case silence <= DeadAfter*interval:
+		return Missing
+	default:
+		return Dead
+	}
+}
+
+// Node is what the latest check found of a node.
+type Node struct {
+	ID    uuid.UUID
+	State State
+	// LastContact is when we last heard of the node, zero: never. It may be later than
+	// the check.
+	LastContact time.Time
+	// CheckedAt is the time of the latest check of all nodes, zero: there was none yet.
+	CheckedAt time.Time
+}
+
+// Outage is a time in which a node was silent for longer than it should.
+type Outage struct {
+	NodeID uuid.UUID
+	// From is the last contact before the silence, To a contact after it; zero while
+	// it lasts. The node may have come back a little before To.
+	From, To time.Time
+	// NoticedAt is when a check found the node missing, DeadAt when one found it
+	// dead; zero if none did.
+	NoticedAt, DeadAt time.Time
+}
+
+// Summary counts the nodes of a check.
+type Summary struct {
+	CheckedAt                     time.Time // zero: there was none yet
+	Unknown, Alive, Missing, Dead int
+}

@@ -1,0 +1,141 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
+)
+
+// Fidelity checks whether nodes report, and remembers when they did not.
+type Fidelity struct{ Pool *pgxpool.Pool }
+
+const (
+	// Locks out other checks until commit, and does nothing for one that is late.
+	beginFidelityCheck = `
+		UPDATE fidelity_check
+		   SET checked_at = @now
+		 WHERE checked_at IS NULL OR checked_at < @now`
+
+	// All nodes in one pass; only what changed is written. The parts of the statement
+	// see the same snapshot, so none sees what another one writes.
+	checkFidelity = `
+		WITH assessed AS MATERIALIZED (
+			SELECT n.no, s.last_contact_at, f.fidelity AS before,
+			       CASE
+			           WHEN s.last_contact_at IS NULL THEN 'U'
+			           WHEN s.last_contact_at >= @now::timestamptz - @missing_after * expected.interval THEN 'E'
+			           WHEN s.last_contact_at >= @now::timestamptz - @dead_after * expected.interval THEN 'M'
+			           ELSE 'D'
+			       END::"char" AS fidelity
+			  FROM node n
+			  LEFT JOIN node_status s ON s.node_no = n.no
+			  LEFT JOIN node_fidelity f ON f.node_no = n.no,
+			       LATERAL (SELECT make_interval(secs => coalesce(n.expected_interval_s, @default_interval_s))) AS expected (interval)
+		), changed AS (
+			INSERT INTO node_fidelity (node_no, fidelity, since)
+			SELECT no, fidelity, @now
+			  FROM assessed
+			 WHERE fidelity IS DISTINCT FROM before
+			    ON CONFLICT (node_no) DO UPDATE SET fidelity = excluded.fidelity, since = excluded.since
+		), silent AS (
+			SELECT a.*, o.from_time, o.noticed_at
+			  FROM assessed a
+			  LEFT JOIN node_outage o ON o.node_no = a.no AND o.to_time IS NULL
+			 WHERE a.fidelity IN ('M', 'D')
+		), opened AS (
+			-- Silent for the first time, or again after a contact that no check saw.
+			INSERT INTO node_outage (node_no, from_time, noticed_at, dead_at)
+			SELECT no, last_contact_at, @now, CASE fidelity WHEN 'D' THEN @now::timestamptz END
+			  FROM silent
+			 WHERE from_time IS NULL OR last_contact_at > noticed_at
+			    ON CONFLICT DO NOTHING
+		), updated AS (
+			-- News of a contact before the outage was noticed came late: it is shorter.
+			UPDATE node_outage o
+			   SET from_time = s.last_contact_at,
+			       dead_at = CASE s.fidelity WHEN 'D' THEN coalesce(o.dead_at, @now) END
+			  FROM silent s
+			 WHERE o.node_no = s.no AND o.to_time IS NULL
+			   AND s.last_contact_at <= o.noticed_at
+			   AND (s.last_contact_at <> o.from_time OR (o.dead_at IS NULL) <> (s.fidelity = 'M'))
+		), closed AS (
+			UPDATE node_outage o
+			   SET to_time = a.last_contact_at
+			  FROM assessed a
+			 WHERE o.node_no = a.no AND o.to_time IS NULL
+			   AND a.last_contact_at > o.from_time
+			   AND (a.fidelity = 'E' OR a.last_contact_at > o.noticed_at)
+		), undone AS (
+			-- More patience than before: it was no outage.
+			DELETE FROM node_outage o
+			 USING assessed a
+			 WHERE o.node_no = a.no AND o.to_time IS NULL
+			   AND a.fidelity = 'E' AND a.last_contact_at <= o.from_time
+		)
+		UPDATE fidelity_check
+		   SET unknown = counted.unknown, alive = counted.alive, missing = counted.missing, dead = counted.dead
+		  FROM (SELECT count(*) FILTER (WHERE fidelity = 'U') AS unknown,
+		               count(*) FILTER (WHERE fidelity = 'E') AS alive,
+		               count(*) FILTER (WHERE fidelity = 'M') AS missing,
+		               count(*) FILTER (WHERE fidelity = 'D') AS dead
+		          FROM assessed) AS counted
+		RETURNING fidelity_check.checked_at, fidelity_check.unknown, fidelity_check.alive, fidelity_check.missing, fidelity_check.dead`
+)
+
+// Check judges all nodes as of now. It does nothing, and returns what the other one
+// found, when a later check was there already.
+func (f Fidelity) Check(ctx context.Context, now time.Time) (fidelity.Summary, error) {
+	var sum fidelity.Summary
+	err := pgx.BeginFunc(ctx, f.Pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, beginFidelityCheck, pgx.NamedArgs{"now": now})
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			sum, err = latestCheck(ctx, tx)
+			return err
+		}
+		rows, _ := tx.Query(ctx, checkFidelity, pgx.NamedArgs{
+			"now":                now,
+			"missing_after":      float64(fidelity.MissingAfter),
+			"dead_after":         float64(fidelity.DeadAfter),
+			"default_interval_s": int32(fidelity.DefaultInterval / time.Second),
+		})
+		sum, err = pgx.CollectExactlyOneRow(rows, scanSummary)
+		return err
+	})
+	return sum, pgdb.Translate(err)
+}
+
+// Latest returns what the latest check counted.
+func (f Fidelity) Latest(ctx context.Context) (fidelity.Summary, error) {
+	sum, err := latestCheck(ctx, f.Pool)
+	return sum, pgdb.Translate(err)
+}
+
+func latestCheck(ctx context.Context, db interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}) (fidelity.Summary, error) {
+	rows, _ := db.Query(ctx, `SELECT checked_at, unknown, alive, missing, dead FROM fidelity_check`)
+	return pgx.CollectExactlyOneRow(rows, scanSummary)
+}
+
+func scanSummary(row pgx.CollectableRow) (sum fidelity.Summary, err error) {
+	var checkedAt *time.Time
+	err = row.Scan(&checkedAt, &sum.Unknown, &sum.Alive, &sum.Missing, &sum.Dead)
+	sum.CheckedAt = orZero(checkedAt)
+	return sum, err
+}
+
+// orZero turns NULL into the zero time.
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
