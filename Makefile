@@ -2,10 +2,20 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build test test-frontend frontend bench lint generate verify clean images
+.PHONY: help demo demo-reset build test test-frontend frontend bench lint generate verify clean images
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## run everything on this machine, with simulated sensors, until Ctrl-C
+	tools/install-deps.sh demo
+	tools/build.sh
+	tools/frontend.sh build || [ $$? -eq 3 ]
+	exec bin/devstack demo
+
+demo-reset: ## drop the demo's data
+	tools/build.sh ./tools/devstack
+	bin/devstack demo --reset
 
 build: ## build all binaries into bin/
 	tools/build.sh

@@ -17,6 +17,8 @@ esac
 if [ "${CI-}" = true ]; then
   export CLAIR_TEST_REQUIRE=1
 fi
-# Not "go run": it neither passes on signals nor exit codes.
-go build -o bin/devstack ./tools/devstack
+# What the story tests run. Not "go run" below: it neither passes on signals nor exit codes.
+tools/build.sh
+CLAIR_TEST_BIN=$PWD/bin
+export CLAIR_TEST_BIN
 exec bin/devstack servers -- go test -race "$@"

@@ -182,3 +182,4 @@ func (p *progress) end() {
 	}
 	fmt.Fprintf(os.Stderr, "%d %s\n", p.count, p.what)
 }
+

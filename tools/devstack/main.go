@@ -18,7 +18,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serversCommand(), frontdoorCommand())
+	root.AddCommand(demoCommand(), frontdoorCommand(), serversCommand())
 	err := root.ExecuteContext(context.Background())
 	var code exitCode
 	switch {

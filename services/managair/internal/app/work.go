@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -10,7 +11,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
-	"github.com/clairberlin/clair-stack/pkg/logging"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
@@ -66,7 +66,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Concurrency:     cfg.Concurrency,
 		Queues:          map[string]int{worker.Queue: 1},
 		ShutdownTimeout: cfg.Grace,
-		Logger:          logging.Library{Log: log, Name: "asynq"},
+		Logger:          asynqLog{log},
 		BaseContext:     func() context.Context { return context.WithoutCancel(ctx) },
 	})
 	client := asynq.NewClient(redis)
@@ -95,3 +95,12 @@ func workTasks(server *asynq.Server, mux *asynq.ServeMux) lifecycle.Part {
 		return nil
 	}}
 }
+
+// asynqLog hands the library's messages to slog.
+type asynqLog struct{ log *slog.Logger }
+
+func (l asynqLog) Debug(args ...any) { l.log.Debug("asynq", "message", fmt.Sprint(args...)) }
+func (l asynqLog) Info(args ...any)  { l.log.Info("asynq", "message", fmt.Sprint(args...)) }
+func (l asynqLog) Warn(args ...any)  { l.log.Warn("asynq", "message", fmt.Sprint(args...)) }
+func (l asynqLog) Error(args ...any) { l.log.Error("asynq", "message", fmt.Sprint(args...)) }
+func (l asynqLog) Fatal(args ...any) { l.log.Error("asynq", "message", fmt.Sprint(args...)) }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -39,13 +40,15 @@ type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error // valid when done is closed
+
+	logBegin int64 // where its own part of the log file begins
 }
 
 // Start starts a program in a process group of its own, so that Ctrl-C on the
 // terminal reaches us alone and we choose the order in which things end.
 func Start(spec Spec) (*Process, error) {
 	// No CommandContext: it would kill, and we ask first.
-	cmd := exec.Command(spec.Path, spec.Args...) //nolint:noctx,gosec // see above; and running what we are told is the purpose
+	cmd := exec.Command(spec.Path, spec.Args...) //nolint:noctx // see above
 	cmd.Env, cmd.Dir = spec.Env, spec.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if spec.User != nil {
@@ -57,12 +60,16 @@ func Start(spec Spec) (*Process, error) {
 	}
 	defer func() { _ = log.Close() }()
 	cmd.Stdout, cmd.Stderr = log, log
+	logBegin, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		logBegin = 0 // a pipe has no place
+	}
 
 	ended, err := Run(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
-	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{})}
+	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{}), logBegin: logBegin}
 	go func() {
 		p.err = <-ended
 		close(p.done)
@@ -164,7 +171,7 @@ func (p *Process) exit() error {
 	return p.err
 }
 
-// LogTail returns the last lines of the log, at most 2 KiB.
+// LogTail returns the last lines that the program wrote, at most 2 KiB.
 func (p *Process) LogTail() string {
 	const size = 2 << 10
 	f, err := os.Open(p.spec.LogFile)
@@ -173,7 +180,7 @@ func (p *Process) LogTail() string {
 	}
 	defer func() { _ = f.Close() }()
 	if end, err := f.Seek(0, io.SeekEnd); err == nil {
-		_, _ = f.Seek(max(0, end-size), io.SeekStart)
+		_, _ = f.Seek(max(p.logBegin, end-size), io.SeekStart)
 	}
 	tail, err := io.ReadAll(f)
 	if err != nil {
@@ -215,6 +222,36 @@ func (u *User) Own(path string) error {
 		return nil
 	}
 	return os.Lchown(path, int(u.UID), int(u.GID))
+}
+
+// Reaches tells whether the user can pass all folders on the way to path, and path.
+func (u *User) Reaches(path string) bool {
+	for {
+		info, err := os.Stat(path)
+		if err != nil {
+			return false
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return false
+		}
+		const pass = 0o1
+		allowed := info.Mode().Perm()
+		switch {
+		case stat.Uid == u.UID:
+			allowed >>= 6
+		case stat.Gid == u.GID:
+			allowed >>= 3
+		}
+		if allowed&pass == 0 {
+			return false
+		}
+		parent := filepath.Dir(path)
+		if parent == path {
+			return true
+		}
+		path = parent
+	}
 }
 
 // MakeDir makes a folder, with its parents, that only the user can look into.

@@ -25,6 +25,8 @@ const Host = "127.0.0.1"
 const (
 	startTimeout = time.Minute
 	stopTimeout  = 30 * time.Second
+	startTries   = 10
+	startPause   = 200 * time.Millisecond
 )
 
 // Server is one server: not yet started, running, or ended.
@@ -49,23 +51,33 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		s.prepare = nil
 	}
-	if s.Port != 0 {
-		return s.start(ctx)
+	choose := s.Port == 0
+	for try := 1; ; try++ {
+		if choose {
+			var err error
+			if s.Port, err = FreePort(ctx); err != nil {
+				return err
+			}
+		}
+		err := s.start(ctx)
+		if err == nil || try == startTries || !passing(err) {
+			return err
+		}
+		select {
+		case <-time.After(startPause):
+		case <-ctx.Done():
+			return err
+		}
 	}
-	// A free port can be taken by another before the server has it.
-	var err error
-	for range 5 {
-		if s.Port, err = FreePort(ctx); err != nil {
-			return err
-		}
-		if err = s.start(ctx); err == nil || ctx.Err() != nil {
-			return err
-		}
-		if !strings.Contains(strings.ToLower(err.Error()), "address already in use") {
-			return err
-		}
-	}
-	return err
+}
+
+// passing tells whether a server did not start for a reason that goes away: a free
+// port was taken by another before the server had it, or what a killed PostgreSQL
+// left behind is still ending.
+func passing(err error) bool {
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "address already in use") ||
+		strings.Contains(text, "pre-existing shared memory block")
 }
 
 func (s *Server) start(ctx context.Context) error {

@@ -1,0 +1,179 @@
+// Package stack runs the services of this house, as the binaries that operators
+// run, on given servers: for the demo, and for tests that follow an uplink through
+// all of them.
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/process"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/server"
+)
+
+// The applications at the (pretended) network server, one for each kind of node,
+// and their tenant.
+const (
+	ClairchenApplication = "clairchen"
+	ERSApplication       = "ers"
+	Tenant               = "ttn"
+)
+
+// MQTTUser is the name with which an application's forwarder enters the broker.
+func MQTTUser(application string) string { return application + "@" + Tenant }
+
+// Options are what a stack runs on.
+type Options struct {
+	Bin    string // folder with the binaries that tools/build.sh makes
+	LogDir string // takes one file per service
+	// DatabaseURL is the connection string of the role that owns the database.
+	DatabaseURL string
+	RedisURL    string
+	MQTT        MQTT
+	// HTTPPort is managair's port; 0 chooses a free one.
+	HTTPPort int
+}
+
+// MQTT says how to reach the broker.
+type MQTT struct {
+	URL string
+	// CAFile has the certificates that the broker's is checked against; empty
+	// without TLS.
+	CAFile string
+	// Passwords are those of the users named by MQTTUser; nil when all may enter.
+	Passwords map[string]string
+}
+
+// Stack is the services of one installation.
+type Stack struct {
+	Ingestair, Managair, Worker      *server.Server
+	ClairchenForwarder, ERSForwarder *server.Server
+	options                          Options
+	httpPort, ingestPort             int
+	ingestToken                      string
+}
+
+// New prepares a stack; Start starts it.
+func New(ctx context.Context, o Options) (*Stack, error) {
+	s := &Stack{options: o, httpPort: o.HTTPPort, ingestToken: rand.Text()}
+	var err error
+	if s.httpPort == 0 {
+		if s.httpPort, err = server.FreePort(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if s.ingestPort, err = server.FreePort(ctx); err != nil {
+		return nil, err
+	}
+	database := []string{"DATABASE_URL=" + o.DatabaseURL}
+	redis := []string{"REDIS_URL=" + o.RedisURL}
+	s.Ingestair = s.service("ingestair", "ingestair", nil, database, redis, []string{
+		"INGEST_ADDRESS=" + s.ingestAddress(), "INGEST_TOKEN=" + s.ingestToken,
+	})
+	s.Managair = s.service("managair", "managair", []string{"serve"}, database, redis, []string{
+		"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)),
+	})
+	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis)
+	s.ClairchenForwarder = s.service("clairchen-forwarder", "clairchen-forwarder", nil,
+		redis, s.forwarderEnv(ClairchenApplication))
+	s.ERSForwarder = s.service("ers-forwarder", "ers-forwarder", nil,
+		redis, s.forwarderEnv(ERSApplication))
+	return s, nil
+}
+
+func (s *Stack) service(name, binary string, args []string, env ...[]string) *server.Server {
+	return server.NewService(server.ServiceOptions{
+		Name: name, Path: filepath.Join(s.options.Bin, binary), Args: args,
+		Env: slices.Concat(env...), LogFile: s.LogFile(name),
+	})
+}
+
+func (s *Stack) forwarderEnv(application string) []string {
+	user := MQTTUser(application)
+	env := []string{
+		"TTS_APPLICATION=" + application, "TTS_TENANT=" + Tenant,
+		"MQTT_URL=" + s.options.MQTT.URL, "MQTT_USER=" + user,
+		"INGESTAIR_ADDRESS=" + s.ingestAddress(), "INGEST_TOKEN=" + s.ingestToken,
+	}
+	if password := s.options.MQTT.Passwords[user]; password != "" {
+		env = append(env, "MQTT_PASSWORD="+password)
+	}
+	if file := s.options.MQTT.CAFile; file != "" {
+		env = append(env, "MQTT_CA_FILE="+file)
+	}
+	return env
+}
+
+func (s *Stack) ingestAddress() string {
+	return net.JoinHostPort(server.Host, strconv.Itoa(s.ingestPort))
+}
+
+// URL is managair's address, without a slash at the end.
+func (s *Stack) URL() string {
+	return "http://" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort))
+}
+
+// DatabaseURL is the connection string that the services use.
+func (s *Stack) DatabaseURL() string { return s.options.DatabaseURL }
+
+// LogFile is the path of a service's log.
+func (s *Stack) LogFile(service string) string {
+	return filepath.Join(s.options.LogDir, service+".log")
+}
+
+// Services are all of them in the order in which they start.
+func (s *Stack) Services() []*server.Server {
+	return []*server.Server{s.Ingestair, s.Managair, s.Worker, s.ClairchenForwarder, s.ERSForwarder}
+}
+
+// Start brings the database up to date and starts the services. After an error,
+// Stop ends those that run.
+func (s *Stack) Start(ctx context.Context) error {
+	if err := s.Manage(ctx, "migrate"); err != nil {
+		return err
+	}
+	for _, service := range s.Services() {
+		if err := service.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop ends the services in the opposite order, as an operator would. An exit code
+// other than 0 is an error.
+func (s *Stack) Stop(ctx context.Context) error {
+	var problems []error
+	for _, service := range slices.Backward(s.Services()) {
+		problems = append(problems, service.Stop(ctx))
+	}
+	return errors.Join(problems...)
+}
+
+// Manage runs one of managair's commands for operators and waits for it.
+func (s *Stack) Manage(ctx context.Context, args ...string) error {
+	p, err := process.Start(process.Spec{
+		Name: "managair", Path: filepath.Join(s.options.Bin, "managair"), Args: args,
+		Env:     []string{"DATABASE_URL=" + s.options.DatabaseURL, "REDIS_URL=" + s.options.RedisURL},
+		LogFile: s.LogFile("managair-" + args[0]),
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		p.Kill()
+		return context.Cause(ctx)
+	}
+	if err := p.Err(); err != nil {
+		return fmt.Errorf("managair %s: %w\n%s", args[0], err, p.LogTail())
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+// Package stacktest runs the whole stack for a test: the services as binaries, on
+// a real PostgreSQL, Redis, and a Mosquitto with TLS and passwords.
+package stacktest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/inventory"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/server"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stack"
+)
+
+// Patience bounds every wait for something that must happen.
+const Patience = time.Minute
+
+// publisher is the MQTT user that plays the network server.
+const publisher = "network-server"
+
+// Stack is a running stack with its servers.
+type Stack struct {
+	*stack.Stack
+
+	Postgres *server.Postgres
+	Redis    *server.Redis
+	Broker   *server.Mosquitto
+	// DatabaseURL is the connection string of the services' role.
+	DatabaseURL string
+
+	passwords map[string]string
+}
+
+// Start starts a stack that ends with the test, and demands that it ends well.
+// Without the servers' programs the test skips, or fails with CLAIR_TEST_REQUIRE.
+func Start(t *testing.T) *Stack {
+	t.Helper()
+	bin := binaries(t)
+	dir, remove, err := server.TempDir()
+	check(t, err)
+	t.Cleanup(remove)
+
+	s := &Stack{passwords: map[string]string{
+		stack.MQTTUser(stack.ClairchenApplication): "clairchen's key",
+		stack.MQTTUser(stack.ERSApplication):       "ers' key",
+		publisher:                                  "publisher's key",
+	}}
+	s.Postgres, err = server.NewPostgres(server.PostgresOptions{Dir: filepath.Join(dir, "postgres")})
+	check(t, err)
+	s.Redis, err = server.NewRedis(server.RedisOptions{Dir: filepath.Join(dir, "redis"), Durable: true})
+	check(t, err)
+	s.Broker, err = server.NewMosquitto(server.MosquittoOptions{
+		Dir: filepath.Join(dir, "mosquitto"), TLS: true, Users: s.passwords,
+	})
+	check(t, err)
+	for _, srv := range []*server.Server{&s.Postgres.Server, &s.Redis.Server, &s.Broker.Server} {
+		run(t, srv)
+	}
+	s.DatabaseURL, err = s.Postgres.Database(t.Context(), "clair", "secret")
+	check(t, err)
+
+	logs := filepath.Join(dir, "log")
+	check(t, os.Mkdir(logs, 0o700))
+	s.Stack, err = stack.New(t.Context(), stack.Options{
+		Bin: bin, LogDir: logs, DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(),
+		MQTT: stack.MQTT{URL: s.Broker.URL(), CAFile: s.Broker.CAFile(), Passwords: s.passwords},
+	})
+	check(t, err)
+	t.Cleanup(func() {
+		if err := s.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			s.tellLogs(t, logs)
+		}
+	})
+	check(t, s.Start(t.Context()))
+	return s
+}
+
+// check ends the test for an error, and skips it for a program that is not here.
+func check(t *testing.T, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, server.ErrNotInstalled) && os.Getenv("CLAIR_TEST_REQUIRE") == "":
+		t.Skip(err)
+	default:
+		t.Fatal(err)
+	}
+}
+
+func run(t *testing.T, s *server.Server) {
+	t.Helper()
+	check(t, s.Start(t.Context()))
+	t.Cleanup(func() {
+		if err := s.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func (*Stack) tellLogs(t *testing.T, dir string) {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(dir, "*.log"))
+	for _, name := range files {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			content = []byte(err.Error())
+		}
+		t.Logf("%s:\n%s", filepath.Base(name), content)
+	}
+}
+
+// binaries returns the folder named by CLAIR_TEST_BIN, or builds what is needed.
+func binaries(t *testing.T) string {
+	t.Helper()
+	if bin := os.Getenv("CLAIR_TEST_BIN"); bin != "" {
+		return bin
+	}
+	_, here, _, _ := runtime.Caller(0)
+	root := filepath.Join(filepath.Dir(here), "../../../..")
+	bin := t.TempDir()
+	build := exec.CommandContext(t.Context(), filepath.Join(root, "tools/build.sh"), "-o", bin,
+		"./services/managair", "./services/ingestair", "./services/clairchen-forwarder", "./services/ers-forwarder")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+// Load loads an organization into the empty database.
+func (s *Stack) Load(t *testing.T, o *inventory.Organization) inventory.IDs {
+	t.Helper()
+	content, ids, err := inventory.Fixture(o)
+	check(t, err)
+	file := filepath.Join(t.TempDir(), "fixture.json")
+	check(t, os.WriteFile(file, content, 0o600))
+	check(t, s.Manage(t.Context(), "loaddata", file))
+	return ids
+}
+
+// NetworkServer returns an MQTT client that may publish what The Things Stack does.
+func (s *Stack) NetworkServer(t *testing.T) mqtt.Client {
+	t.Helper()
+	ca, err := os.ReadFile(s.Broker.CAFile())
+	check(t, err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(s.Broker.URL()).
+		SetTLSConfig(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}).
+		SetUsername(publisher).SetPassword(s.passwords[publisher]))
+	settle(t, client.Connect())
+	t.Cleanup(func() { client.Disconnect(0) })
+	return client
+}
+
+// Publish publishes an uplink and waits until the broker has it.
+func Publish(t *testing.T, client mqtt.Client, topic string, uplink []byte) {
+	t.Helper()
+	settle(t, client.Publish(topic, 1, false, uplink))
+}
+
+func settle(t *testing.T, token mqtt.Token) {
+	t.Helper()
+	if !token.WaitTimeout(Patience) {
+		t.Fatal("the broker does not answer")
+	}
+	check(t, token.Error())
+}
+
+// Get asks managair, as nobody in particular, for a JSON:API document.
+func (s *Stack) Get(t *testing.T, path string) (status int, body []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+path, http.NoBody)
+	check(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	check(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	body, err = io.ReadAll(resp.Body)
+	check(t, err)
+	return resp.StatusCode, body
+}
+
+// Eventually waits until what is wanted comes out, and fails the test when it does
+// not in good time.
+func Eventually(t *testing.T, what, want string, got func() string) {
+	t.Helper()
+	deadline := time.Now().Add(Patience)
+	for {
+		last := got()
+		if last == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: got %s, want %s", what, last, want)
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks, not instead of one
+	}
+}
