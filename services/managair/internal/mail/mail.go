@@ -1,0 +1,185 @@
+// Package mail writes the mails of accounts, in German and English, as plain text
+// and HTML, and delivers them by SMTP. Without a mail server they are kept in the
+// database, where administrators read them: nothing goes to the world by mistake,
+// and nothing is lost.
+package mail
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"net"
+	"net/textproto"
+	"strings"
+	texttemplate "text/template"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+)
+
+// Config is what the environment says about mail. The names are Django's.
+type Config struct {
+	Host     string        `env:"EMAIL_HOST" desc:"mail server; without one mails are kept in the database"`
+	Port     int           `env:"EMAIL_PORT" envDefault:"587" desc:"its port"`
+	User     string        `env:"EMAIL_HOST_USER" desc:"name to log in with; default: no log-in"`
+	Password config.Secret `env:"EMAIL_HOST_PASSWORD" desc:"its password"`
+	Security string        `env:"EMAIL_SECURITY" envDefault:"starttls" desc:"starttls, tls or none"`
+	From     string        `env:"DEFAULT_FROM_EMAIL" envDefault:"Clair <clair@localhost>" desc:"sender of mails"`
+}
+
+// Validate checks what the types cannot.
+func (c Config) Validate() error {
+	var problems []error
+	if c.Security != "starttls" && c.Security != "tls" && c.Security != "none" {
+		problems = append(problems, fmt.Errorf("EMAIL_SECURITY: %q is none of starttls, tls, none", c.Security))
+	}
+	if err := gomail.NewMsg().From(c.From); err != nil {
+		problems = append(problems, fmt.Errorf("DEFAULT_FROM_EMAIL: %w", err))
+	}
+	return errors.Join(problems...)
+}
+
+// Message is a mail as it is sent.
+type Message struct {
+	To      string `json:"to"`
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
+	HTML    string `json:"html"`
+}
+
+// Deliverer brings a message on its way. An error of kind fault.Invalid says that
+// trying again is useless.
+type Deliverer interface {
+	Deliver(ctx context.Context, m Message) error
+}
+
+//go:embed templates
+var templateFiles embed.FS
+
+var (
+	textTemplates = texttemplate.Must(texttemplate.ParseFS(templateFiles, "templates/*.txt"))
+	htmlTemplates = htmltemplate.Must(htmltemplate.ParseFS(templateFiles, "templates/*.html"))
+)
+
+// Write writes the mail. publicURL is scheme and host of the links in it.
+func Write(m identity.Mail, publicURL string) (Message, error) {
+	language := m.Language
+	if language != "en" {
+		language = "de"
+	}
+	link := strings.TrimSuffix(publicURL, "/")
+	switch m.Kind {
+	case identity.MailConfirm:
+		link += "/accounts/confirm-email/" + m.Key + "/"
+	case identity.MailReset:
+		link += "/accounts/password/reset/key/" + m.Key + "/"
+	case identity.MailUnknown:
+		link += "/accounts/signup/"
+	case identity.MailKnown, identity.MailPasswordSet, identity.MailEmailReplaced:
+		link += "/accounts/password/reset/"
+	}
+	data := map[string]string{"Name": m.Username, "Link": link, "Address": m.To}
+	var text bytes.Buffer
+	if err := textTemplates.ExecuteTemplate(&text, string(m.Kind)+"."+language+".txt", data); err != nil {
+		return Message{}, fmt.Errorf("write mail: %w", err)
+	}
+	// The first line of a template is the subject.
+	subject, body, _ := strings.Cut(text.String(), "\n")
+	body = strings.TrimSpace(body) + "\n"
+	return Message{To: m.To, Subject: subject, Text: body, HTML: asHTML(language, subject, body, link)}, nil
+}
+
+// asHTML sets the paragraphs of the text, with the link as a button.
+func asHTML(language, subject, body, link string) string {
+	type paragraph struct {
+		Text string
+		Link string
+	}
+	var paragraphs []paragraph
+	for p := range strings.SplitSeq(strings.TrimSpace(body), "\n\n") {
+		p = strings.TrimSpace(p)
+		if p == link {
+			paragraphs = append(paragraphs, paragraph{Link: link})
+			continue
+		}
+		paragraphs = append(paragraphs, paragraph{Text: p})
+	}
+	var out bytes.Buffer
+	err := htmlTemplates.ExecuteTemplate(&out, "frame.html", map[string]any{
+		"Language": language, "Subject": subject, "Paragraphs": paragraphs,
+	})
+	if err != nil {
+		panic(err) // the template is ours and all of its data is text
+	}
+	return out.String()
+}
+
+// SMTP delivers to a mail server.
+type SMTP struct{ Config Config }
+
+// Deliver sends the message. It logs in only over TLS.
+func (s SMTP) Deliver(ctx context.Context, m Message) error {
+	msg := gomail.NewMsg()
+	if err := msg.From(s.Config.From); err != nil {
+		return fmt.Errorf("mail sender: %w", err)
+	}
+	if err := msg.To(m.To); err != nil {
+		return fault.Wrap(fault.Invalid, err, "the mail's address is invalid")
+	}
+	msg.Subject(m.Subject)
+	msg.SetDate()
+	msg.SetMessageID()
+	// Otherwise out-of-office assistants answer.
+	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
+	client, err := gomail.NewClient(s.Config.Host, s.options()...)
+	if err != nil {
+		return fmt.Errorf("mail settings: %w", err)
+	}
+	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
+		return deliveryError(err)
+	}
+	return nil
+}
+
+func (s SMTP) options() []gomail.Option {
+	c := s.Config
+	options := []gomail.Option{gomail.WithPort(c.Port), gomail.WithTimeout(20 * time.Second)}
+	switch c.Security {
+	case "tls":
+		options = append(options, gomail.WithSSL())
+	case "none":
+		options = append(options, gomail.WithTLSPolicy(gomail.NoTLS))
+	default:
+		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
+	}
+	if c.User != "" {
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
+			gomail.WithUsername(c.User), gomail.WithPassword(c.Password.Reveal()))
+	}
+	return options
+}
+
+// deliveryError tells refusals for good (5xx) from those for now.
+func deliveryError(err error) error {
+	if e, ok := errors.AsType[*gomail.SendError](err); ok && !e.IsTemp() && e.ErrorCode() >= 500 {
+		return fault.Wrap(fault.Invalid, err, "the mail server refuses the mail")
+	}
+	if e, ok := errors.AsType[*textproto.Error](err); ok && e.Code >= 400 {
+		return fault.Wrap(fault.Unavailable, err, fmt.Sprintf("the mail server answers %d %s", e.Code, e.Msg))
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return fault.Wrap(fault.Unavailable, err, "the mail server is not available")
+	}
+	return fmt.Errorf("send mail: %w", err)
+}
