@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hibiken/asynq"
+
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
@@ -30,7 +32,12 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var db pgdb.Config
 	var opsCfg ops.Config
 	var apiCfg httpapi.Config
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg); err != nil {
+	var redisCfg RedisConfig
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &redisCfg); err != nil {
+		return err
+	}
+	redis, err := redisCfg.Options()
+	if err != nil {
 		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair")
@@ -50,10 +57,16 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		return err
 	}
 	api := httpapi.New(apiCfg, log, postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
+	queue := asynq.NewClient(redis)
+	defer func() { _ = queue.Close() }()
+	people := newPeople(log, pool, queue, apiCfg.PublicURL)
+	api.AddAuth(people.accounts, people.doors)
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api.Handler())
+	mux.Handle("/accounts/", people.pages.Handler())
+	mux.Handle("/accounts", people.pages.Handler())
 	server := &http.Server{
-		Handler:           mux,
+		Handler:           people.doors.Middleware(mux),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}

@@ -15,6 +15,7 @@ import (
 func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool) *worker.Tasks {
 	tasks := &worker.Tasks{}
 	addFidelity(tasks, log, postgres.Fidelity{Pool: pool})
+	addHousekeeping(tasks, log, postgres.NewIdentity(pool))
 	return tasks
 }
 
@@ -30,5 +31,18 @@ func addFidelity(tasks *worker.Tasks, log *slog.Logger, store postgres.Fidelity)
 		log.DebugContext(ctx, "nodes checked",
 			"unknown", sum.Unknown, "alive", sum.Alive, "missing", sum.Missing, "dead", sum.Dead)
 		return nil
+	})
+}
+
+func addHousekeeping(tasks *worker.Tasks, log *slog.Logger, store *postgres.Identity) {
+	tasks.HandlePeriodic(worker.Periodic{
+		Type: "account:clear-expired", Every: time.Hour,
+		Summary: "Deletes sessions, tokens, links in mails and counts of attempts that have expired.",
+	}, func(ctx context.Context) error {
+		n, err := store.ClearExpired(ctx, time.Now())
+		if n > 0 {
+			log.InfoContext(ctx, "expired credentials deleted", "count", n)
+		}
+		return err
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
 
@@ -43,7 +44,8 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var db pgdb.Config
 	var opsCfg ops.Config
 	var redisCfg RedisConfig
-	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg); err != nil {
+	var mailCfg mail.Config
+	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg, &mailCfg); err != nil {
 		return err
 	}
 	redis, err := redisCfg.Options()
@@ -72,6 +74,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	client := asynq.NewClient(redis)
 	defer func() { _ = client.Close() }()
 	tasks := backgroundTasks(log, pool)
+	tasks.HandleMail(deliverer(mailCfg, pool))
 	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
 		workTasks(server, tasks.Mux(log, worker.NewMetrics(o.Registry))),

@@ -478,7 +478,9 @@ func (a *Accounts) RequestReset(ctx context.Context, email string, c Client) err
 
 // resetKey joins the two halves that the predecessor's clients take apart: the
 // user's id in base 36, and the secret.
-func resetKey(userID int64, secret string) string { return strconv.FormatInt(userID, 36) + "-" + secret }
+func resetKey(userID int64, secret string) string {
+	return strconv.FormatInt(userID, 36) + "-" + secret
+}
 
 // ResetOwner returns whose key for a new password it is.
 func (a *Accounts) ResetOwner(ctx context.Context, key string) (User, error) {

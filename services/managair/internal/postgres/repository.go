@@ -360,7 +360,7 @@ func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, call
 
 // transact runs do in a transaction and says what its errors mean.
 func (r *repository[T, ID]) transact(ctx context.Context, do func(pgx.Tx) error) error {
-	err := pgx.BeginFunc(ctx, r.pool, do)
+	err := inTx(ctx, r.pool, do)
 	if _, constraint, ok := pgdb.Violation(err); ok {
 		if v, known := r.kind.violations[constraint]; known {
 			return &v

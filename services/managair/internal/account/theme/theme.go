@@ -1,0 +1,39 @@
+// Package theme is the look of managair's own pages, and the headers that bound
+// what they may do. Colours are those of the web frontend.
+package theme
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"fmt"
+	"net/http"
+)
+
+//go:embed style.css
+var style []byte
+
+// StylePath is the address of the stylesheet. It changes with its content, so
+// browsers keep it for good.
+var StylePath = fmt.Sprintf("/accounts/static/style-%.6x.css", sha256.Sum256(style))
+
+// ServeStyle answers with the stylesheet.
+func ServeStyle(w http.ResponseWriter, _ *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", "text/css; charset=utf-8")
+	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	header.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(style) // the browser may be gone
+}
+
+// Headers sets what every page has: nothing from elsewhere, no scripts, no frames,
+// and no addresses with keys told to others.
+func Headers(h http.Header) {
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Add("Vary", "Cookie, Accept-Language")
+}

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/account"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
+)
+
+// defaultPublicURL is where links in mails lead when PUBLIC_URL is not set. Unlike
+// an answer, a mail has no request to take scheme and host from, and taking them
+// from the request that causes a mail would let anybody choose them.
+const defaultPublicURL = "http://localhost:8888"
+
+// people is everything about accounts that serves HTTP.
+type people struct {
+	accounts *identity.Accounts
+	doors    *account.Authenticator
+	pages    *account.Pages
+}
+
+func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, publicURL string) people {
+	if publicURL == "" {
+		publicURL = defaultPublicURL
+	}
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(),
+		worker.Mails{Client: queue, PublicURL: publicURL}, time.Now)
+	doors := account.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
+		httpapi.WriteError(w, r, log, err)
+	})
+	return people{accounts, doors, account.NewPages(accounts, doors, log, time.Now)}
+}
+
+// deliverer brings mails to the mail server, and keeps them when there is none.
+func deliverer(cfg mail.Config, pool *pgxpool.Pool) mail.Deliverer {
+	if cfg.Host == "" {
+		return postgres.KeptMail{Pool: pool}
+	}
+	return mail.SMTP{Config: cfg}
+}
