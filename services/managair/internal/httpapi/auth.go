@@ -187,7 +187,8 @@ func (h *auth) changeUser(w http.ResponseWriter, r *http.Request) error {
 	f := jsonapi.NewFields(body, r.Method == http.MethodPut)
 	f.Text("username", &user.Username, identity.MaxUsername, jsonapi.Required)
 	for name, dst := range map[string]*string{"first_name": &user.FirstName, "last_name": &user.LastName} {
-		value := dst
+		old := *dst
+		value := &old
 		f.OptText(name, &value, identity.MaxName)
 		*dst = ""
 		if value != nil {
