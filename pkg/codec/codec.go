@@ -74,3 +74,17 @@ func CheckPort(u *lorawan.Uplink, want uint8) error {
 func CountBack(received time.Time, n int, interval time.Duration) time.Time {
 	return received.UTC().Round(time.Second).Add(-time.Duration(n) * interval)
 }
+
+// Configurer is a Decoder of sensors that can be set up by downlink.
+type Configurer interface {
+	Decoder
+	// Configure returns what to tell a node that sent an uplink, and false when it is
+	// set up as it should be.
+	Configure(u *lorawan.Uplink, m Message) (Downlink, bool)
+}
+
+// Downlink is what a sensor is told.
+type Downlink struct {
+	FPort   uint8
+	Payload []byte
+}

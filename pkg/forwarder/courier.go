@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,20 @@ type courier struct {
 	breaker    breaker
 	lost       atomic.Int64
 	now        func() time.Time
+
+	taking sync.Mutex // makes taking a batch and a turn one step
+	turns  turns
+}
+
+// next takes a batch and its turn.
+func (c *courier) next(ctx context.Context) ([]entry, int64) {
+	c.taking.Lock()
+	defer c.taking.Unlock()
+	batch := c.outbox.take(ctx)
+	if batch == nil {
+		return nil, 0
+	}
+	return batch, c.turns.begin()
 }
 
 // part delivers until it is told to stop, and then until nothing is left.
@@ -58,8 +73,13 @@ func (c *courier) part() lifecycle.Part {
 		var wg sync.WaitGroup
 		for range couriers {
 			wg.Go(func() {
-				for batch := c.outbox.take(hard); batch != nil; batch = c.outbox.take(hard) {
-					c.deliver(ctx, hard, batch)
+				for {
+					batch, turn := c.next(hard)
+					if batch == nil {
+						return
+					}
+					c.deliver(ctx, hard, batch, turn)
+					c.turns.end(turn)
 				}
 			})
 		}
@@ -74,7 +94,7 @@ func (c *courier) part() lifecycle.Part {
 
 // deliver returns when the batch is delivered or handed over, or when hard ends.
 // The end of ctx means that we stop, and want to be rid of it soon.
-func (c *courier) deliver(ctx, hard context.Context, batch []entry) {
+func (c *courier) deliver(ctx, hard context.Context, batch []entry, turn int64) {
 	message := request(batch)
 	for {
 		if c.breaker.closed(c.now()) {
@@ -82,7 +102,7 @@ func (c *courier) deliver(ctx, hard context.Context, batch []entry) {
 			switch fault.KindOf(err) {
 			case fault.Invalid:
 				c.breaker.succeeded()
-				c.divide(ctx, hard, batch, err)
+				c.divide(ctx, hard, batch, turn, err)
 				return
 			default:
 				if err == nil {
@@ -93,7 +113,8 @@ func (c *courier) deliver(ctx, hard context.Context, batch []entry) {
 			}
 		}
 		if c.spool != nil && (ctx.Err() != nil || c.breaker.failingFor(c.now()) >= c.spoolAfter) {
-			if c.handBatchOver(hard, batch, message) {
+			// In the order in which they came, so that they are drained in that order.
+			if c.turns.first(hard, turn) && c.handBatchOver(hard, batch, message) {
 				return
 			}
 		}
@@ -126,7 +147,7 @@ func (c *courier) send(ctx context.Context, batch []entry, message []byte) error
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
 	start := c.now()
-	outcomes, err := deliverRequest(ctx, c.client, batch[0].undecoded, message)
+	response, err := deliverRequest(ctx, c.client, batch[0].undecoded, message)
 	if err != nil {
 		c.metrics.deliveries.WithLabelValues(fault.KindOf(err).String()).Inc()
 		return err
@@ -135,7 +156,7 @@ func (c *courier) send(ctx context.Context, batch []entry, message []byte) error
 	c.metrics.deliveries.WithLabelValues("ok").Inc()
 	c.metrics.delivery.Observe(end.Sub(start).Seconds())
 	c.metrics.lastUplink.Set(float64(end.UnixMilli()) / 1e3)
-	c.metrics.countOutcomes(outcomes)
+	c.metrics.countOutcomes(batch, response.GetOutcomes())
 	for i := range batch {
 		c.metrics.delay.Observe(end.Sub(batch[i].received).Seconds())
 		batch[i].finish(stored)
@@ -153,7 +174,7 @@ func deliverRequest(ctx context.Context, client *ingestclient.Client, undecoded 
 
 // divide delivers the halves of a batch that the ingestair calls invalid, so that
 // one bad uplink does not take others with it. What is alone and invalid is given up.
-func (c *courier) divide(ctx, hard context.Context, batch []entry, cause error) {
+func (c *courier) divide(ctx, hard context.Context, batch []entry, turn int64, cause error) {
 	if len(batch) == 1 {
 		var u ingestv1.Uplink
 		_ = proto.Unmarshal(batch[0].encoded, &u) // for the log only
@@ -162,8 +183,8 @@ func (c *courier) divide(ctx, hard context.Context, batch []entry, cause error) 
 		return
 	}
 	half := len(batch) / 2
-	c.deliver(ctx, hard, batch[:half])
-	c.deliver(ctx, hard, batch[half:])
+	c.deliver(ctx, hard, batch[:half], turn)
+	c.deliver(ctx, hard, batch[half:], turn)
 }
 
 func (c *courier) handBatchOver(ctx context.Context, batch []entry, message []byte) bool {
@@ -190,15 +211,23 @@ func (c *courier) complain(ctx context.Context, err error, count int) {
 		"next_attempt_in", c.breaker.wait(c.now()).Round(time.Millisecond), "err", err)
 }
 
-func (m *metrics) countOutcomes(r *ingestv1.StoreResponse) {
-	counts := make(map[ingestv1.Outcome]int, len(outcomeNames))
-	for _, o := range r.GetOutcomes() {
-		counts[o]++
+// countOutcomes counts the outcomes of a batch's samples. Those that the storage
+// search had stored are what other sources missed.
+func (m *metrics) countOutcomes(batch []entry, outcomes []ingestv1.Outcome) {
+	type kind struct {
+		source  ingestv1.Source
+		outcome ingestv1.Outcome
 	}
-	for o, n := range counts {
-		if name, ok := outcomeNames[o]; ok {
-			m.samples.WithLabelValues(name).Add(float64(n))
+	counts := map[kind]int{}
+	for i := range batch {
+		n := min(int(batch[i].samples), len(outcomes))
+		for _, o := range outcomes[:n] {
+			counts[kind{batch[i].source, o}]++
 		}
+		outcomes = outcomes[n:]
+	}
+	for k, n := range counts {
+		m.samples.WithLabelValues(sourceName(k.source), outcomeName(k.outcome)).Add(float64(n))
 	}
 }
 
@@ -250,4 +279,51 @@ func (b *breaker) wait(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return max(b.next.Sub(now), firstWait/2)
+}
+
+// turns tells couriers which of their batches was taken first.
+type turns struct {
+	mu    sync.Mutex
+	last  int64
+	under []int64       // those not ended, in order
+	moved chan struct{} // closed and replaced when one ends
+}
+
+func (t *turns) begin() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last++
+	t.under = append(t.under, t.last)
+	return t.last
+}
+
+func (t *turns) end(turn int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.under = slices.DeleteFunc(t.under, func(u int64) bool { return u == turn })
+	if t.moved != nil {
+		close(t.moved)
+		t.moved = nil
+	}
+}
+
+// first waits until no earlier turn is left, and returns false when ctx ends before.
+func (t *turns) first(ctx context.Context, turn int64) bool {
+	for {
+		t.mu.Lock()
+		if t.under[0] >= turn {
+			t.mu.Unlock()
+			return true
+		}
+		if t.moved == nil {
+			t.moved = make(chan struct{})
+		}
+		moved := t.moved
+		t.mu.Unlock()
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }

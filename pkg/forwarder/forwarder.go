@@ -6,150 +6,176 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
-	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
-	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 )
 
-// Config is what the environment says about a forwarder.
-type Config struct {
-	TTS    TTSConfig  `envPrefix:"TTS_"`
-	MQTT   MQTTConfig `envPrefix:"MQTT_"`
-	Ingest ingestclient.Config
-	Ops    ops.Config
-
-	CodecByProfile map[string]string `env:"CODEC_BY_PROFILE" desc:"codecs of devices that are not of this service's kind, as profile:codec,profile:codec; a profile is brand/model at TTS"`
-	QueueUplinks   int               `env:"QUEUE_UPLINKS" envDefault:"100000" desc:"how many uplinks may wait in memory"`
-	ShutdownGrace  time.Duration     `env:"SHUTDOWN_GRACE" envDefault:"20s" desc:"time to deliver or hand over what is in memory at SIGTERM"`
-}
-
-// TTSConfig is what the environment says about The Things Stack.
-type TTSConfig struct {
-	Host        string        `env:"HOST" envDefault:"eu1.cloud.thethings.network" desc:"The Things Stack's host"`
-	Application string        `env:"APPLICATION" desc:"application id at The Things Stack"`
-	Tenant      string        `env:"TENANT" envDefault:"ttn" desc:"tenant; \"-\" for an open-source server, which has none"`
-	APIKey      config.Secret `env:"API_KEY" desc:"API key of the application, with the right to read its traffic"`
-}
-
-// NoTenant is the tenant of a server without tenants. An empty variable cannot
-// say it, since it stands for the default.
-const NoTenant = "-"
-
-func (c TTSConfig) application() ttn.Application {
-	app := ttn.Application{ID: c.Application, Tenant: c.Tenant}
-	if app.Tenant == NoTenant {
-		app.Tenant = ""
-	}
-	return app
-}
-
-// Validate reports what is missing or out of range.
-func (c *Config) Validate() error {
-	var problems []error
-	if c.TTS.Application == "" {
-		problems = append(problems, errors.New("TTS_APPLICATION: required"))
-	}
-	if c.MQTT.QoS > 1 {
-		problems = append(problems, fmt.Errorf("MQTT_QOS: %d is not 0 or 1", c.MQTT.QoS))
-	}
-	if c.QueueUplinks < 1 {
-		problems = append(problems, fmt.Errorf("QUEUE_UPLINKS: %d is not positive", c.QueueUplinks))
-	}
-	for profile, name := range c.CodecByProfile {
-		if _, err := catalog.Find(name); err != nil {
-			problems = append(problems, fmt.Errorf("CODEC_BY_PROFILE: %s: %w", profile, err))
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// withDefaults fills in what follows from other settings.
-func (c Config) withDefaults(service string) Config {
-	app := c.TTS.application()
-	m := &c.MQTT
-	if m.URL == "" {
-		m.URL = "ssl://" + net.JoinHostPort(c.TTS.Host, "8883")
-	}
-	if m.User == "" {
-		m.User = app.User()
-	}
-	if !m.Password.IsSet() {
-		m.Password = c.TTS.APIKey
-	}
-	if m.ClientID == "" {
-		m.ClientID = defaultClientID(service)
-	}
-	if m.Topic == "" {
-		m.Topic = app.UplinkTopic("+")
-	}
-	return c
-}
-
 // Run forwards until ctx ends, and returns when nothing is in flight. The codec
 // is that of devices whose profile has no other.
 func Run(ctx context.Context, log *slog.Logger, service string, cfg Config, standard codec.Decoder) error {
-	cfg = cfg.withDefaults(service)
 	client, err := ingestclient.New(cfg.Ingest)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = client.Close() }()
-	o := ops.New()
-	box := newOutbox(cfg.QueueUplinks)
-	m := newMetrics(o.Registry, box.len)
-	in := &intake{
-		service: service, log: log, metrics: m, outbox: box, now: time.Now,
-		network: tts{}, codecs: codecs{standard, map[string]codec.Decoder{}},
-	}
-	for profile, name := range cfg.CodecByProfile {
-		if in.codecs.byProfile[profile], err = catalog.Find(name); err != nil {
-			return err
-		}
-	}
-	delivery := &courier{
-		log: log, metrics: m, outbox: box, client: client, now: time.Now,
-		handOver: cfg.ShutdownGrace * 3 / 4,
-	}
-	broker := &subscriber{cfg: cfg.MQTT, log: log, metrics: m, intake: in}
-	o.AddCheck("broker", func(context.Context) error {
-		if broker.client.Load() == nil {
-			return errors.New("not connected")
-		}
-		return nil
-	})
-	o.AddCheck("ingestair", func(context.Context) error {
-		if d := delivery.breaker.failingFor(time.Now()); d > 0 {
-			return fmt.Errorf("fails since %v", d.Round(time.Second))
-		}
-		return nil
-	})
-	var lc net.ListenConfig
-	opsListener, err := lc.Listen(ctx, "tcp", cfg.Ops.Address)
+	f, err := build(log, service, cfg, standard, client)
 	if err != nil {
-		return fmt.Errorf("operations port: %w", err)
+		return err
 	}
-	return lifecycle.Run(ctx, log, cfg.ShutdownGrace,
-		lifecycle.HTTP("ops", o.Server(log), opsListener),
-		delivery.part(),
-		broker.part(),
-		// Started last, so that health is good when all the rest has started.
-		lifecycle.Part{Name: "health", Run: func(ctx context.Context, ready func()) error {
-			o.SetStarted()
-			ready()
-			<-ctx.Done()
-			return nil
-		}},
-	)
+	if f.spool != nil {
+		defer func() { _ = f.spool.close() }()
+	}
+	parts, err := f.parts(ctx)
+	if err != nil {
+		return err
+	}
+	return lifecycle.Run(ctx, log, cfg.ShutdownGrace, parts...)
 }
 
-// tts is the network of The Things Stack.
-type tts struct{}
+// forwarder holds what is wired together. What is off is nil.
+type forwarder struct {
+	log          *slog.Logger
+	cfg          Config
+	ops          *ops.Ops
+	delivery     *courier
+	subscriber   *subscriber
+	webhook      *webhook
+	sweeper      *sweeper
+	configurator *configurator
+	spool        *redisSpool
+}
 
-func (tts) parseUplink(message []byte) (lorawan.Uplink, error) { return ttn.ParseUplink(message) }
+func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder, client *ingestclient.Client) (*forwarder, error) {
+	f := &forwarder{log: log, cfg: cfg, ops: ops.New()}
+	box := newOutbox(cfg.QueueUplinks)
+	m := newMetrics(f.ops.Registry, box.len)
+	in := &intake{
+		service: service, log: log, metrics: m, outbox: box, now: time.Now,
+		network: cfg.network(), codecs: codecs{standard, map[string]codec.Decoder{}},
+	}
+	for profile, name := range cfg.CodecByProfile {
+		d, err := catalog.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		in.codecs.byProfile[profile] = d
+	}
+	f.delivery = &courier{
+		log: log, metrics: m, outbox: box, client: client, now: time.Now,
+		spoolAfter: cfg.Spool.After, handOver: cfg.ShutdownGrace * 3 / 4,
+	}
+	f.subscriber = &subscriber{cfg: cfg.broker(service), log: log, metrics: m, intake: in}
+	f.ops.AddCheck("broker", f.subscriber.check)
+	f.ops.AddCheck("ingestair", client.Check)
+	if cfg.Spool.RedisURL.IsSet() {
+		spool, err := newRedisSpool(cfg.Spool, service)
+		if err != nil {
+			return nil, err
+		}
+		spool.log, spool.metrics, spool.client, spool.breaker = log, m, client, &f.delivery.breaker
+		f.spool, f.delivery.spool = spool, spool
+	}
+	if cfg.Webhook.Address != "" {
+		f.webhook = &webhook{secret: cfg.Webhook.Secret, intake: in, log: log}
+	}
+	f.buildSweeper(service, in, m)
+	return f, f.buildConfigurator(service, in, m, standard)
+}
+
+func (f *forwarder) buildSweeper(service string, in *intake, m *metrics) {
+	cfg := f.cfg.Storage
+	if f.cfg.NetworkServer != networkTTS || cfg.Interval == 0 {
+		return
+	}
+	if !f.cfg.TTS.APIKey.IsSet() {
+		f.log.Warn("no search of the Storage Integration: TTS_API_KEY is not set")
+		return
+	}
+	if cfg.URL == "" {
+		cfg.URL = "https://" + f.cfg.TTS.Host
+	}
+	f.sweeper = &sweeper{
+		cfg: cfg, log: f.log, metrics: m, intake: in, now: time.Now, trigger: make(chan struct{}, 1),
+		bookmark: &memoryBookmark{},
+		storage: &ttn.Storage{
+			URL: cfg.URL, Application: f.cfg.TTS.Application, Key: f.cfg.TTS.APIKey,
+			Client: &http.Client{Timeout: 5 * time.Minute},
+		},
+	}
+	if f.spool != nil {
+		f.sweeper.bookmark = &redisBookmark{f.spool.redis, "clair:" + service + ":" + f.cfg.TTS.application().User() + ":stored_until"}
+	}
+	f.subscriber.connected = f.sweeper.soon
+}
+
+func (f *forwarder) buildConfigurator(service string, in *intake, m *metrics, standard codec.Decoder) error {
+	if !f.cfg.Configure.Nodes {
+		return nil
+	}
+	c, ok := standard.(codec.Configurer)
+	if !ok {
+		return errors.New("CONFIGURE_NODES: these nodes cannot be set up by downlink")
+	}
+	f.configurator = &configurator{
+		log: f.log, metrics: m, network: in.network, codec: c, budget: f.cfg.Configure.Budget,
+		ledger: newMemoryLedger(), publish: f.subscriber.publish, now: time.Now, queue: make(chan order, configureQueue),
+	}
+	if f.spool != nil {
+		f.configurator.ledger = &redisLedger{f.spool.redis, "clair:" + service + ":configured:"}
+	}
+	in.observe = f.configurator.observe
+	return nil
+}
+
+// parts returns what runs, in the order in which it starts: first what takes uplinks
+// away, then what brings them. It ends the other way round.
+func (f *forwarder) parts(ctx context.Context) ([]lifecycle.Part, error) {
+	listener, err := listen(ctx, "OPS_ADDRESS", f.cfg.Ops.Address)
+	if err != nil {
+		return nil, err
+	}
+	parts := []lifecycle.Part{lifecycle.HTTP("ops", f.ops.Server(f.log), listener)}
+	if f.spool != nil {
+		parts = append(parts, f.spool.part())
+	}
+	parts = append(parts, f.delivery.part())
+	if f.configurator != nil {
+		parts = append(parts, f.configurator.part())
+	}
+	if f.sweeper != nil {
+		parts = append(parts, f.sweeper.part())
+	}
+	if f.webhook != nil {
+		listener, err := listen(ctx, "WEBHOOK_ADDRESS", f.cfg.Webhook.Address)
+		if err != nil {
+			return nil, err
+		}
+		f.log.InfoContext(ctx, "webhook listens", "address", listener.Addr().String())
+		if f.cfg.listening != nil {
+			f.cfg.listening(listener.Addr())
+		}
+		parts = append(parts, lifecycle.HTTP("webhook", f.webhook.server(), listener))
+	}
+	return append(parts, f.subscriber.part(), lifecycle.Part{Name: "health", Run: func(ctx context.Context, ready func()) error {
+		f.ops.SetStarted()
+		ready()
+		<-ctx.Done()
+		return nil
+	}}), nil
+}
+
+func listen(ctx context.Context, variable, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	return l, nil
+}

@@ -1,8 +1,10 @@
 package forwarder_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -10,7 +12,7 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
 	"github.com/mochi-mqtt/server/v2/listeners"
@@ -21,6 +23,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/forwarder"
@@ -65,9 +68,9 @@ func wantUplink() *ingestv1.Uplink {
 func TestUplinkArrivesDecoded(t *testing.T) {
 	t.Parallel()
 	broker, ingestair := startBroker(t), startIngestair(t)
-	start(t, broker, ingestair, nil)
+	start(t, broker, ingestair, options{})
 	broker.publish(t, &uplink)
-	if diff := cmp.Diff([]*ingestv1.Uplink{wantUplink()}, ingestair.wait(t, 1), protocmp.Transform()); diff != "" {
+	if diff := gocmp.Diff([]*ingestv1.Uplink{wantUplink()}, ingestair.wait(t, 1), protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -93,7 +96,7 @@ func TestBadUplinksAreKept(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			broker, ingestair := startBroker(t), startIngestair(t)
-			start(t, broker, ingestair, nil)
+			start(t, broker, ingestair, options{})
 			broker.send(t, tt.message)
 			broker.publish(t, &uplink)
 			ingestair.wait(t, 1)
@@ -113,13 +116,13 @@ func TestBadUplinksAreKept(t *testing.T) {
 func TestNoDataRateMeansSF9(t *testing.T) {
 	t.Parallel()
 	broker, ingestair := startBroker(t), startIngestair(t)
-	start(t, broker, ingestair, nil)
+	start(t, broker, ingestair, options{})
 	u := uplink
 	u.DataRate, u.DataRateIndex = lorawan.DataRate{}, 0
 	broker.publish(t, &u)
 	want := wantUplink()
 	want.Metadata.DataRateIndex = nil
-	if diff := cmp.Diff([]*ingestv1.Uplink{want}, ingestair.wait(t, 1), protocmp.Transform()); diff != "" {
+	if diff := gocmp.Diff([]*ingestv1.Uplink{want}, ingestair.wait(t, 1), protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -138,7 +141,7 @@ func TestIngestairComesBack(t *testing.T) {
 		}
 		return nil
 	}
-	start(t, broker, ingestair, nil)
+	start(t, broker, ingestair, options{})
 	const count = 50
 	for i := range count {
 		u := uplink
@@ -147,7 +150,9 @@ func TestIngestairComesBack(t *testing.T) {
 	}
 	got := ingestair.wait(t, count)
 	// Two batches are under way at a time, so order holds within each, not overall.
-	slices.SortFunc(got, func(a, b *ingestv1.Uplink) int { return int(a.GetMetadata().GetFCnt()) - int(b.GetMetadata().GetFCnt()) })
+	slices.SortFunc(got, func(a, b *ingestv1.Uplink) int {
+		return int(a.GetMetadata().GetFCnt()) - int(b.GetMetadata().GetFCnt())
+	})
 	for i, u := range got {
 		if u.GetMetadata().GetFCnt() != uint32(i) {
 			t.Fatalf("uplink %d came as the %d-th", u.GetMetadata().GetFCnt(), i)
@@ -166,7 +171,7 @@ func TestInvalidUplinkIsSingledOut(t *testing.T) {
 		}
 		return nil
 	}
-	start(t, broker, ingestair, nil)
+	start(t, broker, ingestair, options{})
 	const count = 40
 	for i := range count {
 		u := uplink
@@ -193,7 +198,7 @@ func TestQoS1AcknowledgesAfterTheCommit(t *testing.T) {
 		}
 		return status.Error(codes.Unavailable, "the database is away")
 	}
-	quick := func(c *forwarder.Config) { c.MQTT.QoS, c.ShutdownGrace = 1, 200*time.Millisecond }
+	quick := options{env: config.Env{"MQTT_QOS": "1", "SHUTDOWN_GRACE": "200ms"}}
 	stop := start(t, broker, ingestair, quick)
 	broker.publish(t, &uplink)
 	<-arrived
@@ -220,7 +225,7 @@ func TestStopDelivers(t *testing.T) {
 		<-gate
 		return nil
 	}
-	stop := start(t, broker, ingestair, nil)
+	stop := start(t, broker, ingestair, options{})
 	broker.publish(t, &uplink)
 	<-arrived
 	ended := make(chan error, 1)
@@ -234,26 +239,38 @@ func TestStopDelivers(t *testing.T) {
 	}
 }
 
+// options are what a test changes of a forwarder.
+type options struct {
+	env     config.Env // wins over what start sets
+	service string
+	codec   codec.Decoder
+	change  func(*forwarder.Config)
+}
+
 // start runs a forwarder until the test ends, or stop is called. It returns when it
 // is subscribed.
-func start(t *testing.T, broker *broker, ingestair *ingestair, change func(*forwarder.Config)) (stop func() error) {
+func start(t *testing.T, broker *broker, ingestair *ingestair, o options) (stop func() error) {
 	t.Helper()
-	var cfg forwarder.Config
-	err := config.Env{
+	env := config.Env{
 		"TTS_APPLICATION": app.ID, "MQTT_URL": broker.url, "MQTT_CLIENT_ID": "test",
 		"INGESTAIR_ADDRESS": ingestair.address, "INGEST_TOKEN": token, "OPS_ADDRESS": "127.0.0.1:0",
-	}.Load(&cfg)
-	if err != nil {
+	}
+	maps.Copy(env, o.env)
+	var cfg forwarder.Config
+	if err := env.Load(&cfg); err != nil {
 		t.Fatal(err)
 	}
-	if change != nil {
-		change(&cfg)
+	if o.change != nil {
+		o.change(&cfg)
+	}
+	if o.codec == nil {
+		o.codec = clairchen.Decoder{}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	subscribed := broker.subscribed.Load()
-	go func() { ended <- forwarder.Run(ctx, log, "test-forwarder", cfg, clairchen.Decoder{}) }()
+	go func() { ended <- forwarder.Run(ctx, log, cmp.Or(o.service, "test-forwarder"), cfg, o.codec) }()
 	stop = sync.OnceValue(func() error {
 		cancel()
 		return <-ended
@@ -433,4 +450,3 @@ func (b *broker) inflight(client string) int {
 	}
 	return c.State.Inflight.Len()
 }
-

@@ -22,11 +22,6 @@ const (
 	maxDeviceID = 64
 )
 
-// network reads the messages of a network server.
-type network interface {
-	parseUplink(message []byte) (lorawan.Uplink, error)
-}
-
 // intake turns messages into entries of the outbox.
 type intake struct {
 	service string

@@ -1,6 +1,8 @@
 package forwarder
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -21,6 +23,10 @@ type metrics struct {
 	deliveries  *prometheus.CounterVec
 	delivery    prometheus.Histogram
 	delay       prometheus.Histogram
+	spooled     prometheus.Counter
+	sweeps      *prometheus.CounterVec
+	sweepUntil  prometheus.Gauge
+	downlinks   prometheus.Counter
 	connected   prometheus.Gauge
 	lastUplink  prometheus.Gauge
 }
@@ -37,8 +43,20 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		}, []string{"reason"}),
 		samples: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_samples_total",
-			Help: "Samples that the ingestair answered for, by outcome (stored, duplicate, conflict, rejected, parked).",
-		}, []string{"outcome"}),
+			Help: "Samples that the ingestair answered for, by source (mqtt, webhook, storage; redis: they waited there) and outcome (stored, duplicate, conflict, rejected, parked). Those that storage had stored were missed by the others.",
+		}, []string{"source", "outcome"}),
+		spooled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "forwarder_spooled_uplinks_total", Help: "Uplinks handed over to Redis because the ingestair was away.",
+		}),
+		sweeps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forwarder_storage_searches_total", Help: "Searches of the Storage Integration for missed uplinks, by result (ok, failed).",
+		}, []string{"result"}),
+		sweepUntil: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "forwarder_storage_complete_timestamp_seconds", Help: "Until when everything in the Storage Integration is known to be stored.",
+		}),
+		downlinks: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "forwarder_configuration_downlinks_total", Help: "Downlinks that told nodes their settings.",
+		}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_deliveries_total",
 			Help: "Attempts to deliver a batch, by result (ok, invalid, unauthenticated, unavailable ...).",
@@ -59,17 +77,14 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		}),
 	}
 	r.MustRegister(m.uplinks, m.undecodable, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
+		m.spooled, m.sweeps, m.sweepUntil, m.downlinks,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",
 		}, func() float64 { return float64(waiting()) }))
 	return m
 }
 
-// outcomeNames has the label values of ingestv1.Outcome.
-var outcomeNames = map[ingestv1.Outcome]string{
-	ingestv1.Outcome_OUTCOME_STORED:    "stored",
-	ingestv1.Outcome_OUTCOME_DUPLICATE: "duplicate",
-	ingestv1.Outcome_OUTCOME_CONFLICT:  "conflict",
-	ingestv1.Outcome_OUTCOME_REJECTED:  "rejected",
-	ingestv1.Outcome_OUTCOME_PARKED:    "parked",
+// outcomeName is an outcome as it stands in metrics: "stored", "duplicate" ...
+func outcomeName(o ingestv1.Outcome) string {
+	return strings.ToLower(strings.TrimPrefix(o.String(), "OUTCOME_"))
 }

@@ -29,7 +29,7 @@ type MQTTConfig struct {
 	CA       string        `env:"CA" desc:"certificates (PEM) that the broker's is checked against; default: those of the system"`
 	ClientID string        `env:"CLIENT_ID" desc:"must differ between replicas; default: service and host name"`
 	Topic    string        `env:"TOPIC" desc:"topic of uplinks; default: the network server's"`
-	QoS      byte          `env:"QOS" envDefault:"0" desc:"0 or 1. TTS only does 0. With 1 the broker keeps what we have not stored"`
+	QoS      *byte         `env:"QOS" desc:"0 or 1; with 1 the broker keeps what we have not stored. Default: 0 at TTS, which does no other, else 1"`
 }
 
 const (
@@ -98,7 +98,7 @@ var errCrowded = errors.New("no room for more uplinks")
 // ends. We connect anew instead of leaving that to paho, because then each
 // failure is ours to explain, and each session begins with subscribing.
 func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
-	if err := s.awaitRoom(ctx); err != nil {
+	if err := s.intake.outbox.awaitRoom(ctx); err != nil {
 		return err
 	}
 	lost := make(chan error, 2)
@@ -117,7 +117,7 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
 		SetTLSConfig(tlsConfig).
 		SetProtocolVersion(4). // 3.1.1; without it paho tries 3.1 when that is refused
 		// At QoS 1 the broker keeps for this client id what we have not acknowledged.
-		SetCleanSession(s.cfg.QoS == 0).
+		SetCleanSession(*s.cfg.QoS == 0).
 		SetAutoReconnect(false).
 		SetConnectTimeout(connectTimeout).
 		SetWriteTimeout(connectTimeout).
@@ -133,7 +133,7 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer client.Disconnect(250)
-	subscription := client.Subscribe(s.cfg.Topic, s.cfg.QoS, handle).(*mqtt.SubscribeToken)
+	subscription := client.Subscribe(s.cfg.Topic, *s.cfg.QoS, handle).(*mqtt.SubscribeToken)
 	if err := await(ctx, subscription); err != nil {
 		return fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, err)
 	}
@@ -145,7 +145,7 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
 	defer s.client.Store(nil)
 	s.metrics.connected.Set(1)
 	defer s.metrics.connected.Set(0)
-	s.log.InfoContext(ctx, "subscribed", "url", s.cfg.URL, "topic", s.cfg.Topic, "qos", s.cfg.QoS)
+	s.log.InfoContext(ctx, "subscribed", "url", s.cfg.URL, "topic", s.cfg.Topic, "qos", *s.cfg.QoS)
 	if s.connected != nil {
 		s.connected()
 	}
@@ -180,19 +180,13 @@ func (s *subscriber) handle(ctx context.Context, m mqtt.Message, report func(err
 	})
 }
 
-// awaitRoom waits while more than half of the outbox is in use: at QoS 1 the broker
-// keeps the uplinks meanwhile, and at QoS 0 a full outbox could only drop them.
-func (s *subscriber) awaitRoom(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for s.intake.outbox.len() > s.intake.outbox.limit/2 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// publish publishes a message at QoS 0 or 1, as uplinks are received.
+func (s *subscriber) publish(ctx context.Context, topic string, message []byte) error {
+	client := s.client.Load()
+	if client == nil {
+		return errors.New("not connected to the broker")
 	}
-	return nil
+	return await(ctx, (*client).Publish(topic, *s.cfg.QoS, false, message))
 }
 
 // drain waits until what was received is acknowledged. What is not comes again in
@@ -240,4 +234,12 @@ func defaultClientID(service string) string {
 		host = fmt.Sprintf("%08x", rand.Uint32())
 	}
 	return service + "-" + host
+}
+
+// check tells whether we are subscribed.
+func (s *subscriber) check(context.Context) error {
+	if s.client.Load() == nil {
+		return errors.New("not connected")
+	}
+	return nil
 }

@@ -23,6 +23,7 @@ const (
 type entry struct {
 	encoded   []byte // as ingestclient.Append makes it
 	undecoded bool   // it goes to KeepUndecoded
+	samples   uint8
 	source    ingestv1.Source
 	received  time.Time  // by us
 	done      func(fate) // may be nil; called once, must not block
@@ -126,6 +127,24 @@ func (o *outbox) len() int {
 	return o.n
 }
 
+// awaitRoom waits while more than half of the outbox is in use. Those who can have
+// uplinks kept elsewhere ask before they take more: a broker at QoS 1, the storage.
+func (o *outbox) awaitRoom(ctx context.Context) error {
+	if o.len() <= o.limit/2 {
+		return nil
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for o.len() > o.limit/2 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 // close lets takers end when the outbox is empty.
 func (o *outbox) close() {
 	o.mu.Lock()
@@ -171,5 +190,5 @@ func encodeEntry(uplink *ingestv1.Uplink, undecoded *ingestv1.UndecodedUplink) (
 		return entry{encoded: encoded, undecoded: true, source: undecoded.GetMetadata().GetSource()}, err
 	}
 	encoded, err := ingestclient.Append(nil, uplink)
-	return entry{encoded: encoded, source: uplink.GetMetadata().GetSource()}, err
+	return entry{encoded: encoded, source: uplink.GetMetadata().GetSource(), samples: uint8(len(uplink.GetSamples()))}, err
 }

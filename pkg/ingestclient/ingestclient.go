@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
@@ -126,3 +127,36 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 // RequireTransportSecurity is false without TLS: inside one machine or an
 // encrypted overlay network the token may travel as it is.
 func (b bearer) RequireTransportSecurity() bool { return b.tls }
+
+// Split returns the uplinks of a request made by Append, each a request of its own.
+func Split(request []byte) ([][]byte, error) {
+	var uplinks [][]byte
+	for len(request) > 0 {
+		_, _, n := protowire.ConsumeField(request)
+		if n < 0 {
+			return nil, fmt.Errorf("split a request: %w", protowire.ParseError(n))
+		}
+		uplinks = append(uplinks, request[:n:n])
+		request = request[n:]
+	}
+	return uplinks, nil
+}
+
+// Check tells whether the ingestion service can be reached.
+func (c *Client) Check(ctx context.Context) error {
+	for {
+		state := c.conn.GetState()
+		switch state {
+		case connectivity.Ready:
+			return nil
+		case connectivity.Idle:
+			c.conn.Connect()
+		case connectivity.TransientFailure, connectivity.Shutdown:
+			return fmt.Errorf("connection is in state %s", state)
+		case connectivity.Connecting:
+		}
+		if !c.conn.WaitForStateChange(ctx, state) {
+			return fmt.Errorf("connection is in state %s", state)
+		}
+	}
+}

@@ -8,6 +8,8 @@ type Uplink struct {
 	DevEUI EUI64
 	// DeviceID is the network server's name for the device; may be empty.
 	DeviceID string
+	// Application is the network server's name for the application; may be empty.
+	Application string
 	// Profile names the kind of device, as far as the network server knows it; may
 	// be empty. TTS: brand/model of the device repository. ChirpStack: the name of
 	// the device profile.

@@ -66,6 +66,9 @@ func Open(ctx context.Context, c Config, application string, configure ...func(*
 	pc.ConnConfig.ConnectTimeout = 5 * time.Second
 	pc.ConnConfig.RuntimeParams["application_name"] = application
 	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	// Compiling takes longer than any of our queries, and a cautious estimate over
+	// many partitions is enough to start it.
+	pc.ConnConfig.RuntimeParams["jit"] = "off"
 	for _, f := range configure {
 		f(pc)
 	}

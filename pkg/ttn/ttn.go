@@ -60,6 +60,7 @@ func parse(root gjson.Result) (lorawan.Uplink, error) {
 		switch key.Str {
 		case "end_device_ids":
 			u.DeviceID = value.Get("device_id").String()
+			u.Application = value.Get("application_ids.application_id").String()
 			eui = value.Get("dev_eui").String()
 		case "received_at":
 			receivedOuter = value.String()

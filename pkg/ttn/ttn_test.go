@@ -41,7 +41,7 @@ func TestParseUplink(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := lorawan.Uplink{
-		DevEUI: 0x9876B600001193E0, DeviceID: "clairchen-1", Profile: "clair/clairchen", FPort: 1, FCnt: 7,
+		DevEUI: 0x9876B600001193E0, DeviceID: "clairchen-1", Application: "clair-berlin", Profile: "clair/clairchen", FPort: 1, FCnt: 7,
 		Payload:    []byte{0x02, 0x27, 0xB4, 0x28, 0xB4, 0x28, 0xB4},
 		ReceivedAt: time.Date(2021, 9, 20, 12, 25, 52, 973476075, time.UTC),
 		DataRate:   lorawan.SF9BW125, DataRateIndex: 3,
@@ -111,7 +111,7 @@ func TestParseReversesEncode(t *testing.T) {
 	for index := range 7 {
 		rate, _ := lorawan.EU868(index)
 		want := lorawan.Uplink{
-			DevEUI: 0x02C1A10000000001, DeviceID: "ers-02c1a10000000001", FPort: 5, FCnt: uint32(index),
+			DevEUI: 0x02C1A10000000001, DeviceID: "ers-02c1a10000000001", Application: app.ID, FPort: 5, FCnt: uint32(index),
 			Payload: []byte{6, 1, 2}, ReceivedAt: time.Date(2026, 11, 22, 12, 0, 0, 1e6, time.UTC),
 			DataRate: rate, DataRateIndex: uint8(index), Reception: &lorawan.Reception{RSSIdBm: -90, SNRdB: -7.5},
 		}

@@ -182,4 +182,3 @@ func (p *progress) end() {
 	}
 	fmt.Fprintf(os.Stderr, "%d %s\n", p.count, p.what)
 }
-

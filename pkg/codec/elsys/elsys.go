@@ -106,11 +106,7 @@ func (Decoder) Protocol() string { return Protocol }
 // Decode returns the samples of an uplink. A message with nothing but settings
 // (the answer to a configuration) has none.
 func (d Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
-	port := d.FPort
-	if port == 0 {
-		port = FPort
-	}
-	if err := codec.CheckPort(u, port); err != nil {
+	if err := codec.CheckPort(u, d.port()); err != nil {
 		return codec.Message{}, err
 	}
 	var p parser
@@ -146,6 +142,13 @@ func (d Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
 		}
 	}
 	return m, nil
+}
+
+func (d Decoder) port() uint8 {
+	if d.FPort == 0 {
+		return FPort
+	}
+	return d.FPort
 }
 
 type group struct{ co2, temperature, humidity measurement.Reading }

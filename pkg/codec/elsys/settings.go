@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 )
 
@@ -62,4 +63,15 @@ func (s Settings) Downlink() []byte {
 		payload = binary.BigEndian.AppendUint32(payload, r.value)
 	}
 	return payload
+}
+
+// Configure returns the settings for a sensor whose messages do not group as many
+// samples as its data rate demands: fewer break the duty cycle, more come late.
+func (d Decoder) Configure(u *lorawan.Uplink, m codec.Message) (codec.Downlink, bool) {
+	want, ok := SettingsAt(u.DataRate)
+	// A message without samples is the answer to a configuration.
+	if !ok || len(m.Samples) == 0 || len(m.Samples) == int(want.SendPeriod) {
+		return codec.Downlink{}, false
+	}
+	return codec.Downlink{FPort: d.port() + 1, Payload: want.Downlink()}, true
 }

@@ -93,68 +93,72 @@ LANGUAGE sql STABLE AS $$
      GROUP BY 1, 2
 $$;
 
+-- The following functions keep their plans (PL/pgSQL), because planning over many
+-- partitions takes longer than the query; and are not compiled (jit), which the
+-- planner's cautious estimates would lead to, and takes seconds.
+
 -- sample_hours returns the hours of a node that begin in [from_hour, to_hour) and
 -- have samples, in no order. Both bounds are whole hours.
+-- +goose StatementBegin
 CREATE FUNCTION sample_hours(no integer, from_hour timestamptz, to_hour timestamptz) RETURNS SETOF sample_hour
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET jit = off AS $$
+DECLARE
+    rolled timestamptz := (SELECT rolled_until FROM sample_rollup_state);
+BEGIN
+    RETURN QUERY
     SELECT h.*
       FROM sample_hour h
-     WHERE h.node_no = no AND h.hour >= from_hour
-       AND h.hour < least(to_hour, (SELECT rolled_until FROM sample_rollup_state))
-       AND NOT EXISTS (SELECT FROM sample_late l WHERE l.node_no = no AND l.hour = h.hour)
-    UNION ALL
+     WHERE h.node_no = no AND h.hour >= from_hour AND h.hour < least(to_hour, rolled)
+       AND NOT EXISTS (SELECT FROM sample_late l WHERE l.node_no = no AND l.hour = h.hour);
+    RETURN QUERY
     SELECT r.*
       FROM (SELECT DISTINCT l.hour
               FROM sample_late l
-             WHERE l.node_no = no AND l.hour >= from_hour
-               AND l.hour < least(to_hour, (SELECT rolled_until FROM sample_rollup_state))) late,
-           LATERAL sample_hours_raw(no, late.hour, late.hour + interval '1 hour') r
-    UNION ALL
-    SELECT r.*
-      FROM sample_rollup_state,
-           LATERAL sample_hours_raw(no, greatest(from_hour, rolled_until), to_hour) r
+             WHERE l.node_no = no AND l.hour >= from_hour AND l.hour < least(to_hour, rolled)) late,
+           LATERAL sample_hours_raw(no, late.hour, late.hour + interval '1 hour') r;
+    RETURN QUERY
+    SELECT r.* FROM sample_hours_raw(no, greatest(from_hour, rolled), to_hour) r;
+END
 $$;
-
--- sample_day_of_hours adds up the hours of a UTC day.
-CREATE FUNCTION sample_day_of_hours(no integer, day timestamptz) RETURNS SETOF sample_day
-LANGUAGE sql STABLE AS $$
-    SELECT day, no, sum(n)::integer, sum(co2_sum)::integer, min(co2_min), max(co2_max),
-           sum(temperature_n)::integer, sum(temperature_sum)::integer, min(temperature_min), max(temperature_max),
-           sum(rel_humidity_n)::integer, sum(rel_humidity_sum)::integer, min(rel_humidity_min), max(rel_humidity_max)
-      FROM sample_hours(no, day, day + interval '24 hours')
-    HAVING count(*) > 0
-$$;
+-- +goose StatementEnd
 
 -- sample_days returns the UTC days of a node that begin in [from_day, to_day) and
 -- have samples, in no order. Both bounds are whole UTC days.
+-- +goose StatementBegin
 CREATE FUNCTION sample_days(no integer, from_day timestamptz, to_day timestamptz) RETURNS SETOF sample_day
-LANGUAGE sql STABLE AS $$
-    WITH bound AS (
-        SELECT date_trunc('day', rolled_until, 'UTC') AS rolled_until FROM sample_rollup_state
-    ), late AS MATERIALIZED (
-        SELECT DISTINCT date_trunc('day', l.hour, 'UTC') AS day
-          FROM sample_late l, bound b
-         WHERE l.node_no = no AND l.hour >= from_day AND l.hour < least(to_day, b.rolled_until)
-    )
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET jit = off AS $$
+DECLARE
+    -- The last day with a complete row ends here.
+    rolled  timestamptz   := date_trunc('day', (SELECT rolled_until FROM sample_rollup_state), 'UTC');
+    late    timestamptz[] := (
+        SELECT coalesce(array_agg(DISTINCT date_trunc('day', l.hour, 'UTC')), '{}')
+          FROM sample_late l
+         WHERE l.node_no = no AND l.hour >= from_day AND l.hour < least(to_day, rolled));
+BEGIN
+    RETURN QUERY
     SELECT d.*
-      FROM sample_day d, bound b
-     WHERE d.node_no = no AND d.day >= from_day AND d.day < least(to_day, b.rolled_until)
-       AND NOT EXISTS (SELECT FROM late WHERE late.day = d.day)
-    UNION ALL
-    SELECT r.* FROM late, LATERAL sample_day_of_hours(no, late.day) r
-    UNION ALL
-    SELECT r.*
-      FROM (SELECT DISTINCT date_trunc('day', h.hour, 'UTC') AS day
-              FROM bound b, LATERAL sample_hours(no, greatest(from_day, b.rolled_until), to_day) h) tail,
-           LATERAL sample_day_of_hours(no, tail.day) r
+      FROM sample_day d
+     WHERE d.node_no = no AND d.day >= from_day AND d.day < least(to_day, rolled) AND d.day <> ALL (late);
+    RETURN QUERY
+    SELECT date_trunc('day', h.hour, 'UTC'), no,
+           sum(h.n)::integer, sum(h.co2_sum)::integer, min(h.co2_min), max(h.co2_max),
+           sum(h.temperature_n)::integer, sum(h.temperature_sum)::integer, min(h.temperature_min), max(h.temperature_max),
+           sum(h.rel_humidity_n)::integer, sum(h.rel_humidity_sum)::integer, min(h.rel_humidity_min), max(h.rel_humidity_max)
+      FROM (SELECT r.*
+              FROM unnest(late) AS l (day), LATERAL sample_hours(no, l.day, l.day + interval '24 hours') r
+             UNION ALL
+            SELECT r.* FROM sample_hours(no, greatest(from_day, rolled), to_day) r) h
+     GROUP BY 1;
+END
 $$;
+-- +goose StatementEnd
 
 -- sample_count counts the samples of a node in [from_time, to_time); NULL is no
 -- bound. It reads at most a row for each day, two days of hours, and the samples of
 -- a few hours.
 -- +goose StatementBegin
 CREATE FUNCTION sample_count(no integer, from_time timestamptz, to_time timestamptz) RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET jit = off AS $$
 DECLARE
     -- Before any sample, and finite.
     t0    timestamptz := greatest(from_time, '1999-01-01T00:00:00Z');
@@ -247,7 +251,7 @@ $$;
 -- +goose StatementEnd
 
 -- +goose Down
-DROP FUNCTION detach_sample_partition, sample_count, sample_days, sample_day_of_hours, sample_hours, sample_hours_raw, note_late_samples;
+DROP FUNCTION detach_sample_partition, sample_count, sample_days, sample_hours, sample_hours_raw, note_late_samples;
 DROP TABLE sample_rollup_state, sample_late, sample_day, sample_hour;
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION node_adopts_parked_samples() RETURNS trigger

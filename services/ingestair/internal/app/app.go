@@ -24,7 +24,16 @@ type Config struct {
 	Token            config.Secret `env:"INGEST_TOKEN,required" desc:"bearer token of callers; two lines are two tokens, both valid"`
 	MaxConnectionAge time.Duration `env:"INGEST_MAX_CONNECTION_AGE" envDefault:"90s" desc:"after this, callers connect anew and find new servers"`
 	Reflection       bool          `env:"INGEST_REFLECTION" envDefault:"false" desc:"gRPC reflection, for development"`
+	Retention        Retention
 	Grace            time.Duration `env:"SHUTDOWN_GRACE" envDefault:"20s" desc:"time to finish what is in hand after SIGTERM"`
+}
+
+// Retention is how long is kept what is no sample of a registered node.
+type Retention struct {
+	Parked      time.Duration `env:"INGEST_KEEP_PARKED" envDefault:"720h" desc:"how long samples of nodes that are not registered are kept"`
+	Rejected    time.Duration `env:"INGEST_KEEP_REJECTED" envDefault:"720h" desc:"how long rejected samples are kept"`
+	MaxRejected int           `env:"INGEST_MAX_REJECTED" envDefault:"100000" desc:"how many rejected samples are kept at the most"`
+	Undecoded   time.Duration `env:"INGEST_KEEP_UNDECODED" envDefault:"8760h" desc:"how long uplinks that could not be decoded are kept"`
 }
 
 // Validate is asked after parsing.
@@ -107,6 +116,10 @@ func (a *App) Run(ctx context.Context) error {
 	return lifecycle.Run(ctx, a.Log, a.Config.Grace,
 		lifecycle.HTTP("operations", o.Server(a.Log), opsListener),
 		lifecycle.Part{Name: "ingester", Run: ingester.Run},
+		lifecycle.Part{Name: "upkeep", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			return ingest.RunUpkeep(ctx, store, a.Log, a.Now, ingest.Retention(a.Config.Retention))
+		}},
 		lifecycle.Part{Name: "gRPC", Run: func(ctx context.Context, ready func()) error {
 			return server.Run(ctx, listener, func() {
 				a.Log.InfoContext(ctx, "listening", "grpc", listener.Addr(), "ops", opsListener.Addr())

@@ -219,7 +219,6 @@ func statusOf(s ingestv1.MeasurementStatus) measurement.Status {
 // metadata is an UplinkMetadata on the way; of a field that comes twice the
 // last value holds, and messages that come twice are merged.
 type metadata struct {
-	known    bool
 	meta     ingest.Metadata
 	seconds  int64
 	nanos    int32
@@ -227,7 +226,6 @@ type metadata struct {
 }
 
 func (m *metadata) parse(data []byte) error {
-	m.known = true
 	return fields(data, func(num protowire.Number, typ protowire.Type, v uint64, b []byte) error {
 		switch typ {
 		case protowire.VarintType:
@@ -312,28 +310,12 @@ func setText(to *string, b []byte, limit int) error {
 	return nil
 }
 
-// value returns the metadata with what is out of range made unknown: it is told
-// beside the measurement and must not cost it.
+// value returns the metadata that was read.
 func (m *metadata) value() ingest.Metadata {
 	meta := m.meta
-	within := func(r *measurement.Reading, low, high int) {
-		if r.Value < low || r.Value > high {
-			*r = measurement.Reading{}
-		}
-	}
-	within(&meta.FPort, 0, 255)
-	within(&meta.DataRateIndex, 0, 15)
-	within(&meta.RSSIDBm, math.MinInt16, math.MaxInt16)
-	within(&meta.BatteryPercent, 0, 100)
-	within(&meta.BatteryMillivolts, 0, math.MaxInt32)
-	if snr := float64(meta.SNRDecibel); math.IsNaN(snr) || math.IsInf(snr, 0) {
-		meta.SNRDecibel, meta.SNRKnown = 0, false
-	}
 	if m.received {
-		at := time.Unix(min(max(m.seconds, 0), 1<<40), int64(m.nanos)).UTC()
-		if !at.Before(measurement.Earliest) {
-			meta.ReceivedAt = at
-		}
+		// The limit keeps far times from wrapping around into the plausible.
+		meta.ReceivedAt = time.Unix(min(max(m.seconds, 0), 1<<40), int64(m.nanos)).UTC()
 	}
 	return meta
 }

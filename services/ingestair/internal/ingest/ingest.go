@@ -8,6 +8,7 @@ package ingest
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,6 +71,33 @@ func (o Outcome) String() string {
 	return [...]string{"pending", "stored", "duplicate", "conflict", "rejected", "parked"}[o]
 }
 
+// dropImplausible makes what cannot be true unknown: metadata is told beside the
+// measurement and must not cost it. A time of reception ahead of our clock would
+// let a node look alive for as long.
+func (m *Metadata) dropImplausible(now time.Time) {
+	for _, r := range []struct {
+		reading   *measurement.Reading
+		low, high int
+	}{
+		{&m.FPort, 0, math.MaxUint8},
+		{&m.FCnt, 0, math.MaxUint32},
+		{&m.DataRateIndex, 0, 15},
+		{&m.RSSIDBm, math.MinInt16, math.MaxInt16},
+		{&m.BatteryPercent, 0, 100},
+		{&m.BatteryMillivolts, 0, math.MaxInt32},
+	} {
+		if r.reading.Value < r.low || r.reading.Value > r.high {
+			*r.reading = measurement.Reading{}
+		}
+	}
+	if snr := float64(m.SNRDecibel); math.IsNaN(snr) || math.Abs(snr) > 1000 {
+		m.SNRDecibel, m.SNRKnown = 0, false
+	}
+	if m.ReceivedAt.Before(measurement.Earliest) || m.ReceivedAt.After(now.Add(measurement.MaxAhead)) {
+		m.ReceivedAt = time.Time{}
+	}
+}
+
 // Refused is the reason of a sample that the store cannot take although it
 // breaks no rule that we know.
 const Refused measurement.Reason = "refused"
@@ -90,13 +118,14 @@ type Rejection struct {
 
 // Row is one sample on its way into the store.
 type Row struct {
-	NodeID  uuid.UUID
-	Sample  measurement.Sample
-	Uplink  *Uplink
-	Outcome Outcome // set by the store
+	Sample measurement.Sample
+	Uplink int32 // index in Flush.Uplinks
+	// Outcome is set by the store, and with Rejected the Fault too.
+	Outcome Outcome
+	Fault   *measurement.Fault
 
 	call  *Call
-	index int
+	index int32
 }
 
 // RejectedRow is a sample to be kept aside, with the reason.
@@ -109,6 +138,8 @@ type RejectedRow struct {
 
 // Flush is what goes into one transaction.
 type Flush struct {
+	At       time.Time
+	Uplinks  []*Uplink
 	Rows     []Row
 	Rejected []RejectedRow
 }
@@ -124,9 +155,9 @@ type UndecodedUplink struct {
 
 // Store keeps samples durably.
 type Store interface {
-	// Keep commits all of a flush and sets the outcome of each row. An error of the
-	// kind fault.Invalid means that some row cannot be taken at all; nothing was
-	// kept then. After any other error, it is unknown what was kept.
+	// Keep commits all of a flush and sets the outcome of each row. What it rejects
+	// itself it also keeps aside. An error of the kind fault.Invalid means that some
+	// row cannot be taken at all; after any other error it is unknown what was kept.
 	Keep(ctx context.Context, f *Flush) error
 	// KeepUndecoded commits uplinks, or finds that it has them already.
 	KeepUndecoded(ctx context.Context, uplinks []UndecodedUplink) error

@@ -142,6 +142,7 @@ func (c *Call) check(now time.Time) {
 	first := 0
 	for u := range c.batch.Uplinks {
 		uplink := &c.batch.Uplinks[u]
+		uplink.Meta.dropImplausible(now)
 		for i := first; i < uplink.End; i++ {
 			if f := Check(c.batch.Samples[i], now); f != nil {
 				c.reject(i, uplink, f)
@@ -234,7 +235,7 @@ func (in *Ingester) take(f *flusher, stopping bool) bool {
 
 // flush writes the flusher's calls and completes them.
 func (in *Ingester) flush(ctx context.Context, f *flusher) {
-	f.gather()
+	f.gather(in.now())
 	// What was submitted is written, also when we are stopping.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
@@ -244,8 +245,7 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 	in.noteTrouble(ctx, err)
 	if err == nil {
 		for i := range f.flush.Rows {
-			r := &f.flush.Rows[i]
-			r.call.result.Outcomes[r.index] = r.Outcome
+			f.flush.Rows[i].settle()
 		}
 	}
 	for _, c := range f.calls {
@@ -257,21 +257,32 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 		close(c.done)
 	}
 	// Keep no caller's memory until the next flush.
+	clear(f.flush.Uplinks)
 	clear(f.flush.Rows)
 	clear(f.flush.Rejected)
 }
 
+// settle tells the caller what became of a row.
+func (r *Row) settle() {
+	r.call.result.Outcomes[r.index] = r.Outcome
+	if r.Outcome == Rejected {
+		r.call.result.insertRejection(Rejection{Sample: int(r.index), Fault: r.Fault})
+	}
+}
+
 // gather makes rows of the calls' samples.
-func (f *flusher) gather() {
-	f.flush.Rows, f.flush.Rejected = f.flush.Rows[:0], f.flush.Rejected[:0]
+func (f *flusher) gather(now time.Time) {
+	f.flush.At = now
+	f.flush.Uplinks, f.flush.Rows, f.flush.Rejected = f.flush.Uplinks[:0], f.flush.Rows[:0], f.flush.Rejected[:0]
 	for _, c := range f.calls {
 		first := 0
 		for u := range c.batch.Uplinks {
 			uplink := &c.batch.Uplinks[u]
+			f.flush.Uplinks = append(f.flush.Uplinks, uplink)
 			for i := first; i < uplink.End; i++ {
 				if c.result.Outcomes[i] == Pending {
 					f.flush.Rows = append(f.flush.Rows, Row{
-						NodeID: uplink.NodeID, Sample: c.batch.Samples[i], Uplink: uplink, call: c, index: i,
+						Sample: c.batch.Samples[i], Uplink: int32(len(f.flush.Uplinks) - 1), call: c, index: int32(i),
 					})
 				}
 			}
@@ -290,8 +301,8 @@ func (in *Ingester) keep(ctx context.Context, f *Flush) error {
 	}
 	if n := len(f.Rows); n > 1 {
 		return errors.Join(
-			in.keep(ctx, &Flush{Rows: f.Rows[:n/2], Rejected: f.Rejected}),
-			in.keep(ctx, &Flush{Rows: f.Rows[n/2:]}),
+			in.keep(ctx, &Flush{At: f.At, Uplinks: f.Uplinks, Rows: f.Rows[:n/2], Rejected: f.Rejected}),
+			in.keep(ctx, &Flush{At: f.At, Uplinks: f.Uplinks, Rows: f.Rows[n/2:]}),
 		)
 	}
 	if len(f.Rows) == 0 {
@@ -301,17 +312,19 @@ func (in *Ingester) keep(ctx context.Context, f *Flush) error {
 }
 
 // refuse rejects the only row of a flush.
-func (in *Ingester) refuse(ctx context.Context, f *Flush, cause error) error {
+func (in *Ingester) refuse(ctx context.Context, f *Flush, err error) error {
 	r := &f.Rows[0]
-	in.log.ErrorContext(ctx, "the database refuses a sample", "node_id", r.NodeID,
-		"dev_eui", r.Uplink.Meta.DevEUI, "sample", r.Sample, "err", cause)
-	why := &measurement.Fault{Reason: Refused, Field: "", Detail: fault.Text(cause)}
-	row := RejectedRow{NodeID: r.NodeID, Sample: r.Sample, DevEUI: r.Uplink.Meta.DevEUI, Fault: why}
-	if err := in.store.Keep(ctx, &Flush{Rejected: append(slices.Clip(f.Rejected), row)}); err != nil {
+	uplink := f.Uplinks[r.Uplink]
+	in.log.ErrorContext(ctx, "the database refuses a sample", "node_id", uplink.NodeID,
+		"dev_eui", uplink.Meta.DevEUI, "sample", r.Sample, "err", err, "cause", cause(err))
+	r.Fault = &measurement.Fault{Reason: Refused, Detail: fault.Text(err)}
+	rejected := append(slices.Clip(f.Rejected), RejectedRow{
+		NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault,
+	})
+	if err := in.store.Keep(ctx, &Flush{At: f.At, Rejected: rejected}); err != nil {
 		return fmt.Errorf("keep a refused sample: %w", err)
 	}
 	r.Outcome = Rejected
-	r.call.result.insertRejection(Rejection{Sample: r.index, Fault: why})
 	return nil
 }
 
@@ -333,10 +346,18 @@ func (in *Ingester) noteTrouble(ctx context.Context, err error) {
 	}
 	if err != nil {
 		// The text for callers does not say why; the cause does.
-		in.log.WarnContext(ctx, "samples cannot be stored; callers have to repeat them", "err", err, "cause", errors.Unwrap(err))
+		in.log.WarnContext(ctx, "samples cannot be stored; callers have to repeat them", "err", err, "cause", cause(err))
 		return
 	}
 	in.log.InfoContext(ctx, "samples are stored again")
+}
+
+// cause is what an error does not say to callers.
+func cause(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.Unwrap()
+	}
+	return nil
 }
 
 // KeepUndecoded keeps uplinks that no codec could read.

@@ -8,8 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
 // nodeMap knows the numbers of nodes as of an epoch. It learns a node when its
@@ -20,19 +18,20 @@ type nodeMap struct {
 	nos   map[uuid.UUID]int32
 }
 
-// get looks up the nodes of rows; missing are those that the map does not know.
-func (m *nodeMap) get(rows []*ingest.Row) (known *keyed, unknown []*ingest.Row, epoch int64) {
+// lookUp finds the numbers of the uplinks' nodes; 0 is one that the map does not
+// know.
+func (m *nodeMap) lookUp(w *write) (missing int) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	known = &keyed{rows: make([]*ingest.Row, 0, len(rows)), nos: make([]int32, 0, len(rows))}
-	for _, r := range rows {
-		if no, ok := m.nos[r.NodeID]; ok {
-			known.rows, known.nos = append(known.rows, r), append(known.nos, no)
-		} else {
-			unknown = append(unknown, r)
+	w.nos, w.epoch = w.nos[:0], m.epoch
+	for _, u := range w.flush.Uplinks {
+		no := m.nos[u.NodeID]
+		w.nos = append(w.nos, no)
+		if no == 0 {
+			missing++
 		}
 	}
-	return known, unknown, m.epoch
+	return missing
 }
 
 // learn adds nodes as they are at an epoch.
@@ -49,32 +48,30 @@ func (m *nodeMap) learn(epoch int64, nos map[uuid.UUID]int32) {
 	}
 }
 
-// An epoch without nodes is a row too.
+// There is a row also when there are no nodes.
 const nodesByID = `
 	SELECT e.epoch, n.id, n.no
 	  FROM node_epoch e LEFT JOIN node n ON n.id = ANY (@ids)
 	 ORDER BY n.no`
 
-// resolve finds the numbers of the rows' nodes. Unknown rows are of nodes that
+// resolve finds the numbers of the uplinks' nodes. Those that are left without one
 // were not registered a moment ago.
-func (s *Store) resolve(ctx context.Context, rows []*ingest.Row) (known *keyed, unknown []*ingest.Row, epoch int64, err error) {
-	known, unknown, epoch = s.nodes.get(rows)
-	if len(unknown) == 0 {
-		return known, nil, epoch, nil
+func (s *Store) resolve(ctx context.Context, w *write) error {
+	if s.nodes.lookUp(w) == 0 {
+		return nil
 	}
-	var ids []uuid.UUID
-	seen := map[uuid.UUID]bool{}
-	for _, r := range unknown {
-		if !seen[r.NodeID] {
-			seen[r.NodeID] = true
-			ids = append(ids, r.NodeID)
+	ids := map[uuid.UUID]bool{}
+	for i, u := range w.flush.Uplinks {
+		if w.nos[i] == 0 {
+			ids[u.NodeID] = true
 		}
 	}
-	found, err := s.pool.Query(ctx, nodesByID, pgx.NamedArgs{"ids": ids})
+	found, err := s.pool.Query(ctx, nodesByID, pgx.NamedArgs{"ids": keys(ids)})
 	if err != nil {
-		return nil, nil, 0, fmt.Errorf("find nodes: %w", err)
+		return fmt.Errorf("find nodes: %w", err)
 	}
 	nos := map[uuid.UUID]int32{}
+	var epoch int64
 	var id *uuid.UUID
 	var no *int32
 	_, err = pgx.ForEachRow(found, []any{&epoch, &id, &no}, func() error {
@@ -84,9 +81,17 @@ func (s *Store) resolve(ctx context.Context, rows []*ingest.Row) (known *keyed, 
 		return nil
 	})
 	if err != nil {
-		return nil, nil, 0, fmt.Errorf("find nodes: %w", err)
+		return fmt.Errorf("find nodes: %w", err)
 	}
 	s.nodes.learn(epoch, nos)
-	known, unknown, epoch = s.nodes.get(rows)
-	return known, unknown, epoch, nil
+	s.nodes.lookUp(w)
+	return nil
+}
+
+func keys(set map[uuid.UUID]bool) []uuid.UUID {
+	all := make([]uuid.UUID, 0, len(set))
+	for id := range set {
+		all = append(all, id)
+	}
+	return all
 }

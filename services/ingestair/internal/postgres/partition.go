@@ -2,45 +2,133 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
 // month counts the (UTC) months since the year 0.
 type month int
 
-func monthOf(t time.Time) month { return month(t.Year()*12 + int(t.Month()) - 1) }
+func monthOf(t time.Time) month {
+	y, m, _ := t.Date()
+	return month(y*12 + int(m) - 1)
+}
 
-// ensurePartitions makes the partitions that the rows need.
-func (s *Store) ensurePartitions(ctx context.Context, rows []*ingest.Row) error {
-	last := month(-1)
-	for _, r := range rows {
-		m := monthOf(r.Sample.Time)
-		if m == last {
+func (m month) begin() time.Time {
+	return time.Date(int(m)/12, time.Month(m%12)+1, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// months knows which months have a partition.
+type months struct {
+	mu       sync.Mutex
+	attached map[month]bool // false: there is a table, but it was detached
+}
+
+func (m *months) get(at month) (attached, known bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	attached, known = m.attached[at]
+	// Somebody may attach it again at any time.
+	return attached, known && attached
+}
+
+func (m *months) set(at month, attached bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.attached == nil {
+		m.attached = map[month]bool{}
+	}
+	m.attached[at] = attached
+}
+
+func (m *months) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.attached)
+}
+
+// ensurePartitions makes the partitions that the pending rows need. Rows of months
+// that were detached are rejected, and returned to be kept aside.
+func (s *Store) ensurePartitions(ctx context.Context, w *write) (rejected []ingest.RejectedRow, err error) {
+	archived := map[month]bool{}
+	last, usable := month(-1), false
+	for i := range w.flush.Rows {
+		r := &w.flush.Rows[i]
+		if w.nos[r.Uplink] == 0 || r.Outcome != ingest.Pending {
 			continue
 		}
-		last = m
-		if s.hasPartition(m) {
-			continue
+		if m := monthOf(r.Sample.Time); m != last {
+			if usable, err = s.ensurePartition(ctx, m, archived); err != nil {
+				return nil, err
+			}
+			last = m
 		}
-		if _, err := s.pool.Exec(ctx, "SELECT ensure_sample_partition($1)", r.Sample.Time); err != nil {
-			return fmt.Errorf("make the partition of %s: %w", r.Sample.Time.Format("2006-01"), err)
+		if !usable {
+			uplink := w.flush.Uplinks[r.Uplink]
+			r.Outcome = ingest.Rejected
+			r.Fault = &measurement.Fault{
+				Reason: measurement.TooOld, Field: "time_s",
+				Detail: "the samples of " + last.begin().Format("2006-01") + " are archived",
+			}
+			rejected = append(rejected, ingest.RejectedRow{
+				NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault,
+			})
 		}
-		s.setPartition(m)
+	}
+	return rejected, nil
+}
+
+const isAttached = `
+	SELECT EXISTS (SELECT FROM pg_inherits
+	                WHERE inhparent = 'sample'::regclass
+	                  AND inhrelid = to_regclass('sample_y' || to_char(@month::timestamptz AT TIME ZONE 'UTC', 'YYYY"m"MM')))`
+
+// ensurePartition makes a month's partition if there is none. It returns false for
+// one that was detached; archived remembers that for the time of a flush.
+func (s *Store) ensurePartition(ctx context.Context, m month, archived map[month]bool) (usable bool, err error) {
+	if attached, known := s.months.get(m); known {
+		return attached, nil
+	}
+	if archived[m] {
+		return false, nil
+	}
+	err = s.pool.QueryRow(ctx, isAttached, pgx.NamedArgs{"month": m.begin()}).Scan(&usable)
+	if err == nil && !usable {
+		if _, err = s.pool.Exec(ctx, "SELECT ensure_sample_partition($1)", m.begin()); err == nil {
+			err = s.pool.QueryRow(ctx, isAttached, pgx.NamedArgs{"month": m.begin()}).Scan(&usable)
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("make the partition of %s: %w", m.begin().Format("2006-01"), err)
+	}
+	s.months.set(m, usable)
+	archived[m] = !usable
+	return usable, nil
+}
+
+// isMissingPartition recognizes that a row has no partition to go to: a check
+// that fails without a constraint.
+func isMissingPartition(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == pgdb.CheckViolation && pgErr.ConstraintName == ""
+}
+
+// EnsurePartitions makes the partitions of this and the next two months, so that
+// no sample has to wait for one.
+func (s *Store) EnsurePartitions(ctx context.Context, now time.Time) error {
+	for ahead := range 3 {
+		if _, err := s.ensurePartition(ctx, monthOf(now.UTC())+month(ahead), map[month]bool{}); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-func (s *Store) hasPartition(m month) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.months[m]
-}
-
-func (s *Store) setPartition(m month) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.months[m] = true
 }

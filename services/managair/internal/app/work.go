@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/logging"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
@@ -68,7 +68,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Concurrency:     cfg.Concurrency,
 		Queues:          map[string]int{worker.Queue: 1},
 		ShutdownTimeout: cfg.Grace,
-		Logger:          asynqLog{log},
+		Logger:          logging.Library{Log: log, Name: "asynq"},
 		BaseContext:     func() context.Context { return context.WithoutCancel(ctx) },
 	})
 	client := asynq.NewClient(redis)
@@ -98,12 +98,3 @@ func workTasks(server *asynq.Server, mux *asynq.ServeMux) lifecycle.Part {
 		return nil
 	}}
 }
-
-// asynqLog hands the library's messages to slog.
-type asynqLog struct{ log *slog.Logger }
-
-func (l asynqLog) Debug(args ...any) { l.log.Debug("asynq", "message", fmt.Sprint(args...)) }
-func (l asynqLog) Info(args ...any)  { l.log.Info("asynq", "message", fmt.Sprint(args...)) }
-func (l asynqLog) Warn(args ...any)  { l.log.Warn("asynq", "message", fmt.Sprint(args...)) }
-func (l asynqLog) Error(args ...any) { l.log.Error("asynq", "message", fmt.Sprint(args...)) }
-func (l asynqLog) Fatal(args ...any) { l.log.Error("asynq", "message", fmt.Sprint(args...)) }

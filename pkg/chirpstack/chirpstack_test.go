@@ -1,0 +1,102 @@
+package chirpstack_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/clairberlin/clair-stack/pkg/chirpstack"
+	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+)
+
+// documented is an event as ChirpStack's documentation shows it.
+const documented = `{
+  "deduplicationId": "3ac7e3c4-4401-4b8d-9386-a5c902f9202d",
+  "time": "2022-07-18T09:34:15.775023242+00:00",
+  "deviceInfo": {
+    "tenantId": "52f14cd4-c6f1-4fbd-8f87-4025e1d49242", "tenantName": "ChirpStack",
+    "applicationId": "17c82e96-be03-4f38-aef3-f83d48582d97", "applicationName": "Test application",
+    "deviceProfileId": "14855bf7-d10d-4aee-b618-ebfcb64dc7ad", "deviceProfileName": "Test device-profile",
+    "deviceName": "Test device", "devEui": "0101010101010101", "tags": {"key": "value"}
+  },
+  "devAddr": "00189440", "dr": 1, "fPort": 1, "data": "qg==",
+  "rxInfo": [
+    {"gatewayId": "0016c001f153a14c", "uplinkId": 4217106255, "rssi": -36, "snr": 10.5, "context": "E3OWOQ==", "metadata": {"region_name": "eu868"}},
+    {"gatewayId": "0016c001f153a14d", "uplinkId": 4217106256, "rssi": -80, "snr": 2}
+  ],
+  "txInfo": {"frequency": 867100000, "modulation": {"lora": {"bandwidth": 125000, "spreadingFactor": 11, "codeRate": "CR_4_5"}}}
+}`
+
+func TestParseUplink(t *testing.T) {
+	t.Parallel()
+	got, err := chirpstack.ParseUplink([]byte(documented))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := lorawan.Uplink{
+		DevEUI: 0x0101010101010101, DeviceID: "Test device", Application: "17c82e96-be03-4f38-aef3-f83d48582d97",
+		Profile: "Test device-profile", FPort: 1, Payload: []byte{0xAA},
+		ReceivedAt: time.Date(2022, 7, 18, 9, 34, 15, 775023242, time.UTC),
+		DataRate:   lorawan.SF11BW125, DataRateIndex: 1,
+		Reception: &lorawan.Reception{RSSIdBm: -36, SNRdB: 10.5},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// Data rate 0 is left out.
+	slow := strings.NewReplacer(`"dr": 1, `, "", `"spreadingFactor": 11`, `"spreadingFactor": 12`).Replace(documented)
+	if got, err = chirpstack.ParseUplink([]byte(slow)); err != nil || got.DataRate != lorawan.SF12BW125 || got.DataRateIndex != 0 {
+		t.Errorf("got %s, index %d, %v, want SF12BW125, index 0", got.DataRate, got.DataRateIndex, err)
+	}
+}
+
+func TestParseUplinkErrors(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, old, replacement, want string }{
+		{"cut short", `"txInfo"`, "", "envelope: not JSON"},
+		{"no device", "devEui", "eui", `envelope: deviceInfo.devEui: device EUI "": want 16 hexadecimal digits`},
+		{"bad port", `"fPort": 1`, `"fPort": -1`, "envelope: fPort: -1"},
+		{"bad data", "qg==", "q", "envelope: data: illegal base64 data at input byte 0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := chirpstack.ParseUplink([]byte(strings.Replace(documented, tt.old, tt.replacement, 1)))
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDownlink(t *testing.T) {
+	t.Parallel()
+	if got, want := chirpstack.DownlinkTopic("app", 0xA81758FFFE053CAB), "application/app/device/a81758fffe053cab/command/down"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	const want = `{"devEui":"a81758fffe053cab","confirmed":false,"fPort":6,"data":"Pg8="}`
+	if got := string(chirpstack.EncodeDownlink(0xA81758FFFE053CAB, 6, []byte{0x3E, 0x0F})); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func FuzzParseUplink(f *testing.F) {
+	f.Add([]byte(documented))
+	f.Add([]byte(`{"deviceInfo":[],"rxInfo":{},"txInfo":1}`))
+	f.Fuzz(func(t *testing.T, message []byte) {
+		u, err := chirpstack.ParseUplink(message)
+		if err != nil {
+			if _, ok := errors.AsType[*codec.Error](err); !ok {
+				t.Fatalf("the error is a %T, want a *codec.Error: %v", err, err)
+			}
+			return
+		}
+		if !json.Valid(message) {
+			t.Errorf("read %v from what is not JSON", u)
+		}
+	})
+}

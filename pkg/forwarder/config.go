@@ -1,0 +1,129 @@
+package forwarder
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/ingestclient"
+	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
+)
+
+// Config is what the environment says about a forwarder.
+type Config struct {
+	NetworkServer string           `env:"NETWORK_SERVER" envDefault:"tts" desc:"tts (The Things Stack v3) or chirpstack (ChirpStack v4)"`
+	TTS           TTSConfig        `envPrefix:"TTS_"`
+	ChirpStack    ChirpStackConfig `envPrefix:"CHIRPSTACK_"`
+	MQTT          MQTTConfig       `envPrefix:"MQTT_"`
+	Webhook       WebhookConfig    `envPrefix:"WEBHOOK_"`
+	Storage       SweepConfig      `envPrefix:"STORAGE_"`
+	Configure     ConfigureConfig  `envPrefix:"CONFIGURE_"`
+	Ingest        ingestclient.Config
+	Spool         SpoolConfig
+	Ops           ops.Config
+
+	CodecByProfile map[string]string `env:"CODEC_BY_PROFILE" desc:"codecs of devices that are not of this service's kind, as profile:codec,profile:codec; a profile is brand/model at TTS, the device profile's name at ChirpStack"`
+	QueueUplinks   int               `env:"QUEUE_UPLINKS" envDefault:"100000" desc:"how many uplinks may wait in memory"`
+	ShutdownGrace  time.Duration     `env:"SHUTDOWN_GRACE" envDefault:"20s" desc:"time to deliver or hand over what is in memory at SIGTERM"`
+
+	// listening is told where the webhook is served; for tests, with port 0.
+	listening func(webhook net.Addr)
+}
+
+// Network servers.
+const (
+	networkTTS        = "tts"
+	networkChirpStack = "chirpstack"
+)
+
+// TTSConfig is what the environment says about The Things Stack.
+type TTSConfig struct {
+	Host        string        `env:"HOST" envDefault:"eu1.cloud.thethings.network" desc:"The Things Stack's host"`
+	Application string        `env:"APPLICATION" desc:"application id at The Things Stack; required there"`
+	Tenant      string        `env:"TENANT" envDefault:"ttn" desc:"tenant; - for an open-source server, which has none"`
+	APIKey      config.Secret `env:"API_KEY" desc:"API key of the application, with the right to read its traffic"`
+}
+
+// ChirpStackConfig is what the environment says about ChirpStack.
+type ChirpStackConfig struct {
+	Application string `env:"APPLICATION" envDefault:"+" desc:"application id at ChirpStack; + for all"`
+}
+
+// noTenant is the tenant of a server without tenants. An empty variable cannot say
+// it, since that stands for the default.
+const noTenant = "-"
+
+func (c TTSConfig) application() ttn.Application {
+	app := ttn.Application{ID: c.Application, Tenant: c.Tenant}
+	if app.Tenant == noTenant {
+		app.Tenant = ""
+	}
+	return app
+}
+
+// Validate reports what is missing or out of range.
+func (c *Config) Validate() error {
+	var problems []error
+	complain := func(wrong bool, format string, args ...any) {
+		if wrong {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	switch c.NetworkServer {
+	case networkTTS:
+		complain(c.TTS.Application == "", "TTS_APPLICATION: required")
+	case networkChirpStack:
+		complain(c.MQTT.URL == "", "MQTT_URL: required with ChirpStack")
+	default:
+		complain(true, "NETWORK_SERVER: %q is neither %s nor %s", c.NetworkServer, networkTTS, networkChirpStack)
+	}
+	complain(c.MQTT.QoS != nil && *c.MQTT.QoS > 1, "MQTT_QOS: want 0 or 1")
+	complain(c.QueueUplinks < 1, "QUEUE_UPLINKS: %d is not positive", c.QueueUplinks)
+	complain(c.Configure.Budget < 1, "CONFIGURE_DAILY_BUDGET: %d is not positive", c.Configure.Budget)
+	complain(c.Storage.Interval != 0 && c.Storage.Interval < time.Second, "STORAGE_SWEEP_INTERVAL: %v is too short", c.Storage.Interval)
+	for profile, name := range c.CodecByProfile {
+		_, err := catalog.Find(name)
+		complain(err != nil, "CODEC_BY_PROFILE: %s: %w", profile, err)
+	}
+	return errors.Join(append(problems, c.Webhook.Validate())...)
+}
+
+// network returns what speaks with the network server.
+func (c *Config) network() network {
+	if c.NetworkServer == networkChirpStack {
+		return chirpStack{c.ChirpStack.Application}
+	}
+	return tts{c.TTS.application()}
+}
+
+// broker returns the settings of the broker, with what follows from others.
+func (c *Config) broker(service string) MQTTConfig {
+	m := c.MQTT
+	isTTS := c.NetworkServer == networkTTS
+	if m.URL == "" {
+		m.URL = "ssl://" + net.JoinHostPort(c.TTS.Host, "8883")
+	}
+	if m.User == "" && isTTS {
+		m.User = c.TTS.application().User()
+	}
+	if !m.Password.IsSet() {
+		m.Password = c.TTS.APIKey
+	}
+	if m.ClientID == "" {
+		m.ClientID = defaultClientID(service)
+	}
+	if m.Topic == "" {
+		m.Topic = c.network().uplinkTopic()
+	}
+	if m.QoS == nil {
+		m.QoS = new(byte)
+		if !isTTS {
+			*m.QoS = 1
+		}
+	}
+	return m
+}

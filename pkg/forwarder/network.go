@@ -1,0 +1,40 @@
+package forwarder
+
+import (
+	"github.com/clairberlin/clair-stack/pkg/chirpstack"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
+)
+
+// network speaks with a kind of network server.
+type network interface {
+	// uplinkTopic is the topic of all uplinks.
+	uplinkTopic() string
+	parseUplink(message []byte) (lorawan.Uplink, error)
+	// downlink returns the message that answers an uplink, and its topic.
+	downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte)
+}
+
+// tts is The Things Stack.
+type tts struct{ app ttn.Application }
+
+func (n tts) uplinkTopic() string { return n.app.UplinkTopic("+") }
+
+func (tts) parseUplink(message []byte) (lorawan.Uplink, error) { return ttn.ParseUplink(message) }
+
+func (n tts) downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte) {
+	return n.app.DownlinkTopic(u.DeviceID), ttn.EncodeDownlinks(ttn.Downlink{FPort: fPort, Payload: payload, Priority: "NORMAL"})
+}
+
+// chirpStack is ChirpStack v4.
+type chirpStack struct{ application string }
+
+func (n chirpStack) uplinkTopic() string { return chirpstack.UplinkTopic(n.application) }
+
+func (chirpStack) parseUplink(message []byte) (lorawan.Uplink, error) {
+	return chirpstack.ParseUplink(message)
+}
+
+func (chirpStack) downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte) {
+	return chirpstack.DownlinkTopic(u.Application, u.DevEUI), chirpstack.EncodeDownlink(u.DevEUI, fPort, payload)
+}

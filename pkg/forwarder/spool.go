@@ -1,0 +1,196 @@
+package forwarder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/ingestclient"
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/logging"
+)
+
+// SpoolConfig is what the environment says about where uplinks wait when the
+// ingestair is away.
+type SpoolConfig struct {
+	RedisURL config.Secret `env:"REDIS_URL" desc:"Redis that keeps uplinks while the ingestair is away; default: they wait in memory only"`
+	After    time.Duration `env:"SPOOL_AFTER" envDefault:"10s" desc:"how long the ingestair must be away before uplinks go to Redis"`
+}
+
+// Kinds of tasks. The payload is the request.
+const (
+	taskStore         = "forward:store"
+	taskKeepUndecoded = "forward:keep-undecoded"
+)
+
+const (
+	// keepSpooled is how long a task is tried before it is archived, where it stays
+	// for 90 days and can be run again.
+	keepSpooled = 14 * 24 * time.Hour
+	// spoolRetry is the pause after a task was interrupted, as by a crash.
+	spoolRetry      = 5 * time.Second
+	spoolRetryLimit = 1000
+)
+
+// redisSpool keeps batches as tasks on Redis, and delivers them in the order in
+// which they were received: one at a time, and the next only when it is done.
+type redisSpool struct {
+	log     *slog.Logger
+	metrics *metrics
+	queue   string
+	options asynq.RedisConnOpt
+	redis   redis.UniversalClient
+	tasks   *asynq.Client
+	client  *ingestclient.Client
+	breaker *breaker
+	now     func() time.Time
+}
+
+func newRedisSpool(cfg SpoolConfig, service string) (*redisSpool, error) {
+	options, err := asynq.ParseRedisURI(cfg.RedisURL.Reveal())
+	if err != nil {
+		return nil, errors.New("REDIS_URL: want redis://, rediss:// or redis-sentinel://") // err shows the password
+	}
+	connection, ok := options.MakeRedisClient().(redis.UniversalClient)
+	if !ok {
+		return nil, errors.New("REDIS_URL: no client for it")
+	}
+	return &redisSpool{
+		queue: "forward:" + service, options: options, redis: connection,
+		tasks: asynq.NewClientFromRedisClient(connection), now: time.Now,
+	}, nil
+}
+
+func (s *redisSpool) close() error { return s.redis.Close() }
+
+func (s *redisSpool) put(ctx context.Context, undecoded bool, uplinks int, request []byte) error {
+	kind := taskStore
+	if undecoded {
+		kind = taskKeepUndecoded
+	}
+	_, err := s.tasks.EnqueueContext(ctx, asynq.NewTask(kind, request), asynq.Queue(s.queue),
+		asynq.MaxRetry(spoolRetryLimit), asynq.Timeout(keepSpooled), asynq.Deadline(s.now().Add(keepSpooled)))
+	if err != nil {
+		return fmt.Errorf("hand over to Redis: %w", err)
+	}
+	s.metrics.spooled.Add(float64(uplinks))
+	return nil
+}
+
+// part delivers what waits on Redis.
+func (s *redisSpool) part() lifecycle.Part {
+	return lifecycle.Part{Name: "redis", Run: func(ctx context.Context, ready func()) error {
+		server := asynq.NewServerFromRedisClient(s.redis, asynq.Config{
+			Concurrency: 1, // else batches would overtake each other
+			Queues:      map[string]int{s.queue: 1},
+			// Not ctx: with it a task under way would fail at SIGTERM and go behind others,
+			// instead of back to the head of the queue.
+			BaseContext: func() context.Context { return context.WithoutCancel(ctx) },
+			// A task that was interrupted has not failed.
+			IsFailure:       func(err error) bool { return errors.Is(err, asynq.SkipRetry) },
+			RetryDelayFunc:  func(int, error, *asynq.Task) time.Duration { return spoolRetry },
+			ShutdownTimeout: time.Second,
+			Logger:          logging.Library{Log: s.log, Name: "asynq"},
+			LogLevel:        asynq.WarnLevel,
+		})
+		if err := server.Start(asynq.HandlerFunc(s.deliver)); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		ready()
+		<-ctx.Done()
+		server.Shutdown()
+		return nil
+	}}
+}
+
+// deliver delivers one task. It waits here for the ingestair, since a task that
+// fails would go behind those that came after it.
+func (s *redisSpool) deliver(ctx context.Context, task *asynq.Task) error {
+	undecoded := task.Type() == taskKeepUndecoded
+	for {
+		if s.breaker.closed(s.now()) {
+			err := s.send(ctx, undecoded, task.Payload())
+			switch {
+			case err == nil:
+				s.breaker.succeeded()
+				return nil
+			case fault.Is(err, fault.Invalid):
+				s.breaker.succeeded()
+				return s.deliverSingly(ctx, undecoded, task.Payload(), err)
+			}
+			s.breaker.failed(s.now())
+		}
+		select {
+		case <-time.After(s.breaker.wait(s.now())):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *redisSpool) send(ctx context.Context, undecoded bool, request []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
+	defer cancel()
+	response, err := deliverRequest(ctx, s.client, undecoded, request)
+	if err != nil {
+		s.metrics.deliveries.WithLabelValues(fault.KindOf(err).String()).Inc()
+		return err
+	}
+	s.metrics.deliveries.WithLabelValues("ok").Inc()
+	for _, o := range response.GetOutcomes() {
+		s.metrics.samples.WithLabelValues("redis", outcomeName(o)).Inc()
+	}
+	return nil
+}
+
+// deliverSingly delivers the uplinks of a request of which one is invalid. The task is
+// archived, where an operator can look at it; what is valid in it is stored.
+func (s *redisSpool) deliverSingly(ctx context.Context, undecoded bool, request []byte, cause error) error {
+	uplinks, err := ingestclient.Split(request)
+	if err != nil || len(uplinks) == 1 {
+		return fmt.Errorf("%w: %w", cause, asynq.SkipRetry)
+	}
+	for _, one := range uplinks {
+		if err := s.send(ctx, undecoded, one); err != nil && !fault.Is(err, fault.Invalid) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", cause, asynq.SkipRetry)
+}
+
+// waiting returns how many batches wait on Redis.
+func (s *redisSpool) waiting() (int, error) {
+	info, err := asynq.NewInspectorFromRedisClient(s.redis).GetQueueInfo(s.queue)
+	if errors.Is(err, asynq.ErrQueueNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size, nil
+}
+
+// redisBookmark keeps a bookmark on Redis.
+type redisBookmark struct {
+	redis redis.UniversalClient
+	key   string
+}
+
+func (b *redisBookmark) load(ctx context.Context) (time.Time, error) {
+	t, err := b.redis.Get(ctx, b.key).Time()
+	if errors.Is(err, redis.Nil) {
+		return time.Time{}, nil
+	}
+	return t, err
+}
+
+func (b *redisBookmark) save(ctx context.Context, t time.Time) error {
+	return b.redis.Set(ctx, b.key, t.UTC(), 0).Err()
+}

@@ -1,0 +1,168 @@
+package forwarder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
+	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
+)
+
+// SweepConfig is what the environment says about the Storage Integration.
+type SweepConfig struct {
+	URL       string        `env:"URL" desc:"The Things Stack with the Storage Integration; default: https://TTS_HOST"`
+	Interval  time.Duration `env:"SWEEP_INTERVAL" envDefault:"5m" desc:"how often it is searched for uplinks that we missed; 0: never"`
+	Overlap   time.Duration `env:"SWEEP_OVERLAP" envDefault:"15m" desc:"how far each search reaches into the one before: the storage writes with a delay"`
+	Retention time.Duration `env:"RETENTION" envDefault:"24h" desc:"how long it keeps uplinks: 24h on the community network, 720h on The Things Stack Cloud"`
+}
+
+// sweepPause is the least time between two searches.
+const sweepPause = 5 * time.Second
+
+// bookmark remembers until when all uplinks are known to be stored.
+type bookmark interface {
+	load(ctx context.Context) (time.Time, error) // zero: nothing is known
+	save(ctx context.Context, t time.Time) error
+}
+
+// sweeper fetches from the Storage Integration what came on no other way.
+type sweeper struct {
+	cfg      SweepConfig
+	log      *slog.Logger
+	metrics  *metrics
+	storage  *ttn.Storage
+	intake   *intake
+	bookmark bookmark
+	now      func() time.Time
+	trigger  chan struct{} // with room for one
+}
+
+// soon asks for a search.
+func (s *sweeper) soon() {
+	select {
+	case s.trigger <- struct{}{}:
+	default:
+	}
+}
+
+func (s *sweeper) part() lifecycle.Part {
+	return lifecycle.Part{Name: "storage", Run: func(ctx context.Context, ready func()) error {
+		ready()
+		s.soon()
+		tick := time.NewTicker(s.cfg.Interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-s.trigger:
+			case <-ctx.Done():
+				return nil
+			}
+			pause := sweepPause
+			if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+				pause = s.complain(ctx, err)
+				s.soon()
+			}
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}}
+}
+
+// complain logs why a search failed, and returns the time until the next.
+func (s *sweeper) complain(ctx context.Context, err error) time.Duration {
+	s.metrics.sweeps.WithLabelValues("failed").Inc()
+	pause := s.cfg.Interval/2 + rand.N(s.cfg.Interval/2)
+	level, message := slog.LevelWarn, "storage search failed"
+	var after *ttn.RetryAfterError
+	switch k := fault.KindOf(err); {
+	case errors.As(err, &after):
+		// A little more, since replicas are told the same.
+		pause = max(after.After, sweepPause) + rand.N(sweepPause)
+	case k == fault.Unauthenticated || k == fault.Forbidden || k == fault.NotFound:
+		level, message = slog.LevelError, "storage refuses our key: check TTS_API_KEY, and that the application has the Storage Integration"
+	}
+	s.log.Log(ctx, level, message, "err", err, "next_attempt_in", pause.Round(time.Second))
+	return pause
+}
+
+// sweep hands everything to the intake that the storage has since the bookmark, and
+// moves the bookmark when all of it is kept.
+func (s *sweeper) sweep(ctx context.Context) error {
+	until := s.now()
+	from := until.Add(-s.cfg.Retention)
+	known, err := s.bookmark.load(ctx)
+	if err != nil {
+		s.log.WarnContext(ctx, "searching all of the storage: the bookmark cannot be read", "err", err)
+	}
+	if known = known.Add(-s.cfg.Overlap); known.After(from) {
+		from = known
+	}
+	var pending, lost atomic.Int64
+	count := 0
+	for message, err := range s.storage.Uplinks(ctx, from, until) {
+		if err != nil {
+			return err
+		}
+		// The storage waits for us, so a long absence does not need much memory.
+		if err := s.intake.outbox.awaitRoom(ctx); err != nil {
+			return err
+		}
+		count++
+		pending.Add(1)
+		s.intake.receive(ctx, ingestv1.Source_SOURCE_STORAGE, message, func(f fate) {
+			if f == dropped {
+				lost.Add(1)
+			}
+			pending.Add(-1)
+		})
+	}
+	if err := awaitZero(ctx, &pending); err != nil {
+		return err
+	}
+	if n := lost.Load(); n > 0 {
+		return fmt.Errorf("%d of %d stored uplinks had no room", n, count)
+	}
+	s.metrics.sweeps.WithLabelValues("ok").Inc()
+	s.metrics.sweepUntil.Set(float64(until.Unix()))
+	s.log.DebugContext(ctx, "storage searched", "from", from, "until", until, "count", count)
+	if err := s.bookmark.save(ctx, until); err != nil {
+		// The next search begins earlier than it must.
+		s.log.WarnContext(ctx, "bookmark not saved", "err", err)
+	}
+	return nil
+}
+
+// awaitZero waits until a counter is 0.
+func awaitZero(ctx context.Context, counter *atomic.Int64) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for counter.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// memoryBookmark forgets when the process ends; then all of the storage is searched.
+type memoryBookmark struct{ at time.Time }
+
+func (b *memoryBookmark) load(context.Context) (time.Time, error) { return b.at, nil }
+
+func (b *memoryBookmark) save(_ context.Context, t time.Time) error {
+	b.at = t
+	return nil
+}

@@ -1,0 +1,226 @@
+// Package ttntest is a stand-in for The Things Stack, for tests: its Storage
+// Integration, its webhooks with their retries, and what it publishes on MQTT. It
+// behaves as its documentation says, the unpleasant parts included: the storage
+// is written late, requests are limited, MQTT is at QoS 0 and nobody's loss.
+//
+// Source: github.com/TheThingsIndustries/lorawan-stack-docs, doc/content/integrations.
+package ttntest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
+)
+
+// Server is a stand-in with one application.
+type Server struct {
+	App ttn.Application
+	Key string // its API key
+	// URL is where its HTTP API is served.
+	URL string
+	// Publish publishes on MQTT; nil: it does not.
+	Publish func(topic string, message []byte)
+	// Webhook is where uplinks are posted to, with Header; empty: nowhere.
+	Webhook string
+	Header  http.Header
+	// Retries are the waits before a failed post is repeated. Those of the real server
+	// are 4 s, 8 s, and five times 15 minutes.
+	Retries []time.Duration
+	// Tokens tells whether pages have continuation tokens.
+	Tokens bool
+
+	mu       sync.Mutex
+	stored   []message
+	unstored []message // received, not yet written to the storage
+	failures []failure
+	requests int
+	gaveUp   int
+	posts    sync.WaitGroup
+}
+
+type message struct {
+	at   time.Time // outer received_at
+	json []byte
+}
+
+type failure struct {
+	status     int
+	retryAfter time.Duration
+}
+
+// New returns a server that ends with the test.
+func New(t testing.TB, app ttn.Application) *Server {
+	t.Helper()
+	s := &Server{App: app, Key: "NNSXS.TEST.KEY", Retries: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v3/as/applications/{app}/packages/storage/uplink_message", s.serveStorage)
+	server := httptest.NewServer(mux)
+	s.URL = server.URL
+	t.Cleanup(func() {
+		s.posts.Wait()
+		server.Close()
+	})
+	return s
+}
+
+// Receive takes an uplink from a gateway: it is published, posted, and will be in
+// the storage after Flush.
+func (s *Server) Receive(u *lorawan.Uplink) {
+	encoded := ttn.EncodeUplink(s.App, u)
+	var outer struct {
+		ReceivedAt time.Time `json:"received_at"`
+	}
+	if err := json.Unmarshal(encoded, &outer); err != nil {
+		panic(fmt.Sprintf("ttntest: our own encoding: %v", err))
+	}
+	s.mu.Lock()
+	s.unstored = append(s.unstored, message{outer.ReceivedAt, encoded})
+	s.mu.Unlock()
+	if s.Publish != nil {
+		s.Publish(s.App.UplinkTopic(u.DeviceID), encoded)
+	}
+	if s.Webhook != "" {
+		s.posts.Go(func() { s.post(encoded) })
+	}
+}
+
+// Flush writes to the storage what was received.
+func (s *Server) Flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stored = append(s.stored, s.unstored...)
+	s.unstored = nil
+	slices.SortStableFunc(s.stored, func(a, b message) int { return a.at.Compare(b.at) })
+}
+
+// Fail lets the next requests to the storage fail with a status.
+func (s *Server) Fail(times, status int, retryAfter time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range times {
+		s.failures = append(s.failures, failure{status, retryAfter})
+	}
+}
+
+// Requests returns how often the storage was asked.
+func (s *Server) Requests() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests
+}
+
+// GaveUp returns how many uplinks no retry of the webhook could deliver.
+func (s *Server) GaveUp() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gaveUp
+}
+
+func (s *Server) post(body []byte) {
+	const timeLimit = 10 * time.Second
+	client := http.Client{Timeout: timeLimit}
+	for i := 0; ; i++ {
+		req, err := http.NewRequest(http.MethodPost, s.Webhook, bytes.NewReader(body)) //nolint:noctx // the client has a time limit
+		if err != nil {
+			panic(fmt.Sprintf("ttntest: webhook: %v", err))
+		}
+		req.Header = s.Header.Clone()
+		if req.Header == nil {
+			req.Header = http.Header{}
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := client.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode/100 == 2 {
+				return
+			}
+		}
+		if i == len(s.Retries) {
+			s.mu.Lock()
+			s.gaveUp++
+			s.mu.Unlock()
+			return
+		}
+		time.Sleep(s.Retries[i]) // the behaviour that is documented, not a wait for something
+	}
+}
+
+func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.requests++
+	var f failure
+	if len(s.failures) > 0 {
+		f, s.failures = s.failures[0], s.failures[1:]
+	}
+	s.mu.Unlock()
+	query := r.URL.Query()
+	if token := query.Get("continuation_token"); token != "" {
+		// The token carries the whole query; other fields are ignored.
+		var err error
+		if query, err = parseToken(token); err != nil {
+			refuse(w, http.StatusBadRequest, "invalid continuation token")
+			return
+		}
+	}
+	after, err1 := parseTime(query.Get("after"))
+	before, err2 := parseTime(query.Get("before"))
+	limit, err3 := strconv.Atoi(cmp.Or(query.Get("limit"), "1000000"))
+	switch {
+	case r.Header.Get("Authorization") != "Bearer "+s.Key:
+		refuse(w, http.StatusUnauthorized, "error:pkg/auth/rights:invalid_api_key (invalid API key)")
+	case r.PathValue("app") != s.App.ID:
+		refuse(w, http.StatusForbidden, "error:pkg/auth/rights:no_application_rights (no rights for application)")
+	case f.status != 0:
+		if f.retryAfter > 0 {
+			w.Header().Set("X-Rate-Limit-Retry", strconv.Itoa(int(f.retryAfter/time.Second)))
+		}
+		refuse(w, f.status, "error:pkg/ratelimit:exceeded (rate limit exceeded)")
+	case err1 != nil || err2 != nil || err3 != nil || r.Header.Get("Accept") != "text/event-stream":
+		refuse(w, http.StatusBadRequest, "error:invalid_request (invalid request)")
+	default:
+		s.writePage(w, after, before, limit)
+	}
+}
+
+func (s *Server) writePage(w http.ResponseWriter, after, before time.Time, limit int) {
+	s.mu.Lock()
+	var page []message
+	for _, m := range s.stored {
+		if m.at.After(after) && (before.IsZero() || m.at.Before(before)) && len(page) < limit {
+			page = append(page, m)
+		}
+	}
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "text/event-stream")
+	if s.Tokens && len(page) == limit {
+		w.Header().Set("X-Continuation-Token", token(page[limit-1].at, before, limit))
+	}
+	for _, m := range page {
+		_, _ = fmt.Fprintf(w, "{\"result\":%s}\n\n", m.json)
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"code": status, "message": text, "details": []any{}})
+}
+
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(time.RFC3339Nano, s)
+}

@@ -1,0 +1,448 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
+)
+
+// noon is a time in the past whose month has no partition yet.
+var noon = time.Date(2025, 3, 14, 12, 0, 0, 0, time.UTC)
+
+func open(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgdb.Open(t.Context(), pgdb.Config{URL: config.NewSecret(url), MaxConns: 8}, "test", Configure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func newStore(t *testing.T) *Store {
+	t.Helper()
+	return New(open(t, pgtest.URL(t)))
+}
+
+func node(n int) uuid.UUID { return measurement.NodeID("TEST", lorawan.EUI64(n)) }
+
+// sample is a sample of a node, in a short form.
+type sample struct {
+	node int
+	at   time.Time
+	co2  int
+}
+
+func (s sample) measurement() measurement.Sample {
+	m := measurement.Sample{Time: s.at, CO2PPM: s.co2, Status: measurement.Measured}
+	if s.co2%2 == 0 {
+		m.TemperatureDecicelsius = measurement.Known(s.co2%600 - 200)
+	}
+	if s.co2%3 == 0 {
+		m.RelHumidityPercent = measurement.Known(s.co2 % 100)
+	}
+	return m
+}
+
+func flushOf(samples ...sample) *ingest.Flush {
+	f := &ingest.Flush{At: noon.AddDate(0, 0, 1)}
+	for i, s := range samples {
+		f.Uplinks = append(f.Uplinks, &ingest.Uplink{NodeID: node(s.node), Meta: ingest.Metadata{DevEUI: lorawan.EUI64(s.node)}})
+		f.Rows = append(f.Rows, ingest.Row{Sample: s.measurement(), Uplink: int32(i)})
+	}
+	return f
+}
+
+func keep(ctx context.Context, s *Store, samples ...sample) ([]ingest.Outcome, error) {
+	f := flushOf(samples...)
+	err := s.Keep(ctx, f)
+	outcomes := make([]ingest.Outcome, len(f.Rows))
+	for i := range f.Rows {
+		outcomes[i] = f.Rows[i].Outcome
+	}
+	return outcomes, err
+}
+
+func mustKeep(t *testing.T, s *Store, samples ...sample) []ingest.Outcome {
+	t.Helper()
+	outcomes, err := keep(t.Context(), s, samples...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcomes
+}
+
+func wantOutcomes(t *testing.T, what string, got []ingest.Outcome, want ...ingest.Outcome) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmp.Transformer("name", ingest.Outcome.String)); diff != "" {
+		t.Errorf("%s: outcomes (-want +got):\n%s", what, diff)
+	}
+}
+
+func scan[T any](t *testing.T, s *Store, sql string, args ...any) T {
+	t.Helper()
+	rows, err := s.pool.Query(t.Context(), sql, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return v
+}
+
+func exec(t *testing.T, s *Store, sql string, args ...any) {
+	t.Helper()
+	if _, err := s.pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// TestOutcomes follows a random history of samples, registrations and deletions
+// with a model in memory; every outcome and the samples in the end must agree.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	type key struct {
+		node int
+		at   time.Time
+	}
+	registered := map[int]bool{}
+	stored, parked := map[key]int{}, map[key]int{}
+	for round := range 150 {
+		n := 1 + random.IntN(5)
+		switch {
+		case random.IntN(10) == 0 && !registered[n]:
+			nodetest.Register(t, s.pool, node(n), lorawan.EUI64(n))
+			registered[n] = true
+			for k, co2 := range parked {
+				if k.node == n {
+					stored[k] = co2
+					delete(parked, k)
+				}
+			}
+		case random.IntN(20) == 0 && registered[n]:
+			exec(t, s, "DELETE FROM node WHERE id = $1", node(n))
+			registered[n] = false
+			for k := range stored {
+				if k.node == n {
+					delete(stored, k)
+				}
+			}
+		}
+		var samples []sample
+		var want []ingest.Outcome
+		for range 1 + random.IntN(20) {
+			smp := sample{1 + random.IntN(5), noon.Add(time.Duration(random.IntN(60)) * 24 * time.Hour), 400 + random.IntN(3)}
+			k := key{smp.node, smp.at}
+			to, first, again := parked, ingest.Parked, ingest.Parked
+			if registered[smp.node] {
+				to, first, again = stored, ingest.Stored, ingest.Duplicate
+			}
+			co2, ok := to[k]
+			switch {
+			case !ok:
+				to[k] = smp.co2
+				want = append(want, first)
+			case co2 == smp.co2:
+				want = append(want, again)
+			default:
+				want = append(want, ingest.Conflict)
+			}
+			samples = append(samples, smp)
+		}
+		wantOutcomes(t, fmt.Sprintf("round %d", round), mustKeep(t, s, samples...), want...)
+		if t.Failed() {
+			return
+		}
+	}
+	var want []string
+	for k, co2 := range stored {
+		want = append(want, fmt.Sprintf("%v %v %d", node(k.node), k.at.Unix(), co2))
+	}
+	slices.Sort(want)
+	got := scan[[]string](t, s, `
+		SELECT array_agg(line ORDER BY line COLLATE "C")
+		  FROM (SELECT format('%s %s %s', n.id, extract(epoch FROM s.time)::bigint, s.co2_ppm) AS line
+		          FROM sample s JOIN node n ON n.no = s.node_no) l`)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("samples in the end (-want +got):\n%s", diff)
+	}
+}
+
+// TestConcurrentWriters: of all who send the same key, one stored it, and all who
+// sent its values learn that it is there. Nodes are registered meanwhile.
+func TestConcurrentWriters(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const nodes, writers, rounds = 6, 4, 25
+	nodetest.Register(t, s.pool, node(1), 1)
+	type sent struct {
+		sample
+		outcome ingest.Outcome
+	}
+	all := make([][]sent, writers)
+	var g errgroup.Group
+	for w := range writers {
+		g.Go(func() error {
+			random := rand.New(rand.NewPCG(3, uint64(w)))
+			for range rounds {
+				var samples []sample
+				for range 30 {
+					samples = append(samples, sample{1 + random.IntN(nodes), noon.Add(time.Duration(random.IntN(100)) * time.Second), 400 + random.IntN(2)})
+				}
+				outcomes, err := keep(t.Context(), s, samples...)
+				if err != nil {
+					return err
+				}
+				for i, o := range outcomes {
+					all[w] = append(all[w], sent{samples[i], o})
+				}
+			}
+			return nil
+		})
+	}
+	for n := 2; n <= nodes; n++ {
+		nodetest.Register(t, s.pool, node(n), lorawan.EUI64(n))
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	type key struct {
+		node int
+		at   int64
+	}
+	there := map[key]int{}
+	rows, err := s.pool.Query(t.Context(), `
+		SELECT n.eui64::integer, extract(epoch FROM s.time)::bigint, s.co2_ppm::integer
+		  FROM sample s JOIN node n ON n.no = s.node_no`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n, co2 int
+	var at int64
+	if _, err := pgx.ForEachRow(rows, []any{&n, &at, &co2}, func() error {
+		there[key{n, at}] = co2
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	stored := map[key]int{}
+	for _, m := range slices.Concat(all...) {
+		k := key{m.node, m.at.Unix()}
+		co2, ok := there[k]
+		same := co2 == m.co2
+		switch {
+		case !ok:
+			t.Errorf("%v was %v and is not there", m.sample, m.outcome)
+		case m.outcome == ingest.Stored:
+			stored[k]++
+			fallthrough
+		case m.outcome == ingest.Duplicate, m.outcome == ingest.Parked:
+			if !same {
+				t.Errorf("%v was %v, but %d is there", m.sample, m.outcome, co2)
+			}
+		case m.outcome == ingest.Conflict:
+			if same {
+				t.Errorf("%v was a conflict, but is there", m.sample)
+			}
+		}
+	}
+	for k, times := range stored {
+		if times > 1 {
+			t.Errorf("%v was stored %d times", k, times)
+		}
+	}
+	if parked := scan[int](t, s, "SELECT count(*) FROM parked_sample"); parked != 0 {
+		t.Errorf("%d samples of registered nodes are still parked", parked)
+	}
+}
+
+// TestRegistrationUnderWay: a sample comes while its node is being registered. It
+// waits, and then is the node's, not parked for ever.
+func TestRegistrationUnderWay(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, node(1), 1) // an owner, and the partition
+	mustKeep(t, s, sample{1, noon, 400})
+	tx, err := s.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), `
+		INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+		SELECT $1, '0000000000000002', 'two', protocol_id, model_id, owner_id FROM node`, node(2)); err != nil {
+		t.Fatal(err)
+	}
+	kept := make(chan []ingest.Outcome, 1)
+	go func() {
+		outcomes, err := keep(t.Context(), s, sample{2, noon, 400})
+		if err != nil {
+			t.Error(err)
+		}
+		kept <- outcomes
+	}()
+	for scan[int](t, s, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'parked_sample'::regclass") == 0 {
+		select {
+		case outcomes := <-kept:
+			t.Fatalf("the sample did not wait for the registration: %v", outcomes)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantOutcomes(t, "after the registration", <-kept, ingest.Stored)
+}
+
+// TestDeletedNode: a node is deleted while its number is in our memory. Its
+// samples are parked from then on, and what was stored is purged.
+func TestDeletedNode(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, node(2), 2)
+	wantOutcomes(t, "at first", mustKeep(t, s, sample{1, noon, 400}, sample{2, noon, 400}), ingest.Stored, ingest.Stored)
+	exec(t, s, "DELETE FROM node WHERE id = $1", node(1))
+	later := noon.Add(time.Minute)
+	wantOutcomes(t, "after the deletion", mustKeep(t, s, sample{1, noon, 400}, sample{1, later, 400}, sample{2, noon, 400}, sample{2, later, 400}),
+		ingest.Parked, ingest.Parked, ingest.Duplicate, ingest.Stored)
+	nodetest.Register(t, s.pool, node(1), 1)
+	wantOutcomes(t, "registered again", mustKeep(t, s, sample{1, noon, 400}, sample{1, later, 401}), ingest.Duplicate, ingest.Conflict)
+
+	if more, err := s.Purge(t.Context(), time.Hour); err != nil || more {
+		t.Errorf("a number that was retired just now is purged: %v, %v", more, err)
+	}
+	for more := true; more; {
+		var err error
+		if more, err = s.Purge(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := scan[int](t, s, "SELECT count(*) FROM sample WHERE node_no NOT IN (SELECT no FROM node)"); n != 0 {
+		t.Errorf("%d samples of the deleted node are left", n)
+	}
+	if n := scan[int](t, s, "SELECT count(*) FROM sample"); n != 4 {
+		t.Errorf("%d samples are there after the purge, want 4", n)
+	}
+	if n := scan[int](t, s, "SELECT count(*) FROM retired_node"); n != 0 {
+		t.Errorf("%d numbers wait to be purged", n)
+	}
+}
+
+// TestArchivedMonth: samples of a month that was detached are rejected alone, and
+// kept aside.
+func TestArchivedMonth(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, node(1), 1)
+	mustKeep(t, s, sample{1, noon, 400})
+	if name := scan[string](t, s, "SELECT detach_sample_partition($1)", noon); name != "sample_y2025m03" {
+		t.Errorf("detached %s", name)
+	}
+	got := mustKeep(t, s, sample{1, noon.Add(time.Hour), 400}, sample{1, noon.AddDate(0, 1, 0), 400})
+	wantOutcomes(t, "archived and not", got, ingest.Rejected, ingest.Stored)
+	if why := scan[string](t, s, "SELECT concat_ws(' ', reason, field, detail) FROM rejected_sample"); why != "too_old time_s the samples of 2025-03 are archived" {
+		t.Errorf("kept aside as: %s", why)
+	}
+	exec(t, s, "DROP TABLE sample_y2025m03")
+	wantOutcomes(t, "after the archive was dropped", mustKeep(t, s, sample{1, noon.Add(time.Hour), 400}), ingest.Stored)
+}
+
+// TestFarTimes: the year 2038 is no border, and the hour that clocks repeat in
+// autumn is two hours.
+func TestFarTimes(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, node(1), 1)
+	border := time.Unix(1<<31, 0).UTC()
+	times := []time.Time{
+		measurement.Earliest, border.Add(-time.Second), border, border.Add(time.Second), time.Date(2099, 12, 31, 23, 59, 59, 0, time.UTC),
+		time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 30, 0, 0, time.UTC), // both 02:30 in Berlin
+	}
+	var samples []sample
+	for _, at := range times {
+		samples = append(samples, sample{1, at, 400})
+	}
+	wantOutcomes(t, "far times", mustKeep(t, s, samples...), slices.Repeat([]ingest.Outcome{ingest.Stored}, len(times))...)
+	wantOutcomes(t, "again", mustKeep(t, s, samples...), slices.Repeat([]ingest.Outcome{ingest.Duplicate}, len(times))...)
+	slices.SortFunc(times, time.Time.Compare)
+	got := scan[[]time.Time](t, s, "SELECT array_agg(time ORDER BY time) FROM sample")
+	if diff := cmp.Diff(times, got); diff != "" {
+		t.Errorf("times (-want +got):\n%s", diff)
+	}
+}
+
+// TestForget: what was kept aside goes after its time, and not before.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	mustKeep(t, s, sample{1, noon, 400})
+	f := &ingest.Flush{}
+	for range 5 {
+		f.Rejected = append(f.Rejected, ingest.RejectedRow{NodeID: node(1), Fault: &measurement.Fault{Reason: measurement.TooOld}})
+	}
+	if err := s.Keep(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.KeepUndecoded(t.Context(), []ingest.UndecodedUplink{{Reason: "why"}}); err != nil {
+		t.Fatal(err)
+	}
+	count := func() (n [3]int) {
+		for i, table := range []string{"parked_sample", "rejected_sample", "undecoded_uplink"} {
+			n[i] = scan[int](t, s, "SELECT count(*) FROM "+table)
+		}
+		return n
+	}
+	day := 24 * time.Hour
+	retention := ingest.Retention{Parked: 3 * day, Rejected: 2 * day, MaxRejected: 4, Undecoded: day}
+	for _, step := range []struct {
+		after time.Duration
+		want  [3]int
+	}{
+		{0, [3]int{1, 4, 1}},
+		{day + time.Hour, [3]int{1, 4, 0}},
+		{2*day + time.Hour, [3]int{1, 0, 0}},
+		{3*day + time.Hour, [3]int{0, 0, 0}},
+	} {
+		if err := s.Forget(t.Context(), time.Now().Add(step.after), retention); err != nil {
+			t.Fatal(err)
+		}
+		if got := count(); got != step.want {
+			t.Errorf("after %v there are (parked, rejected, undecoded) %v, want %v", step.after, got, step.want)
+		}
+	}
+}
+
+// TestCommitsAreDurable: sessions wait for the disk also where the server's
+// default is not to.
+func TestCommitsAreDurable(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	name := scan[string](t, s, "SELECT current_database()::text")
+	exec(t, s, "ALTER DATABASE "+name+" SET synchronous_commit = off")
+	s.pool.Reset()
+	if got := scan[string](t, s, "SHOW synchronous_commit"); got != "on" {
+		t.Errorf("synchronous_commit is %s", got)
+	}
+}

@@ -1,0 +1,177 @@
+package postgres
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+)
+
+// write is a flush on its way into the database: what is known of its rows, and
+// buffers that are used again by the next one.
+type write struct {
+	flush *ingest.Flush
+	// nos are the numbers of the uplinks' nodes as of epoch; 0 is not registered.
+	nos   []int32
+	epoch int64
+
+	known   []knownRow
+	unknown []unknownRow
+	// returned and parked are the keys of the rows that were inserted.
+	returned []sampleKey
+	parked   []parkedKey
+
+	arrays     [10]array
+	parameters [10][]byte
+	journal    journal
+}
+
+// sampleKey is the key of a sample; the time in PostgreSQL's microseconds.
+type sampleKey struct {
+	no     int32
+	micros int64
+}
+
+func (k sampleKey) compare(other sampleKey) int {
+	return cmp.Or(cmp.Compare(k.no, other.no), cmp.Compare(k.micros, other.micros))
+}
+
+// knownRow is a row whose node is registered.
+type knownRow struct {
+	sampleKey
+
+	row int32 // index in the flush
+}
+
+// unknownRow is a row whose node is not registered.
+type unknownRow struct {
+	parkedKey
+
+	row int32
+}
+
+// parkedKey is the key of a parked sample.
+type parkedKey struct {
+	id     uuid.UUID
+	micros int64
+}
+
+func (k parkedKey) compare(other parkedKey) int {
+	return cmp.Or(slices.Compare(k.id[:], other.id[:]), cmp.Compare(k.micros, other.micros))
+}
+
+// split sorts the pending rows into known and unknown ones, each ordered by key:
+// two writers with the same keys in different orders would wait for each other.
+// Rows of the same key stay in the order in which they came.
+func (w *write) split() {
+	w.known, w.unknown = w.known[:0], w.unknown[:0]
+	for i := range w.flush.Rows {
+		r := &w.flush.Rows[i]
+		if r.Outcome != ingest.Pending {
+			continue
+		}
+		at := micros(r.Sample.Time)
+		if no := w.nos[r.Uplink]; no != 0 {
+			w.known = append(w.known, knownRow{sampleKey{no, at}, int32(i)})
+		} else {
+			w.unknown = append(w.unknown, unknownRow{parkedKey{w.flush.Uplinks[r.Uplink].NodeID, at}, int32(i)})
+		}
+	}
+	slices.SortFunc(w.known, func(a, b knownRow) int {
+		return cmp.Or(a.compare(b.sampleKey), cmp.Compare(a.row, b.row))
+	})
+	slices.SortFunc(w.unknown, func(a, b unknownRow) int {
+		return cmp.Or(a.compare(b.parkedKey), cmp.Compare(a.row, b.row))
+	})
+}
+
+func (w *write) values(n int) [][]byte {
+	for i := range n {
+		w.parameters[i] = w.arrays[i].value()
+	}
+	return w.parameters[:n:n]
+}
+
+// sampleParameters are those of storeSamples.
+func (w *write) sampleParameters() [][]byte {
+	nos, times := w.arrays[0].reset(oidInt4), w.arrays[1].reset(oidTimestamptz)
+	for _, k := range w.known {
+		nos.int4(k.no)
+		times.int8(k.micros)
+	}
+	w.measurements(2, len(w.known), func(i int) *measurement.Sample { return &w.flush.Rows[w.known[i].row].Sample })
+	epoch := binary.BigEndian.AppendUint64(nil, uint64(w.epoch))
+	return append([][]byte{epoch}, w.values(6)...)
+}
+
+// measurements fills four arrays with the values of n samples.
+func (w *write) measurements(first, n int, sample func(int) *measurement.Sample) {
+	co2, temperature := w.arrays[first].reset(oidInt2), w.arrays[first+1].reset(oidInt2)
+	humidity, status := w.arrays[first+2].reset(oidInt2), w.arrays[first+3].reset(oidChar)
+	for i := range n {
+		s := sample(i)
+		co2.int2(int16(s.CO2PPM))
+		smallint(temperature, s.TemperatureDecicelsius)
+		smallint(humidity, s.RelHumidityPercent)
+		status.char(byte(s.Status))
+	}
+}
+
+func smallint(a *array, r measurement.Reading) {
+	if r.Known {
+		a.int2(int16(r.Value))
+	} else {
+		a.null()
+	}
+}
+
+const microsPerHour = 3600 * 1_000_000
+
+// lateParameters are those of noteLate: each hour of each node once.
+func (w *write) lateParameters() [][]byte {
+	var nos, hours array
+	nos.reset(oidInt4)
+	hours.reset(oidTimestamptz)
+	var last sampleKey
+	for i, k := range w.known {
+		hour := sampleKey{k.no, k.micros - k.micros%microsPerHour}
+		if i > 0 && hour == last {
+			continue
+		}
+		last = hour
+		nos.int4(hour.no)
+		hours.int8(hour.micros)
+	}
+	return [][]byte{nos.value(), hours.value()}
+}
+
+// mergeReturned marks the rows that were inserted as stored, settles repetitions
+// among the rows themselves, and returns what is left.
+func (w *write) mergeReturned() (missing []knownRow) {
+	// They come back as they went in; should that ever change, the walk below needs
+	// the order all the same.
+	if !slices.IsSortedFunc(w.returned, sampleKey.compare) {
+		slices.SortFunc(w.returned, sampleKey.compare)
+	}
+	next := 0
+	var stored *knownRow // the last one
+	for i := range w.known {
+		k := &w.known[i]
+		row := &w.flush.Rows[k.row]
+		switch {
+		case stored != nil && stored.sampleKey == k.sampleKey:
+			row.Outcome = compare(row.Sample, w.flush.Rows[stored.row].Sample)
+		case next < len(w.returned) && w.returned[next] == k.sampleKey:
+			row.Outcome = ingest.Stored
+			stored = k
+			next++
+		default:
+			missing = append(missing, *k)
+		}
+	}
+	return missing
+}
