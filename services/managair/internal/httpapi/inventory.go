@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"math"
 	"net/http"
 	"regexp"
@@ -116,6 +115,8 @@ func (a *API) addInventory() {
 	relatedOne(a, nodes, "protocol", access.Members, protocols, func(n *inventory.Node) int64 { return n.ProtocolID })
 	relatedOne(a, nodes, "model", access.Members, models, func(n *inventory.Node) int64 { return n.ModelID })
 	relatedOne(a, nodes, "owner", access.Members, organizations, func(n *inventory.Node) int64 { return n.OwnerID })
+	a.addSeries(nodes, installations)
+	a.addLinkages(organizations, users)
 	relatedMany(a, nodes, "installations", access.Members, installations, func(q *inventory.Query, id inventory.NodeID) { q.Node = id })
 }
 
@@ -229,6 +230,10 @@ func (a *API) users() *resource[inventory.User, int64] {
 		typ: typeUser, path: "users", permissions: access.Users, repository: a.inventory.Users,
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
 		filters: []string{"organization", "search"}, sorts: []string{"id", "username"},
+		// Users are found by their whole e-mail address only: parts of it could be guessed.
+		adjust: func(iq *inventory.Query, q jsonapi.Query) {
+			iq.Search, iq.Email = nil, strings.TrimSpace(q.Filter["search"])
+		},
 		show: func(v *view, u *inventory.User) jsonapi.Resource {
 			id := formatInt64(u.ID)
 			resource := jsonapi.Resource{
@@ -489,19 +494,3 @@ func (a *API) installations() *resource[inventory.Installation, int64] {
 }
 
 const mediaPath = "/media/"
-
-func (a *API) decorateNodes(ctx context.Context, v *view, nodes []inventory.Node, resources []jsonapi.Resource) error {
-	spans := make([]seriesSpan, len(nodes))
-	for i, n := range nodes {
-		spans[i] = seriesSpan{nodeNo: n.No}
-	}
-	return a.decorate(ctx, v, spans, resources)
-}
-
-func (a *API) decorateInstallations(ctx context.Context, v *view, installations []inventory.Installation, resources []jsonapi.Resource) error {
-	spans := make([]seriesSpan, len(installations))
-	for i := range installations {
-		spans[i] = seriesSpan{nodeNo: installations[i].NodeNo, from: installations[i].From, to: installations[i].To, installation: true}
-	}
-	return a.decorate(ctx, v, spans, resources)
-}

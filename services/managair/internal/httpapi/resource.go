@@ -15,7 +15,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
-	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
 // maxBody bounds the documents of requests, in bytes. A document has a few
@@ -28,8 +27,8 @@ type view struct {
 	base   string // scheme, host and path of the API
 	detail bool   // the resource is asked for by its id
 	query  jsonapi.Query
-	// series is the span whose samples fill the document's hole.
-	series *telemetry.Span
+	// series fills the document's hole.
+	series *series
 }
 
 func (a *API) newView(r *http.Request) *view {
@@ -53,7 +52,9 @@ type resource[T any, ID comparable] struct {
 	// filters and sorts are what lists know; detail what single resources know.
 	filters, sorts []string
 	detail         jsonapi.Known
-	show           func(v *view, thing *T) jsonapi.Resource
+	// adjust changes how the filters of a list are understood.
+	adjust func(iq *inventory.Query, q jsonapi.Query)
+	show   func(v *view, thing *T) jsonapi.Resource
 	// decorate adds what is computed for all of the resources at once.
 	decorate func(ctx context.Context, v *view, things []T, resources []jsonapi.Resource) error
 	// initial is a new thing with its defaults; decode takes values into it.
@@ -105,6 +106,8 @@ func inventoryQuery(q jsonapi.Query) (inventory.Query, error) {
 			iq.Node, valid = parseUUID(value)
 		case "username":
 			iq.Username = value
+		case "email":
+			iq.Email = strings.TrimSpace(value)
 		case "search":
 			iq.Search = strings.Fields(value)
 		}
@@ -129,6 +132,9 @@ func (res *resource[T, ID]) list(a *API, w http.ResponseWriter, r *http.Request,
 	iq, err := inventoryQuery(q)
 	if err != nil {
 		return err
+	}
+	if res.adjust != nil {
+		res.adjust(&iq, q)
 	}
 	if restrict != nil {
 		restrict(&iq)
@@ -285,13 +291,12 @@ func (res *resource[T, ID]) change(a *API, w http.ResponseWriter, r *http.Reques
 // readBody reads the document of a request in any of the accepted forms.
 func readBody(w http.ResponseWriter, r *http.Request, typ, id string) (jsonapi.Body, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	contentType := r.Header.Get("Content-Type")
-	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil && contentType != "" {
-		return jsonapi.Body{}, unsupportedMedia(contentType)
+	media, err := bodyMedia(r)
+	if err != nil {
+		return jsonapi.Body{}, err
 	}
 	switch media {
-	case "", jsonapi.MediaType, mediaJSON:
+	case jsonapi.MediaType:
 		data, err := io.ReadAll(r.Body)
 		if err != nil {
 			return jsonapi.Body{}, bodyError(err)
@@ -309,6 +314,24 @@ func readBody(w http.ResponseWriter, r *http.Request, typ, id string) (jsonapi.B
 		return jsonapi.Body{}, unsupportedMedia(media)
 	}
 	return jsonapi.FormBody(r.PostForm), nil
+}
+
+// bodyMedia returns the media type of a request's body. Plain JSON and nothing
+// count as JSON:API.
+func bodyMedia(r *http.Request) (string, error) {
+	contentType := r.Header.Get("Content-Type")
+	if contentType == "" {
+		return jsonapi.MediaType, nil
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	switch {
+	case err != nil:
+		return "", unsupportedMedia(contentType)
+	case media == mediaJSON:
+		return jsonapi.MediaType, nil
+	default:
+		return media, nil
+	}
 }
 
 func unsupportedMedia(media string) error {

@@ -11,29 +11,58 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
-// seriesKnown is what resources with samples know when they are asked for by id.
-var seriesKnown = jsonapi.Known{Filters: []string{"from", "to"}, Extra: []string{"include_timeseries"}}
+// Types of resources that are series.
+const (
+	typeNodeSeries         = "Node-Timeseries"
+	typeInstallationSeries = "Installation-Timeseries"
+)
+
+// What resources with samples know when they are asked for by id, and what
+// series know.
+var (
+	seriesKnown = jsonapi.Known{Filters: []string{"from", "to"}, Extra: []string{"include_timeseries", "resolution", "max_points"}}
+	pureKnown   = jsonapi.Known{Filters: []string{"from", "to"}, Extra: []string{"resolution", "max_points"}}
+)
+
+// series is what a document's hole is filled with.
+type series struct {
+	span       telemetry.Span
+	summary    telemetry.Summary
+	resolution telemetry.Resolution
+	maxPoints  int // 0: all
+	// etag tells one content of the answer from another.
+	etag string
+}
 
 // seriesSpan is the span of samples that belongs to a node or installation.
 type seriesSpan struct {
 	nodeNo int32
 	from   time.Time  // zero: all
 	to     *time.Time // nil: until now
-	// installation marks the span of an installation.
-	installation bool
 }
 
-// decorate adds what is known of the samples: count, latest, and in details on
-// request the series itself.
-func (a *API) decorate(ctx context.Context, v *view, spans []seriesSpan, resources []jsonapi.Resource) error {
-	now := a.now().UTC()
-	from, to, err := timeRange(v.query, now)
-	if err != nil {
-		return err
+func nodeSpans(nodes []inventory.Node) []seriesSpan {
+	spans := make([]seriesSpan, len(nodes))
+	for i := range nodes {
+		spans[i] = seriesSpan{nodeNo: nodes[i].No}
 	}
+	return spans
+}
+
+func installationSpans(installations []inventory.Installation) []seriesSpan {
+	spans := make([]seriesSpan, len(installations))
+	for i := range installations {
+		spans[i] = seriesSpan{nodeNo: installations[i].NodeNo, from: installations[i].From, to: installations[i].To}
+	}
+	return spans
+}
+
+// summaries returns what the spans hold of the time that is asked for.
+func (a *API) summaries(ctx context.Context, spans []seriesSpan, from, to time.Time) ([]telemetry.Span, []telemetry.Summary, error) {
 	wanted := make([]telemetry.Span, len(spans))
 	for i, s := range spans {
 		wanted[i] = telemetry.Span{NodeNo: s.nodeNo, From: from, To: to}
@@ -44,38 +73,156 @@ func (a *API) decorate(ctx context.Context, v *view, spans []seriesSpan, resourc
 			wanted[i].To = *s.to
 		}
 	}
-	summaries, err := a.telemetry.Summaries(ctx, wanted)
+	sums, err := a.telemetry.Summaries(ctx, wanted)
+	return wanted, sums, err
+}
+
+func add(r *jsonapi.Resource, name string, value jsonapi.Value) {
+	r.Attributes = append(r.Attributes, jsonapi.Attribute{Name: name, Value: value})
+}
+
+func (a *API) decorateNodes(ctx context.Context, v *view, nodes []inventory.Node, resources []jsonapi.Resource) error {
+	return a.decorate(ctx, v, nodeSpans(nodes), resources, false)
+}
+
+func (a *API) decorateInstallations(ctx context.Context, v *view, installations []inventory.Installation, resources []jsonapi.Resource) error {
+	return a.decorate(ctx, v, installationSpans(installations), resources, true)
+}
+
+// decorate adds what is known of the samples: count, latest, and in details on
+// request the series itself.
+func (a *API) decorate(ctx context.Context, v *view, spans []seriesSpan, resources []jsonapi.Resource, installed bool) error {
+	now := a.now().UTC().Truncate(time.Second)
+	from, to, err := timeRange(v.query, now)
+	if err != nil {
+		return err
+	}
+	options, err := seriesOptions(v.query)
+	if err != nil {
+		return err
+	}
+	wanted, sums, err := a.summaries(ctx, spans, from, to)
 	if err != nil {
 		return err
 	}
 	for i := range resources {
 		r := &resources[i]
-		add := func(name string, value jsonapi.Value) {
-			r.Attributes = append(r.Attributes, jsonapi.Attribute{Name: name, Value: value})
+		add(r, "sample_count", jsonapi.Int(sums[i].Count))
+		if latest := sums[i].Latest; latest != nil {
+			add(r, "latest_sample", jsonapi.Raw(string(appendSample(nil, *latest))))
+		} else if installed {
+			add(r, "latest_sample", jsonapi.Null())
 		}
-		add("sample_count", jsonapi.Int(summaries[i].Count))
-		if latest := summaries[i].Latest; latest != nil {
-			add("latest_sample", jsonapi.Raw(string(appendSample(nil, *latest))))
-		} else if spans[i].installation {
-			add("latest_sample", jsonapi.Null())
-		}
-		if spans[i].installation || v.detail {
-			add("query_timestamp_s", jsonapi.Int(now.Unix()))
-		}
-		if !v.detail {
-			continue
-		}
-		if !spans[i].installation {
+		if v.detail && !installed {
 			first, last := from, to
-			if summaries[i].First != nil {
-				first, last = *summaries[i].First, summaries[i].Latest.Time
+			if sums[i].First != nil {
+				first, last = *sums[i].First, sums[i].Latest.Time
 			}
-			add("from_timestamp_s", jsonapi.Int(first.Unix()))
-			add("to_timestamp_s", jsonapi.Int(last.Unix()))
+			add(r, "from_timestamp_s", jsonapi.Int(first.Unix()))
+			add(r, "to_timestamp_s", jsonapi.Int(last.Unix()))
 		}
-		if truth(v.query.Extra["include_timeseries"]) {
-			add("timeseries", jsonapi.Hole())
-			v.series = &wanted[i]
+		if v.detail && truth(v.query.Extra["include_timeseries"]) {
+			v.series = options
+			v.series.span, v.series.summary = wanted[i], sums[i]
+			v.series.etag = entityTag(r, v.series)
+			add(r, "timeseries", jsonapi.Hole())
+		}
+		if v.detail || installed {
+			add(r, "query_timestamp_s", jsonapi.Int(now.Unix()))
+		}
+	}
+	return nil
+}
+
+// addSeries adds the resources that are series: lists of them, single ones, and
+// those of a node or installation, also as CSV.
+func (a *API) addSeries(nodes *resource[inventory.Node, inventory.NodeID], installations *resource[inventory.Installation, int64]) {
+	nodeSeries := *nodes
+	nodeSeries.typ, nodeSeries.path = typeNodeSeries, "node-timeseries"
+	nodeSeries.decode, nodeSeries.takeID = nil, nil
+	nodeSeries.detail = pureKnown
+	nodeSeries.filters = append(slices.Clone(nodes.filters), pureKnown.Filters...)
+	nodeSeries.show = func(v *view, n *inventory.Node) jsonapi.Resource {
+		id := n.ID.String()
+		return jsonapi.Resource{
+			Identifier:    jsonapi.Identifier{Type: typeNodeSeries, ID: id},
+			Attributes:    []jsonapi.Attribute{{Name: "node_alias", Value: jsonapi.String(n.Alias)}},
+			Self:          v.url("node-timeseries", id),
+			Relationships: []jsonapi.Relationship{{Name: "node", Linkage: jsonapi.ToOne(typeNode, id), Related: v.url("nodes", id)}},
+		}
+	}
+	nodeSeries.decorate = func(ctx context.Context, v *view, things []inventory.Node, resources []jsonapi.Resource) error {
+		return a.decorateSeries(ctx, v, nodeSpans(things), resources)
+	}
+
+	installationSeries := *installations
+	installationSeries.typ, installationSeries.path = typeInstallationSeries, "installation-timeseries"
+	installationSeries.decode = nil
+	installationSeries.detail = pureKnown
+	installationSeries.filters = append(slices.Clone(installations.filters), pureKnown.Filters...)
+	installationSeries.show = func(v *view, i *inventory.Installation) jsonapi.Resource {
+		id := formatInt64(i.ID)
+		return jsonapi.Resource{
+			Identifier: jsonapi.Identifier{Type: typeInstallationSeries, ID: id},
+			Attributes: []jsonapi.Attribute{
+				{Name: "node_alias", Value: jsonapi.OptString(i.NodeAlias)},
+				{Name: "node_id", Value: jsonapi.String(i.NodeID.String())},
+			},
+			Self:          v.url("installation-timeseries", id),
+			Relationships: []jsonapi.Relationship{{Name: "installation", Linkage: jsonapi.ToOne(typeInstallation, id), Related: v.url("installations", id)}},
+		}
+	}
+	installationSeries.decorate = func(ctx context.Context, v *view, things []inventory.Installation, resources []jsonapi.Resource) error {
+		return a.decorateSeries(ctx, v, installationSpans(things), resources)
+	}
+	addSeriesRoutes(a, nodes, &nodeSeries)
+	addSeriesRoutes(a, installations, &installationSeries)
+}
+
+func addSeriesRoutes[T any, ID comparable](a *API, parent, res *resource[T, ID]) {
+	list := Base + "/" + res.path
+	get := res.withID(func(w http.ResponseWriter, r *http.Request, id ID) error { return res.get(a, w, r, id) })
+	csv := func(w http.ResponseWriter, r *http.Request) error {
+		return get(w, r.WithContext(context.WithValue(r.Context(), mediaKey{}, mediaCSV)))
+	}
+	a.Add(
+		Route{Method: http.MethodGet, Pattern: list, Audience: res.permissions.Read, Handler: func(w http.ResponseWriter, r *http.Request) error {
+			return res.list(a, w, r, nil)
+		}},
+		Route{Method: http.MethodGet, Pattern: list + "/{id}", Audience: res.permissions.Read, Media: []string{mediaCSV}, Handler: get},
+		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries", Audience: res.permissions.Read, Media: []string{mediaCSV}, Handler: get},
+		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries.csv", Audience: res.permissions.Read, Media: []string{mediaCSV}, Handler: csv},
+	)
+}
+
+// decorateSeries adds to a series what it holds; the bounds are those asked for.
+func (a *API) decorateSeries(ctx context.Context, v *view, spans []seriesSpan, resources []jsonapi.Resource) error {
+	now := a.now().UTC().Truncate(time.Second)
+	from, to, err := timeRange(v.query, now)
+	if err != nil {
+		return err
+	}
+	options, err := seriesOptions(v.query)
+	if err != nil {
+		return err
+	}
+	wanted, sums, err := a.summaries(ctx, spans, from, to)
+	if err != nil {
+		return err
+	}
+	for i := range resources {
+		r := &resources[i]
+		add(r, "sample_count", jsonapi.Int(sums[i].Count))
+		if v.detail {
+			v.series = options
+			v.series.span, v.series.summary = wanted[i], sums[i]
+			v.series.etag = entityTag(r, v.series)
+		}
+		add(r, "from_timestamp_s", jsonapi.Int(from.Unix()))
+		add(r, "to_timestamp_s", jsonapi.Int(to.Unix()))
+		add(r, "query_timestamp_s", jsonapi.Int(now.Unix()))
+		if v.detail {
+			add(r, "samples", jsonapi.Hole())
 		}
 	}
 	return nil
@@ -107,6 +254,39 @@ func timeRange(q jsonapi.Query, now time.Time) (from, to time.Time, err error) {
 	return from, to, nil
 }
 
+var resolutions = map[string]telemetry.Resolution{
+	"": telemetry.Raw, "raw": telemetry.Raw, "10m": telemetry.TenMinutes, "1h": telemetry.Hour, "1d": telemetry.Day,
+}
+
+func seriesOptions(q jsonapi.Query) (*series, error) {
+	var s series
+	var errs jsonapi.Errors
+	var ok bool
+	if s.resolution, ok = resolutions[q.Extra["resolution"]]; !ok {
+		errs = append(errs, &jsonapi.Error{
+			Status: 400, Code: "invalid_choice", Parameter: "resolution",
+			Args: []any{q.Extra["resolution"], "raw, 10m, 1h, 1d"},
+		})
+	}
+	if text, given := q.Extra["max_points"]; given {
+		n, err := strconv.Atoi(text)
+		switch {
+		case err != nil:
+			errs = append(errs, &jsonapi.Error{Status: 400, Code: "invalid", Text: "invalid_integer", Parameter: "max_points"})
+		case n < telemetry.MinPoints:
+			errs = append(errs, &jsonapi.Error{Status: 400, Code: "min_value", Parameter: "max_points", Args: []any{telemetry.MinPoints}})
+		case n > telemetry.MaxPoints:
+			errs = append(errs, &jsonapi.Error{Status: 400, Code: "max_value", Parameter: "max_points", Args: []any{telemetry.MaxPoints}})
+		default:
+			s.maxPoints = n
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return &s, nil
+}
+
 // truth reads a switch: anything but nothing and the words for no.
 func truth(value string) bool {
 	return !slices.Contains([]string{"", "0", "false", "no", "off", "n", "f"}, strings.ToLower(value))
@@ -118,88 +298,153 @@ const chunk = 32 << 10
 
 // stream writes a document whose series is read while it is written.
 func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsonapi.Document) error {
-	before, after := doc.Split()
-	if after == nil { // the series is not among the fields that are wanted
-		writeBody(w, r, http.StatusOK, before)
+	out := &seriesWriter{w: w, format: jsonFormat{}, buffer: make([]byte, 0, chunk+1024)}
+	header := w.Header()
+	var after []byte
+	switch media := Media(r.Context()); media {
+	case mediaCSV:
+		out.format = csvFormat{}
+		header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
+		header.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", strings.ToLower(doc.One.Type)+"-"+doc.One.ID+".csv"))
+		out.buffer = out.format.header(out.buffer, v.series.resolution)
+	default:
+		var before []byte
+		if before, after = doc.Split(); after == nil { // the series is not among the fields that are wanted
+			writeBody(w, r, http.StatusOK, before)
+			return nil
+		}
+		if media != mediaJSON {
+			media = jsonapi.MediaType
+		}
+		header.Set("Content-Type", media)
+		out.buffer = append(append(out.buffer, before...), '[')
+		after = append([]byte{']'}, after...)
+	}
+	header.Set("ETag", v.series.etag)
+	header.Set("Cache-Control", "private, no-cache")
+	if matches(r.Header.Get("If-None-Match"), v.series.etag) {
+		header.Del("Content-Disposition")
+		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	header := w.Header()
-	header.Set("Content-Type", Media(r.Context()))
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	buffer := append(make([]byte, 0, chunk+1024), before...)
-	buffer = append(buffer, '[')
-	first, written := true, false
-	err := a.telemetry.Samples(r.Context(), *v.series, func(s measurement.Sample) error {
-		if !first {
-			buffer = append(buffer, ',')
-		}
-		first = false
-		buffer = appendSample(buffer, s)
-		if len(buffer) < chunk {
-			return nil
-		}
-		written = true
-		_, err := w.Write(buffer)
-		buffer = buffer[:0]
-		return err
-	})
-	if err != nil {
-		return a.broken(r, written, err)
+	err := v.series.read(r.Context(), a.telemetry, out)
+	if err == nil {
+		out.buffer = append(out.buffer, after...)
+		err = out.flush()
 	}
-	buffer = append(buffer, ']')
-	buffer = append(buffer, after...)
-	if _, err := w.Write(buffer); err != nil {
-		return a.broken(r, true, err)
+	if err == nil {
+		return nil
 	}
-	return nil
-}
-
-// broken ends an answer that cannot be completed. When a part of it is out, the
-// connection is cut: the client must not take a part for the whole.
-func (a *API) broken(r *http.Request, written bool, err error) error {
-	if !written {
+	if !out.started {
 		return err
 	}
 	if r.Context().Err() == nil {
-		a.log.WarnContext(r.Context(), "series broken off", "err", fmt.Errorf("write series: %w", err))
+		a.log.WarnContext(r.Context(), "series broken off", "err", err)
 	}
+	// A part of it is out: the client must not take it for the whole.
 	panic(http.ErrAbortHandler)
 }
 
-// appendSample appends the JSON object of a sample.
-func appendSample(dst []byte, s measurement.Sample) []byte {
-	dst = append(dst, `{"timestamp_s":`...)
-	dst = strconv.AppendInt(dst, s.Time.Unix(), 10)
-	dst = append(dst, `,"co2_ppm":`...)
-	dst = strconv.AppendInt(dst, int64(s.CO2PPM), 10)
-	dst = append(dst, `,"temperature_celsius":`...)
-	if s.TemperatureDecicelsius.Known {
-		dst = append(dst, '"')
-		dst = appendTenths(dst, s.TemperatureDecicelsius.Value)
-		dst = append(dst, '"')
-	} else {
-		dst = append(dst, "null"...)
+// read hands the series to out.
+func (s *series) read(ctx context.Context, store telemetry.Store, out *seriesWriter) error {
+	switch {
+	case s.resolution != telemetry.Raw && s.maxPoints == 0:
+		return telemetry.Buckets(ctx, store, s.span, s.resolution, out.bucket)
+	case s.resolution != telemetry.Raw:
+		d := telemetry.NewDownsampler(s.first(), s.last(), s.maxPoints, func(b telemetry.Bucket) (int64, int) { return b.Start.Unix(), b.CO2.Mean() })
+		err := telemetry.Buckets(ctx, store, s.span, s.resolution, func(b telemetry.Bucket) error {
+			d.Add(b)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, b := range d.Points() {
+			if err := out.bucket(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	case s.maxPoints > 0 && s.summary.Count > int64(s.maxPoints):
+		d := telemetry.NewDownsampler(s.first(), s.last(), s.maxPoints, func(m measurement.Sample) (int64, int) { return m.Time.Unix(), m.CO2PPM })
+		err := store.Samples(ctx, s.span, func(m measurement.Sample) error {
+			d.Add(m)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, m := range d.Points() {
+			if err := out.sample(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	default:
+		return store.Samples(ctx, s.span, out.sample)
 	}
-	dst = append(dst, `,"rel_humidity_percent":`...)
-	if s.RelHumidityPercent.Known {
-		dst = strconv.AppendInt(dst, int64(s.RelHumidityPercent.Value), 10)
-	} else {
-		dst = append(dst, "null"...)
-	}
-	dst = append(dst, `,"measurement_status":"`...)
-	dst = append(dst, byte(s.Status))
-	return append(dst, `"}`...)
 }
 
-// appendTenths appends a number of tenths as a decimal number: -5 is -0.5.
-func appendTenths(dst []byte, tenths int) []byte {
-	if tenths < 0 {
-		dst = append(dst, '-')
-		tenths = -tenths
+// first and last are the outermost samples, so that the chart's width is that of
+// the series, not of the years that were asked for.
+func (s *series) first() time.Time {
+	if s.summary.First == nil {
+		return s.span.From
 	}
-	dst = strconv.AppendInt(dst, int64(tenths/10), 10)
-	return append(dst, '.', byte('0'+tenths%10))
+	return *s.summary.First
 }
+
+func (s *series) last() time.Time {
+	if s.summary.Latest == nil {
+		return s.span.To
+	}
+	return s.summary.Latest.Time
+}
+
+// seriesWriter gathers a series in chunks.
+type seriesWriter struct {
+	w       http.ResponseWriter
+	format  seriesFormat
+	buffer  []byte
+	some    bool // there was an item
+	started bool // something is out
+}
+
+func (sw *seriesWriter) sample(s measurement.Sample) error {
+	sw.buffer = sw.format.sample(sw.separate(), s)
+	return sw.written()
+}
+
+func (sw *seriesWriter) bucket(b telemetry.Bucket) error {
+	sw.buffer = sw.format.bucket(sw.separate(), b)
+	return sw.written()
+}
+
+func (sw *seriesWriter) separate() []byte {
+	if sw.some {
+		return sw.format.separate(sw.buffer)
+	}
+	sw.some = true
+	return sw.buffer
+}
+
+func (sw *seriesWriter) written() error {
+	if len(sw.buffer) < chunk {
+		return nil
+	}
+	return sw.flush()
+}
+
+func (sw *seriesWriter) flush() error {
+	sw.started = true
+	_, err := sw.w.Write(sw.buffer)
+	sw.buffer = sw.buffer[:0]
+	return err
+}
+
+// appendSample appends the JSON object of a sample.
+func appendSample(dst []byte, s measurement.Sample) []byte { return jsonFormat{}.sample(dst, s) }

@@ -29,6 +29,7 @@ INSERT INTO user_account (id, username, email, first_name, last_name, is_superus
 	(3, 'stefan', 'stefan@example.org', 'Stefan', 'Stranger',  false),
 	(4, 'root',   'root@example.org',   '',       '',          true),
 	(5, 'frieda', 'frieda@example.org', 'Frieda', 'Fremd',     false);
+INSERT INTO email_address (user_id, email, verified, is_primary) SELECT id, email, id <> 5, true FROM user_account;
 INSERT INTO organization (id, name, description) VALUES (1, 'Haus', ''), (2, 'Fremd', NULL);
 INSERT INTO membership (id, user_id, organization_id, role) VALUES (1, 1, 1, 'O'), (2, 2, 1, 'I'), (3, 5, 2, 'O');
 INSERT INTO address (id, street1, zip, city, latitude, longitude, created_by) VALUES

@@ -140,8 +140,9 @@ type Installation struct {
 	IsPublic    bool
 	// Image is the name of the picture in the media store.
 	Image *string
-	// NodeNo is the key of the node's samples.
-	NodeNo int32
+	// NodeNo is the key of the node's samples; NodeAlias its name, nil for outsiders.
+	NodeNo    int32
+	NodeAlias *string
 }
 
 // Violation is a broken rule: which part of the thing, and how. It is a fault

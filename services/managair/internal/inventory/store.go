@@ -38,6 +38,16 @@ type Store struct {
 	Models        Repository[Model, int64]
 	Nodes         Repository[Node, uuid.UUID]
 	Installations Repository[Installation, int64]
+	Affiliations  Affiliations
+}
+
+// Affiliations are the memberships of a user, seen as a set of organizations.
+type Affiliations interface {
+	// Change hands the organizations in which the caller may see the user as a
+	// member to change, and makes the result true. Whoever is added or removed, the
+	// caller must be OWNER there. It returns the organizations then, and whether
+	// anything changed.
+	Change(ctx context.Context, caller access.Caller, user int64, change func([]int64) []int64) ([]int64, bool, error)
 }
 
 // NodeID is the id of a node.

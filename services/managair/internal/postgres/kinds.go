@@ -187,9 +187,15 @@ func users() kind[inventory.User, int64] {
 		filters: filters{
 			organization: `EXISTS (SELECT FROM membership om JOIN membership cm ON cm.organization_id = om.organization_id
 				WHERE om.user_id = u.id AND om.organization_id = @organization AND cm.user_id = @caller)`,
-			username: "u.username = @username",
-			email:    "lower(u.email) = lower(@email)",
-			search:   "concat_ws(' ', u.username, u.email)",
+			// Only confirmed addresses: anybody can claim to have another one.
+			email: "EXISTS (SELECT FROM email_address e WHERE e.user_id = u.id AND e.verified AND lower(e.email) = lower(@email))",
+		},
+		// Who manages an organization may find new members by their address.
+		widen: func(q inventory.Query) string {
+			if q.Email == "" {
+				return ""
+			}
+			return "u.is_active AND EXISTS (SELECT FROM membership om WHERE om.user_id = @caller AND om.role = 'O')"
 		},
 		order: "u.username, u.id",
 		sorts: map[string]string{"username": "u.username", "id": "u.id"},
@@ -555,14 +561,17 @@ func nodeArgs(n *inventory.Node) pgx.NamedArgs {
 
 func installations() kind[inventory.Installation, int64] {
 	nodeKind, roomKind := nodes(), rooms()
+	operated := byOrganization("xs.operator_id", "i.is_public")
 	return kind[inventory.Installation, int64]{
 		permissions: access.Installations,
-		audience:    byOrganization("xs.operator_id", "i.is_public"),
+		audience:    operated,
 		table:       "installation", alias: "i",
-		from:    "JOIN room xr ON xr.id = i.room_id JOIN site xs ON xs.id = xr.site_id JOIN node xn ON xn.id = i.node_id",
-		columns: "i.id, i.node_id, i.room_id, i.from_time, i.to_time, i.description, i.is_public, i.image, xn.no",
+		from: "JOIN room xr ON xr.id = i.room_id JOIN site xs ON xs.id = xr.site_id JOIN node xn ON xn.id = i.node_id",
+		columns: "i.id, i.node_id, i.room_id, i.from_time, i.to_time, i.description, i.is_public, i.image, xn.no, " +
+			// Outsiders learn no names of nodes.
+			"CASE WHEN " + operated(access.Members) + " THEN xn.alias END",
 		scan: func(row pgx.CollectableRow) (i inventory.Installation, err error) {
-			err = row.Scan(&i.ID, &i.NodeID, &i.RoomID, &i.From, &i.To, &i.Description, &i.IsPublic, &i.Image, &i.NodeNo)
+			err = row.Scan(&i.ID, &i.NodeID, &i.RoomID, &i.From, &i.To, &i.Description, &i.IsPublic, &i.Image, &i.NodeNo, &i.NodeAlias)
 			return i, err
 		},
 		idOf: func(i *inventory.Installation) int64 { return i.ID },

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -128,6 +129,77 @@ func reading(column []byte) measurement.Reading {
 		return measurement.Reading{}
 	}
 	return measurement.Known(int(int16be(column)))
+}
+
+// Rollup is part of telemetry.Store. It takes whole days and hours from the
+// roll-ups, and the rest from the samples.
+func (t *Telemetry) Rollup(ctx context.Context, span telemetry.Span, r telemetry.Resolution, yield func(telemetry.Bucket) error) error {
+	stop := span.To.Add(time.Second)
+	if !span.From.Before(stop) {
+		return nil
+	}
+	var parts []string
+	args := []any{span.NodeNo}
+	part := func(function string, from, to time.Time) {
+		if from.Before(to) {
+			args = append(args, from, to)
+			parts = append(parts, fmt.Sprintf("SELECT * FROM %s($1, $%d, $%d)", function, len(args)-1, len(args)))
+		}
+	}
+	hourFrom, hourTo := ceil(span.From, time.Hour), stop.Truncate(time.Hour)
+	if !hourFrom.Before(hourTo) {
+		part("sample_hours_raw", span.From, stop)
+	} else {
+		const day = 24 * time.Hour
+		dayFrom, dayTo := ceil(hourFrom, day), hourTo.Truncate(day)
+		part("sample_hours_raw", span.From, hourFrom)
+		if r == telemetry.Day && dayFrom.Before(dayTo) {
+			part("sample_hours", hourFrom, dayFrom)
+			part("sample_days", dayFrom, dayTo)
+			part("sample_hours", dayTo, hourTo)
+		} else {
+			part("sample_hours", hourFrom, hourTo)
+		}
+		part("sample_hours_raw", hourTo, stop)
+	}
+	rows, err := t.pool.Query(ctx, strings.Join(parts, " UNION ALL ")+" ORDER BY 1", args...)
+	if err != nil {
+		return fmt.Errorf("roll-up: %w", pgdb.Translate(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		c := rows.RawValues()
+		err := yield(telemetry.Bucket{
+			Start:       time.UnixMicro(int64be(c[0]) + epoch).UTC(),
+			CO2:         aggregate(c[2], c[3], c[4], c[5]),
+			Temperature: aggregate(c[6], c[7], c[8], c[9]),
+			RelHumidity: aggregate(c[10], c[11], c[12], c[13]),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("roll-up: %w", pgdb.Translate(err))
+	}
+	return nil
+}
+
+// ceil returns the first multiple of d that is not before t.
+func ceil(t time.Time, d time.Duration) time.Time {
+	return t.Add(d - time.Nanosecond).Truncate(d)
+}
+
+func aggregate(n, sum, low, high []byte) telemetry.Aggregate {
+	if int32be(n) == 0 {
+		return telemetry.Aggregate{}
+	}
+	return telemetry.Aggregate{N: int(int32be(n)), Sum: int(int32be(sum)), Min: int(int16be(low)), Max: int(int16be(high))}
+}
+
+func int32be(b []byte) int32 {
+	_ = b[3]
+	return int32(b[0])<<24 | int32(b[1])<<16 | int32(b[2])<<8 | int32(b[3])
 }
 
 func int16be(b []byte) int16 { return int16(b[0])<<8 | int16(b[1]) }

@@ -11,7 +11,8 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
-// Span is a part of a node's series. Both ends are included.
+// Span is a part of a node's series. Both ends are included, and are whole
+// seconds, as the times of samples are.
 type Span struct {
 	NodeNo   int32
 	From, To time.Time
@@ -20,7 +21,8 @@ type Span struct {
 // Summary is what a span holds.
 type Summary struct {
 	Count int64
-	// First and Latest are the outermost samples, nil when there are none.
+	// First is the time of the first sample, Latest the last sample; both are nil
+	// when there are none.
 	First  *time.Time
 	Latest *measurement.Sample
 }
@@ -32,4 +34,101 @@ type Store interface {
 	// Samples hands the samples of a span to yield, ascending by time, as they come
 	// from the database. The first error of yield ends it and is returned.
 	Samples(ctx context.Context, span Span, yield func(measurement.Sample) error) error
+	// Rollup hands parts of the buckets of a span to yield, ascending by time. A
+	// bucket may come in several parts; each lies in one bucket only. Resolution is
+	// Hour or Day.
+	Rollup(ctx context.Context, span Span, r Resolution, yield func(Bucket) error) error
+}
+
+// Resolution is the length of the buckets of a series; Raw has none.
+type Resolution time.Duration
+
+// The resolutions. Days are days in UTC.
+const (
+	Raw        Resolution = 0
+	TenMinutes            = Resolution(10 * time.Minute)
+	Hour                  = Resolution(time.Hour)
+	Day                   = Resolution(24 * time.Hour)
+)
+
+// start returns the start of the bucket that t is in.
+func (r Resolution) start(t time.Time) time.Time { return t.Truncate(time.Duration(r)) }
+
+// Aggregate sums up the values of one quantity.
+type Aggregate struct{ N, Sum, Min, Max int }
+
+// Mean returns the mean, rounded half away from zero; it needs N > 0.
+func (a Aggregate) Mean() int {
+	if a.Sum < 0 {
+		return (2*a.Sum - a.N) / (2 * a.N)
+	}
+	return (2*a.Sum + a.N) / (2 * a.N)
+}
+
+func (a Aggregate) merge(b Aggregate) Aggregate {
+	switch {
+	case a.N == 0:
+		return b
+	case b.N == 0:
+		return a
+	default:
+		return Aggregate{a.N + b.N, a.Sum + b.Sum, min(a.Min, b.Min), max(a.Max, b.Max)}
+	}
+}
+
+// Bucket sums up the samples of a stretch of time.
+type Bucket struct {
+	Start time.Time
+	// CO2 is in ppm, Temperature in tenths of a degree Celsius, RelHumidity in
+	// percent. Samples without a value do not count.
+	CO2, Temperature, RelHumidity Aggregate
+}
+
+func (b *Bucket) merge(o Bucket) {
+	b.CO2 = b.CO2.merge(o.CO2)
+	b.Temperature = b.Temperature.merge(o.Temperature)
+	b.RelHumidity = b.RelHumidity.merge(o.RelHumidity)
+}
+
+// bucketOf returns the bucket of a single sample.
+func bucketOf(s measurement.Sample) Bucket {
+	b := Bucket{Start: s.Time, CO2: single(s.CO2PPM)}
+	if s.TemperatureDecicelsius.Known {
+		b.Temperature = single(s.TemperatureDecicelsius.Value)
+	}
+	if s.RelHumidityPercent.Known {
+		b.RelHumidity = single(s.RelHumidityPercent.Value)
+	}
+	return b
+}
+
+func single(v int) Aggregate { return Aggregate{1, v, v, v} }
+
+// Buckets hands the buckets of a span that have samples to yield, ascending by
+// time. Buckets at the ends hold only what is inside the span: what was measured
+// before an installation began is not its own.
+func Buckets(ctx context.Context, store Store, span Span, r Resolution, yield func(Bucket) error) error {
+	var current Bucket
+	take := func(part Bucket) error {
+		start := r.start(part.Start)
+		if current.CO2.N > 0 && !current.Start.Equal(start) {
+			if err := yield(current); err != nil {
+				return err
+			}
+			current = Bucket{}
+		}
+		current.Start = start
+		current.merge(part)
+		return nil
+	}
+	var err error
+	if r == TenMinutes {
+		err = store.Samples(ctx, span, func(s measurement.Sample) error { return take(bucketOf(s)) })
+	} else {
+		err = store.Rollup(ctx, span, r, take)
+	}
+	if err != nil || current.CO2.N == 0 {
+		return err
+	}
+	return yield(current)
 }

@@ -1,0 +1,265 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+)
+
+// roles are the columns of the matrix, seen from organization 1.
+var roles = []struct {
+	name string
+	user int64
+}{{"anonymous", anonymous}, {"stranger", stranger}, {"INSPECTOR", inspector}, {"OWNER", owner}, {"superuser", superuser}}
+
+// row says how a route answers each of the roles: for the public things of
+// organization 1, for its private ones, and for what belongs to another
+// organization. Routes without an id have only the first.
+type row struct {
+	public, private, foreign string
+	// body is what writing methods send; {id} and {node} are those of the path.
+	body string
+}
+
+const (
+	everyone = "200 200 200 200 200"
+	accounts = "401 200 200 200 200"
+	nobody   = "401 404 404 404 404"
+	members  = "401 404 200 200 404"
+	members0 = "404 404 200 200 404" // where anonymous callers come in, for the public things
+	hidden   = "404 404 404 404 404"
+)
+
+// matrix has a row for each route; a route without one fails the test.
+var matrix = map[string]row{
+	"GET /api/v1/quantities":         {public: everyone},
+	"GET /api/v1/quantities/{id}":    {public: everyone, private: everyone, foreign: hidden},
+	"POST /api/v1/quantities":        {public: "401 403 403 403 201", body: `{"data":{"type":"Quantity","attributes":{"quantity":"Lärm","base_unit":"dB"}}}`},
+	"PATCH /api/v1/quantities/{id}":  {public: "401 403 403 403 200", body: `{"data":{"type":"Quantity","id":"{id}","attributes":{"base_unit":"x"}}}`},
+	"DELETE /api/v1/quantities/{id}": {public: "401 403 403 403 409"},
+	"GET /api/v1/protocols":          {public: everyone},
+	"GET /api/v1/protocols/{id}":     {public: everyone, private: everyone, foreign: hidden},
+	"POST /api/v1/protocols":         {public: "401 403 403 403 201", body: `{"data":{"type":"Protocol","attributes":{"identifier":"neu"}}}`},
+	"PATCH /api/v1/protocols/{id}":   {public: "401 403 403 403 200", body: `{"data":{"type":"Protocol","id":"{id}","attributes":{"identifier":"neu"}}}`},
+	"DELETE /api/v1/protocols/{id}":  {public: "401 403 403 403 409"},
+	"GET /api/v1/models":             {public: everyone},
+	"GET /api/v1/models/{id}":        {public: everyone, private: hidden, foreign: hidden},
+	"POST /api/v1/models": {public: "401 403 403 403 201", body: `{"data":{"type":"Model","attributes":{"name":"n","trade_name":"t","manufacturer":"m","sensor_type":"s"},
+		"relationships":{"quantities":{"data":[{"type":"Quantity","id":"1"}]}}}}`},
+	"PATCH /api/v1/models/{id}":  {public: "401 403 403 403 200", body: `{"data":{"type":"Model","id":"{id}","attributes":{"name":"neu"}}}`},
+	"DELETE /api/v1/models/{id}": {public: "401 403 403 403 409"},
+
+	"GET /api/v1/organizations":      {public: everyone},
+	"GET /api/v1/organizations/{id}": {public: everyone, foreign: hidden},
+	"POST /api/v1/organizations":     {public: "401 201 201 201 201", body: `{"data":{"type":"Organization","attributes":{"name":"Neu"}}}`},
+	"PATCH /api/v1/organizations/{id}": {
+		public: "401 403 403 200 403", foreign: nobody,
+		body: `{"data":{"type":"Organization","id":"{id}","attributes":{"description":"x"}}}`,
+	},
+	"DELETE /api/v1/organizations/{id}":                  {public: "401 403 403 204 403", foreign: nobody},
+	"GET /api/v1/organizations/{id}/users":               {public: accounts, foreign: nobody},
+	"GET /api/v1/organizations/{id}/memberships":         {public: accounts, foreign: nobody},
+	"GET /api/v1/organizations/{id}/sites":               {public: everyone, foreign: hidden},
+	"GET /api/v1/organizations/{id}/nodes":               {public: accounts, foreign: nobody},
+	"GET /api/v1/organizations/{id}/relationships/users": {public: members, foreign: nobody},
+	"POST /api/v1/organizations/{id}/relationships/users": {
+		public: "401 403 403 200 403", foreign: nobody, body: `{"data":[{"type":"User","id":"3"}]}`,
+	},
+	"PATCH /api/v1/organizations/{id}/relationships/users": {
+		public: "401 403 403 200 403", foreign: nobody, body: `{"data":[{"type":"User","id":"1"}]}`,
+	},
+	"DELETE /api/v1/organizations/{id}/relationships/users": {
+		public: "401 403 403 200 403", foreign: nobody, body: `{"data":[{"type":"User","id":"2"}]}`,
+	},
+
+	"GET /api/v1/memberships":      {public: accounts},
+	"GET /api/v1/memberships/{id}": {public: members, private: members, foreign: nobody},
+	"POST /api/v1/memberships": {public: "401 403 403 201 403", body: `{"data":{"type":"Membership","attributes":{},"relationships":{
+		"user":{"data":{"type":"User","id":"3"}},"organization":{"data":{"type":"Organization","id":"1"}}}}}`},
+	"PATCH /api/v1/memberships/{id}": {
+		public: "401 404 403 409 404", private: "401 404 403 200 404", foreign: nobody,
+		body: `{"data":{"type":"Membership","id":"{id}","attributes":{"role":"I"}}}`,
+	},
+	"DELETE /api/v1/memberships/{id}":           {public: "401 404 403 409 404", private: "401 404 403 204 404", foreign: nobody},
+	"GET /api/v1/memberships/{id}/user":         {public: members, private: members, foreign: nobody},
+	"GET /api/v1/memberships/{id}/organization": {public: members, private: members, foreign: nobody},
+
+	"GET /api/v1/users":                                  {public: accounts},
+	"GET /api/v1/users/{id}":                             {public: members, private: members, foreign: "401 200 404 404 404"},
+	"GET /api/v1/users/{id}/organizations":               {public: members, private: members, foreign: "401 200 404 404 404"},
+	"GET /api/v1/users/{id}/memberships":                 {public: members, private: members, foreign: "401 200 404 404 404"},
+	"GET /api/v1/users/{id}/relationships/organizations": {public: members, private: members, foreign: "401 200 404 404 404"},
+	"POST /api/v1/users/{id}/relationships/organizations": {
+		public: "401 404 204 204 404", foreign: "401 403 404 404 404", body: `{"data":[{"type":"Organization","id":"1"}]}`,
+	},
+	"PATCH /api/v1/users/{id}/relationships/organizations": {
+		public: "401 404 403 409 404", private: "401 404 403 200 404", body: `{"data":[]}`,
+	},
+	"DELETE /api/v1/users/{id}/relationships/organizations": {
+		public: "401 404 403 409 404", private: "401 404 403 200 404", body: `{"data":[{"type":"Organization","id":"1"}]}`,
+	},
+
+	"GET /api/v1/addresses":      {public: accounts},
+	"GET /api/v1/addresses/{id}": {public: members, private: members, foreign: nobody},
+	"POST /api/v1/addresses":     {public: "401 201 201 201 201", body: `{"data":{"type":"Address","attributes":{"street1":"a","zip":"12345","city":"b"}}}`},
+	"PATCH /api/v1/addresses/{id}": {
+		public: "401 404 403 200 404", private: "401 404 403 200 404", foreign: nobody,
+		body: `{"data":{"type":"Address","id":"{id}","attributes":{"street1":"x"}}}`,
+	},
+	"DELETE /api/v1/addresses/{id}": {public: "401 404 403 409 404", private: "401 404 403 409 404", foreign: nobody},
+
+	"GET /api/v1/sites":      {public: everyone},
+	"GET /api/v1/sites/{id}": {public: everyone, private: members0, foreign: hidden},
+	"POST /api/v1/sites": {public: "401 400 403 201 400", body: `{"data":{"type":"Site","attributes":{"name":"Neu"},"relationships":{
+		"address":{"data":{"type":"Address","id":"1"}},"operator":{"data":{"type":"Organization","id":"1"}}}}}`},
+	"PATCH /api/v1/sites/{id}": {
+		public: "401 403 403 200 403", private: "401 404 403 200 404", foreign: nobody,
+		body: `{"data":{"type":"Site","id":"{id}","attributes":{"name":"x"}}}`,
+	},
+	"DELETE /api/v1/sites/{id}":           {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
+	"GET /api/v1/sites/{id}/organization": {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/sites/{id}/operator":     {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/sites/{id}/address":      {public: members, private: members, foreign: nobody},
+	"GET /api/v1/sites/{id}/rooms":        {public: everyone, private: members0, foreign: hidden},
+
+	"GET /api/v1/rooms":      {public: everyone},
+	"GET /api/v1/rooms/{id}": {public: everyone, private: members0, foreign: hidden},
+	"POST /api/v1/rooms": {public: "401 403 403 201 403", body: `{"data":{"type":"Room","attributes":{"name":"Neu"},"relationships":{
+		"site":{"data":{"type":"Site","id":"1"}}}}}`},
+	"PATCH /api/v1/rooms/{id}": {
+		public: "401 403 403 200 403", private: "401 404 403 200 404", foreign: nobody,
+		body: `{"data":{"type":"Room","id":"{id}","attributes":{"name":"x"}}}`,
+	},
+	"DELETE /api/v1/rooms/{id}":            {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
+	"GET /api/v1/rooms/{id}/site":          {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/installations": {public: everyone, private: members0, foreign: hidden},
+
+	"GET /api/v1/nodes":      {public: accounts},
+	"GET /api/v1/nodes/{id}": {public: members, private: members, foreign: nobody},
+	"POST /api/v1/nodes": {public: "401 403 403 201 403", body: `{"data":{"type":"Node","id":"00000000-0000-4000-8000-0000000000ff",
+		"attributes":{"eui64":"9876b600000000ff","alias":"Neu"},"relationships":{"protocol":{"data":{"type":"Protocol","id":"1"}},
+		"model":{"data":{"type":"Model","id":"1"}},"owner":{"data":{"type":"Organization","id":"1"}}}}}`},
+	"PATCH /api/v1/nodes/{id}": {
+		public: "401 404 403 200 404", private: "401 404 403 200 404", foreign: nobody,
+		body: `{"data":{"type":"Node","id":"{id}","attributes":{"alias":"x"}}}`,
+	},
+	"DELETE /api/v1/nodes/{id}":             {public: "401 404 403 204 404", private: "401 404 403 204 404", foreign: nobody},
+	"GET /api/v1/nodes/{id}/protocol":       {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/model":          {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/owner":          {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/installations":  {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/timeseries":     {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/timeseries.csv": {public: members, private: members, foreign: nobody},
+	"GET /api/v1/node-timeseries":           {public: accounts},
+	"GET /api/v1/node-timeseries/{id}":      {public: members, private: members, foreign: nobody},
+
+	"GET /api/v1/installations":      {public: everyone},
+	"GET /api/v1/installations/{id}": {public: everyone, private: members0, foreign: hidden},
+	"POST /api/v1/installations": {public: "401 400 403 201 400", body: `{"data":{"type":"Installation","attributes":{"from_timestamp_s":1770000000},"relationships":{
+		"node":{"data":{"type":"Node","id":"` + node2 + `"}},"room":{"data":{"type":"Room","id":"1"}}}}}`},
+	"PATCH /api/v1/installations/{id}": {
+		public: "401 403 403 200 403", private: "401 404 403 200 404", foreign: nobody,
+		body: `{"data":{"type":"Installation","id":"{id}","attributes":{"description":"x"}}}`,
+	},
+	"PUT /api/v1/installations/{id}": {
+		public: "401 403 403 200 403", private: "401 404 403 200 404", foreign: nobody,
+		body: `{"data":{"type":"Installation","id":"{id}","attributes":{"from_timestamp_s":1767225600},"relationships":{
+			"node":{"data":{"type":"Node","id":"{node}"}},"room":{"data":{"type":"Room","id":"{id}"}}}}}`,
+	},
+	"DELETE /api/v1/installations/{id}":             {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
+	"GET /api/v1/installations/{id}/room":           {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installations/{id}/node":           {public: members, private: members, foreign: nobody},
+	"GET /api/v1/installations/{id}/timeseries":     {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installations/{id}/timeseries.csv": {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installation-timeseries":           {public: everyone},
+	"GET /api/v1/installation-timeseries/{id}":      {public: everyone, private: members0, foreign: hidden},
+}
+
+func TestEveryRouteAnswersEachRoleAsTheMatrixSays(t *testing.T) {
+	t.Parallel()
+	shared := newWorld(t)
+	seen := map[string]bool{}
+	for _, route := range shared.api.Routes() {
+		seen[route.Name()] = true
+		row, ok := matrix[route.Name()]
+		if !ok {
+			t.Errorf("%s has no row", route.Name())
+			continue
+		}
+		t.Run(route.Name(), func(t *testing.T) {
+			t.Parallel()
+			checkRow(t, shared, route, row.public, row.body, 1)
+			checkRow(t, shared, route, row.private, row.body, 2)
+			checkRow(t, shared, route, row.foreign, row.body, 3)
+		})
+	}
+	for name := range matrix {
+		if !seen[name] {
+			t.Errorf("the matrix has a row for %s, which is no route", name)
+		}
+	}
+}
+
+// checkRow asks as each role. What is expected to change something gets a world
+// of its own.
+func checkRow(t *testing.T, shared *world, route httpapi.Route, want, body string, id int) {
+	t.Helper()
+	if want == "" {
+		return
+	}
+	node := []string{node1, node2, node3}[id-1]
+	thing := strconv.Itoa(id)
+	if strings.HasPrefix(route.Pattern, "/api/v1/node") {
+		thing = node
+	}
+	fill := strings.NewReplacer("{id}", thing, "{node}", node)
+	for i, status := range strings.Fields(want) {
+		w := shared
+		if route.Method != http.MethodGet && strings.HasPrefix(status, "2") {
+			w = newWorld(t)
+		}
+		path := fill.Replace(route.Pattern) + "/"
+		got := w.do(t, request{user: roles[i].user, method: route.Method, path: path, body: fill.Replace(body)})
+		if strconv.Itoa(got.status) != status {
+			t.Errorf("%s %s as %s: %d, want %s\n%s", route.Method, path, roles[i].name, got.status, status, got.body)
+		}
+	}
+}
+
+// Whatever an outsider asks for, no answer names members, nodes or private things.
+func TestOutsidersLearnNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	secrets := []string{
+		"olga", "ines", "Olga", "Ines", "frieda", // members
+		"Eins", "Zwei", "Drei", "9876B6", // nodes
+		"Lager", "Keller", "Nebenstr", "Fremd", "Museum", "Saal", "Fernstr", // what is private
+		`"type":"Membership"`,
+	}
+	queries := []string{"", "?include=users", "?include=node", "?include=operator.users", "?include=room.site.operator.users", "?include=node.owner", "?page[size]=1"}
+	for _, route := range w.api.Routes() {
+		if route.Method != http.MethodGet {
+			continue
+		}
+		for id, node := range []string{node1, node2, node3} {
+			thing := strconv.Itoa(id + 1)
+			if strings.HasPrefix(route.Pattern, "/api/v1/node") {
+				thing = node
+			}
+			for _, query := range queries {
+				for _, user := range []int64{anonymous, stranger, superuser} {
+					path := strings.ReplaceAll(route.Pattern, "{id}", thing) + "/" + query
+					got := w.do(t, request{user: user, path: path})
+					for _, secret := range secrets {
+						if strings.Contains(got.body, secret) {
+							t.Errorf("GET %s as user %d tells %q: %s", path, user, secret, got.body)
+						}
+					}
+				}
+			}
+		}
+	}
+}

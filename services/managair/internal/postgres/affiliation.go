@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+type affiliations struct{ pool *pgxpool.Pool }
+
+// Change is part of inventory.Affiliations.
+func (a *affiliations) Change(ctx context.Context, caller access.Caller, user int64, change func([]int64) []int64) ([]int64, bool, error) {
+	people := &repository[inventory.User, int64]{a.pool, users()}
+	var wanted []int64
+	var changed bool
+	err := people.transact(ctx, func(tx pgx.Tx) error {
+		u, err := people.get(ctx, tx, caller, user)
+		if err != nil {
+			return err
+		}
+		wanted = change(slices.Clone(u.Organizations))
+		slices.Sort(wanted)
+		wanted = slices.Compact(wanted)
+		for _, organization := range wanted {
+			if !slices.Contains(u.Organizations, organization) {
+				changed = true
+				if err := affiliate(ctx, tx, caller, user, organization); err != nil {
+					return err
+				}
+			}
+		}
+		for _, organization := range u.Organizations {
+			if !slices.Contains(wanted, organization) {
+				changed = true
+				if err := disaffiliate(ctx, tx, caller, user, organization); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("change organizations of user %d: %w", user, err)
+	}
+	return wanted, changed, nil
+}
+
+func affiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, organization int64) error {
+	if err := needOwnership(ctx, tx, caller, organization); err != nil {
+		return err
+	}
+	return exec(ctx, tx, "INSERT INTO membership (user_id, organization_id) VALUES (@user, @organization) ON CONFLICT ON CONSTRAINT membership_unique DO NOTHING",
+		pgx.NamedArgs{"user": user, "organization": organization})
+}
+
+func disaffiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, organization int64) error {
+	if err := needOwnership(ctx, tx, caller, organization); err != nil {
+		return err
+	}
+	err := exec(ctx, tx, "DELETE FROM membership WHERE user_id = @user AND organization_id = @organization",
+		pgx.NamedArgs{"user": user, "organization": organization})
+	if err != nil {
+		return err
+	}
+	return needOwner(ctx, tx, organization, inventory.Violation{})
+}
+
+// needOwnership refuses what only an OWNER of the organization may do.
+func needOwnership(ctx context.Context, tx pgx.Tx, caller access.Caller, organization int64) error {
+	kind := organizations()
+	var visible, owner bool
+	err := tx.QueryRow(ctx, kind.reference("", organization, access.Owners).query,
+		pgx.NamedArgs{"caller": caller.UserID, "id": organization}).Scan(&visible, &owner)
+	switch {
+	case err != nil && !isNoRow(err):
+		return err
+	case !visible:
+		return &inventory.Violation{Code: "does_not_exist", Args: []any{organization}}
+	case !owner:
+		return inventory.Forbidden()
+	default:
+		return nil
+	}
+}
