@@ -1034,6 +1034,283 @@ func (x *UndecodedUplink) GetReason() string {
 	return ""
 }
 
+// ListUndecodedRequest asks for a page of kept uplinks.
+type ListUndecodedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// after_id is the id of the last uplink of the page before; 0 begins.
+	AfterId int64 `protobuf:"varint,1,opt,name=after_id,json=afterId,proto3" json:"after_id,omitempty"`
+	// limit is how many uplinks are wanted at most, 1..1000; 0 means 100. A page
+	// may have fewer also when there are more: it is bounded in bytes too.
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// forwarder is the service that received the uplinks; empty means any.
+	Forwarder string `protobuf:"bytes,3,opt,name=forwarder,proto3" json:"forwarder,omitempty"`
+	// dev_eui is the device that sent them; 0 means any.
+	DevEui        uint64 `protobuf:"fixed64,4,opt,name=dev_eui,json=devEui,proto3" json:"dev_eui,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUndecodedRequest) Reset() {
+	*x = ListUndecodedRequest{}
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUndecodedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUndecodedRequest) ProtoMessage() {}
+
+func (x *ListUndecodedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUndecodedRequest.ProtoReflect.Descriptor instead.
+func (*ListUndecodedRequest) Descriptor() ([]byte, []int) {
+	return file_clair_ingest_v1_ingest_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListUndecodedRequest) GetAfterId() int64 {
+	if x != nil {
+		return x.AfterId
+	}
+	return 0
+}
+
+func (x *ListUndecodedRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListUndecodedRequest) GetForwarder() string {
+	if x != nil {
+		return x.Forwarder
+	}
+	return ""
+}
+
+func (x *ListUndecodedRequest) GetDevEui() uint64 {
+	if x != nil {
+		return x.DevEui
+	}
+	return 0
+}
+
+// ListUndecodedResponse is a page of kept uplinks. An empty one is the last.
+type ListUndecodedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// uplinks in ascending order of id.
+	Uplinks       []*KeptUplink `protobuf:"bytes,1,rep,name=uplinks,proto3" json:"uplinks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUndecodedResponse) Reset() {
+	*x = ListUndecodedResponse{}
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUndecodedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUndecodedResponse) ProtoMessage() {}
+
+func (x *ListUndecodedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUndecodedResponse.ProtoReflect.Descriptor instead.
+func (*ListUndecodedResponse) Descriptor() ([]byte, []int) {
+	return file_clair_ingest_v1_ingest_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListUndecodedResponse) GetUplinks() []*KeptUplink {
+	if x != nil {
+		return x.Uplinks
+	}
+	return nil
+}
+
+// KeptUplink is an undecoded uplink in the database.
+type KeptUplink struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// id of the uplink in the database.
+	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// uplink as it was given to KeepUndecoded. Of its metadata, source and protocol
+	// are not kept.
+	Uplink *UndecodedUplink `protobuf:"bytes,2,opt,name=uplink,proto3" json:"uplink,omitempty"`
+	// kept_at is when it was kept.
+	KeptAt        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=kept_at,json=keptAt,proto3" json:"kept_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeptUplink) Reset() {
+	*x = KeptUplink{}
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeptUplink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeptUplink) ProtoMessage() {}
+
+func (x *KeptUplink) ProtoReflect() protoreflect.Message {
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeptUplink.ProtoReflect.Descriptor instead.
+func (*KeptUplink) Descriptor() ([]byte, []int) {
+	return file_clair_ingest_v1_ingest_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *KeptUplink) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *KeptUplink) GetUplink() *UndecodedUplink {
+	if x != nil {
+		return x.Uplink
+	}
+	return nil
+}
+
+func (x *KeptUplink) GetKeptAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KeptAt
+	}
+	return nil
+}
+
+// ForgetUndecodedRequest names kept uplinks.
+type ForgetUndecodedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// ids of the uplinks, at most 1,000.
+	Ids           []int64 `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetUndecodedRequest) Reset() {
+	*x = ForgetUndecodedRequest{}
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetUndecodedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetUndecodedRequest) ProtoMessage() {}
+
+func (x *ForgetUndecodedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetUndecodedRequest.ProtoReflect.Descriptor instead.
+func (*ForgetUndecodedRequest) Descriptor() ([]byte, []int) {
+	return file_clair_ingest_v1_ingest_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ForgetUndecodedRequest) GetIds() []int64 {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+// ForgetUndecodedResponse tells what was done.
+type ForgetUndecodedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// forgotten is how many of them there were.
+	Forgotten     uint32 `protobuf:"varint,1,opt,name=forgotten,proto3" json:"forgotten,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetUndecodedResponse) Reset() {
+	*x = ForgetUndecodedResponse{}
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetUndecodedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetUndecodedResponse) ProtoMessage() {}
+
+func (x *ForgetUndecodedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetUndecodedResponse.ProtoReflect.Descriptor instead.
+func (*ForgetUndecodedResponse) Descriptor() ([]byte, []int) {
+	return file_clair_ingest_v1_ingest_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ForgetUndecodedResponse) GetForgotten() uint32 {
+	if x != nil {
+		return x.Forgotten
+	}
+	return 0
+}
+
 var File_clair_ingest_v1_ingest_proto protoreflect.FileDescriptor
 
 const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
@@ -1107,7 +1384,23 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\tforwarder\x18\x02 \x01(\tR\tforwarder\x12\x18\n" +
 	"\apayload\x18\x03 \x01(\fR\apayload\x12\x1a\n" +
 	"\benvelope\x18\x04 \x01(\fR\benvelope\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason*\x97\x01\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"~\n" +
+	"\x14ListUndecodedRequest\x12\x19\n" +
+	"\bafter_id\x18\x01 \x01(\x03R\aafterId\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x1c\n" +
+	"\tforwarder\x18\x03 \x01(\tR\tforwarder\x12\x17\n" +
+	"\adev_eui\x18\x04 \x01(\x06R\x06devEui\"N\n" +
+	"\x15ListUndecodedResponse\x125\n" +
+	"\auplinks\x18\x01 \x03(\v2\x1b.clair.ingest.v1.KeptUplinkR\auplinks\"\x8b\x01\n" +
+	"\n" +
+	"KeptUplink\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x128\n" +
+	"\x06uplink\x18\x02 \x01(\v2 .clair.ingest.v1.UndecodedUplinkR\x06uplink\x123\n" +
+	"\akept_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06keptAt\"*\n" +
+	"\x16ForgetUndecodedRequest\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\x03R\x03ids\"7\n" +
+	"\x17ForgetUndecodedResponse\x12\x1c\n" +
+	"\tforgotten\x18\x01 \x01(\rR\tforgotten*\x97\x01\n" +
 	"\x11MeasurementStatus\x12\"\n" +
 	"\x1eMEASUREMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bMEASUREMENT_STATUS_MEASURED\x10\x01\x12\x1f\n" +
@@ -1125,11 +1418,13 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\x11OUTCOME_DUPLICATE\x10\x02\x12\x14\n" +
 	"\x10OUTCOME_CONFLICT\x10\x03\x12\x14\n" +
 	"\x10OUTCOME_REJECTED\x10\x04\x12\x12\n" +
-	"\x0eOUTCOME_PARKED\x10\x052\x95\x02\n" +
+	"\x0eOUTCOME_PARKED\x10\x052\xdb\x03\n" +
 	"\rIngestService\x12F\n" +
 	"\x05Store\x12\x1d.clair.ingest.v1.StoreRequest\x1a\x1e.clair.ingest.v1.StoreResponse\x12\\\n" +
 	"\vStoreStream\x12#.clair.ingest.v1.StoreStreamRequest\x1a$.clair.ingest.v1.StoreStreamResponse(\x010\x01\x12^\n" +
-	"\rKeepUndecoded\x12%.clair.ingest.v1.KeepUndecodedRequest\x1a&.clair.ingest.v1.KeepUndecodedResponseBCZAgithub.com/clairberlin/clair-stack/proto/clair/ingest/v1;ingestv1b\x06proto3"
+	"\rKeepUndecoded\x12%.clair.ingest.v1.KeepUndecodedRequest\x1a&.clair.ingest.v1.KeepUndecodedResponse\x12^\n" +
+	"\rListUndecoded\x12%.clair.ingest.v1.ListUndecodedRequest\x1a&.clair.ingest.v1.ListUndecodedResponse\x12d\n" +
+	"\x0fForgetUndecoded\x12'.clair.ingest.v1.ForgetUndecodedRequest\x1a(.clair.ingest.v1.ForgetUndecodedResponseBCZAgithub.com/clairberlin/clair-stack/proto/clair/ingest/v1;ingestv1b\x06proto3"
 
 var (
 	file_clair_ingest_v1_ingest_proto_rawDescOnce sync.Once
@@ -1144,24 +1439,29 @@ func file_clair_ingest_v1_ingest_proto_rawDescGZIP() []byte {
 }
 
 var file_clair_ingest_v1_ingest_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_clair_ingest_v1_ingest_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_clair_ingest_v1_ingest_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_clair_ingest_v1_ingest_proto_goTypes = []any{
-	(MeasurementStatus)(0),        // 0: clair.ingest.v1.MeasurementStatus
-	(Source)(0),                   // 1: clair.ingest.v1.Source
-	(Outcome)(0),                  // 2: clair.ingest.v1.Outcome
-	(Rejection_Reason)(0),         // 3: clair.ingest.v1.Rejection.Reason
-	(*StoreRequest)(nil),          // 4: clair.ingest.v1.StoreRequest
-	(*StoreResponse)(nil),         // 5: clair.ingest.v1.StoreResponse
-	(*StoreStreamRequest)(nil),    // 6: clair.ingest.v1.StoreStreamRequest
-	(*StoreStreamResponse)(nil),   // 7: clair.ingest.v1.StoreStreamResponse
-	(*Uplink)(nil),                // 8: clair.ingest.v1.Uplink
-	(*Sample)(nil),                // 9: clair.ingest.v1.Sample
-	(*UplinkMetadata)(nil),        // 10: clair.ingest.v1.UplinkMetadata
-	(*Rejection)(nil),             // 11: clair.ingest.v1.Rejection
-	(*KeepUndecodedRequest)(nil),  // 12: clair.ingest.v1.KeepUndecodedRequest
-	(*KeepUndecodedResponse)(nil), // 13: clair.ingest.v1.KeepUndecodedResponse
-	(*UndecodedUplink)(nil),       // 14: clair.ingest.v1.UndecodedUplink
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(MeasurementStatus)(0),          // 0: clair.ingest.v1.MeasurementStatus
+	(Source)(0),                     // 1: clair.ingest.v1.Source
+	(Outcome)(0),                    // 2: clair.ingest.v1.Outcome
+	(Rejection_Reason)(0),           // 3: clair.ingest.v1.Rejection.Reason
+	(*StoreRequest)(nil),            // 4: clair.ingest.v1.StoreRequest
+	(*StoreResponse)(nil),           // 5: clair.ingest.v1.StoreResponse
+	(*StoreStreamRequest)(nil),      // 6: clair.ingest.v1.StoreStreamRequest
+	(*StoreStreamResponse)(nil),     // 7: clair.ingest.v1.StoreStreamResponse
+	(*Uplink)(nil),                  // 8: clair.ingest.v1.Uplink
+	(*Sample)(nil),                  // 9: clair.ingest.v1.Sample
+	(*UplinkMetadata)(nil),          // 10: clair.ingest.v1.UplinkMetadata
+	(*Rejection)(nil),               // 11: clair.ingest.v1.Rejection
+	(*KeepUndecodedRequest)(nil),    // 12: clair.ingest.v1.KeepUndecodedRequest
+	(*KeepUndecodedResponse)(nil),   // 13: clair.ingest.v1.KeepUndecodedResponse
+	(*UndecodedUplink)(nil),         // 14: clair.ingest.v1.UndecodedUplink
+	(*ListUndecodedRequest)(nil),    // 15: clair.ingest.v1.ListUndecodedRequest
+	(*ListUndecodedResponse)(nil),   // 16: clair.ingest.v1.ListUndecodedResponse
+	(*KeptUplink)(nil),              // 17: clair.ingest.v1.KeptUplink
+	(*ForgetUndecodedRequest)(nil),  // 18: clair.ingest.v1.ForgetUndecodedRequest
+	(*ForgetUndecodedResponse)(nil), // 19: clair.ingest.v1.ForgetUndecodedResponse
+	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
 }
 var file_clair_ingest_v1_ingest_proto_depIdxs = []int32{
 	8,  // 0: clair.ingest.v1.StoreRequest.uplinks:type_name -> clair.ingest.v1.Uplink
@@ -1173,22 +1473,29 @@ var file_clair_ingest_v1_ingest_proto_depIdxs = []int32{
 	9,  // 6: clair.ingest.v1.Uplink.samples:type_name -> clair.ingest.v1.Sample
 	10, // 7: clair.ingest.v1.Uplink.metadata:type_name -> clair.ingest.v1.UplinkMetadata
 	0,  // 8: clair.ingest.v1.Sample.status:type_name -> clair.ingest.v1.MeasurementStatus
-	15, // 9: clair.ingest.v1.UplinkMetadata.received_at:type_name -> google.protobuf.Timestamp
+	20, // 9: clair.ingest.v1.UplinkMetadata.received_at:type_name -> google.protobuf.Timestamp
 	1,  // 10: clair.ingest.v1.UplinkMetadata.source:type_name -> clair.ingest.v1.Source
 	3,  // 11: clair.ingest.v1.Rejection.reason:type_name -> clair.ingest.v1.Rejection.Reason
 	14, // 12: clair.ingest.v1.KeepUndecodedRequest.uplinks:type_name -> clair.ingest.v1.UndecodedUplink
 	10, // 13: clair.ingest.v1.UndecodedUplink.metadata:type_name -> clair.ingest.v1.UplinkMetadata
-	4,  // 14: clair.ingest.v1.IngestService.Store:input_type -> clair.ingest.v1.StoreRequest
-	6,  // 15: clair.ingest.v1.IngestService.StoreStream:input_type -> clair.ingest.v1.StoreStreamRequest
-	12, // 16: clair.ingest.v1.IngestService.KeepUndecoded:input_type -> clair.ingest.v1.KeepUndecodedRequest
-	5,  // 17: clair.ingest.v1.IngestService.Store:output_type -> clair.ingest.v1.StoreResponse
-	7,  // 18: clair.ingest.v1.IngestService.StoreStream:output_type -> clair.ingest.v1.StoreStreamResponse
-	13, // 19: clair.ingest.v1.IngestService.KeepUndecoded:output_type -> clair.ingest.v1.KeepUndecodedResponse
-	17, // [17:20] is the sub-list for method output_type
-	14, // [14:17] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	17, // 14: clair.ingest.v1.ListUndecodedResponse.uplinks:type_name -> clair.ingest.v1.KeptUplink
+	14, // 15: clair.ingest.v1.KeptUplink.uplink:type_name -> clair.ingest.v1.UndecodedUplink
+	20, // 16: clair.ingest.v1.KeptUplink.kept_at:type_name -> google.protobuf.Timestamp
+	4,  // 17: clair.ingest.v1.IngestService.Store:input_type -> clair.ingest.v1.StoreRequest
+	6,  // 18: clair.ingest.v1.IngestService.StoreStream:input_type -> clair.ingest.v1.StoreStreamRequest
+	12, // 19: clair.ingest.v1.IngestService.KeepUndecoded:input_type -> clair.ingest.v1.KeepUndecodedRequest
+	15, // 20: clair.ingest.v1.IngestService.ListUndecoded:input_type -> clair.ingest.v1.ListUndecodedRequest
+	18, // 21: clair.ingest.v1.IngestService.ForgetUndecoded:input_type -> clair.ingest.v1.ForgetUndecodedRequest
+	5,  // 22: clair.ingest.v1.IngestService.Store:output_type -> clair.ingest.v1.StoreResponse
+	7,  // 23: clair.ingest.v1.IngestService.StoreStream:output_type -> clair.ingest.v1.StoreStreamResponse
+	13, // 24: clair.ingest.v1.IngestService.KeepUndecoded:output_type -> clair.ingest.v1.KeepUndecodedResponse
+	16, // 25: clair.ingest.v1.IngestService.ListUndecoded:output_type -> clair.ingest.v1.ListUndecodedResponse
+	19, // 26: clair.ingest.v1.IngestService.ForgetUndecoded:output_type -> clair.ingest.v1.ForgetUndecodedResponse
+	22, // [22:27] is the sub-list for method output_type
+	17, // [17:22] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_clair_ingest_v1_ingest_proto_init() }
@@ -1204,7 +1511,7 @@ func file_clair_ingest_v1_ingest_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_clair_ingest_v1_ingest_proto_rawDesc), len(file_clair_ingest_v1_ingest_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   11,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

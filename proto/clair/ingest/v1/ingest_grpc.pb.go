@@ -29,9 +29,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	IngestService_Store_FullMethodName         = "/clair.ingest.v1.IngestService/Store"
-	IngestService_StoreStream_FullMethodName   = "/clair.ingest.v1.IngestService/StoreStream"
-	IngestService_KeepUndecoded_FullMethodName = "/clair.ingest.v1.IngestService/KeepUndecoded"
+	IngestService_Store_FullMethodName           = "/clair.ingest.v1.IngestService/Store"
+	IngestService_StoreStream_FullMethodName     = "/clair.ingest.v1.IngestService/StoreStream"
+	IngestService_KeepUndecoded_FullMethodName   = "/clair.ingest.v1.IngestService/KeepUndecoded"
+	IngestService_ListUndecoded_FullMethodName   = "/clair.ingest.v1.IngestService/ListUndecoded"
+	IngestService_ForgetUndecoded_FullMethodName = "/clair.ingest.v1.IngestService/ForgetUndecoded"
 )
 
 // IngestServiceClient is the client API for IngestService service.
@@ -62,6 +64,12 @@ type IngestServiceClient interface {
 	// KeepUndecoded keeps uplinks that no codec could read, with their bytes, so
 	// that a better codec can decode them later. Repeating a call changes nothing.
 	KeepUndecoded(ctx context.Context, in *KeepUndecodedRequest, opts ...grpc.CallOption) (*KeepUndecodedResponse, error)
+	// ListUndecoded returns uplinks that were kept, in the order of their ids. It
+	// serves tools that decode them after all.
+	ListUndecoded(ctx context.Context, in *ListUndecodedRequest, opts ...grpc.CallOption) (*ListUndecodedResponse, error)
+	// ForgetUndecoded deletes uplinks that were kept: those whose samples are stored
+	// now. Repeating a call changes nothing.
+	ForgetUndecoded(ctx context.Context, in *ForgetUndecodedRequest, opts ...grpc.CallOption) (*ForgetUndecodedResponse, error)
 }
 
 type ingestServiceClient struct {
@@ -105,6 +113,26 @@ func (c *ingestServiceClient) KeepUndecoded(ctx context.Context, in *KeepUndecod
 	return out, nil
 }
 
+func (c *ingestServiceClient) ListUndecoded(ctx context.Context, in *ListUndecodedRequest, opts ...grpc.CallOption) (*ListUndecodedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUndecodedResponse)
+	err := c.cc.Invoke(ctx, IngestService_ListUndecoded_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ingestServiceClient) ForgetUndecoded(ctx context.Context, in *ForgetUndecodedRequest, opts ...grpc.CallOption) (*ForgetUndecodedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ForgetUndecodedResponse)
+	err := c.cc.Invoke(ctx, IngestService_ForgetUndecoded_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // IngestServiceServer is the server API for IngestService service.
 // All implementations must embed UnimplementedIngestServiceServer
 // for forward compatibility.
@@ -133,6 +161,12 @@ type IngestServiceServer interface {
 	// KeepUndecoded keeps uplinks that no codec could read, with their bytes, so
 	// that a better codec can decode them later. Repeating a call changes nothing.
 	KeepUndecoded(context.Context, *KeepUndecodedRequest) (*KeepUndecodedResponse, error)
+	// ListUndecoded returns uplinks that were kept, in the order of their ids. It
+	// serves tools that decode them after all.
+	ListUndecoded(context.Context, *ListUndecodedRequest) (*ListUndecodedResponse, error)
+	// ForgetUndecoded deletes uplinks that were kept: those whose samples are stored
+	// now. Repeating a call changes nothing.
+	ForgetUndecoded(context.Context, *ForgetUndecodedRequest) (*ForgetUndecodedResponse, error)
 	mustEmbedUnimplementedIngestServiceServer()
 }
 
@@ -151,6 +185,12 @@ func (UnimplementedIngestServiceServer) StoreStream(grpc.BidiStreamingServer[Sto
 }
 func (UnimplementedIngestServiceServer) KeepUndecoded(context.Context, *KeepUndecodedRequest) (*KeepUndecodedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method KeepUndecoded not implemented")
+}
+func (UnimplementedIngestServiceServer) ListUndecoded(context.Context, *ListUndecodedRequest) (*ListUndecodedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUndecoded not implemented")
+}
+func (UnimplementedIngestServiceServer) ForgetUndecoded(context.Context, *ForgetUndecodedRequest) (*ForgetUndecodedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ForgetUndecoded not implemented")
 }
 func (UnimplementedIngestServiceServer) mustEmbedUnimplementedIngestServiceServer() {}
 func (UnimplementedIngestServiceServer) testEmbeddedByValue()                       {}
@@ -216,6 +256,42 @@ func _IngestService_KeepUndecoded_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IngestService_ListUndecoded_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUndecodedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IngestServiceServer).ListUndecoded(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IngestService_ListUndecoded_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IngestServiceServer).ListUndecoded(ctx, req.(*ListUndecodedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IngestService_ForgetUndecoded_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ForgetUndecodedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IngestServiceServer).ForgetUndecoded(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IngestService_ForgetUndecoded_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IngestServiceServer).ForgetUndecoded(ctx, req.(*ForgetUndecodedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // IngestService_ServiceDesc is the grpc.ServiceDesc for IngestService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -230,6 +306,14 @@ var IngestService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "KeepUndecoded",
 			Handler:    _IngestService_KeepUndecoded_Handler,
+		},
+		{
+			MethodName: "ListUndecoded",
+			Handler:    _IngestService_ListUndecoded_Handler,
+		},
+		{
+			MethodName: "ForgetUndecoded",
+			Handler:    _IngestService_ForgetUndecoded_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

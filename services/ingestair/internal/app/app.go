@@ -112,6 +112,7 @@ func (a *App) Run(ctx context.Context) error {
 	ingester := ingest.New(store, a.Log, a.Now, ingest.NewMetrics(o.Registry))
 	server := grpcapi.New(ingester, grpcapi.Options{
 		Authorized: tokens.Has, MaxConnectionAge: a.Config.MaxConnectionAge, Reflection: a.Config.Reflection,
+		Undecoded: store,
 	})
 	return lifecycle.Run(ctx, a.Log, a.Config.Grace,
 		lifecycle.HTTP("operations", o.Server(a.Log), opsListener),

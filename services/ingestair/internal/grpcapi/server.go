@@ -26,6 +26,8 @@ type Options struct {
 	// MaxConnectionAge is how long a connection may last, so that callers that
 	// balance over several servers find new ones.
 	MaxConnectionAge time.Duration
+	// Undecoded has the uplinks that were kept.
+	Undecoded ingest.UndecodedStore
 	// Reflection lets tools ask which services there are.
 	Reflection bool
 }
@@ -63,7 +65,7 @@ func New(ingester *ingest.Ingester, o Options) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)
 	s.grpc.RegisterService(serviceDesc(), &service{
-		ingester: ingester, draining: s.draining, streamAge: o.MaxConnectionAge,
+		ingester: ingester, undecoded: o.Undecoded, draining: s.draining, streamAge: o.MaxConnectionAge,
 	})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	if o.Reflection {

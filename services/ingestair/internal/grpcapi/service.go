@@ -19,7 +19,8 @@ import (
 // service answers the calls. It stands in for the generated interface, because
 // its requests are types of our own.
 type service struct {
-	ingester *ingest.Ingester
+	ingester  *ingest.Ingester
+	undecoded ingest.UndecodedStore
 	// draining ends when streams have to come to an end.
 	draining  <-chan struct{}
 	streamAge time.Duration
@@ -33,6 +34,8 @@ func serviceDesc() *grpc.ServiceDesc {
 		Methods: []grpc.MethodDesc{
 			{MethodName: "Store", Handler: unary(ingestv1.IngestService_Store_FullMethodName, (*service).store)},
 			{MethodName: "KeepUndecoded", Handler: unary(ingestv1.IngestService_KeepUndecoded_FullMethodName, (*service).keepUndecoded)},
+			{MethodName: "ListUndecoded", Handler: unary(ingestv1.IngestService_ListUndecoded_FullMethodName, (*service).listUndecoded)},
+			{MethodName: "ForgetUndecoded", Handler: unary(ingestv1.IngestService_ForgetUndecoded_FullMethodName, (*service).forgetUndecoded)},
 		},
 		Streams: []grpc.StreamDesc{{
 			StreamName: "StoreStream",

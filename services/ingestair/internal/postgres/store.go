@@ -296,7 +296,7 @@ func compare(s, there measurement.Sample) ingest.Outcome {
 	return ingest.Conflict
 }
 
-func reading(v *int16) measurement.Reading {
+func reading[T int16 | int](v *T) measurement.Reading {
 	if v == nil {
 		return measurement.Reading{}
 	}

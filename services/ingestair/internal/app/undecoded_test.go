@@ -1,0 +1,77 @@
+package app_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
+)
+
+// Kept uplinks are given back as they came, in pages and by choice, until they are
+// forgotten.
+func TestUndecodedUplinks(t *testing.T) {
+	t.Parallel()
+	at := start(t, pgtest.URL(t), nil)
+	client := dial(t, at.GRPC)
+	ctx := withToken(t.Context(), token)
+	full := &ingestv1.UndecodedUplink{
+		Metadata: &ingestv1.UplinkMetadata{
+			DevEui: 0xA81758FFFE053CAB, DeviceId: "ers-1", FPort: new(uint32(5)), FCnt: new(uint32(4294967295)),
+			DataRateIndex: new(uint32(0)), ReceivedAt: timestamppb.New(now.Add(-time.Minute)),
+		},
+		Forwarder: "ers-forwarder", Payload: []byte{0xFF, 0}, Envelope: []byte(`{"a":1}`), Reason: "content: no CO2",
+	}
+	bare := &ingestv1.UndecodedUplink{
+		Metadata: &ingestv1.UplinkMetadata{}, Forwarder: "clairchen-forwarder", Envelope: []byte("{"), Reason: "envelope: not JSON",
+	}
+	for range 2 { // the second time changes nothing
+		if _, err := client.KeepUndecoded(ctx, &ingestv1.KeepUndecodedRequest{Uplinks: []*ingestv1.UndecodedUplink{full, bare}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := func(request *ingestv1.ListUndecodedRequest) []*ingestv1.KeptUplink {
+		t.Helper()
+		response, err := client.ListUndecoded(ctx, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.GetUplinks()
+	}
+	all := list(&ingestv1.ListUndecodedRequest{})
+	want := []*ingestv1.KeptUplink{{Uplink: full}, {Uplink: bare}}
+	if diff := cmp.Diff(want, all, protocmp.Transform(), protocmp.IgnoreFields(&ingestv1.KeptUplink{}, "id", "kept_at")); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	for _, tt := range []struct {
+		name    string
+		request *ingestv1.ListUndecodedRequest
+		want    []*ingestv1.KeptUplink
+	}{
+		{"first page", &ingestv1.ListUndecodedRequest{Limit: 1}, all[:1]},
+		{"second page", &ingestv1.ListUndecodedRequest{Limit: 1, AfterId: all[0].GetId()}, all[1:]},
+		{"after the last", &ingestv1.ListUndecodedRequest{AfterId: all[1].GetId()}, nil},
+		{"of a forwarder", &ingestv1.ListUndecodedRequest{Forwarder: "clairchen-forwarder"}, all[1:]},
+		{"of a device", &ingestv1.ListUndecodedRequest{DevEui: 0xA81758FFFE053CAB}, all[:1]},
+	} {
+		if diff := cmp.Diff(tt.want, list(tt.request), protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+	if _, err := client.ListUndecoded(ctx, &ingestv1.ListUndecodedRequest{Limit: 1001}); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("too large a page: got %v", err)
+	}
+	forgotten, err := client.ForgetUndecoded(ctx, &ingestv1.ForgetUndecodedRequest{Ids: []int64{all[0].GetId(), 4711}})
+	if err != nil || forgotten.GetForgotten() != 1 {
+		t.Errorf("got %v, %v, want one forgotten", forgotten, err)
+	}
+	if diff := cmp.Diff(all[1:], list(&ingestv1.ListUndecodedRequest{}), protocmp.Transform()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
