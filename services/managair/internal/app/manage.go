@@ -26,12 +26,12 @@ import (
 // ask back only on a terminal, write their result to standard output and the rest
 // to standard error.
 func manageCommands(env config.Env) []*cobra.Command {
-	return []*cobra.Command{
+	return append(upkeepCommands(env),
 		createSuperuserCommand(env),
 		changePasswordCommand(env),
 		loadDataCommand(env),
 		dumpDataCommand(env),
-	}
+	)
 }
 
 // withPool opens the database, of which up to conns connections are used, for the
@@ -81,11 +81,11 @@ DJANGO_SUPERUSER_* variables are understood too.`,
 				email = p.ask("E-mail address", email)
 			}
 			if username, err = identity.CleanUsername(username); err != nil {
-				return err
+				return describeField(err)
 			}
 			if email != "" {
 				if email, err = identity.CleanEmail(email); err != nil {
-					return err
+					return describeField(err)
 				}
 			}
 			password := settings.Password.Reveal()
@@ -110,7 +110,7 @@ DJANGO_SUPERUSER_* variables are understood too.`,
 					EmailVerified: true,
 				})
 				if err != nil {
-					return err
+					return describeField(err)
 				}
 				cmd.Printf("superuser %s created\n", username)
 				return nil

@@ -539,3 +539,13 @@ func (s *Identity) ClearExpired(ctx context.Context, now time.Time) (int64, erro
 	}
 	return n, nil
 }
+
+// CountSuperusers counts those who can administer everything.
+func (s *Identity) CountSuperusers(ctx context.Context) (int, error) {
+	var n int
+	err := s.pool.QueryRow(ctx, "SELECT count(*) FROM user_account WHERE is_superuser AND is_active").Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count superusers: %w", pgdb.Translate(err))
+	}
+	return n, nil
+}

@@ -1,0 +1,226 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/schema"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+func upkeepCommands(env config.Env) []*cobra.Command {
+	return []*cobra.Command{
+		checkCommand(env),
+		sendTestEmailCommand(env),
+		clearSessionsCommand(env),
+		createOrganizationCommand(env),
+	}
+}
+
+func checkCommand(env config.Env) *cobra.Command {
+	var deploy bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Look whether settings, database, Redis and accounts are as they should be",
+		Long: `Looks whether the settings can be read, the database and Redis answer, the schema
+is up to date, and somebody can administer. Each problem is a line; with one the
+exit status is 1. --deploy also asks what matters on the open network only.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			problems := checkAll(cmd, env, deploy)
+			for _, p := range problems {
+				cmd.Println("problem:", p)
+			}
+			if len(problems) > 0 {
+				return fmt.Errorf("%d problems", len(problems))
+			}
+			cmd.Println("no problems")
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&deploy, "deploy", false, "also ask what matters on the open network")
+	return cmd
+}
+
+func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems []string) {
+	var serve ServeConfig
+	var api httpapi.Config
+	var mailCfg mail.Config
+	var redisCfg RedisConfig
+	if err := env.Load(&serve, &api, &mailCfg, &redisCfg); err != nil {
+		problems = append(problems, err.Error())
+	}
+	if deploy {
+		if !strings.HasPrefix(api.PublicURL, "https://") {
+			problems = append(problems, "PUBLIC_URL does not begin with https://, so cookies are sent in the clear and links in mails lead nowhere")
+		}
+		if mailCfg.Host == "" {
+			problems = append(problems, "EMAIL_HOST is not set: mails are kept in the database, and nobody can sign up or get a new password")
+		}
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), 20*time.Second)
+	defer cancel()
+	if redis, err := redisCfg.Options(); err != nil {
+		problems = append(problems, err.Error())
+	} else if err := ping(redis); err != nil {
+		problems = append(problems, "Redis: "+err.Error())
+	}
+	err := withPool(cmd, env, func(_ context.Context, pool *pgxpool.Pool) error {
+		if err := pool.Ping(ctx); err != nil {
+			return err
+		}
+		pending, err := pendingMigrations(ctx, cmd, env)
+		if err != nil {
+			return err
+		}
+		if pending > 0 {
+			// The other questions need the tables.
+			problems = append(problems, fmt.Sprintf("%d migrations are pending: run managair migrate", pending))
+			return nil
+		}
+		administrators, err := postgres.NewIdentity(pool).CountSuperusers(ctx)
+		if err == nil && administrators == 0 {
+			problems = append(problems, "there is no active superuser: run managair createsuperuser")
+		}
+		return err
+	})
+	if err != nil {
+		problems = append(problems, "database: "+err.Error())
+	}
+	return problems
+}
+
+func ping(redis asynq.RedisConnOpt) error {
+	client := asynq.NewClient(redis)
+	return errors.Join(client.Ping(), client.Close())
+}
+
+func pendingMigrations(ctx context.Context, cmd *cobra.Command, env config.Env) (int, error) {
+	var cfg pgdb.Config
+	if err := env.Load(&cfg); err != nil {
+		return 0, err
+	}
+	log, _, err := database(cmd, env)
+	if err != nil {
+		return 0, err
+	}
+	all, err := schema.Status(ctx, log, cfg.ConnString())
+	pending := 0
+	for _, m := range all {
+		if m.AppliedAt.IsZero() {
+			pending++
+		}
+	}
+	return pending, err
+}
+
+func sendTestEmailCommand(env config.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "sendtestemail ADDRESS...",
+		Short: "Send a mail at once, to see whether the settings are right",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var cfg mail.Config
+			if err := env.Load(&cfg); err != nil {
+				return err
+			}
+			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+				for _, to := range args {
+					err := deliverer(cfg, pool).Deliver(ctx, mail.Message{
+						To: to, Subject: "Clair: test",
+						Text: "This mail was sent by managair sendtestemail. The settings are right.\n",
+					})
+					if err != nil {
+						return errors.Join(err, errors.Unwrap(err))
+					}
+					if cfg.Host == "" {
+						cmd.Printf("kept for %s: EMAIL_HOST is not set, so mails stay in the database\n", to)
+					} else {
+						cmd.Printf("sent to %s\n", to)
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func clearSessionsCommand(env config.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "clearsessions",
+		Short: "Delete sessions, tokens and links in mails that have expired",
+		Long:  "Deletes sessions, tokens and links in mails that have expired. The worker does this every hour.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+				n, err := postgres.NewIdentity(pool).ClearExpired(ctx, time.Now())
+				if err == nil {
+					cmd.Printf("%d deleted\n", n)
+				}
+				return err
+			})
+		},
+	}
+}
+
+func createOrganizationCommand(env config.Env) *cobra.Command {
+	var owner, description string
+	cmd := &cobra.Command{
+		Use:   "create-organization NAME --owner USERNAME",
+		Short: "Make an organization and its owner",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+				user, err := postgres.NewIdentity(pool).UserByName(ctx, owner)
+				if err != nil {
+					return fmt.Errorf("user %q: %w", owner, err)
+				}
+				organization := inventory.Organization{Name: strings.TrimSpace(args[0]), Description: &description}
+				created, err := postgres.NewInventory(pool).Organizations.Create(ctx, access.Caller{UserID: user.ID}, organization)
+				if err != nil {
+					return err
+				}
+				cmd.Printf("organization %d created, owner %s\n", created.ID, user.Username)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&owner, "owner", "", "name of the user who becomes OWNER")
+	cmd.Flags().StringVar(&description, "description", "", "what it is")
+	if err := cmd.MarkFlagRequired("owner"); err != nil {
+		panic(err) // the flag is defined above
+	}
+	return cmd
+}
+
+// describeField says in English what identity refuses.
+func describeField(err error) error {
+	e, ok := errors.AsType[*identity.FieldError](err)
+	if !ok {
+		return err
+	}
+	switch e.Code {
+	case "unique":
+		return fmt.Errorf("that %s is taken", e.Field)
+	case "required":
+		return fmt.Errorf("%s is missing", e.Field)
+	case "max_length":
+		return fmt.Errorf("%s is too long", e.Field)
+	default:
+		return fmt.Errorf("%s does not have the right form", e.Field)
+	}
+}
