@@ -59,4 +59,5 @@ var (
 	Addresses = Permissions{Read: Members, Create: Accounts, Change: Owners, Delete: Owners}
 	// Fidelity is the health of a node, seen by those who see the node.
 	Fidelity = Permissions{Read: Members}
+	Outages  = Fidelity
 )

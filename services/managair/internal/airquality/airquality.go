@@ -141,16 +141,32 @@ type Analysis struct {
 	// Days are the calendar days of the period, also those without a sample.
 	Days []Day
 
-	points []float64 // of all days, NaN where nothing is known
+	// The points of all days: their Unix seconds and values, NaN where nothing is known.
+	times  []int64
+	points []float64
 }
 
 // Analyze looks at the samples of each installation in the room, each series in
 // ascending order of time. Samples beyond the period are used to read the course at
 // its edges, and for nothing else; those within MaxGap of it suffice.
 func Analyze(p Period, installations ...[]Sample) *Analysis {
+	a := Begin(p)
+	for _, samples := range installations {
+		series := a.Installation()
+		for _, s := range samples {
+			series.Add(s)
+		}
+		series.End()
+	}
+	a.End()
+	return a
+}
+
+// Begin returns an analysis of a period to which installations can be added, one
+// after the other. It takes the same memory for any number of samples.
+func Begin(p Period) *Analysis {
 	a := &Analysis{Period: p}
 	loc := p.From.Location()
-	total := 0
 	year, month, first := p.From.Date()
 	for i := 0; ; i++ {
 		d := Day{Start: startOfDay(year, month, first+i, loc), End: startOfDay(year, month, first+i+1, loc)}
@@ -159,88 +175,96 @@ func Analyze(p Period, installations ...[]Sample) *Analysis {
 		}
 		// A day without length is one that a time zone skipped.
 		if d.Points = int((d.End.Sub(d.Start) + Step - 1) / Step); d.Points > 0 {
-			total += d.Points
 			a.Days = append(a.Days, d)
 		}
+		for n := range d.Points {
+			a.times = append(a.times, d.Start.Add(time.Duration(n)*Step).Unix())
+		}
 	}
-	a.points = make([]float64, total)
+	a.points = make([]float64, len(a.times))
 	for i := range a.points {
 		a.points[i] = math.NaN()
 	}
-	for _, samples := range installations {
-		a.read(samples)
-		a.count(samples)
-	}
+	return a
+}
+
+// Installation returns what takes the samples of the next installation.
+func (a *Analysis) Installation() *Series { return &Series{analysis: a} }
+
+// End judges the days, when all installations were added.
+func (a *Analysis) End() {
 	rest := a.points
 	for i := range a.Days {
 		d := &a.Days[i]
 		judge(d, rest[:d.Points])
 		rest = rest[d.Points:]
 	}
-	return a
 }
 
-// minute is the mean of the samples of one minute.
+// Series reads the course of one installation.
+type Series struct {
+	analysis *Analysis
+	// before is the last whole minute with samples, current the one after it that may
+	// get more of them.
+	before, current minute
+	point, day      int // the first that is not before them
+}
+
+// minute is the samples of one minute.
 type minute struct {
 	at          int64 // Unix seconds of its begin
-	mean        float64
-	first, last time.Time // of its samples
+	sum, n      int
+	first, last time.Time
 }
 
-// read raises the points to the course of one installation.
-func (a *Analysis) read(samples []Sample) {
-	course := minutes(samples)
-	if len(course) == 0 {
+func (m minute) mean() float64 { return float64(m.sum) / float64(m.n) }
+
+// Add takes a sample. It must not be earlier than the one before.
+func (s *Series) Add(sample Sample) {
+	s.count(sample)
+	if at := floor(sample.Time.Unix(), 60); s.current.n == 0 || at != s.current.at {
+		s.advance()
+		s.current = minute{at: at, first: sample.Time}
+	}
+	s.current.sum += sample.CO2PPM
+	s.current.n++
+	s.current.last = sample.Time
+}
+
+// End says that there are no more samples.
+func (s *Series) End() {
+	s.advance()
+	if a := s.analysis; s.before.n > 0 && s.point < len(a.times) && a.times[s.point] == s.before.at {
+		s.raise(s.before.mean())
+	}
+}
+
+// advance raises the points up to the current minute to the course.
+func (s *Series) advance() {
+	if s.current.n == 0 {
 		return
 	}
-	at, i := 0, 0 // the point, and the last minute that is not after it
-	for _, d := range a.Days {
-		t := d.Start.Unix()
-		for range d.Points {
-			for i+1 < len(course) && course[i+1].at <= t {
-				i++
-			}
-			if v := between(course, i, t); !math.IsNaN(v) && !(v <= a.points[at]) { // NaN is never <=
-				a.points[at] = v
-			}
-			at++
-			t += int64(Step / time.Second)
+	left, right := s.before, s.current
+	known := left.n > 0 && right.first.Sub(left.last) <= MaxGap
+	for a := s.analysis; s.point < len(a.times) && a.times[s.point] < right.at; {
+		switch t := a.times[s.point]; {
+		case left.n > 0 && t == left.at:
+			s.raise(left.mean())
+		case known:
+			s.raise(left.mean() + (right.mean()-left.mean())*float64(t-left.at)/float64(right.at-left.at))
+		default:
+			s.point++
 		}
 	}
+	s.before = s.current
 }
 
-// between returns the value of the course at t, which is not before minute i+1, or
-// NaN where nothing is known.
-func between(course []minute, i int, t int64) float64 {
-	left := course[i]
-	switch {
-	case t == left.at:
-		return left.mean
-	case t < left.at, i+1 == len(course):
-		return math.NaN()
+// raise lifts the point to a value, unless it is higher already, and goes on.
+func (s *Series) raise(v float64) {
+	if at := &s.analysis.points[s.point]; math.IsNaN(*at) || v > *at {
+		*at = v
 	}
-	right := course[i+1]
-	if right.first.Sub(left.last) > MaxGap {
-		return math.NaN()
-	}
-	return left.mean + (right.mean-left.mean)*float64(t-left.at)/float64(right.at-left.at)
-}
-
-func minutes(samples []Sample) []minute {
-	course := make([]minute, 0, len(samples))
-	sum, n := 0, 0
-	for _, s := range samples {
-		at := floor(s.Time.Unix(), 60)
-		if len(course) == 0 || course[len(course)-1].at != at {
-			course = append(course, minute{at: at, first: s.Time})
-			sum, n = 0, 0
-		}
-		sum += s.CO2PPM
-		n++
-		last := &course[len(course)-1]
-		last.mean, last.last = float64(sum)/float64(n), s.Time
-	}
-	return course
+	s.point++
 }
 
 // floor returns the greatest multiple of step that is not above t.
@@ -252,23 +276,18 @@ func floor(t, step int64) int64 {
 	return t - rest
 }
 
-// count enters the samples of one installation into the days they were taken on.
-func (a *Analysis) count(samples []Sample) {
-	i := 0
-	for _, s := range samples {
-		if s.Time.Before(a.Period.From) {
-			continue
-		}
-		for i < len(a.Days) && !s.Time.Before(a.Days[i].End) {
-			i++
-		}
-		if i == len(a.Days) {
-			return
-		}
-		d := &a.Days[i]
-		d.Samples++
-		d.MaxCO2PPM = max(d.MaxCO2PPM, s.CO2PPM)
+// count enters a sample into the day it was taken on.
+func (s *Series) count(sample Sample) {
+	days := s.analysis.Days
+	for s.day < len(days) && !sample.Time.Before(days[s.day].End) {
+		s.day++
 	}
+	if s.day == len(days) || sample.Time.Before(days[s.day].Start) {
+		return
+	}
+	d := &days[s.day]
+	d.Samples++
+	d.MaxCO2PPM = max(d.MaxCO2PPM, sample.CO2PPM)
 }
 
 func judge(d *Day, points []float64) {

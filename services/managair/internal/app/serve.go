@@ -61,6 +61,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	defer func() { _ = queue.Close() }()
 	people := newPeople(log, pool, queue, apiCfg.PublicURL)
 	api.AddAuth(people.accounts, people.doors)
+	addInsight(api, pool)
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api.Handler())
 	mux.Handle("/accounts/", people.pages.Handler())

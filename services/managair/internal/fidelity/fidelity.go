@@ -73,6 +73,7 @@ type Node struct {
 
 // Outage is a time in which a node was silent for longer than it should.
 type Outage struct {
+	ID     int64
 	NodeID uuid.UUID
 	// From is the last contact before the silence, To a contact after it; zero while
 	// it lasts. The node may have come back a little before To.

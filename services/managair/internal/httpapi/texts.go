@@ -33,6 +33,7 @@ var texts = map[string][2]string{
 	"invalid_eui64":               {"Eine EUI-64 hat 16 hexadezimale Ziffern.", "An EUI-64 has 16 hexadecimal digits."},
 	"invalid_id":                  {"Ungültige id.", "Invalid id."},
 	"invalid_integer":             {"Eine gültige Ganzzahl ist erforderlich.", "A valid integer is required."},
+	"invalid_month":               {"\"%v\" ist kein Monat; er wird wie 2026-01 geschrieben.", "\"%v\" is not a month; it is written like 2026-01."},
 	"invalid_number":              {"Eine gültige Zahl ist erforderlich.", "A valid number is required."},
 	"invalid_page":                {"Ungültige Seite.", "Invalid page."},
 	"invalid_parameter":           {"invalid query parameter: %v", "invalid query parameter: %v"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
@@ -95,6 +96,9 @@ func newWorld(t testing.TB) *world {
 	}
 	api := httpapi.New(httpapi.Config{}, slog.New(slog.NewTextHandler(testLog{t}, nil)),
 		postgres.NewInventory(pool), postgres.NewTelemetry(pool), func() time.Time { return worldNow })
+	api.AddAirQuality(airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)})
+	nodes := postgres.Fidelity{Pool: pool}
+	api.AddFidelity(nodes.NodeFidelity(), nodes.Outages())
 	return &world{pool, api, api.Handler()}
 }
 

@@ -8,7 +8,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
 // Fidelity checks whether nodes report, and remembers when they did not.
@@ -118,9 +120,7 @@ func (f Fidelity) Latest(ctx context.Context) (fidelity.Summary, error) {
 	return sum, pgdb.Translate(err)
 }
 
-func latestCheck(ctx context.Context, db interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}) (fidelity.Summary, error) {
+func latestCheck(ctx context.Context, db querier) (fidelity.Summary, error) {
 	rows, _ := db.Query(ctx, `SELECT checked_at, unknown, alive, missing, dead FROM fidelity_check`)
 	return pgx.CollectExactlyOneRow(rows, scanSummary)
 }
@@ -131,6 +131,61 @@ func scanSummary(row pgx.CollectableRow) (sum fidelity.Summary, err error) {
 	sum.CheckedAt = orZero(checkedAt)
 	return sum, err
 }
+
+// NodeFidelity returns what the latest check found of each node.
+func (f Fidelity) NodeFidelity() inventory.Repository[fidelity.Node, inventory.NodeID] {
+	return &repository[fidelity.Node, inventory.NodeID]{f.Pool, kind[fidelity.Node, inventory.NodeID]{
+		permissions: access.Fidelity,
+		audience:    byOrganization("n.owner_id", "false"),
+		table:       "node", alias: "n",
+		from: "LEFT JOIN node_fidelity nf ON nf.node_no = n.no LEFT JOIN node_status ns ON ns.node_no = n.no CROSS JOIN fidelity_check fc",
+		// A node that no check has seen is not known yet.
+		columns: "n.id, coalesce(nf.fidelity, 'U')::text, ns.last_contact_at, fc.checked_at",
+		scan: func(row pgx.CollectableRow) (n fidelity.Node, err error) {
+			var state string
+			var lastContact, checkedAt *time.Time
+			if err = row.Scan(&n.ID, &state, &lastContact, &checkedAt); err == nil {
+				n.State, n.LastContact, n.CheckedAt = fidelity.State(state[0]), orZero(lastContact), orZero(checkedAt)
+			}
+			return n, err
+		},
+		idOf:    func(n *fidelity.Node) inventory.NodeID { return n.ID },
+		filters: nodeFilters,
+		order:   "n.eui64, n.id",
+		sorts:   map[string]string{"id": "n.id", "fidelity": "coalesce(nf.fidelity, 'U')", "last_contact_s": "ns.last_contact_at"},
+	}}
+}
+
+// Outages returns the times in which nodes were silent, the newest first.
+func (f Fidelity) Outages() inventory.Repository[fidelity.Outage, int64] {
+	return &repository[fidelity.Outage, int64]{f.Pool, kind[fidelity.Outage, int64]{
+		permissions: access.Outages,
+		audience:    byOrganization("n.owner_id", "false"),
+		table:       "node_outage", alias: "ot",
+		from:    "JOIN node n ON n.no = ot.node_no",
+		columns: "ot.id, n.id, ot.from_time, ot.to_time, ot.noticed_at, ot.dead_at",
+		scan: func(row pgx.CollectableRow) (o fidelity.Outage, err error) {
+			var to, deadAt *time.Time
+			err = row.Scan(&o.ID, &o.NodeID, &o.From, &to, &o.NoticedAt, &deadAt)
+			o.To, o.DeadAt = orZero(to), orZero(deadAt)
+			return o, err
+		},
+		idOf:    func(o *fidelity.Outage) int64 { return o.ID },
+		filters: nodeFilters,
+		order:   "ot.from_time DESC, ot.id DESC",
+		sorts:   map[string]string{"id": "ot.id", "from_timestamp_s": "ot.from_time", "to_timestamp_s": "ot.to_time"},
+	}}
+}
+
+// nodeFilters pick nodes by their owner and by where they are now.
+var nodeFilters = filters{
+	organization: "n.owner_id = @organization",
+	node:         "n.id = @node",
+	site:         "EXISTS (SELECT FROM installation ni JOIN room nr ON nr.id = ni.room_id WHERE ni.node_id = n.id AND " + installedNow + " AND nr.site_id = @site)",
+	room:         "EXISTS (SELECT FROM installation ni WHERE ni.node_id = n.id AND " + installedNow + " AND ni.room_id = @room)",
+}
+
+const installedNow = "ni.from_time <= now() AND (ni.to_time IS NULL OR ni.to_time > now())"
 
 // orZero turns NULL into the zero time.
 func orZero(t *time.Time) time.Time {

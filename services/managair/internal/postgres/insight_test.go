@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -57,16 +56,4 @@ func (h house) node(t testing.TB, n int) (uuid.UUID, int32) {
 		t.Fatal(err)
 	}
 	return id, no
-}
-
-// samples stores a value every five minutes from one time to another (excluded).
-func (h house) samples(t testing.TB, no int32, from, to time.Time, ppm int) {
-	t.Helper()
-	for month := from; month.Before(to.AddDate(0, 1, 0)); month = month.AddDate(0, 1, 0) {
-		h.exec(t, `SELECT ensure_sample_partition($1)`, month)
-	}
-	h.exec(t, `
-		INSERT INTO sample (node_no, time, co2_ppm)
-		SELECT $1, t, $4 FROM generate_series($2::timestamptz, $3, interval '5 minutes') AS t WHERE t < $3`,
-		no, from, to, ppm)
 }

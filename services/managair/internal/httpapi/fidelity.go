@@ -1,0 +1,87 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+const (
+	typeFidelity = "Fidelity"
+	typeOutage   = "Outage"
+)
+
+// AddFidelity adds the routes that tell which nodes report, and when they did not.
+func (a *API) AddFidelity(nodes inventory.Repository[fidelity.Node, inventory.NodeID], outages inventory.Repository[fidelity.Outage, int64]) {
+	(&resource[fidelity.Node, inventory.NodeID]{
+		typ: typeFidelity, path: "fidelity", permissions: access.Fidelity, repository: nodes,
+		parseID: parseUUID, formatID: uuid.UUID.String,
+		byIDs:   func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
+		filters: []string{"organization", "site", "room", "node"}, sorts: []string{"id", "fidelity", "last_contact_s"},
+		show: func(v *view, n *fidelity.Node) jsonapi.Resource {
+			id := n.ID.String()
+			return jsonapi.Resource{
+				Identifier: jsonapi.Identifier{Type: typeFidelity, ID: id},
+				Attributes: []jsonapi.Attribute{
+					{Name: "fidelity", Value: jsonapi.String(string(rune(n.State)))},
+					{Name: "last_contact_s", Value: optTime(n.LastContact)},
+					{Name: "last_check_s", Value: optTime(n.CheckedAt)},
+				},
+				Relationships: []jsonapi.Relationship{
+					{Name: "node", Linkage: jsonapi.ToOne(typeNode, id), Related: v.url("nodes", id)},
+				},
+				Self: v.url("fidelity", id),
+			}
+		},
+	}).addRoutes(a)
+
+	list := &resource[fidelity.Outage, int64]{
+		typ: typeOutage, path: "outages", permissions: access.Outages, repository: outages,
+		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		filters: []string{"organization", "site", "room", "node"}, sorts: []string{"id", "from_timestamp_s", "to_timestamp_s"},
+		show: func(v *view, o *fidelity.Outage) jsonapi.Resource {
+			id, node := formatInt64(o.ID), o.NodeID.String()
+			return jsonapi.Resource{
+				Identifier: jsonapi.Identifier{Type: typeOutage, ID: id},
+				Attributes: []jsonapi.Attribute{
+					{Name: "from_timestamp_s", Value: optTime(o.From)},
+					{Name: "to_timestamp_s", Value: optTime(o.To)},
+					{Name: "noticed_timestamp_s", Value: optTime(o.NoticedAt)},
+					{Name: "dead_timestamp_s", Value: optTime(o.DeadAt)},
+				},
+				Relationships: []jsonapi.Relationship{
+					{Name: "node", Linkage: jsonapi.ToOne(typeNode, node), Related: v.url("nodes", node)},
+				},
+				Self: v.url("outages", id),
+			}
+		},
+	}
+	list.addRoutes(a)
+	a.Add(Route{
+		Method: http.MethodGet, Pattern: Base + "/nodes/{id}/outages", Audience: access.Outages.Read,
+		Handler: func(w http.ResponseWriter, r *http.Request) error {
+			id, ok := parseUUID(r.PathValue("id"))
+			if !ok {
+				return errNotFound()
+			}
+			if _, err := nodes.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {
+				return err
+			}
+			return list.list(a, w, r, func(q *inventory.Query) { q.Node = id })
+		},
+	})
+}
+
+// optTime returns Unix seconds, and null for the zero time.
+func optTime(t time.Time) jsonapi.Value {
+	if t.IsZero() {
+		return jsonapi.Null()
+	}
+	return jsonapi.Int(t.Unix())
+}

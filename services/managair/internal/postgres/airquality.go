@@ -1,0 +1,52 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
+	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+)
+
+// AirQuality is the airquality.RoomStore on PostgreSQL.
+type AirQuality struct{ Pool *pgxpool.Pool }
+
+// AirRoom is part of airquality.RoomStore. A room without (visible) installations is
+// one row without a node.
+func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64) (airquality.Room, error) {
+	room, installation := rooms(), installations()
+	rows, err := a.Pool.Query(ctx, `
+		SELECT rs.time_zone, visible.no, visible.from_time, visible.to_time
+		  FROM `+room.table+` `+room.alias+` `+room.from+`
+		  LEFT JOIN LATERAL (
+		       SELECT xn.no, i.from_time, i.to_time
+		         FROM `+installation.table+` `+installation.alias+` `+installation.from+`
+		        WHERE i.room_id = r.id AND (`+installation.audience(access.Installations.Read)+`)) AS visible ON true
+		 WHERE r.id = @id AND (`+room.audience(access.Rooms.Read)+`)
+		 ORDER BY visible.from_time, visible.no`,
+		pgx.NamedArgs{"id": id, "caller": caller.UserID})
+	var found airquality.Room
+	if err == nil {
+		var no *int32
+		var from, to *time.Time
+		_, err = pgx.ForEachRow(rows, []any{&found.TimeZone, &no, &from, &to}, func() error {
+			if no != nil {
+				found.Installations = append(found.Installations, telemetry.Span{NodeNo: *no, From: *from, To: orZero(to)})
+			}
+			return nil
+		})
+	}
+	if err == nil && found.TimeZone == "" {
+		err = pgx.ErrNoRows
+	}
+	if err != nil {
+		return found, fmt.Errorf("room %d: %w", id, pgdb.Translate(err))
+	}
+	return found, nil
+}
