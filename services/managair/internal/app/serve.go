@@ -56,14 +56,18 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err != nil {
 		return err
 	}
-	api := httpapi.New(apiCfg, log, postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
+	api := httpapi.New(apiCfg, log, o.Registry, postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
 	queue := asynq.NewClient(redis)
 	defer func() { _ = queue.Close() }()
 	people := newPeople(log, pool, queue, apiCfg.PublicURL)
 	api.AddAuth(people.accounts, people.doors)
 	addInsight(api, pool)
+	apiHandler, err := api.Handler()
+	if err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/api/", api.Handler())
+	mux.Handle("/api/", apiHandler)
 	mux.Handle("/accounts/", people.pages.Handler())
 	mux.Handle("/accounts", people.pages.Handler())
 	server := &http.Server{

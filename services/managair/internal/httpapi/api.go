@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
@@ -21,7 +23,10 @@ const Base = "/api/v1"
 
 // Config is what the environment says about the API.
 type Config struct {
-	PublicURL string `env:"PUBLIC_URL" desc:"scheme and host of links in answers; default: those of the request"`
+	PublicURL   string   `env:"PUBLIC_URL" desc:"scheme and host of links in answers; default: those of the request"`
+	CORSOrigins []string `env:"CORS_ORIGINS" desc:"origins whose pages may read what is public, comma-separated; * for all"`
+	RateLimit   float64  `env:"RATE_LIMIT" envDefault:"50" desc:"requests per second of one client; 0 for no limit"`
+	RateBurst   int      `env:"RATE_BURST" envDefault:"300" desc:"requests that a client may make at once"`
 }
 
 // API answers the requests.
@@ -31,13 +36,19 @@ type API struct {
 	inventory inventory.Store
 	telemetry telemetry.Store
 	now       func() time.Time
+	metrics   *metrics
+	limiter   *limiter
 	loaders   map[string]loader
 	routes    []Route
 }
 
-// New returns the API on its stores. now is the clock.
-func New(cfg Config, log *slog.Logger, inv inventory.Store, tel telemetry.Store, now func() time.Time) *API {
-	a := &API{config: cfg, log: log, inventory: inv, telemetry: tel, now: now, loaders: map[string]loader{}}
+// New returns the API on its stores. Metrics are registered with r, if it is not
+// nil. now is the clock.
+func New(cfg Config, log *slog.Logger, r prometheus.Registerer, inv inventory.Store, tel telemetry.Store, now func() time.Time) *API {
+	a := &API{
+		config: cfg, log: log, inventory: inv, telemetry: tel, now: now,
+		metrics: newMetrics(r), limiter: newLimiter(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{},
+	}
 	a.addInventory()
 	return a
 }
@@ -51,7 +62,7 @@ func (a *API) Routes() []Route { return a.routes }
 
 // Handler returns the handler of all routes. It expects the caller in the
 // request's context.
-func (a *API) Handler() http.Handler { return newRouter(a, a.routes) }
+func (a *API) Handler() (http.Handler, error) { return a.edge(newRouter(a, a.routes)) }
 
 // BaseURL returns scheme and host of links in the answer to r.
 func (a *API) BaseURL(r *http.Request) string {

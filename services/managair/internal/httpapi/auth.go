@@ -132,7 +132,7 @@ func respond(w http.ResponseWriter, r *http.Request, res *jsonapi.Resource) erro
 // type and id.
 func respondDetail(w http.ResponseWriter, r *http.Request, text string) error {
 	w.Header().Set("Cache-Control", "no-store")
-	body := jsonapi.AppendString([]byte(`{"data":{"detail":`), detail(languageOf(r), &jsonapi.Error{Text: text}))
+	body := jsonapi.AppendString([]byte(`{"data":{"detail":`), detail(account.LanguageOf(r), &jsonapi.Error{Text: text}))
 	writeBody(w, r, http.StatusOK, append(body, "}}"...))
 	return nil
 }

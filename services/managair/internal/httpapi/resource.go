@@ -372,7 +372,7 @@ func (res *resource[T, ID]) addRoutes(a *API) {
 		Route{Method: http.MethodGet, Pattern: collection, Audience: res.permissions.Read, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return res.list(a, w, r, nil)
 		}},
-		Route{Method: http.MethodGet, Pattern: single, Audience: res.permissions.Read, Handler: res.withID(func(w http.ResponseWriter, r *http.Request, id ID) error {
+		Route{Method: http.MethodGet, Pattern: single, Audience: res.permissions.Read, Long: len(res.detail.Extra) > 0, Handler: res.withID(func(w http.ResponseWriter, r *http.Request, id ID) error {
 			return res.get(a, w, r, id)
 		})},
 	)

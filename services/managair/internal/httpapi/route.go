@@ -31,9 +31,11 @@ type Route struct {
 	// Media lists further media types that the handler can answer, the best first;
 	// Media(ctx) tells which was chosen.
 	Media []string
-	// Stream marks answers that must reach the client as they are written: they are
-	// neither compressed nor shown as a page.
-	Stream  bool
+	// Stream marks answers without an end, such as events: they have no time limit
+	// and are not shown as a page.
+	Stream bool
+	// Long marks answers that may take minutes, as long as the client goes on reading.
+	Long    bool
 	Handler Handler
 }
 
@@ -63,7 +65,7 @@ func newRouter(a *API, routes []Route) http.Handler {
 		methods[route.Method] = route
 	}
 	for pattern, methods := range byPattern {
-		rt.mux.Handle(pattern, rt.methods(pattern, methods))
+		rt.mux.Handle(pattern, a.metrics.measure(pattern, rt.methods(pattern, methods)))
 	}
 	rt.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		rt.fail(w, r, errNotFound())
@@ -142,6 +144,8 @@ func (rt *router) serve(w http.ResponseWriter, r *http.Request, route Route) {
 	if media != jsonapi.MediaType {
 		r = r.WithContext(context.WithValue(r.Context(), mediaKey{}, media))
 	}
+	r, cancel := bounded(r, route)
+	defer cancel()
 	if err := route.Handler(w, r); err != nil {
 		rt.fail(w, r, err)
 	}

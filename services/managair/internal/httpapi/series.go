@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -189,9 +190,9 @@ func addSeriesRoutes[T any, ID comparable](a *API, parent, res *resource[T, ID])
 		Route{Method: http.MethodGet, Pattern: list, Audience: res.permissions.Read, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return res.list(a, w, r, nil)
 		}},
-		Route{Method: http.MethodGet, Pattern: list + "/{id}", Audience: res.permissions.Read, Media: []string{mediaCSV}, Handler: get},
-		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries", Audience: res.permissions.Read, Media: []string{mediaCSV}, Handler: get},
-		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries.csv", Audience: res.permissions.Read, Media: []string{mediaCSV}, Handler: csv},
+		Route{Method: http.MethodGet, Pattern: list + "/{id}", Audience: res.permissions.Read, Media: []string{mediaCSV}, Long: true, Handler: get},
+		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries", Audience: res.permissions.Read, Media: []string{mediaCSV}, Long: true, Handler: get},
+		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries.csv", Audience: res.permissions.Read, Media: []string{mediaCSV}, Long: true, Handler: csv},
 	)
 }
 
@@ -298,7 +299,7 @@ const chunk = 32 << 10
 
 // stream writes a document whose series is read while it is written.
 func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsonapi.Document) error {
-	out := &seriesWriter{w: w, format: jsonFormat{}, buffer: make([]byte, 0, chunk+1024)}
+	out := &seriesWriter{w: newStallGuard(w), format: jsonFormat{}, buffer: make([]byte, 0, chunk+1024)}
 	header := w.Header()
 	var after []byte
 	switch media := Media(r.Context()); media {
@@ -407,7 +408,7 @@ func (s *series) last() time.Time {
 
 // seriesWriter gathers a series in chunks.
 type seriesWriter struct {
-	w       http.ResponseWriter
+	w       io.Writer
 	format  seriesFormat
 	buffer  []byte
 	some    bool // there was an item

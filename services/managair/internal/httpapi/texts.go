@@ -2,9 +2,6 @@ package httpapi
 
 import (
 	"fmt"
-	"net/http"
-
-	"golang.org/x/text/language"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 )
@@ -88,20 +85,6 @@ var texts = map[string][2]string{
 	"wrong_credentials":           {"Mit diesen Angaben ist kein Einloggen möglich.", "Unable to log in with these credentials."},
 }
 
-// The order is that of the texts.
-var languages = []language.Tag{language.German, language.English}
-
-var matcher = language.NewMatcher(languages)
-
-// languageOf returns "de" or "en".
-func languageOf(r *http.Request) string {
-	if wanted := r.Header.Get("Accept-Language"); wanted != "" && len(wanted) < 200 {
-		_, i := language.MatchStrings(matcher, wanted)
-		return languages[i].String()
-	}
-	return languages[0].String()
-}
-
 func detail(lang string, e *jsonapi.Error) string {
 	key := e.Text
 	if key == "" {
@@ -112,7 +95,7 @@ func detail(lang string, e *jsonapi.Error) string {
 		return key
 	}
 	text := pair[0]
-	if lang == languages[1].String() {
+	if lang == "en" {
 		text = pair[1]
 	}
 	if len(e.Args) == 0 {

@@ -94,12 +94,16 @@ func newWorld(t testing.TB) *world {
 	if _, err := pool.Exec(t.Context(), worldSQL); err != nil {
 		t.Fatal(err)
 	}
-	api := httpapi.New(httpapi.Config{}, slog.New(slog.NewTextHandler(testLog{t}, nil)),
+	api := httpapi.New(httpapi.Config{}, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil,
 		postgres.NewInventory(pool), postgres.NewTelemetry(pool), func() time.Time { return worldNow })
 	api.AddAirQuality(airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)})
 	nodes := postgres.Fidelity{Pool: pool}
 	api.AddFidelity(nodes.NodeFidelity(), nodes.Outages())
-	return &world{pool, api, api.Handler()}
+	handler, err := api.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{pool, api, handler}
 }
 
 // testLog fails the test when a request is answered 500, because then something

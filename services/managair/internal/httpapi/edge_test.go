@@ -1,0 +1,151 @@
+package httpapi_test
+
+import (
+	"compress/gzip"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+func TestSeriesIsCompressed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = "/api/v1/installations/1/timeseries.csv"
+	plain := w.get(t, anonymous, path).body
+	for encoding, decode := range map[string]func(io.Reader) (io.Reader, error){
+		"gzip": func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+		"zstd": func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r) },
+	} {
+		// Long enough to be worth it.
+		got := w.do(t, request{path: "/api/v1/installations/1/?include_timeseries=1", header: map[string]string{"Accept-Encoding": encoding}})
+		if got.header.Get("Content-Encoding") != encoding {
+			t.Errorf("Content-Encoding %q, want %q", got.header.Get("Content-Encoding"), encoding)
+			continue
+		}
+		r, err := decode(strings.NewReader(got.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := w.get(t, anonymous, "/api/v1/installations/1/?include_timeseries=1").body; string(body) != want {
+			t.Errorf("%s: %s, want %s", encoding, body, want)
+		}
+	}
+	if lines := strings.Count(plain, "\r\n"); lines != 11 {
+		t.Errorf("%d lines, want the header and 10 samples:\n%s", lines, plain)
+	}
+}
+
+func TestSeriesIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{
+		"/api/v1/installations/1/?include_timeseries=1", "/api/v1/installations/1/timeseries/",
+		"/api/v1/installations/1/timeseries.csv", "/api/v1/installations/1/timeseries/?resolution=1h",
+	} {
+		etag := w.get(t, anonymous, path).header.Get("ETag")
+		again := request{path: path, header: map[string]string{"If-None-Match": etag}}
+		if got := w.do(t, again); got.status != http.StatusNotModified || got.body != "" {
+			t.Errorf("GET %s with %s: %d %s, want 304", path, etag, got.status, got.body)
+		}
+		_, err := w.pool.Exec(t.Context(), `
+			INSERT INTO sample (node_no, time, co2_ppm) SELECT no, (SELECT max(time) FROM sample) + interval '1 minute', 600
+			  FROM node WHERE id = $1`, node1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.do(t, again); got.status != http.StatusOK {
+			t.Errorf("GET %s after a new sample: %d, want 200", path, got.status)
+		}
+	}
+}
+
+// edgeWorld has an API of its own configuration, whose stores are never asked.
+func edgeWorld(t *testing.T, cfg httpapi.Config) *world {
+	t.Helper()
+	api := httpapi.New(cfg, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil, inventory.Store{}, postgres.NewTelemetry(nil), func() time.Time { return worldNow })
+	handler, err := api.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{nil, api, handler}
+}
+
+func TestClientThatAsksTooOftenIsHeldBack(t *testing.T) {
+	t.Parallel()
+	w := edgeWorld(t, httpapi.Config{RateLimit: 1, RateBurst: 2})
+	ask := request{path: "/api/v1/nirgends/"}
+	for range 2 {
+		if got := w.do(t, ask); got.status != http.StatusNotFound {
+			t.Fatalf("%d, want 404", got.status)
+		}
+	}
+	got := w.do(t, ask)
+	if got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") != "1" || !strings.Contains(got.body, `"code":"throttled"`) {
+		t.Errorf("%d %v %s, want 429", got.status, got.header, got.body)
+	}
+	if got := got.header.Get("RateLimit"); got != `"client";r=0;t=1` {
+		t.Errorf("RateLimit: %s", got)
+	}
+	ask.user = owner
+	if got := w.do(t, ask); got.status != http.StatusNotFound {
+		t.Errorf("another client: %d, want 404", got.status)
+	}
+}
+
+func TestOtherOriginsReadOnlyWhenConfigured(t *testing.T) {
+	t.Parallel()
+	ask := request{path: "/api/v1/nirgends/", header: map[string]string{"Origin": "https://museum.example"}}
+	if got := edgeWorld(t, httpapi.Config{}).do(t, ask); got.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Error("other origins may read by default")
+	}
+	w := edgeWorld(t, httpapi.Config{CORSOrigins: []string{"https://museum.example"}})
+	got := w.do(t, ask)
+	if got.header.Get("Access-Control-Allow-Origin") != "https://museum.example" || got.header.Get("Access-Control-Allow-Credentials") != "" {
+		t.Errorf("headers %v", got.header)
+	}
+	ask.header["Origin"] = "https://elsewhere.example"
+	if got := w.do(t, ask); got.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Error("an origin that is not configured may read")
+	}
+	preflight := request{method: http.MethodOptions, path: "/api/v1/rooms/", header: map[string]string{
+		"Origin": "https://museum.example", "Access-Control-Request-Method": "POST",
+	}}
+	if got := w.do(t, preflight); got.header.Get("Access-Control-Allow-Methods") != "" {
+		t.Error("another origin may write")
+	}
+}
+
+func TestAnswersCarrySecurityHeaders(t *testing.T) {
+	t.Parallel()
+	got := edgeWorld(t, httpapi.Config{}).do(t, request{path: "/api/v1/nirgends/"})
+	for name, want := range map[string]string{
+		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
+		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+	} {
+		if got.header.Get(name) != want {
+			t.Errorf("%s: %q, want %q", name, got.header.Get(name), want)
+		}
+	}
+}
+
+func TestLargeBodiesAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := doc("Room", `"attributes":{"name":"`+strings.Repeat("x", 300<<10)+`"}`)
+	if got := w.do(t, post(owner, "/api/v1/rooms/", body)); got.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("%d, want 413: %.200s", got.status, got.body)
+	}
+}
