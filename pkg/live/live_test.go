@@ -217,3 +217,18 @@ func TestEntriesOfAnotherVersionAreGaps(t *testing.T) {
 		}
 	}
 }
+
+func TestMissedLeavesAMark(t *testing.T) {
+	t.Parallel()
+	client := redistest.New(t)
+	p, stop := run(t, client, slog.New(slog.DiscardHandler))
+	stream := live.Stream{Client: client}
+	p.Publish(sample(1, 1))
+	first := readUntil(t, stream, live.ID{}, has(sample(1, 1)))
+	p.Missed()
+	second := readUntil(t, stream, first[len(first)-1].ID, func(e live.Entry) bool { return e.Gap })
+	if len(samplesOf(second)) != 0 {
+		t.Errorf("samples nobody published: %+v", second)
+	}
+	stop()
+}

@@ -71,6 +71,15 @@ func (p *Publisher) Publish(samples ...Sample) {
 	p.signal()
 }
 
+// Missed marks that samples may have been committed which Publish will never be
+// called for: readers are told to look into the database.
+func (p *Publisher) Missed() {
+	p.mu.Lock()
+	p.gap = true
+	p.mu.Unlock()
+	p.signal()
+}
+
 func (p *Publisher) signal() {
 	select {
 	case p.wake <- struct{}{}:

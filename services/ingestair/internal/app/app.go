@@ -3,6 +3,8 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,9 +12,11 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/grpcapi"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/token"
@@ -21,9 +25,14 @@ import (
 // Config is what the environment says about the ingestair itself.
 type Config struct {
 	Address          string        `env:"INGEST_ADDRESS" envDefault:":50051" desc:"address to serve gRPC on"`
+	HTTPAddress      string        `env:"INGEST_HTTP_ADDRESS" desc:"address to serve the HTTP doors on; without it there are none"`
+	Legacy           string        `env:"INGEST_LEGACY_DOOR" envDefault:"off" desc:"the predecessor's POST /ingest/v1/ingest: off, token, or open to everyone"`
 	Token            config.Secret `env:"INGEST_TOKEN,required" desc:"bearer token of callers; two lines are two tokens, both valid"`
+	TLS              TLS
 	MaxConnectionAge time.Duration `env:"INGEST_MAX_CONNECTION_AGE" envDefault:"90s" desc:"after this, callers connect anew and find new servers"`
+	MaxCalls         int           `env:"INGEST_MAX_CALLS_PER_PEER" envDefault:"256" desc:"how many gRPC calls of one address may be in flight"`
 	Reflection       bool          `env:"INGEST_REFLECTION" envDefault:"false" desc:"gRPC reflection, for development"`
+	RedisURL         config.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of live values; without it nothing is published, and all else works"`
 	Retention        Retention
 	Grace            time.Duration `env:"SHUTDOWN_GRACE" envDefault:"20s" desc:"time to finish what is in hand after SIGTERM"`
 }
@@ -38,10 +47,25 @@ type Retention struct {
 
 // Validate is asked after parsing.
 func (c *Config) Validate() error {
+	var problems []error
 	if _, err := token.Parse(c.Token); err != nil {
-		return fmt.Errorf("INGEST_TOKEN: %w", err)
+		problems = append(problems, fmt.Errorf("INGEST_TOKEN: %w", err))
 	}
-	return nil
+	if _, err := c.TLS.config(); err != nil {
+		problems = append(problems, err)
+	}
+	if _, err := redisClient(c.RedisURL); err != nil {
+		problems = append(problems, err)
+	}
+	switch httpapi.Legacy(c.Legacy) {
+	case httpapi.LegacyOff, httpapi.LegacyToken, httpapi.LegacyOpen:
+	default:
+		problems = append(problems, fmt.Errorf("INGEST_LEGACY_DOOR: %q is none of off, token, open", c.Legacy))
+	}
+	if c.MaxConnectionAge <= 0 || c.Grace <= 0 || c.MaxCalls <= 0 {
+		problems = append(problems, errors.New("INGEST_MAX_CONNECTION_AGE, INGEST_MAX_CALLS_PER_PEER, SHUTDOWN_GRACE: must be more than 0"))
+	}
+	return errors.Join(problems...)
 }
 
 // App is one ingestair.
@@ -57,8 +81,8 @@ type App struct {
 	Ops      ops.Config
 }
 
-// Addresses are where a started App listens.
-type Addresses struct{ GRPC, Ops net.Addr }
+// Addresses are where a started App listens. HTTP is nil without the HTTP doors.
+type Addresses struct{ GRPC, HTTP, Ops net.Addr }
 
 // Main is the service for lifecycle.Main.
 func Main() lifecycle.Service {
@@ -85,51 +109,85 @@ func (a *App) Run(ctx context.Context) error {
 	if a.Now == nil {
 		a.Now = time.Now
 	}
-	tokens, err := token.Parse(a.Config.Token)
-	if err != nil {
+	if err := a.Config.Validate(); err != nil {
 		return err
 	}
+	tokens, _ := token.Parse(a.Config.Token)   // Validate has
+	tlsConfig, _ := a.Config.TLS.config()      // looked at
+	redis, _ := redisClient(a.Config.RedisURL) // these
+	defer func() { _ = redis.Close() }()
 	pool, err := pgdb.Open(ctx, a.Database, "ingestair", postgres.Configure)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	var lc net.ListenConfig
-	opsListener, err := lc.Listen(ctx, "tcp", a.Ops.Address)
+	var at Addresses
+	opsListener, err := listen(ctx, "OPS_ADDRESS", a.Ops.Address, &at.Ops)
 	if err != nil {
-		return fmt.Errorf("OPS_ADDRESS: %w", err)
+		return err
 	}
 	defer func() { _ = opsListener.Close() }()
-	listener, err := lc.Listen(ctx, "tcp", a.Config.Address)
+	grpcListener, err := listen(ctx, "INGEST_ADDRESS", a.Config.Address, &at.GRPC)
 	if err != nil {
-		return fmt.Errorf("INGEST_ADDRESS: %w", err)
+		return err
 	}
-	defer func() { _ = listener.Close() }()
+	defer func() { _ = grpcListener.Close() }()
 
 	o := ops.New()
 	store := postgres.New(pool)
 	o.AddCheck("postgres", store.Ping)
 	ingester := ingest.New(store, a.Log, a.Now, ingest.NewMetrics(o.Registry))
-	server := grpcapi.New(ingester, grpcapi.Options{
-		Authorized: tokens.Has, MaxConnectionAge: a.Config.MaxConnectionAge, Reflection: a.Config.Reflection,
-		Undecoded: store,
+	feed := &liveFeed{Publisher: live.NewPublisher(redis, a.Log, o.Registry)}
+	ingester.Listener = feed
+	grpcServer := grpcapi.New(ingester, grpcapi.Options{
+		Authorized: tokens.Has, TLS: tlsConfig, MaxConnectionAge: a.Config.MaxConnectionAge,
+		MaxCallsPerPeer: a.Config.MaxCalls, Reflection: a.Config.Reflection, Undecoded: store,
 	})
-	return lifecycle.Run(ctx, a.Log, a.Config.Grace,
+	parts := []lifecycle.Part{
 		lifecycle.HTTP("operations", o.Server(a.Log), opsListener),
-		lifecycle.Part{Name: "ingester", Run: ingester.Run},
-		lifecycle.Part{Name: "upkeep", Run: func(ctx context.Context, ready func()) error {
+		{Name: "live", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			feed.Run(ctx)
+			return nil
+		}},
+		{Name: "ingester", Run: ingester.Run},
+		{Name: "upkeep", Run: func(ctx context.Context, ready func()) error {
 			ready()
 			return ingest.RunUpkeep(ctx, store, a.Log, a.Now, ingest.Retention(a.Config.Retention))
 		}},
-		lifecycle.Part{Name: "gRPC", Run: func(ctx context.Context, ready func()) error {
-			return server.Run(ctx, listener, func() {
-				a.Log.InfoContext(ctx, "listening", "grpc", listener.Addr(), "ops", opsListener.Addr())
-				o.SetStarted()
-				if a.Started != nil {
-					a.Started(Addresses{GRPC: listener.Addr(), Ops: opsListener.Addr()})
-				}
-				ready()
-			})
-		}},
-	)
+	}
+	if a.Config.HTTPAddress != "" {
+		httpListener, err := listen(ctx, "INGEST_HTTP_ADDRESS", a.Config.HTTPAddress, &at.HTTP)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = httpListener.Close() }()
+		server := httpapi.New(ingester, a.Log, httpapi.Options{Authorized: tokens.Has, Legacy: httpapi.Legacy(a.Config.Legacy)})
+		httpListener = limit(httpListener, maxConnections)
+		if tlsConfig != nil {
+			httpListener = tls.NewListener(httpListener, tlsConfig)
+		}
+		parts = append(parts, lifecycle.HTTP("HTTP doors", server, httpListener))
+	}
+	parts = append(parts, lifecycle.Part{Name: "gRPC", Run: func(ctx context.Context, ready func()) error {
+		return grpcServer.Run(ctx, limit(grpcListener, maxConnections), func() {
+			a.Log.InfoContext(ctx, "listening", "grpc", at.GRPC, "http", at.HTTP, "ops", at.Ops)
+			o.SetStarted()
+			if a.Started != nil {
+				a.Started(at)
+			}
+			ready()
+		})
+	}})
+	return lifecycle.Run(ctx, a.Log, a.Config.Grace, parts...)
+}
+
+func listen(ctx context.Context, variable, address string, at *net.Addr) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	*at = l.Addr()
+	return l, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -34,7 +35,13 @@ var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // start runs an ingestair until the test ends; change may alter its settings.
 func start(t *testing.T, databaseURL string, change func(*app.App)) app.Addresses {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	return startIn(t.Context(), t, databaseURL, change)
+}
+
+// startIn is start with a context whose end stops the ingestair.
+func startIn(ctx context.Context, t *testing.T, databaseURL string, change func(*app.App)) app.Addresses {
+	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
 	started := make(chan app.Addresses, 1)
 	ended := make(chan error, 1)
 	a := &app.App{
@@ -43,7 +50,8 @@ func start(t *testing.T, databaseURL string, change func(*app.App)) app.Addresse
 		Started: func(at app.Addresses) { started <- at },
 		Config: app.Config{
 			Address: "127.0.0.1:0", Token: config.NewSecret(token),
-			MaxConnectionAge: time.Minute, Grace: 20 * time.Second,
+			MaxConnectionAge: time.Minute, MaxCalls: 100, Grace: 20 * time.Second,
+			RedisURL: config.NewSecret("redis://127.0.0.1:1/0"), Legacy: "off",
 		},
 		Database: pgdb.Config{URL: config.NewSecret(databaseURL), MaxConns: 4},
 		Ops:      ops.Config{Address: "127.0.0.1:0"},
@@ -76,6 +84,17 @@ func dial(t *testing.T, addr net.Addr) ingestv1.IngestServiceClient {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return ingestv1.NewIngestServiceClient(conn)
+}
+
+func redisOf(t *testing.T, url string) *redis.Client {
+	t.Helper()
+	opt, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(opt)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }
 
 func withToken(ctx context.Context, token string) context.Context {

@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -9,6 +10,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -23,6 +26,10 @@ import (
 type Options struct {
 	// Authorized tells whether a bearer token may send.
 	Authorized func(token string) bool
+	// TLS may be nil: then calls are not encrypted.
+	TLS *tls.Config
+	// MaxCallsPerPeer is how many calls of one address may be in flight.
+	MaxCallsPerPeer int
 	// MaxConnectionAge is how long a connection may last, so that callers that
 	// balance over several servers find new ones.
 	MaxConnectionAge time.Duration
@@ -52,7 +59,15 @@ type Server struct {
 // New returns a Server for an ingester.
 func New(ingester *ingest.Ingester, o Options) *Server {
 	s := &Server{health: health.NewServer(), draining: make(chan struct{})}
+	peers := &peerLimit{max: o.MaxCallsPerPeer, calls: map[string]int{}}
+	transport := insecure.NewCredentials()
+	if o.TLS != nil {
+		transport = credentials.NewTLS(o.TLS)
+	}
 	s.grpc = grpc.NewServer(
+		grpc.Creds(transport),
+		grpc.UnaryInterceptor(peers.unary),
+		grpc.StreamInterceptor(peers.stream),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.InTapHandle(authorize(o.Authorized)),
 		grpc.MaxRecvMsgSize(maxMessageBytes),

@@ -120,9 +120,11 @@ type Rejection struct {
 type Row struct {
 	Sample measurement.Sample
 	Uplink int32 // index in Flush.Uplinks
-	// Outcome is set by the store, and with Rejected the Fault too.
+	// Outcome is set by the store; with Rejected the Fault, with Stored the number of
+	// the node in the sample table.
 	Outcome Outcome
 	Fault   *measurement.Fault
+	NodeNo  int32
 
 	call  *Call
 	index int32
@@ -151,6 +153,15 @@ type UndecodedUplink struct {
 	Payload   []byte
 	Envelope  []byte
 	Reason    string
+}
+
+// Listener hears of what was stored. Its methods must not wait.
+type Listener interface {
+	// Stored hands over rows of a flush; those with the outcome Stored are new. They
+	// are valid during the call.
+	Stored(rows []Row)
+	// Missed says that samples may have been stored without Stored being called.
+	Missed()
 }
 
 // Store keeps samples durably.

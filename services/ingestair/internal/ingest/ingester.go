@@ -34,6 +34,9 @@ const (
 
 // Ingester is the way in for samples. Its methods may be called concurrently.
 type Ingester struct {
+	// Listener may be nil. It is set before Run.
+	Listener Listener
+
 	store   Store
 	log     *slog.Logger
 	now     func() time.Time
@@ -255,6 +258,13 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 		}
 		in.room.Release(c.weight)
 		close(c.done)
+	}
+	if in.Listener != nil {
+		if err == nil {
+			in.Listener.Stored(f.flush.Rows)
+		} else {
+			in.Listener.Missed()
+		}
 	}
 	// Keep no caller's memory until the next flush.
 	clear(f.flush.Uplinks)

@@ -166,7 +166,7 @@ func (w *write) mergeReturned() (missing []knownRow) {
 		case stored != nil && stored.sampleKey == k.sampleKey:
 			row.Outcome = compare(row.Sample, w.flush.Rows[stored.row].Sample)
 		case next < len(w.returned) && w.returned[next] == k.sampleKey:
-			row.Outcome = ingest.Stored
+			row.Outcome, row.NodeNo = ingest.Stored, k.no
 			stored = k
 			next++
 		default:

@@ -1,0 +1,46 @@
+package app
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/live"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+)
+
+// liveFeed hands what was stored to live listeners.
+type liveFeed struct {
+	*live.Publisher
+
+	buffers sync.Pool
+}
+
+// Stored implements ingest.Listener.
+func (f *liveFeed) Stored(rows []ingest.Row) {
+	buffer, _ := f.buffers.Get().(*[]live.Sample)
+	if buffer == nil {
+		buffer = new([]live.Sample)
+	}
+	samples := (*buffer)[:0]
+	for i := range rows {
+		if r := &rows[i]; r.Outcome == ingest.Stored {
+			samples = append(samples, live.Sample{NodeNo: r.NodeNo, Sample: r.Sample})
+		}
+	}
+	f.Publish(samples...)
+	*buffer = samples
+	f.buffers.Put(buffer)
+}
+
+// redisClient returns a client that connects when it is used.
+func redisClient(url config.Secret) (redis.UniversalClient, error) {
+	opt, err := redis.ParseURL(url.Reveal())
+	if err != nil {
+		// The cause would quote the URL, and with it the password.
+		return nil, errors.New("REDIS_URL: not a redis://, rediss:// or unix:// URL")
+	}
+	return redis.NewClient(opt), nil
+}

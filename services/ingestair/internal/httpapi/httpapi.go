@@ -1,0 +1,142 @@
+// Package httpapi has the doors for senders that do not speak gRPC: plain JSON for
+// Wi-Fi sensors and scripts, and the predecessor's JSON:API for its forwarders.
+// Behind both is the same ingester with the same rules.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+)
+
+// Options are choices for a Server.
+type Options struct {
+	// Authorized tells whether a bearer token may send.
+	Authorized func(token string) bool
+	// Legacy is who may use the predecessor's door.
+	Legacy Legacy
+}
+
+// Legacy is who may use the predecessor's door.
+type Legacy string
+
+// The ways in which the predecessor's door can stand.
+const (
+	LegacyOff   Legacy = "off"
+	LegacyToken Legacy = "token" // whoever knows the token
+	LegacyOpen  Legacy = "open"  // everyone, as it was; for a network that nobody else is in
+)
+
+// maxBodyBytes is the size of a body. 10,000 samples fit.
+const maxBodyBytes = 4 << 20
+
+// Server answers the doors.
+type Server struct {
+	ingester *ingest.Ingester
+	log      *slog.Logger
+	options  Options
+}
+
+// New returns the HTTP server of the doors.
+func New(ingester *ingest.Ingester, log *slog.Logger, o Options) *http.Server {
+	s := &Server{ingester: ingester, log: log, options: o}
+	mux := http.NewServeMux()
+	both := func(path string, handler http.HandlerFunc) {
+		mux.HandleFunc(path, handler)
+		mux.HandleFunc(path+"/{$}", handler)
+	}
+	both("/ingest/v1/samples", s.post(true, mediaTypes("application/json"), s.samples))
+	if o.Legacy == LegacyToken || o.Legacy == LegacyOpen {
+		both("/ingest/v1/ingest", s.post(o.Legacy == LegacyToken, legacyMediaTypes, s.legacy))
+	}
+	return &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      45 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// answer is what a handler answers.
+type answer struct {
+	status int
+	body   []byte
+	media  string
+}
+
+// post wraps what is the same for all doors: method, token, media type, size.
+func (s *Server) post(token bool, media func(string) bool, handle func(ctx context.Context, body []byte) answer) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method != http.MethodPost:
+			w.Header().Set("Allow", http.MethodPost)
+			plain(w, http.StatusMethodNotAllowed, "only POST")
+			return
+		case token && !s.authorized(r):
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			plain(w, http.StatusUnauthorized, "a valid bearer token is needed")
+			return
+		case !media(r.Header.Get("Content-Type")):
+			plain(w, http.StatusUnsupportedMediaType, "this media type is not understood here")
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+		if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			s.log.WarnContext(r.Context(), "request too large", "limit", tooLarge.Limit)
+			plain(w, http.StatusRequestEntityTooLarge, "the body is larger than 4 MiB")
+			return
+		}
+		if err != nil {
+			plain(w, http.StatusBadRequest, "the body ends early")
+			return
+		}
+		a := handle(r.Context(), body)
+		w.Header().Set("Content-Type", a.media)
+		if a.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
+		}
+		w.WriteHeader(a.status)
+		_, _ = w.Write(a.body)
+	}
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	a := problem(status, text)
+	w.Header().Set("Content-Type", a.media)
+	w.WriteHeader(status)
+	_, _ = w.Write(a.body)
+}
+
+func (s *Server) authorized(r *http.Request) bool {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return ok && strings.EqualFold(scheme, "bearer") && s.options.Authorized(token)
+}
+
+// mediaTypes accepts some media types, with whatever parameters.
+func mediaTypes(allowed ...string) func(string) bool {
+	return func(header string) bool {
+		media, _, err := mime.ParseMediaType(header)
+		return err == nil && slices.Contains(allowed, media)
+	}
+}
+
+// failed logs what the caller is not told of an error.
+func (s *Server) failed(ctx context.Context, err error) (status int, text string) {
+	status = fault.HTTPStatus(err)
+	if status == http.StatusInternalServerError {
+		s.log.ErrorContext(ctx, "request failed", "err", err)
+	}
+	return status, fault.Text(err)
+}

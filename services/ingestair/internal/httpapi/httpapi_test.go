@@ -1,0 +1,256 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+)
+
+var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// memory keeps samples in memory: node 1 is registered, all others are not.
+type memory struct {
+	samples map[uuid.UUID]map[int64]string
+	away    bool
+}
+
+var registered = uuid.MustParse("00000000-0000-0000-0000-000000000001")
+
+func (m *memory) Keep(_ context.Context, f *ingest.Flush) error {
+	if m.away {
+		return fault.New(fault.Unavailable, "the database is not available")
+	}
+	for i := range f.Rows {
+		r := &f.Rows[i]
+		id := f.Uplinks[r.Uplink].NodeID
+		values, at := jsonOf(r.Sample), r.Sample.Time.Unix()
+		there, ok := m.samples[id][at]
+		switch {
+		case id != registered:
+			r.Outcome = ingest.Parked
+		case !ok:
+			r.Outcome = ingest.Stored
+			m.samples[id][at] = values
+		case there == values:
+			r.Outcome = ingest.Duplicate
+		default:
+			r.Outcome = ingest.Conflict
+		}
+	}
+	return nil
+}
+
+func jsonOf(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+func (*memory) KeepUndecoded(context.Context, []ingest.UndecodedUplink) error { return nil }
+
+func newHandler(t testing.TB, legacy Legacy) (http.Handler, *memory) {
+	t.Helper()
+	store := &memory{samples: map[uuid.UUID]map[int64]string{registered: {}}}
+	log := slog.New(slog.DiscardHandler)
+	in := ingest.New(store, log, func() time.Time { return now }, ingest.NewMetrics(prometheus.NewRegistry()))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	ready := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = in.Run(ctx, func() { close(ready) })
+	}()
+	<-ready
+	t.Cleanup(func() { cancel(); <-done })
+	return New(in, log, Options{Authorized: func(token string) bool { return token == "secret" }, Legacy: legacy}).Handler, store
+}
+
+type request struct {
+	method, path, media, auth, body string
+}
+
+func (r request) send(h http.Handler) (status int, body string) {
+	req := httptest.NewRequestWithContext(context.Background(), r.method, r.path, strings.NewReader(r.body))
+	if r.media != "" {
+		req.Header.Set("Content-Type", r.media)
+	}
+	if r.auth != "" {
+		req.Header.Set("Authorization", r.auth)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	b, _ := io.ReadAll(w.Result().Body)
+	return w.Code, strings.TrimSpace(string(b))
+}
+
+func TestSamples(t *testing.T) {
+	t.Parallel()
+	h, store := newHandler(t, LegacyOff)
+	const node1, node2 = `"node":"00000000-0000-0000-0000-000000000001"`, `"node":"00000000-0000-0000-0000-000000000002"`
+	for _, tt := range []struct {
+		name   string
+		body   string
+		status int
+		want   string
+	}{
+		{
+			"each sample has its outcome",
+			`{"samples":[
+				{` + node1 + `,"time":"2026-11-22T12:00:00+01:00","co2_ppm":612,"temperature_celsius":21.46,"rel_humidity_percent":40.4},
+				{` + node1 + `,"time_s":1795345200,"co2_ppm":612,"temperature_celsius":21.5,"rel_humidity_percent":40,"status":"M"},
+				{` + node1 + `,"time_s":1795345200,"co2_ppm":613},
+				{` + node1 + `,"time_s":1795345201,"co2_ppm":-1},
+				{` + node1 + `,"time_s":1795349400,"co2_ppm":400},
+				{` + node1 + `,"time_s":1795345201,"co2_ppm":400,"status":"X"},
+				{` + node2 + `,"time_s":1795345200,"co2_ppm":612}]}`, 200,
+			`{"outcomes":["STORED","DUPLICATE","CONFLICT","REJECTED","REJECTED","REJECTED","PARKED"],"rejections":[` +
+				`{"sample":3,"reason":"OUT_OF_RANGE","field":"co2_ppm","detail":"-1 is outside 0..10000"},` +
+				`{"sample":4,"reason":"IN_FUTURE","field":"time_s","detail":"2026-11-22T12:10:00Z is 10m0s ahead of the server's clock, at most 5m0s are allowed"},` +
+				`{"sample":5,"reason":"OUT_OF_RANGE","field":"status","detail":"the status is unknown"}]}`,
+		},
+		{"nothing", `{"samples":[]}`, 200, `{"outcomes":[]}`},
+		{"no JSON", `{"samples":[`, 400, `{"error":"not the JSON that is expected here: unexpected EOF"}`},
+		{"two documents", `{"samples":[]}{}`, 400, `{"error":"not the JSON that is expected here: there is something after it"}`},
+		{"misspelt", `{"samples":[{"co2":1}]}`, 400, `{"error":"not the JSON that is expected here: json: unknown field \"co2\""}`},
+		{"no samples", `{}`, 400, `{"error":"\"samples\" is missing"}`},
+		{"no node", `{"samples":[{"time_s":1,"co2_ppm":1}]}`, 400, `{"error":"sample 0: \"node\" is missing"}`},
+		{"no time", `{"samples":[{` + node1 + `,"co2_ppm":1}]}`, 400, `{"error":"sample 0: give either \"time\" or \"time_s\""}`},
+		{"no CO2", `{"samples":[{` + node1 + `,"time_s":1}]}`, 400, `{"error":"sample 0: \"co2_ppm\" is missing"}`},
+	} {
+		status, body := request{"POST", "/ingest/v1/samples", "application/json; charset=utf-8", "bearer secret", tt.body}.send(h)
+		if diff := cmp.Diff(tt.want, body); status != tt.status || diff != "" {
+			t.Errorf("%s: status %d, want %d; body (-want +got):\n%s", tt.name, status, tt.status, diff)
+		}
+	}
+	store.away = true
+	if status, body := (request{"POST", "/ingest/v1/samples/", "application/json", "Bearer secret", `{"samples":[{` + node1 + `,"time_s":1795345200,"co2_ppm":1}]}`}).send(h); status != 503 {
+		t.Errorf("without a database: %d %s, want 503", status, body)
+	}
+}
+
+func TestDoors(t *testing.T) {
+	t.Parallel()
+	const json, legacy = "/ingest/v1/samples", "/ingest/v1/ingest/"
+	handlers := map[Legacy]http.Handler{}
+	for _, l := range []Legacy{LegacyOff, LegacyToken, LegacyOpen} {
+		handlers[l], _ = newHandler(t, l)
+	}
+	for _, tt := range []struct {
+		name   string
+		legacy Legacy
+		request
+		want int
+	}{
+		{"no token", LegacyOff, request{"POST", json, "application/json", "", "{}"}, 401},
+		{"wrong token", LegacyOff, request{"POST", json, "application/json", "Bearer secrets", "{}"}, 401},
+		{"another scheme", LegacyOff, request{"POST", json, "application/json", "Token secret", "{}"}, 401},
+		{"wrong method", LegacyOff, request{"GET", json, "application/json", "Bearer secret", ""}, 405},
+		{"wrong media type", LegacyOff, request{"POST", json, "text/plain", "Bearer secret", "{}"}, 415},
+		{"no media type", LegacyOff, request{"POST", json, "", "Bearer secret", "{}"}, 415},
+		{"too large", LegacyOff, request{"POST", json, "application/json", "Bearer secret", strings.Repeat(" ", maxBodyBytes+1)}, 413},
+		{"predecessor's door is off", LegacyOff, request{"POST", legacy, "application/vnd.api+json", "Bearer secret", "{}"}, 404},
+		{"predecessor's door with a token", LegacyToken, request{"POST", legacy, "application/vnd.api+json", "", "{}"}, 401},
+		{"predecessor's door open", LegacyOpen, request{"POST", legacy, "application/vnd.api+json", "", "{}"}, 400},
+	} {
+		if status, body := tt.send(handlers[tt.legacy]); status != tt.want {
+			t.Errorf("%s: %d %s, want %d", tt.name, status, body, tt.want)
+		}
+	}
+}
+
+func TestLegacy(t *testing.T) {
+	t.Parallel()
+	h, _ := newHandler(t, LegacyOpen)
+	document := func(node, attributes string) string {
+		return `{"data":{"type":"Sample","attributes":` + attributes + `,"relationships":{"node":{"data":{"type":"Node","id":"` + node + `"}}}}}`
+	}
+	const full = `{"timestamp_s":1795345200,"co2_ppm":"612","temperature_celsius":"21.5","rel_humidity_percent":40.0,"unknown":1}`
+	const created = `{"data":{"type":"Sample","id":"00000000-0000-0000-0000-000000000001-1795345200","attributes":{"timestamp_s":1795345200,"co2_ppm":612,` +
+		`"temperature_celsius":"21.5","rel_humidity_percent":40,"measurement_status":"M"},"relationships":{"node":{"data":{"type":"Node","id":"00000000-0000-0000-0000-000000000001"}}}}}`
+	for _, tt := range []struct {
+		name   string
+		path   string
+		body   string
+		status int
+		want   string
+	}{
+		{"stored", "/ingest/v1/ingest/", document(registered.String(), full), 201, created},
+		{"again, without the slash", "/ingest/v1/ingest", document(registered.String(), full), 201, created},
+		{
+			"other values", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795345200,"co2_ppm":613}`), 409,
+			`{"errors":[{"detail":"there is another sample of this node and time","status":"409","source":{"pointer":"/data"},"code":"unique"}]}`,
+		},
+		{
+			"implausible", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795345200,"co2_ppm":10001,"temperature_celsius":-20.1,"rel_humidity_percent":101}`), 400,
+			`{"errors":[{"detail":"this value is too large; the most is 10000","status":"400","source":{"pointer":"/data/attributes/co2_ppm"},"code":"max_value"},` +
+				`{"detail":"this value is too small; the least is -20","status":"400","source":{"pointer":"/data/attributes/temperature_celsius"},"code":"min_value"},` +
+				`{"detail":"this value is too large; the most is 100","status":"400","source":{"pointer":"/data/attributes/rel_humidity_percent"},"code":"max_value"}]}`,
+		},
+		{
+			"in the future", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795349101,"co2_ppm":613}`), 400,
+			`{"errors":[{"detail":"2026-11-22T12:05:01Z is 5m1s ahead of the server's clock, at most 5m0s are allowed","status":"400","source":{"pointer":"/data/attributes/timestamp_s"},"code":"invalid"}]}`,
+		},
+		{
+			"two decimals", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795345200,"co2_ppm":613,"temperature_celsius":21.55}`), 400,
+			`{"errors":[{"detail":"too many decimal places; the most is 1","status":"400","source":{"pointer":"/data/attributes/temperature_celsius"},"code":"max_decimal_places"}]}`,
+		},
+	} {
+		status, body := request{"POST", tt.path, "application/vnd.api+json", "", tt.body}.send(h)
+		if diff := cmp.Diff(tt.want, body); status != tt.status || diff != "" {
+			t.Errorf("%s: status %d, want %d; body (-want +got):\n%s", tt.name, status, tt.status, diff)
+		}
+	}
+	for name, tt := range map[string]struct {
+		body   string
+		status int
+	}{
+		"not registered": {document("00000000-0000-0000-0000-000000000002", full), 202},
+		"no node id":     {document("12", full), 400},
+		"a list":         {`{"data":[]}`, 400},
+		"another type":   {`{"data":{"type":"Node"}}`, 409},
+		"nothing":        {``, 400},
+	} {
+		if status, body := (request{"POST", "/ingest/v1/ingest/", "application/vnd.api+json", "", tt.body}).send(h); status != tt.status {
+			t.Errorf("%s: %d %s, want %d", name, status, body, tt.status)
+		}
+	}
+}
+
+// FuzzDoors: whatever is sent, the answer is JSON and no failure of ours.
+func FuzzDoors(f *testing.F) {
+	for _, body := range []string{
+		"", "{}", "null", `{"samples":[{"node":"00000000-0000-0000-0000-000000000001","time_s":1795345200,"co2_ppm":612}]}`,
+		`{"samples":[{"node":"00000000-0000-0000-0000-000000000001","time":"2026-11-22T11:00:00Z","co2_ppm":1e3,"temperature_celsius":1e400}]}`,
+		`{"data":{"type":"Sample","attributes":{"timestamp_s":1795345200,"co2_ppm":1},"relationships":{"node":{"data":{"type":"Node","id":"00000000-0000-0000-0000-000000000001"}}}}}`,
+		`{"data":{"type":"Sample","attributes":{"timestamp_s":9223372036854775807,"co2_ppm":1,"temperature_celsius":"0.0"},"relationships":{"node":{"data":{"type":"Node","id":"{00000000-0000-0000-0000-000000000001}"}}}}}`,
+	} {
+		f.Add([]byte(body))
+	}
+	h, _ := newHandler(f, LegacyOpen)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, r := range []request{
+			{"POST", "/ingest/v1/samples", "application/json", "Bearer secret", string(body)},
+			{"POST", "/ingest/v1/ingest/", "application/vnd.api+json", "", string(body)},
+		} {
+			status, answer := r.send(h)
+			if status >= 500 || !json.Valid([]byte(answer)) {
+				t.Errorf("%s: %d %s", r.path, status, answer)
+			}
+		}
+	})
+}

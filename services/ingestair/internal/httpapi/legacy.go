@@ -1,0 +1,166 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+)
+
+// The predecessor took only the first; scripts in the field send the second too.
+var legacyMediaTypes = mediaTypes(jsonapi.MediaType, "application/json")
+
+// legacy keeps one sample that comes as the predecessor's forwarders send it, and
+// answers as they expect: 201, also when the sample was there already. What the
+// predecessor answered with 500 (implausible values) is 400; a node that is not
+// registered is 202, for its samples are parked.
+func (s *Server) legacy(ctx context.Context, body []byte) answer {
+	node, sample, err := parseLegacy(body)
+	if err != nil {
+		return jsonAPIErrors(err)
+	}
+	result, err := s.ingester.Store(ctx, &ingest.Batch{
+		Uplinks: []ingest.Uplink{{NodeID: node, End: 1}}, Samples: []measurement.Sample{sample},
+	})
+	if err != nil {
+		status, text := s.failed(ctx, err)
+		return jsonAPIErrors(&jsonapi.Error{Status: status, Code: "error", Detail: text})
+	}
+	status := http.StatusCreated
+	switch result.Outcomes[0] {
+	case ingest.Parked:
+		status = http.StatusAccepted
+	case ingest.Conflict:
+		return jsonAPIErrors(&jsonapi.Error{
+			Status: http.StatusConflict, Code: "unique", Pointer: "/data",
+			Detail: "there is another sample of this node and time",
+		})
+	case ingest.Rejected:
+		f := result.Rejections[0].Fault
+		return jsonAPIErrors(&jsonapi.Error{
+			Status: http.StatusBadRequest, Code: "invalid", Detail: f.Detail, Pointer: jsonapi.AttributePointer(legacyName(f.Field)),
+		})
+	}
+	doc := jsonapi.Document{One: legacyResource(node, sample)}
+	return answer{status, doc.Append(nil), jsonapi.MediaType}
+}
+
+// legacyName is the predecessor's name of a field of the contract.
+func legacyName(field string) string {
+	switch field {
+	case "time_s":
+		return "timestamp_s"
+	case "temperature_decicelsius":
+		return "temperature_celsius"
+	default:
+		return field
+	}
+}
+
+func parseLegacy(body []byte) (node uuid.UUID, s measurement.Sample, err error) {
+	b, err := jsonapi.ParseBody(body, "Sample", "")
+	if err != nil {
+		return node, s, err
+	}
+	f := jsonapi.NewFields(b, true)
+	var seconds, co2 int64
+	var temperature *string
+	var humidity *int64
+	var id string
+	f.Int("timestamp_s", &seconds, 0, math.MaxInt64, jsonapi.Required)
+	f.Int("co2_ppm", &co2, measurement.MinCO2PPM, measurement.MaxCO2PPM, jsonapi.Required)
+	f.OptDecimal("temperature_celsius", &temperature, 3, 1, measurement.MinTemperatureDecicelsius/10, measurement.MaxTemperatureDecicelsius/10)
+	f.OptInt("rel_humidity_percent", &humidity, measurement.MinRelHumidityPercent, measurement.MaxRelHumidityPercent)
+	f.ToOne("node", "Node", &id, jsonapi.Required)
+	if err := f.Err(); err != nil {
+		return node, s, err
+	}
+	if node, err = uuid.Parse(id); err != nil {
+		f.FailRelationship("node", "does_not_exist", id)
+		return node, s, f.Err()
+	}
+	s = measurement.Sample{Time: unix(seconds), CO2PPM: int(co2), Status: measurement.Measured}
+	if temperature != nil {
+		celsius, err := strconv.ParseFloat(*temperature, 64)
+		if err != nil {
+			return node, s, fmt.Errorf("temperature %q: %w", *temperature, err)
+		}
+		s.TemperatureDecicelsius = measurement.Known(int(math.Round(celsius * 10)))
+	}
+	if humidity != nil {
+		s.RelHumidityPercent = measurement.Known(int(*humidity))
+	}
+	return node, s, nil
+}
+
+func legacyResource(node uuid.UUID, s measurement.Sample) *jsonapi.Resource {
+	temperature, humidity := jsonapi.Null(), jsonapi.Null()
+	if s.TemperatureDecicelsius.Known {
+		temperature = jsonapi.String(strconv.FormatFloat(float64(s.TemperatureDecicelsius.Value)/10, 'f', 1, 64))
+	}
+	if s.RelHumidityPercent.Known {
+		humidity = jsonapi.Int(s.RelHumidityPercent.Value)
+	}
+	return &jsonapi.Resource{
+		// Samples have no id of their own; this is their key.
+		Identifier: jsonapi.Identifier{Type: "Sample", ID: fmt.Sprintf("%s-%d", node, s.Time.Unix())},
+		Attributes: []jsonapi.Attribute{
+			{Name: "timestamp_s", Value: jsonapi.Int(s.Time.Unix())},
+			{Name: "co2_ppm", Value: jsonapi.Int(s.CO2PPM)},
+			{Name: "temperature_celsius", Value: temperature},
+			{Name: "rel_humidity_percent", Value: humidity},
+			{Name: "measurement_status", Value: jsonapi.String(string(rune(s.Status)))},
+		},
+		Relationships: []jsonapi.Relationship{{Name: "node", Linkage: jsonapi.ToOne("Node", node.String())}},
+	}
+}
+
+// jsonAPIErrors is the answer to a request that is wrong.
+func jsonAPIErrors(err error) answer {
+	list, ok := errors.AsType[jsonapi.Errors](err)
+	if !ok {
+		one, ok := errors.AsType[*jsonapi.Error](err)
+		if !ok {
+			one = &jsonapi.Error{Status: http.StatusBadRequest, Code: "parse_error", Detail: err.Error()}
+		}
+		list = jsonapi.Errors{one}
+	}
+	for _, e := range list {
+		if e.Detail == "" {
+			e.Detail = detail(e)
+		}
+	}
+	return answer{list.Status(), list.Append(nil), jsonapi.MediaType}
+}
+
+// detail says in words what a code means.
+func detail(e *jsonapi.Error) string {
+	text, ok := map[string]string{
+		"required":           "this field is missing",
+		"null":               "this field may not be null",
+		"invalid":            "this value is not of the right kind",
+		"min_value":          "this value is too small; the least is",
+		"max_value":          "this value is too large; the most is",
+		"max_decimal_places": "too many decimal places; the most is",
+		"max_whole_digits":   "too many digits before the point; the most is",
+		"incorrect_type":     "a resource identifier is expected",
+		"missing_type":       "a resource identifier needs a type",
+		"does_not_exist":     "there is no such node:",
+		"parse_error":        "this is no JSON:API document",
+	}[e.Code]
+	if !ok {
+		text = e.Code
+	}
+	for _, arg := range e.Args {
+		text += fmt.Sprint(" ", arg)
+	}
+	return text
+}
