@@ -236,13 +236,18 @@ func (d *demo) startServices(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	webPort, err := d.port(ctx, "the web server", httpPort)
+	if err != nil {
+		return "", err
+	}
+	d.url = "http://" + net.JoinHostPort(server.Host, strconv.Itoa(webPort))
 	port, err := d.port(ctx, "managair", managairPort)
 	if err != nil {
 		return "", err
 	}
 	d.stack, err = stack.New(ctx, stack.Options{
 		Bin: d.Bin, LogDir: d.file("log"), DatabaseURL: database, RedisURL: d.redisURL,
-		MQTT: stack.MQTT{URL: d.broker.URL()}, HTTPPort: port,
+		MQTT: stack.MQTT{URL: d.broker.URL()}, HTTPPort: port, PublicURL: d.url,
 	})
 	if err != nil {
 		return "", err
@@ -260,10 +265,6 @@ func (d *demo) startServices(ctx context.Context) (string, error) {
 
 // startFrontdoor serves the pages, if they could be built, and managair as one origin.
 func (d *demo) startFrontdoor(ctx context.Context) (note string, err error) {
-	port, err := d.port(ctx, "the web server", httpPort)
-	if err != nil {
-		return "", err
-	}
 	dist := filepath.Join(d.Project, "services/static-frontend/dist")
 	if _, err := os.Stat(filepath.Join(dist, "index.html")); err != nil {
 		dist, note = "", "without the web frontend, which needs Node.js to be built"
@@ -277,7 +278,7 @@ func (d *demo) startFrontdoor(ctx context.Context) (note string, err error) {
 		return "", err
 	}
 	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", net.JoinHostPort(server.Host, strconv.Itoa(port)))
+	listener, err := lc.Listen(ctx, "tcp", strings.TrimPrefix(d.url, "http://"))
 	if err != nil {
 		return "", err
 	}
@@ -293,7 +294,6 @@ func (d *demo) startFrontdoor(ctx context.Context) (note string, err error) {
 		}
 		return nil
 	})
-	d.url = "http://" + listener.Addr().String()
 	return note, nil
 }
 

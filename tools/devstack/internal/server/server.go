@@ -23,7 +23,7 @@ import (
 const Host = "127.0.0.1"
 
 const (
-	startTimeout = time.Minute
+	startTimeout = 2 * time.Minute
 	stopTimeout  = 30 * time.Second
 	startTries   = 10
 	startPause   = 200 * time.Millisecond

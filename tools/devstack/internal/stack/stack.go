@@ -38,6 +38,8 @@ type Options struct {
 	MQTT        MQTT
 	// HTTPPort is managair's port; 0 chooses a free one.
 	HTTPPort int
+	// PublicURL is where the public finds managair; empty is its own address.
+	PublicURL string
 }
 
 // MQTT says how to reach the broker.
@@ -77,7 +79,7 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 		"INGEST_ADDRESS=" + s.ingestAddress(), "INGEST_TOKEN=" + s.ingestToken,
 	})
 	s.Managair = s.service("managair", "managair", []string{"serve"}, database, redis, []string{
-		"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)),
+		"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
 	})
 	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis)
 	s.ClairchenForwarder = s.service("clairchen-forwarder", "clairchen-forwarder", nil,

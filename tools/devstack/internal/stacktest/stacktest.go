@@ -24,7 +24,7 @@ import (
 )
 
 // Patience bounds every wait for something that must happen.
-const Patience = time.Minute
+const Patience = 2 * time.Minute
 
 // publisher is the MQTT user that plays the network server.
 const publisher = "network-server"
