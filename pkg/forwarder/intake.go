@@ -7,11 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
-	"github.com/clairberlin/clair-stack/pkg/measurement"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
@@ -19,7 +17,6 @@ import (
 const (
 	maxEnvelope = 64 << 10
 	maxPayload  = 255
-	maxDeviceID = 64
 )
 
 // intake turns messages into entries of the outbox.
@@ -91,7 +88,7 @@ func (in *intake) entry(ctx context.Context, source ingestv1.Source, message []b
 	if err != nil {
 		in.complain(ctx, &u, err)
 		e, err := encodeEntry(nil, &ingestv1.UndecodedUplink{
-			Metadata:  metadata(&u, decoder, codec.Message{}, source),
+			Metadata:  ingestclient.Metadata(&u, decoder, codec.Message{}, source),
 			Forwarder: in.service,
 			Payload:   u.Payload[:min(len(u.Payload), maxPayload)],
 			Envelope:  message[:min(len(message), maxEnvelope)],
@@ -107,10 +104,7 @@ func (in *intake) entry(ctx context.Context, source ingestv1.Source, message []b
 	}
 	in.log.DebugContext(ctx, "uplink received", "dev_eui", u.DevEUI, "f_port", u.FPort, "f_cnt", u.FCnt,
 		"count", len(m.Samples), "source_name", sourceName(source))
-	id := measurement.NodeID(decoder.Protocol(), u.DevEUI)
-	e, err := encodeEntry(&ingestv1.Uplink{
-		NodeId: id[:], Samples: samples(m.Samples), Metadata: metadata(&u, decoder, m, source),
-	}, nil)
+	e, err := encodeEntry(ingestclient.Uplink(&u, decoder, m, source), nil)
 	return e, resultDecoded, err
 }
 
@@ -121,65 +115,6 @@ func (in *intake) complain(ctx context.Context, u *lorawan.Uplink, err error) {
 	}
 	in.metrics.undecodable.WithLabelValues(string(reason)).Inc()
 	in.log.WarnContext(ctx, "uplink kept undecoded", "dev_eui", u.DevEUI, "device_id", u.DeviceID, "f_port", u.FPort, "err", err)
-}
-
-func samples(decoded []measurement.Sample) []*ingestv1.Sample {
-	backing := make([]ingestv1.Sample, len(decoded))
-	all := make([]*ingestv1.Sample, len(decoded))
-	for i, s := range decoded {
-		p := &backing[i]
-		p.TimeS = s.Time.Unix()
-		p.Co2Ppm = uint32(s.CO2PPM)
-		if s.TemperatureDecicelsius.Known {
-			p.TemperatureDecicelsius = new(int32(s.TemperatureDecicelsius.Value))
-		}
-		if s.RelHumidityPercent.Known {
-			p.RelHumidityPercent = new(uint32(s.RelHumidityPercent.Value))
-		}
-		p.Status = status(s.Status)
-		all[i] = p
-	}
-	return all
-}
-
-func status(s measurement.Status) ingestv1.MeasurementStatus {
-	switch s {
-	case measurement.Repeated:
-		return ingestv1.MeasurementStatus_MEASUREMENT_STATUS_REPEATED
-	case measurement.Faulty:
-		return ingestv1.MeasurementStatus_MEASUREMENT_STATUS_ERROR
-	default:
-		return ingestv1.MeasurementStatus_MEASUREMENT_STATUS_MEASURED
-	}
-}
-
-func metadata(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingestv1.Source) *ingestv1.UplinkMetadata {
-	md := &ingestv1.UplinkMetadata{
-		DevEui:   uint64(u.DevEUI),
-		DeviceId: strings.ToValidUTF8(u.DeviceID[:min(len(u.DeviceID), maxDeviceID)], ""),
-		Protocol: d.Protocol(),
-		FCnt:     &u.FCnt,
-		Source:   source,
-	}
-	if u.FPort != 0 {
-		md.FPort = new(uint32(u.FPort))
-	}
-	if !u.ReceivedAt.IsZero() {
-		md.ReceivedAt = timestamppb.New(u.ReceivedAt)
-	}
-	if u.DataRate.Known() {
-		md.DataRateIndex = new(uint32(u.DataRateIndex))
-	}
-	if r := u.Reception; r != nil {
-		md.RssiDbm, md.SnrDb = new(int32(r.RSSIdBm)), &r.SNRdB
-	}
-	if m.BatteryPercent.Known {
-		md.BatteryPercent = new(uint32(m.BatteryPercent.Value))
-	}
-	if m.BatteryMillivolts.Known {
-		md.BatteryMillivolts = new(uint32(m.BatteryMillivolts.Value))
-	}
-	return md
 }
 
 // sourceName is the source as it stands in metrics: "mqtt", "webhook", "storage".

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -15,30 +16,12 @@ import (
 func main() {
 	ctx, stop := lifecycle.SignalContext()
 	defer stop()
-	err := rootCommand().ExecuteContext(ctx)
-	stop()
-	os.Exit(exitCode(err))
-}
-
-func rootCommand() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "clairctl",
-		Short: "Command line of the Clair Stack",
-		Long: `Command line of the Clair Stack, for operators and developers.
-
-Exit codes: 0 all done; 1 something failed; 2 the command line is wrong;
-3 part of many things failed; 130 interrupted.`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Version:       lifecycle.Version,
-	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(simulateCommand())
-	return root
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // Exit codes, as in the help.
 const (
+	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2
 	exitPartly      = 3
@@ -51,23 +34,68 @@ type usageError struct{ error }
 // partlyError says that some of many things failed, each of which was reported.
 type partlyError struct{ failed, all int }
 
+// Error tells how many.
 func (e partlyError) Error() string { return fmt.Sprintf("%d of %d failed", e.failed, e.all) }
 
-func exitCode(err error) int {
+// run runs a command and returns its exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	started := false
+	root := rootCommand(&output{to: stdout}, &started)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return 0
+		return exitOK
 	}
-	fmt.Fprintln(os.Stderr, "clairctl:", err)
+	fmt.Fprintln(stderr, "clairctl:", err)
 	var usage usageError
 	var partly partlyError
 	switch {
-	case errors.As(err, &usage):
+	case !started || errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &partly):
 		return exitPartly
-	case errors.Is(err, context.Canceled):
+	case ctx.Err() != nil:
 		return exitInterrupted
 	default:
 		return exitFailure
+	}
+}
+
+// rootCommand returns the command with all its subcommands. started becomes true when
+// the command line was understood and the work begins.
+func rootCommand(out *output, started *bool) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "clairctl",
+		Short: "Command line of the Clair Stack",
+		Long: `Command line of the Clair Stack, for operators and developers.
+
+Exit codes: 0 all done; 1 something failed; 2 the command line is wrong;
+3 some of many things failed; 130 interrupted.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       lifecycle.Version,
+	}
+	root.PersistentFlags().BoolVar(&out.json, "json", false, "print JSON")
+	root.AddCommand(
+		decodeCommand(out), deviceIDCommand(out), nfcConfigCommand(out), registerNodeCommand(out),
+		sampleDumpCommand(), simulateCommand(out), storageFixturesCommand(), uplinksCommand(out),
+	)
+	note(root, started)
+	return root
+}
+
+// note has commands tell that they have started.
+func note(cmd *cobra.Command, started *bool) {
+	if work := cmd.RunE; work != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*started = true
+			return work(cmd, args)
+		}
+	}
+	for _, child := range cmd.Commands() {
+		note(child, started)
 	}
 }

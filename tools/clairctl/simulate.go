@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,10 +27,10 @@ type simulation struct {
 	speed        string
 	catchUp      bool
 	qos          uint8
-	list, json   bool
+	list         bool
 }
 
-func simulateCommand() *cobra.Command {
+func simulateCommand(out *output) *cobra.Command {
 	var s simulation
 	cmd := &cobra.Command{
 		Use:   "simulate",
@@ -45,7 +43,7 @@ the time only: starting it again repeats what was and goes on.`,
   clairctl simulate --list --nodes 10`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.run(cmd.Context(), cmd.OutOrStdout())
+			return s.run(cmd.Context(), out)
 		},
 	}
 	f := cmd.Flags()
@@ -60,11 +58,10 @@ the time only: starting it again repeats what was and goes on.`,
 	f.BoolVar(&s.catchUp, "catch-up", false, "end when the backlog is published")
 	f.Uint8Var(&s.qos, "qos", 1, "MQTT quality of service of the publications, 0 or 1")
 	f.BoolVar(&s.list, "list", false, "print the sensors and publish nothing")
-	f.BoolVar(&s.json, "json", false, "print JSON")
 	return cmd
 }
 
-func (s *simulation) run(ctx context.Context, out io.Writer) error {
+func (s *simulation) run(ctx context.Context, out *output) error {
 	place, err := time.LoadLocation(s.place)
 	if err != nil {
 		return usageError{fmt.Errorf("--time-zone: %w", err)}
@@ -82,7 +79,7 @@ func (s *simulation) run(ctx context.Context, out io.Writer) error {
 	}
 	nodes := simulate.Nodes(s.nodes, place)
 	if s.list {
-		return listNodes(out, nodes, s.json)
+		return listNodes(out, nodes)
 	}
 	client, err := s.broker.connect(ctx, "clairctl-simulate")
 	if err != nil {
@@ -105,7 +102,7 @@ func (s *simulation) run(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-func listNodes(out io.Writer, nodes []*simulate.Node, asJSON bool) error {
+func listNodes(out *output, nodes []*simulate.Node) error {
 	type row struct {
 		ID       string `json:"node_id"`
 		DevEUI   string `json:"dev_eui"`
@@ -119,15 +116,12 @@ func listNodes(out io.Writer, nodes []*simulate.Node, asJSON bool) error {
 	for i, n := range nodes {
 		rows[i] = row{n.ID().String(), n.DevEUI.String(), n.DeviceID(), string(n.Model), n.Decoder().Protocol(), n.Rate.String(), n.Room.Kind}
 	}
-	if asJSON {
-		return json.NewEncoder(out).Encode(rows)
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NODE ID\tDEVICE EUI\tMODEL\tDATA RATE\tROOM")
-	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.DevEUI, r.Model, r.DataRate, r.Room)
-	}
-	return w.Flush()
+	return out.print(rows, func(w io.Writer) {
+		fmt.Fprintln(w, "NODE ID\tDEVICE EUI\tMODEL\tDATA RATE\tROOM")
+		for _, r := range rows {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.DevEUI, r.Model, r.DataRate, r.Room)
+		}
+	})
 }
 
 // parseSpan reads a duration that may also be in days.

@@ -113,3 +113,23 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+func TestNFC(t *testing.T) {
+	t.Parallel()
+	got := elsys.NFC(0x70B3D57ED0000000, [16]byte{0xAB, 15: 0xCD})
+	const want = `AppEui:70b3d57ed0000000
+Ota:true
+Ack:false
+AppKey:AB0000000000000000000000000000CD
+SplPer:356
+Co2Per:1
+TempPer:0
+SendPer:3
+VddPer:0
+QSize:5
+QOffset:false
+QPurge:true`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

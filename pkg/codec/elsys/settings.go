@@ -2,6 +2,8 @@ package elsys
 
 import (
 	"encoding/binary"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
@@ -74,4 +76,25 @@ func (d Decoder) Configure(u *lorawan.Uplink, m codec.Message) (codec.Downlink, 
 		return codec.Downlink{}, false
 	}
 	return codec.Downlink{FPort: d.port() + 1, Payload: want.Downlink()}, true
+}
+
+// NFC returns the text that sets a new sensor up when it is written to its NFC tag,
+// or scanned as a QR code by the vendor's app: the keys to join the network with,
+// and the settings for a middling data rate, which downlinks adjust later.
+//
+// Source: github.com/ClairBerlin/clair-ttn, clairttn/scripts/nfc_config.py.
+func NFC(joinEUI lorawan.EUI64, appKey [16]byte) string {
+	s, _ := SettingsAt(lorawan.SF10BW125)
+	return fmt.Sprintf(`AppEui:%s
+Ota:true
+Ack:false
+AppKey:%X
+SplPer:%d
+Co2Per:1
+TempPer:%d
+SendPer:%d
+VddPer:0
+QSize:5
+QOffset:false
+QPurge:true`, strings.ToLower(joinEUI.String()), appKey, s.SamplePeriod/time.Second, s.TemperaturePeriod, s.SendPeriod)
 }

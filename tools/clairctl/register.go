@@ -1,0 +1,267 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tidwall/gjson"
+	"golang.org/x/term"
+
+	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+type registration struct {
+	apiRoot, tokenFile, csvFile, codec string
+	protocol, model, owner, alias      string
+}
+
+// newNode is a node to be registered.
+type newNode struct {
+	eui   lorawan.EUI64
+	alias string
+}
+
+func registerNodeCommand(out *output) *cobra.Command {
+	var o registration
+	cmd := &cobra.Command{
+		Use:   "register-node [DEVICE-EUI...]",
+		Short: "Register nodes in the inventory",
+		Long: `Registers nodes in the managair's inventory: those of the command line, or those
+of a CSV file with the columns dev_eui and, if you like, alias. Without
+--token-file it asks for user name and password of an owner of the organization.
+A node that is registered already counts as failed. The exit code is 3 when some
+failed, and 1 when all did.`,
+		Example: "  clairctl register-node --codec clairchen --protocol 1 --model 1 --owner 2 9876B600001193E0",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := findCodec(o.codec)
+			if err != nil {
+				return err
+			}
+			nodes, err := o.nodes(args, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			api := &managair{root: strings.TrimSuffix(o.apiRoot, "/") + "/", client: &http.Client{Timeout: time.Minute}}
+			if err := o.login(cmd.Context(), api, cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			return o.register(cmd.Context(), api, d, nodes, out, cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.apiRoot, "api-root", "http://localhost:8888/api/v1/", "root of the managair's API")
+	f.StringVar(&o.tokenFile, "token-file", "", "file with an API token")
+	f.StringVar(&o.csvFile, "csv", "", "file with the nodes")
+	f.StringVar(&o.protocol, "protocol", "", "id of the nodes' protocol in the inventory")
+	f.StringVar(&o.model, "model", "", "id of the nodes' model")
+	f.StringVar(&o.owner, "owner", "", "id of the organization that owns them")
+	f.StringVar(&o.alias, "alias", "", "alias of a single node; default: its device EUI")
+	addCodec(cmd, &o.codec, "")
+	require(cmd, "codec", "protocol", "model", "owner")
+	return cmd
+}
+
+func (o *registration) nodes(args []string, stdin io.Reader) ([]newNode, error) {
+	if o.csvFile != "" {
+		if len(args) > 0 {
+			return nil, usageError{errors.New("device EUIs and --csv exclude each other")}
+		}
+		file, err := os.Open(o.csvFile)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = file.Close() }()
+		return readNodes(file)
+	}
+	euis, err := deviceEUIs(args, stdin)
+	if err != nil {
+		return nil, err
+	}
+	if o.alias != "" && len(euis) != 1 {
+		return nil, usageError{errors.New("--alias is for a single node")}
+	}
+	nodes := make([]newNode, len(euis))
+	for i, eui := range euis {
+		nodes[i] = newNode{eui, o.alias}
+	}
+	return nodes, nil
+}
+
+// readNodes reads CSV with the columns dev_eui and alias, in any order.
+func readNodes(r io.Reader) ([]newNode, error) {
+	rows, err := csv.NewReader(r).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("read CSV: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, errors.New("read CSV: it is empty")
+	}
+	column := map[string]int{}
+	for i, name := range rows[0] {
+		column[strings.ToLower(strings.TrimSpace(name))] = i
+	}
+	euiColumn, ok := column["dev_eui"]
+	if !ok {
+		return nil, errors.New("read CSV: the first line names no column dev_eui")
+	}
+	aliasColumn, hasAlias := column["alias"]
+	var nodes []newNode
+	for i, row := range rows[1:] {
+		eui, err := lorawan.ParseEUI64(strings.TrimSpace(row[euiColumn]))
+		if err != nil {
+			return nil, fmt.Errorf("read CSV: row %d: %w", i+2, err)
+		}
+		n := newNode{eui: eui}
+		if hasAlias {
+			n.alias = row[aliasColumn]
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
+}
+
+// login takes the token from the file, or gets one for a user's password.
+func (o *registration) login(ctx context.Context, api *managair, in io.Reader, prompt io.Writer) error {
+	if o.tokenFile != "" {
+		token, err := os.ReadFile(o.tokenFile)
+		if err != nil {
+			return err
+		}
+		api.token = strings.TrimSpace(string(token))
+		return nil
+	}
+	user, err := askUser(prompt, in, "User name: ")
+	if err != nil {
+		return err
+	}
+	var password string
+	if file, ok := in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		fmt.Fprint(prompt, "Password: ")
+		typed, err := term.ReadPassword(int(file.Fd()))
+		fmt.Fprintln(prompt)
+		if err != nil {
+			return err
+		}
+		password = string(typed)
+	} else if password, err = askUser(prompt, in, "Password: "); err != nil {
+		return err
+	}
+	answer, err := api.post(ctx, "auth/login/", map[string]any{"data": map[string]any{
+		"type": "LoginView", "attributes": map[string]string{"username": user, "password": password},
+	}})
+	if err != nil {
+		return fmt.Errorf("log in: %w", err)
+	}
+	if api.token = gjson.GetBytes(answer, "data.attributes.key").String(); api.token == "" {
+		return errors.New("log in: the answer has no key")
+	}
+	return nil
+}
+
+func (o *registration) register(ctx context.Context, api *managair, d codec.Decoder, nodes []newNode, out *output, complaints io.Writer) error {
+	type row struct {
+		DevEUI lorawan.EUI64 `json:"dev_eui"`
+		NodeID string        `json:"node_id"`
+		Error  string        `json:"error,omitempty"`
+	}
+	rows, failed := []row{}, 0
+	progress := newProgress("nodes registered")
+	for _, n := range nodes {
+		r := row{DevEUI: n.eui, NodeID: measurement.NodeID(d.Protocol(), n.eui).String()}
+		if n.alias == "" {
+			n.alias = n.eui.String()
+		}
+		related := func(kind, id string) any {
+			return map[string]any{"data": map[string]string{"type": kind, "id": id}}
+		}
+		_, err := api.post(ctx, "nodes/", map[string]any{"data": map[string]any{
+			"type": "Node", "id": r.NodeID,
+			"attributes": map[string]string{"eui64": n.eui.String(), "alias": n.alias},
+			"relationships": map[string]any{
+				"protocol": related("Protocol", o.protocol), "model": related("Model", o.model), "owner": related("Organization", o.owner),
+			},
+		}})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			failed++
+			r.Error = err.Error()
+			fmt.Fprintf(complaints, "node %s: %v\n", n.eui, err)
+		} else {
+			progress.add(n.eui.String())
+		}
+		rows = append(rows, r)
+	}
+	progress.end()
+	err := out.print(rows, func(w io.Writer) {
+		for _, r := range rows {
+			if r.Error == "" {
+				fmt.Fprintf(w, "%s\t%s\n", r.DevEUI, r.NodeID)
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case failed > 0 && failed == len(nodes):
+		return errors.New("no node was registered")
+	case failed > 0:
+		return partlyError{failed, len(nodes)}
+	}
+	return nil
+}
+
+// managair calls the HTTP API.
+type managair struct {
+	root, token string
+	client      *http.Client
+}
+
+// post sends a document and returns the answer's.
+func (m *managair) post(ctx context.Context, path string, document any) ([]byte, error) {
+	body, err := json.Marshal(document)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.root+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", jsonapi.MediaType)
+	req.Header.Set("Accept", jsonapi.MediaType)
+	if m.token != "" {
+		req.Header.Set("Authorization", "Token "+m.token)
+	}
+	resp, err := m.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	const largest = 1 << 20
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, largest))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		var details []string
+		for _, e := range gjson.GetBytes(answer, "errors").Array() {
+			details = append(details, strings.TrimSpace(e.Get("source.pointer").String()+" "+e.Get("detail").String()))
+		}
+		return nil, fmt.Errorf("%s: %s", resp.Status, strings.Join(details, "; "))
+	}
+	return answer, nil
+}

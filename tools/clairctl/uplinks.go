@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/ingestclient"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
+)
+
+// kept chooses among the uplinks that were kept undecoded.
+type kept struct {
+	forwarder, device string
+}
+
+func uplinksCommand(out *output) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "uplinks",
+		Short: "Look at uplinks that could not be decoded, and decode them after all",
+		Long: `Looks at uplinks that could not be decoded, and decodes them after all. It calls
+the ingestair, which it finds by the environment, as the forwarders do:
+INGESTAIR_ADDRESS, INGEST_TOKEN or INGEST_TOKEN_FILE.`,
+	}
+	var k kept
+	cmd.PersistentFlags().StringVar(&k.forwarder, "forwarder", "", "only those of this service")
+	cmd.PersistentFlags().StringVar(&k.device, "device", "", "only those of this device EUI")
+	cmd.AddCommand(k.listCommand(out), k.redecodeCommand(out))
+	return cmd
+}
+
+// each calls a function for pages of uplinks.
+func (k *kept) each(ctx context.Context, client *ingestclient.Client, call func([]*ingestv1.KeptUplink) error) error {
+	request := &ingestv1.ListUndecodedRequest{Forwarder: k.forwarder}
+	if k.device != "" {
+		eui, err := lorawan.ParseEUI64(k.device)
+		if err != nil {
+			return usageError{fmt.Errorf("--device: %w", err)}
+		}
+		request.DevEui = uint64(eui)
+	}
+	for {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		page, err := client.Service.ListUndecoded(ctx, request)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("list undecoded uplinks: %w", err)
+		}
+		uplinks := page.GetUplinks()
+		if len(uplinks) == 0 {
+			return nil
+		}
+		if err := call(uplinks); err != nil {
+			return err
+		}
+		request.AfterId = uplinks[len(uplinks)-1].GetId()
+	}
+}
+
+func dialIngestair() (*ingestclient.Client, error) {
+	var cfg ingestclient.Config
+	if err := config.FromOS().Load(&cfg); err != nil {
+		return nil, usageError{err}
+	}
+	return ingestclient.New(cfg)
+}
+
+func (k *kept) listCommand(out *output) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List uplinks that could not be decoded",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := dialIngestair()
+			if err != nil {
+				return err
+			}
+			defer func() { _ = client.Close() }()
+			type row struct {
+				ID        int64     `json:"id"`
+				KeptAt    time.Time `json:"kept_at"`
+				Forwarder string    `json:"forwarder"`
+				DevEUI    string    `json:"dev_eui"`
+				FPort     uint32    `json:"f_port"`
+				Payload   string    `json:"payload"`
+				Reason    string    `json:"reason"`
+			}
+			rows := []row{}
+			err = k.each(cmd.Context(), client, func(page []*ingestv1.KeptUplink) error {
+				for _, u := range page {
+					m := u.GetUplink().GetMetadata()
+					rows = append(rows, row{
+						u.GetId(), u.GetKeptAt().AsTime(), u.GetUplink().GetForwarder(), lorawan.EUI64(m.GetDevEui()).String(),
+						m.GetFPort(), fmt.Sprintf("%X", u.GetUplink().GetPayload()), u.GetUplink().GetReason(),
+					})
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			return out.print(rows, func(w io.Writer) {
+				fmt.Fprintln(w, "ID\tKEPT AT\tFORWARDER\tDEVICE EUI\tPORT\tPAYLOAD\tREASON")
+				for _, r := range rows {
+					fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", r.ID, r.KeptAt.Format(time.RFC3339), r.Forwarder, r.DevEUI, r.FPort, r.Payload, r.Reason)
+				}
+			})
+		},
+	}
+}
+
+// codecOfForwarder has the codecs of the services.
+var codecOfForwarder = map[string]string{"clairchen-forwarder": "clairchen", "ers-forwarder": "elsys"}
+
+// redecoding is what became of uplinks.
+type redecoding struct {
+	Decoded  int               `json:"decoded"`
+	Failed   int               `json:"still_undecodable"`
+	Outcomes map[string]int    `json:"samples"`
+	codec    string            // for all; empty: by forwarder and profile
+	profiles map[string]string // codecs by profile
+	dryRun   bool
+	codecs   map[string]codec.Decoder // found before
+}
+
+func (k *kept) redecodeCommand(out *output) *cobra.Command {
+	r := redecoding{Outcomes: map[string]int{}, codecs: map[string]codec.Decoder{}}
+	cmd := &cobra.Command{
+		Use:   "redecode",
+		Short: "Decode kept uplinks with today's codecs, and store their samples",
+		Long: `Decodes kept uplinks with today's codecs, stores their samples, and forgets the
+uplinks that are stored. What still cannot be decoded stays. The exit code is 3
+when there is some of that.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := dialIngestair()
+			if err != nil {
+				return err
+			}
+			defer func() { _ = client.Close() }()
+			progress := newProgress("uplinks tried")
+			err = k.each(cmd.Context(), client, func(page []*ingestv1.KeptUplink) error {
+				for _, u := range page {
+					progress.add("")
+					if err := r.one(cmd.Context(), client, u); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			progress.end()
+			if err != nil {
+				return err
+			}
+			err = out.print(r, func(w io.Writer) {
+				fmt.Fprintf(w, "decoded\t%d\nstill undecodable\t%d\n", r.Decoded, r.Failed)
+				for outcome, n := range maps.All(r.Outcomes) {
+					fmt.Fprintf(w, "samples %s\t%d\n", outcome, n)
+				}
+			})
+			if err == nil && r.Failed > 0 {
+				err = partlyError{r.Failed, r.Failed + r.Decoded}
+			}
+			return err
+		},
+	}
+	addCodec(cmd, &r.codec, "")
+	cmd.Flags().StringToStringVar(&r.profiles, "codec-by-profile", nil, "codecs of device profiles, as profile=codec")
+	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "decode, but store and forget nothing")
+	return cmd
+}
+
+// one decodes, stores and forgets one uplink.
+func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept *ingestv1.KeptUplink) error {
+	u, err := parseMessage(kept.GetUplink().GetEnvelope())
+	if err != nil {
+		r.Failed++
+		return nil //nolint:nilerr // it stays, and is counted
+	}
+	decoder, err := r.find(kept.GetUplink().GetForwarder(), u.Profile)
+	if err != nil {
+		return err
+	}
+	m, err := decoder.Decode(&u)
+	if err != nil {
+		r.Failed++
+		return nil //nolint:nilerr // it stays, and is counted
+	}
+	r.Decoded++
+	if r.dryRun {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if len(m.Samples) > 0 {
+		response, err := client.Service.Store(ctx, &ingestv1.StoreRequest{
+			Uplinks: []*ingestv1.Uplink{ingestclient.Uplink(&u, decoder, m, ingestv1.Source_SOURCE_REDECODED)},
+		})
+		if err != nil {
+			return fmt.Errorf("store the samples of uplink %d: %w", kept.GetId(), err)
+		}
+		for _, o := range response.GetOutcomes() {
+			r.Outcomes[o.String()]++
+		}
+	}
+	if _, err := client.Service.ForgetUndecoded(ctx, &ingestv1.ForgetUndecodedRequest{Ids: []int64{kept.GetId()}}); err != nil {
+		return fmt.Errorf("forget uplink %d: %w", kept.GetId(), err)
+	}
+	return nil
+}
+
+// find chooses the codec as the forwarder would.
+func (r *redecoding) find(forwarder, profile string) (codec.Decoder, error) {
+	name := r.codec
+	if name == "" {
+		name = r.profiles[profile]
+	}
+	if name == "" {
+		name = codecOfForwarder[forwarder]
+	}
+	if name == "" {
+		return nil, usageError{fmt.Errorf("there are uplinks of %q: say by which --codec they are read", forwarder)}
+	}
+	if d, ok := r.codecs[name]; ok {
+		return d, nil
+	}
+	d, err := catalog.Find(name)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	r.codecs[name] = d
+	return d, nil
+}
