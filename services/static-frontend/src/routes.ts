@@ -8,6 +8,21 @@ export const routes: Route[] = [
   { path: "/embed/rooms/:room", load: () => import("./pages/Embed.svelte"), bare: true },
   { path: "/embed/:site", load: () => import("./pages/Embed.svelte"), bare: true },
   { path: "/widget", load: () => import("./pages/Embed.svelte"), bare: true },
+  { path: "/dashboard", load: () => import("./pages/dashboard/Home.svelte") },
+  { path: "/dashboard/new", load: () => import("./pages/dashboard/Home.svelte") },
+  { path: "/dashboard/account", load: () => import("./pages/dashboard/Account.svelte") },
+  { path: "/dashboard/:org", load: () => import("./pages/dashboard/Rooms.svelte") },
+  { path: "/dashboard/:org/sites/:site", load: () => import("./pages/dashboard/Site.svelte") },
+  { path: "/dashboard/:org/rooms/:room", load: () => import("./pages/dashboard/Room.svelte") },
+  { path: "/dashboard/:org/sensors", load: () => import("./pages/dashboard/Sensors.svelte") },
+  { path: "/dashboard/:org/sensors/:node", load: () => import("./pages/dashboard/Sensor.svelte") },
+  { path: "/dashboard/:org/install", load: () => import("./pages/dashboard/Install.svelte") },
+  { path: "/dashboard/:org/members", load: () => import("./pages/dashboard/Members.svelte") },
+  { path: "/dashboard/:org/settings", load: () => import("./pages/dashboard/Settings.svelte") },
+  { path: "/logout", load: () => import("./pages/dashboard/LogOut.svelte") },
+  // The predecessor's pages for members and organizations.
+  { path: "/org-management", load: () => import("./pages/dashboard/Home.svelte") },
+  { path: "/org-management/add", load: () => import("./pages/dashboard/Home.svelte") },
 ];
 
 const notFound: Route = { path: "", load: () => import("./pages/NotFound.svelte") };

@@ -150,11 +150,22 @@ export class Fixture {
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? "/", "http://fixture");
     this.requests.push(`${request.method} ${url.pathname}${url.search}`);
+    if (url.pathname.startsWith("/accounts/")) {
+      response.writeHead(200, { "Content-Type": "text/html" }).end("<title>Log in</title>");
+      return;
+    }
     if (!url.pathname.startsWith("/api/")) return this.file(url.pathname, response);
     if (this.world.failing?.test(url.pathname)) return this.json(response, 500, "<html>");
     if (url.pathname === "/api/v1/live/") return this.stream(response);
     const send = () => {
       const body = this.api(url);
+      if (
+        body === undefined &&
+        !this.world.role &&
+        /^\/api\/v1\/(auth|users|memberships|nodes|fidelity)\//.test(url.pathname)
+      ) {
+        return this.json(response, 401, { errors: [{ status: "401", code: "not_authenticated" }] });
+      }
       if (body === undefined) {
         return this.json(response, 404, {
           errors: [{ status: "404", code: "not_found", detail: "Nicht gefunden." }],
@@ -346,6 +357,97 @@ export class Fixture {
             ),
           },
         });
+      case "nodes/:id/installations":
+        return many(
+          rooms.filter((one) => `0000000${one.id}-0000-4000-8000-000000000000` === id).map(installation),
+        );
+      default:
+        return this.world.role ? this.memberApi(path, many, single) : undefined;
+    }
+  }
+
+  /** What only members of the organization see. */
+  private memberApi(
+    [kind, id, sub]: string[],
+    many: (data: unknown[]) => unknown,
+    single: (data: unknown) => unknown,
+  ): unknown {
+    const membership = (number: string, user: string, role: string) => ({
+      type: "Membership",
+      id: number,
+      attributes: { role, user_name: user, organization_name: "Schulen am Park" },
+      relationships: {
+        user: { data: { type: "User", id: number } },
+        organization: { data: { type: "Organization", id: "1" } },
+      },
+    });
+    const memberships = [
+      membership("1", "vera", this.world.role ?? "I"),
+      membership("2", "horst", this.world.role === "O" ? "I" : "O"),
+    ];
+    const nodes = [...rooms.map((room) => room.id), "7"].map((number) => ({
+      type: "Node",
+      id: `0000000${number}-0000-4000-8000-000000000000`,
+      attributes: {
+        eui64: `9876B6000011930${number}`,
+        alias: `Sensor ${number}`,
+        description: "",
+        sample_count: 104_512,
+        latest_sample: this.latest(number),
+        battery_percent: 91,
+        rssi_dbm: -97,
+      },
+      relationships: {
+        model: { data: { type: "Model", id: "1" } },
+        protocol: { data: { type: "Protocol", id: "1" } },
+      },
+    }));
+    switch (`${kind}/${sub ?? (id ? ":id" : "")}`) {
+      case "auth/:id":
+        return single({
+          type: "User",
+          id: "1",
+          attributes: {
+            username: "vera",
+            email: "vera@example.org",
+            first_name: "Vera",
+            last_name: "Versuch",
+          },
+        });
+      case "users/memberships":
+        return many(this.world.empty ? [] : memberships.slice(0, 1));
+      case "memberships/":
+        return many(memberships);
+      case "organizations/:id":
+        return single({
+          type: "Organization",
+          id: "1",
+          attributes: { name: "Schulen am Park", description: "" },
+        });
+      case "nodes/":
+        return many(nodes);
+      case "models/":
+        return many([
+          {
+            type: "Model",
+            id: "1",
+            attributes: { name: "ERS", trade_name: "ERS CO2", manufacturer: "Elsys" },
+          },
+        ]);
+      case "protocols/":
+        return many([{ type: "Protocol", id: "1", attributes: { identifier: "ELSYSERSPROT_V01" } }]);
+      case "fidelity/":
+        return many(
+          nodes.map(({ id: node }, index) => ({
+            type: "Fidelity",
+            id: node,
+            attributes: {
+              fidelity: ["E", "E", "E", "E", "U", "M", "D"][index],
+              last_contact_s:
+                index === 4 ? null : this.world.now - [60, 60, 90, 200, 0, 10_800, 400_000][index]!,
+            },
+          })),
+        );
       default:
         return undefined;
     }

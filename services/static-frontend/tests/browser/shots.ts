@@ -1,40 +1,60 @@
-// Pictures of every page, wide and narrow, light and dark, for people to look at: npx vite-node is not needed,
-// the browser tests call this.
+// Looks at every page, wide and narrow: a picture for people, and what machines can say about it.
+import axe from "axe-core";
 import { mkdirSync } from "node:fs";
-import type { Browser } from "playwright-core";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
 import { open } from "./browser";
 
-export const SHOTS = new URL("../../../../artefacts/screenshots/", import.meta.url).pathname;
+export const SHOTS = join(import.meta.dirname, "../../../../artefacts/screenshots");
 
-export async function shoot(
+const FORMS = {
+  "wide-light": { viewport: { width: 1280, height: 900 }, colorScheme: "light" },
+  "narrow-dark": { viewport: { width: 360, height: 740 }, colorScheme: "dark" },
+  "wide-dark": { viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
+  "narrow-light": { viewport: { width: 360, height: 740 }, colorScheme: "light" },
+} as const;
+
+/** All four with CLAIR_SHOTS=all; two of them show each layout and each scheme. */
+const forms = Object.entries(FORMS).slice(0, process.env.CLAIR_SHOTS === "all" ? 4 : 2);
+
+/** Violations of WCAG 2.2 AA, in a form that a person can act on. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const found = await page.evaluate(async () => {
+    const { axe: checker } = window as unknown as { axe: typeof axe };
+    return checker.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    });
+  });
+  return found.violations.flatMap((one) =>
+    one.nodes.map(
+      (node) => `${one.id}: ${node.target.join(" ")}: ${node.failureSummary?.split("\n")[1]?.trim()}`,
+    ),
+  );
+}
+
+/** What is wrong with a page: script errors, requests to others, too wide, not accessible. */
+export async function look(
   browser: Browser,
-  base: string,
-  pages: Record<string, string>,
-  options = {},
+  url: string,
+  name: string,
+  options: Parameters<typeof open>[2] = {},
 ): Promise<string[]> {
   mkdirSync(SHOTS, { recursive: true });
   const problems: string[] = [];
-  for (const [name, path] of Object.entries(pages)) {
-    for (const [width, height, form] of [
-      [1280, 900, "wide"],
-      [360, 740, "narrow"],
-    ] as const) {
-      for (const colorScheme of ["light", "dark"] as const) {
-        const visit = await open(browser, base + path, {
-          viewport: { width, height },
-          colorScheme,
-          ...options,
-        });
-        await visit.page.waitForLoadState("load");
-        await visit.page.locator("h1, h2, .embed p, .head").first().waitFor();
-        await visit.page.waitForTimeout(700);
-        await visit.page.screenshot({ path: `${SHOTS}${name}-${form}-${colorScheme}.png`, fullPage: true });
-        const over = await visit.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        if (over > 0) problems.push(`${name} ${form}: ${over} px too wide`);
-        problems.push(...visit.problems.map((one) => `${name} ${form}: ${one}`));
-        await visit.close();
-      }
-    }
+  for (const [form, context] of forms) {
+    const visit = await open(browser, url, { reducedMotion: "reduce", ...context, ...options });
+    const { page } = visit;
+    await page.locator("h1, .embed h1").first().waitFor({ state: "attached" });
+    await page.waitForLoadState("networkidle", { timeout: 3000 }).catch(() => undefined); // Streams stay open.
+    await page.locator('[role="status"] .bone').first().waitFor({ state: "detached" });
+    await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));
+    await page.screenshot({ path: join(SHOTS, `${name}-${form}.png`), fullPage: true });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (over > 0) visit.problems.push(`${over} px too wide`);
+    visit.problems.push(...(await violations(page)));
+    problems.push(...visit.problems.map((one) => `${form}: ${one}`));
+    await visit.close();
   }
   return problems;
 }

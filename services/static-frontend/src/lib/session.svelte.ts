@@ -1,0 +1,49 @@
+// Who is logged in, and for which organizations.
+import { ApiError } from "./api/client";
+import { fetchMe, fetchUserMemberships, type Membership, type User } from "./api/resources";
+import { recall, remember } from "./i18n/index.svelte";
+import { router } from "./router.svelte";
+
+const REMEMBERED = "clair-organization";
+
+export const loginUrl = () => `/accounts/login/?next=${encodeURIComponent(router.path)}`;
+
+class Session {
+  user = $state.raw<User | null>(null);
+  memberships = $state.raw<Membership[]>([]);
+  loading = $state(false);
+  error = $state.raw<unknown>();
+
+  /** Asks who is logged in; whoever is not goes to the log-in page and comes back. */
+  load = async (): Promise<void> => {
+    this.loading = true;
+    this.error = undefined;
+    try {
+      const user = await fetchMe();
+      this.memberships = await fetchUserMemberships(user.id);
+      this.user = user;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) {
+        location.assign(loginUrl());
+        return;
+      }
+      this.error = error;
+    }
+    this.loading = false;
+  };
+
+  membership(organization: string): Membership | undefined {
+    return this.memberships.find((one) => one.organizationId === organization);
+  }
+
+  /** The organization looked at last, or the first. */
+  get home(): string | null {
+    const last = recall(REMEMBERED);
+    return (last && this.membership(last)?.organizationId) ?? this.memberships[0]?.organizationId ?? null;
+  }
+
+  visit(organization: string): void {
+    remember(REMEMBERED, organization);
+  }
+}
+export const session = new Session();
