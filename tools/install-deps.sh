@@ -10,10 +10,11 @@
 # enabled, and no system-wide PostgreSQL cluster is made.
 set -euo pipefail
 
-# Each need is "probe:packages"; a probe is a command, or a file when it begins with "/".
+# Each need is "probe:package"; a probe is a command, or a file when it begins with
+# "/". With "?" at the end we can do without, where it cannot be installed.
 needs_of() {
   case $1 in
-    demo) echo 'initdb:postgresql redis-server:redis-server' ;;
+    demo) echo 'initdb:postgresql redis-server:redis-server?' ;;
     lint) echo 'shellcheck:shellcheck' ;;
     test) echo 'initdb:postgresql redis-server:redis-server mosquitto:mosquitto' \
       'cc:gcc /usr/include/stdlib.h:libc6-dev' ;;
@@ -46,18 +47,21 @@ can_be_root() { [ "$(id -u)" = 0 ] || { command -v sudo && sudo -n true; } >/dev
 [ $# -gt 0 ] || { sed -n 's/^# \{0,1\}//p' "$0" | sed -n 2,3p >&2; exit 2; }
 
 missing=()
+must=0
 for group in "$@"; do
   needs=$(needs_of "$group")
   for need in $needs; do
     package=${need#*:}
-    if ! there "${need%%:*}" && [[ " ${missing[*]} " != *" $package "* ]]; then
-      missing+=("$package")
-    fi
+    if there "${need%%:*}"; then continue; fi
+    [[ $package == *'?' ]] || must=1
+    package=${package%'?'}
+    [[ " ${missing[*]} " == *" $package "* ]] || missing+=("$package")
   done
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null || ! can_be_root; then
+  [ $must = 1 ] || exit 0
   cat >&2 <<TXT
 install-deps: these are missing (names of the Debian packages): ${missing[*]}
 Please install them, for example with
