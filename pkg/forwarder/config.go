@@ -30,8 +30,8 @@ type Config struct {
 	QueueUplinks   int               `env:"QUEUE_UPLINKS" envDefault:"100000" desc:"how many uplinks may wait in memory"`
 	ShutdownGrace  time.Duration     `env:"SHUTDOWN_GRACE" envDefault:"20s" desc:"time to deliver or hand over what is in memory at SIGTERM"`
 
-	// listening is told where the webhook is served; for tests, with port 0.
-	listening func(webhook net.Addr)
+	// listening is told where each port is; for tests, which ask for any.
+	listening func(variable string, at net.Addr)
 }
 
 // Network servers.

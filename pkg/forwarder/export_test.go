@@ -2,5 +2,5 @@ package forwarder
 
 import "net"
 
-// OnListening has tell called with the address of the webhook.
-func (c *Config) OnListening(tell func(webhook net.Addr)) { c.listening = tell }
+// OnListening has tell called with the address of each port, by its variable.
+func (c *Config) OnListening(tell func(variable string, at net.Addr)) { c.listening = tell }

@@ -137,7 +137,7 @@ func (f *forwarder) buildConfigurator(service string, in *intake, m *metrics, st
 // parts returns what runs, in the order in which it starts: first what takes uplinks
 // away, then what brings them. It ends the other way round.
 func (f *forwarder) parts(ctx context.Context) ([]lifecycle.Part, error) {
-	listener, err := listen(ctx, "OPS_ADDRESS", f.cfg.Ops.Address)
+	listener, err := f.listen(ctx, "OPS_ADDRESS", f.cfg.Ops.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -153,14 +153,11 @@ func (f *forwarder) parts(ctx context.Context) ([]lifecycle.Part, error) {
 		parts = append(parts, f.sweeper.part())
 	}
 	if f.webhook != nil {
-		listener, err := listen(ctx, "WEBHOOK_ADDRESS", f.cfg.Webhook.Address)
+		listener, err := f.listen(ctx, "WEBHOOK_ADDRESS", f.cfg.Webhook.Address)
 		if err != nil {
 			return nil, err
 		}
 		f.log.InfoContext(ctx, "webhook listens", "address", listener.Addr().String())
-		if f.cfg.listening != nil {
-			f.cfg.listening(listener.Addr())
-		}
 		parts = append(parts, lifecycle.HTTP("webhook", f.webhook.server(), listener))
 	}
 	return append(parts, f.subscriber.part(), lifecycle.Part{Name: "health", Run: func(ctx context.Context, ready func()) error {
@@ -171,11 +168,14 @@ func (f *forwarder) parts(ctx context.Context) ([]lifecycle.Part, error) {
 	}}), nil
 }
 
-func listen(ctx context.Context, variable, address string) (net.Listener, error) {
+func (f *forwarder) listen(ctx context.Context, variable, address string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	if f.cfg.listening != nil {
+		f.cfg.listening(variable, l.Addr())
 	}
 	return l, nil
 }

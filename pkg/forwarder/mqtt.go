@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -51,7 +52,7 @@ type subscriber struct {
 
 	client   atomic.Pointer[mqtt.Client] // of the present session
 	pending  atomic.Int64                // received, and not yet acknowledged
-	stopping atomic.Bool
+	refusing atomic.Bool                 // more would not be acknowledged
 }
 
 func (s *subscriber) part() lifecycle.Part {
@@ -68,6 +69,9 @@ func (s *subscriber) part() lifecycle.Part {
 			err := s.session(ctx, tlsConfig)
 			if ctx.Err() != nil {
 				break
+			}
+			if errors.Is(err, errCrowded) {
+				continue
 			}
 			if time.Since(began) > lastReconnect {
 				wait = firstReconnect
@@ -91,8 +95,8 @@ func refusal(err error) bool {
 	return errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised)
 }
 
-// errCrowded ends a session because the outbox is full.
-var errCrowded = errors.New("no room for more uplinks")
+// errCrowded ends a session so that the broker delivers again what had no room.
+var errCrowded = errors.New("there was no room for more uplinks")
 
 // session connects, subscribes, and returns when the connection is lost or ctx
 // ends. We connect anew instead of leaving that to paho, because then each
@@ -101,14 +105,9 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
 	if err := s.intake.outbox.awaitRoom(ctx); err != nil {
 		return err
 	}
-	lost := make(chan error, 2)
-	report := func(err error) {
-		select {
-		case lost <- err:
-		default:
-		}
-	}
-	handle := func(_ mqtt.Client, m mqtt.Message) { s.handle(ctx, m, report) }
+	s.refusing.Store(false)
+	lost, crowded := make(chan error, 1), make(chan struct{}, 1)
+	handle := func(_ mqtt.Client, m mqtt.Message) { s.handle(ctx, m, crowded) }
 	client := mqtt.NewClient(mqtt.NewClientOptions().
 		AddBroker(s.cfg.URL).
 		SetClientID(s.cfg.ClientID).
@@ -128,7 +127,7 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
 		SetAutoAckDisabled(true).
 		// A resumed session delivers before we have subscribed.
 		SetDefaultPublishHandler(handle).
-		SetConnectionLostHandler(func(_ mqtt.Client, err error) { report(err) }))
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })) // once in a client's life
 	if err := await(ctx, client.Connect()); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -153,31 +152,58 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
 	case err := <-lost:
 		return err
 	case <-ctx.Done():
-		s.drain()
-		return nil
+		return s.settle(lost, time.After(drainTimeout), nil)
+	case <-crowded:
+		// Only after what we have is acknowledged, or it would come again and again.
+		s.log.WarnContext(ctx, "no room for more uplinks; the broker keeps them", "waiting", s.intake.outbox.len())
+		return cmp.Or(s.settle(lost, nil, ctx.Done()), errCrowded)
 	}
 }
 
 // handle must not block: paho delivers on its network goroutine, and a slow
 // ingestair would stop keep-alives and lose the connection.
-func (s *subscriber) handle(ctx context.Context, m mqtt.Message, report func(error)) {
+func (s *subscriber) handle(ctx context.Context, m mqtt.Message, crowded chan<- struct{}) {
 	if m.Qos() == 0 {
 		s.intake.receive(ctx, ingestv1.Source_SOURCE_MQTT, m.Payload(), nil)
 		return
 	}
-	if s.stopping.Load() {
+	if s.refusing.Load() {
 		return // not acknowledged, so the broker keeps it for our next session
 	}
 	s.pending.Add(1)
 	s.intake.receive(ctx, ingestv1.Source_SOURCE_MQTT, m.Payload(), func(f fate) {
 		defer s.pending.Add(-1)
-		if f == dropped {
-			// The broker delivers again what is not acknowledged, but only to a new session.
-			report(errCrowded)
+		if f != dropped {
+			m.Ack()
 			return
 		}
-		m.Ack()
+		// The broker delivers again what is not acknowledged, but only to a new session.
+		s.refusing.Store(true)
+		select {
+		case crowded <- struct{}{}:
+		default:
+		}
 	})
+}
+
+// settle takes nothing more, and waits until what was received is acknowledged. What
+// is not comes again in the next session, and is known then.
+func (s *subscriber) settle(lost <-chan error, timeout <-chan time.Time, stop <-chan struct{}) error {
+	s.refusing.Store(true)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.pending.Load() > 0 {
+		select {
+		case <-tick.C:
+		case err := <-lost:
+			return err
+		case <-timeout:
+			return nil
+		case <-stop:
+			return nil
+		}
+	}
+	return nil
 }
 
 // publish publishes a message at QoS 0 or 1, as uplinks are received.
@@ -187,22 +213,6 @@ func (s *subscriber) publish(ctx context.Context, topic string, message []byte) 
 		return errors.New("not connected to the broker")
 	}
 	return await(ctx, (*client).Publish(topic, *s.cfg.QoS, false, message))
-}
-
-// drain waits until what was received is acknowledged. What is not comes again in
-// the next session, and is known then.
-func (s *subscriber) drain() {
-	s.stopping.Store(true)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(drainTimeout)
-	for s.pending.Load() > 0 {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return
-		}
-	}
 }
 
 func (s *subscriber) tlsConfig() (*tls.Config, error) {

@@ -1,6 +1,7 @@
 package forwarder_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
@@ -9,7 +10,9 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -174,34 +177,100 @@ func TestWebhook(t *testing.T) {
 
 func startWebhook(t *testing.T, broker *broker, ingestair *ingestair, secret string) (url string) {
 	t.Helper()
-	listening := make(chan net.Addr, 1)
-	start(t, broker, ingestair, options{
-		env:    config.Env{"WEBHOOK_ADDRESS": "127.0.0.1:0", "WEBHOOK_SECRET": secret},
-		change: func(c *forwarder.Config) { c.OnListening(func(a net.Addr) { listening <- a }) },
-	})
-	return fmt.Sprintf("http://%s/webhook", <-listening)
+	var ports ports
+	start(t, broker, ingestair, options{env: config.Env{"WEBHOOK_ADDRESS": "127.0.0.1:0", "WEBHOOK_SECRET": secret}, change: ports.watch})
+	return "http://" + ports.at(t, "WEBHOOK_ADDRESS") + "/webhook"
 }
 
-// While the ingestair is away uplinks go to Redis, also those that are in memory at
-// the end; they are delivered in the order in which they were received.
+// While the ingestair is away uplinks go to Redis, and are delivered in the order in
+// which they were received.
 func TestRedisKeepsUplinks(t *testing.T) {
 	t.Parallel()
+	url := redisURL(t)
 	broker, ingestair := startBroker(t), startIngestair(t)
 	ingestair.setFail(func() error { return errAway })
-	o := options{service: uniqueService(), env: config.Env{"REDIS_URL": redisURL(t), "SPOOL_AFTER": "0s"}}
+	// The broker's acknowledgements tell when all are handed over.
+	o := options{service: uniqueService(), env: config.Env{"REDIS_URL": url, "SPOOL_AFTER": "0s", "MQTT_QOS": "1"}}
 	stop := start(t, broker, ingestair, o)
 	const count = 300
 	for i := range count {
 		broker.publish(t, numbered(i, 0))
 	}
+	eventually(t, "all are handed over", func() bool { return broker.inflight("test") == 0 })
 	if err := stop(); err != nil {
-		t.Fatalf("not everything was handed over: %v", err)
+		t.Fatal(err)
+	}
+	if got := len(ingestair.stored()); got != 0 {
+		t.Fatalf("%d uplinks were stored by an ingestair that is away", got)
 	}
 	ingestair.setFail(nil)
 	start(t, broker, ingestair, o)
 	if diff := gocmp.Diff(upTo(count), counters(ingestair.wait(t, count))); diff != "" {
 		t.Errorf("order of delivery (-want +got):\n%s", diff)
 	}
+}
+
+// What is in memory at SIGTERM is handed over before the end.
+func TestStopHandsOver(t *testing.T) {
+	t.Parallel()
+	url := redisURL(t)
+	broker, ingestair := startBroker(t), startIngestair(t)
+	ingestair.setFail(func() error { return errAway })
+	var ports ports
+	o := options{service: uniqueService(), env: config.Env{"REDIS_URL": url, "SPOOL_AFTER": "1h"}, change: ports.watch}
+	stop := start(t, broker, ingestair, o)
+	const count = 50
+	for i := range count {
+		broker.publish(t, numbered(i, 0))
+	}
+	eventually(t, "all are received", func() bool {
+		return ports.metric(t, `forwarder_uplinks_total{result="decoded",source="mqtt"}`) == count
+	})
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	ingestair.setFail(nil)
+	start(t, broker, ingestair, o)
+	if diff := gocmp.Diff(upTo(count), counters(ingestair.wait(t, count))); diff != "" {
+		t.Errorf("order of delivery (-want +got):\n%s", diff)
+	}
+}
+
+// ports knows where a forwarder listens.
+type ports struct{ known sync.Map }
+
+func (p *ports) watch(c *forwarder.Config) {
+	c.OnListening(func(variable string, at net.Addr) { p.known.Store(variable, at.String()) })
+}
+
+func (p *ports) at(t *testing.T, variable string) string {
+	t.Helper()
+	address, ok := p.known.Load(variable)
+	if !ok {
+		t.Fatalf("%s is not listened at", variable)
+	}
+	return address.(string)
+}
+
+// metric returns the value of a metric, and 0 when it is not there.
+func (p *ports) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	resp, err := http.Get("http://" + p.at(t, "OPS_ADDRESS") + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			v, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+	}
+	return 0
 }
 
 // With Redis away too, uplinks wait in memory.
