@@ -26,6 +26,7 @@ const defaultPublicURL = "http://localhost:8888"
 // people is everything about accounts that serves HTTP.
 type people struct {
 	accounts *identity.Accounts
+	hasher   *identity.Hasher
 	doors    *account.Authenticator
 	pages    *account.Pages
 }
@@ -34,7 +35,8 @@ func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, public
 	if publicURL == "" {
 		publicURL = defaultPublicURL
 	}
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(),
+	hasher := identity.NewHasher()
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher,
 		worker.Mails{Client: queue, PublicURL: publicURL}, time.Now)
 	doors := account.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
 		if fault.Is(err, fault.Unauthenticated) {
@@ -42,7 +44,7 @@ func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, public
 		}
 		httpapi.WriteError(w, r, log, err)
 	})
-	return people{accounts, doors, account.NewPages(accounts, doors, log, time.Now)}
+	return people{accounts, hasher, doors, account.NewPages(accounts, doors, log, time.Now)}
 }
 
 // deliverer brings mails to the mail server, and keeps them when there is none.

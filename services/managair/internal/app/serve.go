@@ -15,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
@@ -23,7 +24,9 @@ import (
 type ServeConfig struct {
 	Address string        `env:"LISTEN_ADDRESS" envDefault:":8888" desc:"address of the HTTP server"`
 	Grace   time.Duration `env:"STOP_GRACE" envDefault:"10s" desc:"how long requests in flight may take after SIGTERM"`
-	Drain   time.Duration `env:"DRAIN_DELAY" envDefault:"0s" desc:"how long to serve on after SIGTERM, until the proxy has noticed"`
+	// Services says whom the admin pages ask how they are.
+	Services map[string]string `env:"SERVICES" desc:"operations ports of other services for the admin pages: name=http://host:port,..." envKeyValSeparator:"="`
+	Drain    time.Duration     `env:"DRAIN_DELAY" envDefault:"0s" desc:"how long to serve on after SIGTERM, until the proxy has noticed"`
 }
 
 // Serve serves HTTP until ctx ends.
@@ -70,6 +73,12 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	mux.Handle("/api/", apiHandler)
 	mux.Handle("/accounts/", people.pages.Handler())
 	mux.Handle("/accounts", people.pages.Handler())
+	inspector := asynq.NewInspector(redis)
+	defer func() { _ = inspector.Close() }()
+	mux.Handle("/admin/", (&admin.Admin{
+		Store: postgres.Backoffice{Pool: pool}, Hasher: people.hasher, Identity: people.accounts.Store(), Log: log,
+		Inspector: inspector, Services: cfg.Services,
+	}).Handler())
 	server := &http.Server{
 		Handler:           people.doors.Middleware(mux),
 		ReadHeaderTimeout: 5 * time.Second,

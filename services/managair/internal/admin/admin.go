@@ -1,0 +1,650 @@
+// Package admin has the pages at /admin/: lists, forms, deletions and history of
+// everything that is administered, made from the descriptions in package
+// backoffice, and some pages about operation. They need no JavaScript. What a
+// caller has no right to does not exist for him.
+package admin
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/account"
+	"github.com/clairberlin/clair-stack/services/managair/internal/account/theme"
+	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+)
+
+const (
+	// pageSize is how many rows a page of a list has.
+	pageSize = 50
+	// maxOptions is how many rows a picker offers; beyond it one enters the id.
+	maxOptions = 500
+	// maxForm bounds the bodies of forms, in bytes. A page of 100 inline rows has
+	// some ten thousand.
+	maxForm = 1 << 20
+	// blankRows is how many new rows an inline offers.
+	blankRows = 1
+)
+
+// Admin is the pages.
+type Admin struct {
+	Store  backoffice.Store
+	Hasher *identity.Hasher
+	// Identity sets passwords.
+	Identity  identity.Store
+	Log       *slog.Logger
+	Inspector *asynq.Inspector
+	// Services are the operations ports of the stack's other services by name.
+	Services map[string]string
+}
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed admin.css
+var style []byte
+
+var templates = func() map[string]map[string]*template.Template {
+	all := map[string]map[string]*template.Template{}
+	for _, lang := range []string{"de", "en"} {
+		funcs := template.FuncMap{
+			"t":      func(key string, args ...any) string { return text(lang, key, args...) },
+			"name":   func(subject string) string { return text(lang, "s_"+subject) },
+			"one":    func(subject string) string { return text(lang, "o_"+subject) },
+			"field":  func(f string) string { return fieldText(lang, f) },
+			"choice": func(f, value string) string { return choiceText(lang, f, value) },
+			"style":  func() string { return theme.StylePath },
+			"ago":    func(t *time.Time) string { return ago(lang, t) },
+			"short":  short,
+			"add":    func(a, b int) int { return a + b },
+			"logdata": func(rows []backoffice.ListRow, columns []string) map[string]any {
+				return map[string]any{"Rows": rows, "Columns": columns}
+			},
+			"reftime": func(s string) string { return strings.Replace(s, "T", " ", 1) },
+		}
+		all[lang] = map[string]*template.Template{}
+		entries, err := templateFiles.ReadDir("templates")
+		if err != nil {
+			panic(err)
+		}
+		for _, e := range entries {
+			if e.Name() == "frame.html" {
+				continue
+			}
+			all[lang][strings.TrimSuffix(e.Name(), ".html")] = template.Must(
+				template.New("frame.html").Funcs(funcs).ParseFS(templateFiles, "templates/frame.html", "templates/"+e.Name()))
+		}
+	}
+	return all
+}()
+
+func short(s string) string {
+	const limit = 120
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit]) + "…"
+	}
+	return s
+}
+
+func ago(lang string, t *time.Time) string {
+	if t == nil {
+		return "–"
+	}
+	d := time.Since(*t).Round(time.Minute)
+	switch {
+	case d < time.Hour:
+		return text(lang, "ago_minutes", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return text(lang, "ago_hours", int(d.Hours()))
+	default:
+		return text(lang, "ago_days", int(d.Hours()/24))
+	}
+}
+
+// view is what a page shows.
+type view struct {
+	Lang    string
+	Title   string
+	Path    string
+	User    *identity.User
+	Allowed []string
+	Groups  []group
+	Here    string // the subject
+	Note    string
+	Bad     string
+	Crumbs  [][2]string // address and text
+	Data    any
+}
+
+type group struct {
+	Name     string
+	Subjects []string
+}
+
+// request is a request of a member of staff.
+type request struct {
+	*http.Request
+	caller  access.Caller
+	user    identity.User
+	allowed []string
+	lang    string
+}
+
+type handler func(w http.ResponseWriter, r *request) error
+
+// Handler returns the handler of everything below /admin/.
+func (a *Admin) Handler() http.Handler {
+	mux := http.NewServeMux()
+	page := func(pattern string, h handler) { mux.Handle(pattern, a.guard(h)) }
+	page("GET /admin/{$}", a.index)
+	page("GET /admin/parked/{$}", a.parked)
+	page("GET /admin/fidelity/{$}", a.fidelity)
+	page("GET /admin/queues/{$}", a.queues)
+	page("POST /admin/queues/{$}", a.changeQueue)
+	page("GET /admin/services/{$}", a.services)
+	page("GET /admin/{subject}/{$}", a.list)
+	page("POST /admin/{subject}/{$}", a.bulk)
+	page("GET /admin/{subject}/add/{$}", a.showAdd)
+	page("POST /admin/{subject}/add/{$}", a.add)
+	page("GET /admin/{subject}/{id}/{$}", a.showEdit)
+	page("POST /admin/{subject}/{id}/{$}", a.edit)
+	page("GET /admin/{subject}/{id}/history/{$}", a.history)
+	page("POST /admin/user_account/{id}/password/{$}", a.setPassword)
+	mux.HandleFunc("GET /admin/static/admin.css", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(style) // the browser may be gone
+	})
+	mux.HandleFunc("GET /admin/{path...}", func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/") {
+			http.Redirect(w, r, r.URL.Path+"/", http.StatusMovedPermanently)
+			return
+		}
+		http.NotFound(w, r)
+	})
+	return mux
+}
+
+// guard lets staff in who are logged in as people.
+func (a *Admin) guard(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, ok := account.CurrentFrom(r.Context())
+		if !ok || c.Session == nil {
+			http.Redirect(w, r, "/accounts/login/?next="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
+			return
+		}
+		rq := &request{Request: r, caller: access.CallerFrom(r.Context()), user: c.User, lang: account.LanguageOf(r)}
+		if !c.User.Staff {
+			http.NotFound(w, r)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "bad form", http.StatusBadRequest)
+			return
+		}
+		var err error
+		if rq.allowed, err = a.Store.Allowed(r.Context(), rq.caller); err == nil {
+			err = h(w, rq)
+		}
+		if err != nil {
+			a.fail(w, rq, err)
+		}
+	})
+}
+
+func (a *Admin) fail(w http.ResponseWriter, r *request, err error) {
+	status := fault.HTTPStatus(err)
+	v := r.view(text(r.lang, "failed"))
+	switch status {
+	case http.StatusNotFound:
+		v.Title, v.Bad = text(r.lang, "not_found"), text(r.lang, "not_found_long")
+	case http.StatusServiceUnavailable:
+		v.Bad = text(r.lang, "unavailable")
+	default:
+		a.Log.ErrorContext(r.Context(), "admin page failed", "path", r.Pattern, "err", err)
+		v.Bad = text(r.lang, "failed_long")
+	}
+	if err := a.show(w, r, status, "message", v); err != nil {
+		a.Log.ErrorContext(r.Context(), "admin page failed", "err", err)
+	}
+}
+
+func (r *request) view(title string) *view {
+	v := &view{Lang: r.lang, Title: title, Path: r.URL.Path, User: &r.user, Allowed: r.allowed}
+	for _, name := range backoffice.Groups {
+		g := group{Name: name}
+		for _, s := range backoffice.Subjects {
+			if s.Group == name && slices.Contains(r.allowed, s.Name) {
+				g.Subjects = append(g.Subjects, s.Name)
+			}
+		}
+		if len(g.Subjects) > 0 {
+			v.Groups = append(v.Groups, g)
+		}
+	}
+	if done := r.URL.Query().Get("done"); done == "saved" || done == "deleted" || done == "password" {
+		v.Note = text(r.lang, "done_"+done)
+	}
+	if n := r.URL.Query().Get("n"); n != "" {
+		if count, err := strconv.Atoi(n); err == nil {
+			v.Note = text(r.lang, "done_count", count)
+		}
+	}
+	return v
+}
+
+func (a *Admin) show(w http.ResponseWriter, r *request, status int, page string, v *view) error {
+	var out bytes.Buffer
+	if err := templates[r.lang][page].Execute(&out, v); err != nil {
+		return fmt.Errorf("page %s: %w", page, err)
+	}
+	theme.Headers(w.Header())
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = out.WriteTo(w) // the browser may be gone
+	}
+	return nil
+}
+
+func redirect(w http.ResponseWriter, r *request, to string) error {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r.Request, to, http.StatusSeeOther)
+	return nil
+}
+
+// subject returns the subject of the address, if the caller may see it.
+func (r *request) subject() (*backoffice.Subject, error) {
+	s, ok := backoffice.Find(r.PathValue("subject"))
+	if !ok || !slices.Contains(r.allowed, s.Name) {
+		return nil, fault.New(fault.NotFound, "no such subject")
+	}
+	return s, nil
+}
+
+func (a *Admin) index(w http.ResponseWriter, r *request) error {
+	v := r.view(text(r.lang, "administration"))
+	overview, err := a.Store.Overview(r.Context(), r.caller)
+	if err != nil {
+		return err
+	}
+	data := map[string]any{"Overview": overview}
+	if s, _ := backoffice.Find("audit_log"); slices.Contains(r.allowed, s.Name) {
+		recent, _, err := a.Store.List(r.Context(), r.caller, s, backoffice.Query{Page: 1, Size: 10})
+		if err != nil {
+			return err
+		}
+		data["Recent"], data["Columns"] = recent, s.Columns
+	}
+	v.Data = data
+	return a.show(w, r, http.StatusOK, "index", v)
+}
+
+// listData is what a list shows.
+type listData struct {
+	Subject *backoffice.Subject
+	Rows    []backoffice.ListRow
+	Count   int
+	Query   backoffice.Query
+	Pages   int
+	Heads   []head
+	Filters []filter
+	Actions []string
+	prefix  url.Values
+}
+
+type head struct{ Name, Link, Arrow string }
+
+type filter struct {
+	Name    string
+	Options []filterOption
+}
+
+type filterOption struct {
+	Text, Link string
+	Chosen     bool
+}
+
+// Page returns the address of a page of the list.
+func (d listData) Page(n int) string { return d.with("p", strconv.Itoa(n)) }
+
+func (d listData) with(key, value string) string {
+	q := url.Values{}
+	for k, v := range d.prefix {
+		if k != "p" {
+			q[k] = v
+		}
+	}
+	q.Del(key)
+	if value != "" {
+		q.Set(key, value)
+	}
+	return "?" + q.Encode()
+}
+
+func (a *Admin) list(w http.ResponseWriter, r *request) error {
+	s, err := r.subject()
+	if err != nil {
+		return err
+	}
+	v, err := a.listView(r, s)
+	if err != nil {
+		return err
+	}
+	return a.show(w, r, http.StatusOK, "list", v)
+}
+
+func (a *Admin) listView(r *request, s *backoffice.Subject) (*view, error) {
+	values := r.URL.Query()
+	q := backoffice.Query{Search: values.Get("q"), Sort: values.Get("o"), Size: pageSize, Page: 1, Filters: map[string]string{}}
+	if n, err := strconv.Atoi(values.Get("p")); err == nil && n > 0 && n < 1_000_000 {
+		q.Page = n
+	}
+	d := listData{Subject: s, Query: q, prefix: url.Values{}}
+	for _, key := range []string{"q", "o"} {
+		if values.Get(key) != "" {
+			d.prefix.Set(key, values.Get(key))
+		}
+	}
+	for _, f := range s.Filters {
+		if value := values.Get(f); value != "" {
+			q.Filters[f] = value
+			d.prefix.Set(f, value)
+		}
+	}
+	rows, count, err := a.Store.List(r.Context(), r.caller, s, q)
+	if err != nil {
+		return nil, err
+	}
+	d.Rows, d.Count, d.Pages = rows, count, max(1, (count+pageSize-1)/pageSize)
+	for _, name := range s.Columns {
+		h := head{Name: name, Link: d.with("o", name)}
+		switch q.Sort {
+		case name:
+			h.Arrow, h.Link = "↑", d.with("o", "-"+name)
+		case "-" + name:
+			h.Arrow, h.Link = "↓", d.with("o", "")
+		}
+		d.Heads = append(d.Heads, h)
+	}
+	if err := a.addFilters(r, s, q, &d); err != nil {
+		return nil, err
+	}
+	d.Actions = s.Actions
+	if !s.Fixed || s.Deletable {
+		d.Actions = append(slices.Clone(s.Actions), "delete")
+	}
+	v := r.view(text(r.lang, "s_"+s.Name))
+	v.Here, v.Data = s.Name, d
+	return v, nil
+}
+
+func (a *Admin) addFilters(r *request, s *backoffice.Subject, q backoffice.Query, d *listData) error {
+	for _, name := range s.Filters {
+		f, _ := s.Field(name)
+		if f.Kind == backoffice.Text {
+			continue // known by links only
+		}
+		options := []filterOption{{Text: text(r.lang, "all"), Link: d.with(name, ""), Chosen: q.Filters[name] == ""}}
+		addOption := func(value, label string) {
+			options = append(options, filterOption{label, d.with(name, value), q.Filters[name] == value})
+		}
+		switch f.Kind {
+		case backoffice.Bool:
+			addOption("true", text(r.lang, "yes"))
+			addOption("false", text(r.lang, "no"))
+		case backoffice.Choice:
+			for _, c := range f.Choices {
+				addOption(c, choiceText(r.lang, name, c))
+			}
+		case backoffice.Ref:
+			// A filter with very many choices is what the search is for.
+			all, _, err := a.Store.Options(r.Context(), r.caller, f.Of, 30)
+			if err != nil {
+				return err
+			}
+			for _, o := range all {
+				addOption(o.ID, o.Label)
+			}
+		}
+		d.Filters = append(d.Filters, filter{name, options})
+	}
+	return nil
+}
+
+func (a *Admin) bulk(w http.ResponseWriter, r *request) error {
+	s, err := r.subject()
+	if err != nil {
+		return err
+	}
+	ids, action := r.PostForm["id"], r.PostForm.Get("action")
+	back := "/admin/" + s.Name + "/"
+	if len(ids) == 0 || action == "" {
+		return redirect(w, r, back)
+	}
+	if action == "delete" && r.PostForm.Get("sure") == "" {
+		return a.confirmDelete(w, r, s, ids)
+	}
+	n, err := a.Store.Act(r.Context(), r.caller, s, action, ids)
+	if e, ok := errors.AsType[*backoffice.FieldError](err); ok {
+		v, err := a.listView(r, s)
+		if err != nil {
+			return err
+		}
+		v.Bad = problem(r.lang, e)
+		return a.show(w, r, http.StatusConflict, "list", v)
+	}
+	if err != nil {
+		return err
+	}
+	return redirect(w, r, back+"?n="+strconv.FormatInt(n, 10))
+}
+
+// deleteData is what the page that asks back shows.
+type deleteData struct {
+	Subject *backoffice.Subject
+	IDs     []string
+	Labels  []string
+	Impact  []backoffice.Impact
+	Nodes   bool // nodes go, and their samples with them
+	Blocked bool
+}
+
+func (a *Admin) confirmDelete(w http.ResponseWriter, r *request, s *backoffice.Subject, ids []string) error {
+	v := r.view(text(r.lang, "delete_title"))
+	v.Here = s.Name
+	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", text(r.lang, "s_"+s.Name)}}
+	d := deleteData{Subject: s, IDs: ids}
+	for _, id := range ids[:min(len(ids), 50)] {
+		_, label, err := a.Store.Get(r.Context(), r.caller, s, id)
+		if err != nil {
+			return err
+		}
+		d.Labels = append(d.Labels, label)
+	}
+	impact, err := a.Store.Impact(r.Context(), r.caller, s, ids)
+	if e, ok := errors.AsType[*backoffice.FieldError](err); ok {
+		d.Blocked, v.Bad = true, problem(r.lang, e)
+	} else if err != nil {
+		return err
+	}
+	d.Impact = impact
+	d.Nodes = slices.ContainsFunc(impact, func(i backoffice.Impact) bool { return i.Subject == "node" })
+	v.Data = d
+	return a.show(w, r, http.StatusOK, "delete", v)
+}
+
+func (a *Admin) history(w http.ResponseWriter, r *request) error {
+	s, err := r.subject()
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	log, _ := backoffice.Find("audit_log")
+	rows, _, err := a.Store.List(r.Context(), r.caller, log, backoffice.Query{
+		Page: 1, Size: 200, Filters: map[string]string{"subject": s.Name, "subject_id": id},
+	})
+	if err != nil {
+		return err
+	}
+	v := r.view(text(r.lang, "history"))
+	v.Here = s.Name
+	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", text(r.lang, "s_"+s.Name)}, {"/admin/" + s.Name + "/" + id + "/", id}}
+	v.Data = map[string]any{"Rows": rows, "Columns": log.Columns}
+	return a.show(w, r, http.StatusOK, "history", v)
+}
+
+func (a *Admin) parked(w http.ResponseWriter, r *request) error {
+	nodes, err := a.Store.Parked(r.Context(), r.caller)
+	if err != nil {
+		return err
+	}
+	v := r.view(text(r.lang, "parked"))
+	v.Here, v.Data = "parked", nodes
+	return a.show(w, r, http.StatusOK, "parked", v)
+}
+
+func (a *Admin) fidelity(w http.ResponseWriter, r *request) error {
+	nodes, err := a.Store.Health(r.Context(), r.caller)
+	if err != nil {
+		return err
+	}
+	v := r.view(text(r.lang, "fidelity"))
+	v.Here, v.Data = "fidelity", nodes
+	return a.show(w, r, http.StatusOK, "fidelity", v)
+}
+
+// superuser keeps others from the pages about the machinery.
+func (r *request) superuser() error {
+	if !r.user.Superuser {
+		return fault.New(fault.NotFound, "not found")
+	}
+	return nil
+}
+
+func (a *Admin) queues(w http.ResponseWriter, r *request) error {
+	if err := r.superuser(); err != nil {
+		return err
+	}
+	v := r.view(text(r.lang, "queues"))
+	v.Here = "queues"
+	names, err := a.Inspector.Queues()
+	if err != nil {
+		v.Bad = text(r.lang, "redis_away")
+		return a.show(w, r, http.StatusServiceUnavailable, "queues", v)
+	}
+	type queue struct {
+		*asynq.QueueInfo
+		Failing []*asynq.TaskInfo
+	}
+	var all []queue
+	for _, name := range names {
+		info, err := a.Inspector.GetQueueInfo(name)
+		if err != nil {
+			return fault.Wrap(fault.Unavailable, err, "Redis is not available")
+		}
+		retry, err := a.Inspector.ListRetryTasks(name, asynq.PageSize(20))
+		if err != nil {
+			return fault.Wrap(fault.Unavailable, err, "Redis is not available")
+		}
+		dead, err := a.Inspector.ListArchivedTasks(name, asynq.PageSize(20))
+		if err != nil {
+			return fault.Wrap(fault.Unavailable, err, "Redis is not available")
+		}
+		all = append(all, queue{info, append(retry, dead...)})
+	}
+	v.Data = all
+	return a.show(w, r, http.StatusOK, "queues", v)
+}
+
+func (a *Admin) changeQueue(w http.ResponseWriter, r *request) error {
+	if err := r.superuser(); err != nil {
+		return err
+	}
+	queue, id := r.PostForm.Get("queue"), r.PostForm.Get("id")
+	var err error
+	switch r.PostForm.Get("action") {
+	case "run":
+		err = a.Inspector.RunTask(queue, id)
+	case "drop":
+		err = a.Inspector.DeleteTask(queue, id)
+	case "pause":
+		err = a.Inspector.PauseQueue(queue)
+	case "resume":
+		err = a.Inspector.UnpauseQueue(queue)
+	}
+	// Somebody else, or the worker, may have been faster.
+	if err != nil && !errors.Is(err, asynq.ErrTaskNotFound) && !errors.Is(err, asynq.ErrQueueNotFound) {
+		a.Log.WarnContext(r.Context(), "queue not changed", "task", id, "err", err)
+	}
+	return redirect(w, r, "/admin/queues/")
+}
+
+func (a *Admin) services(w http.ResponseWriter, r *request) error {
+	if err := r.superuser(); err != nil {
+		return err
+	}
+	v := r.view(text(r.lang, "services"))
+	v.Here = "services"
+	facts, err := a.Store.Facts(r.Context())
+	if err != nil {
+		return err
+	}
+	facts = append([][2]string{{"managair", lifecycle.Version}}, facts...)
+	v.Data = append(facts, askAll(r.Context(), a.Services)...)
+	return a.show(w, r, http.StatusOK, "services", v)
+}
+
+// askAll asks the services' operations ports whether they are ready.
+func askAll(ctx context.Context, services map[string]string) [][2]string {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	names := make([]string, 0, len(services))
+	for name := range services {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	answers := make([][2]string, len(names))
+	done := make(chan struct{})
+	for i, name := range names {
+		go func() {
+			answers[i] = [2]string{name, ask(ctx, services[name])}
+			done <- struct{}{}
+		}()
+	}
+	for range names {
+		<-done
+	}
+	return answers
+}
+
+func ask(ctx context.Context, address string) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+"/readyz", http.NoBody)
+	if err != nil {
+		return err.Error()
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "no answer"
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var body bytes.Buffer
+	_, _ = body.ReadFrom(http.MaxBytesReader(nil, resp.Body, 2048)) // what came is shown
+	return resp.Status + " " + strings.Join(strings.Fields(body.String()), " ")
+}

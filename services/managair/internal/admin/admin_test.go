@@ -1,0 +1,248 @@
+package admin_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/redistest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/account"
+	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
+	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+// site is the admin site on the predecessor's fixtures.
+type site struct {
+	server   *httptest.Server
+	accounts *identity.Accounts
+	store    backoffice.Store
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	pool := pgtest.New(t)
+	var sources []fixture.Source
+	for _, name := range []string{"user-fixtures.json", "inventory-fixtures.json"} {
+		f, err := os.Open(filepath.Join("..", "..", "testdata", "fixtures", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = f.Close() }()
+		sources = append(sources, fixture.Source{Name: name, Reader: f})
+	}
+	loader := postgres.FixtureLoader{Pool: pool, Now: time.Now}
+	if _, err := loader.Load(t.Context(), fixture.Objects(sources...)); err != nil {
+		t.Fatal(err)
+	}
+	redis, err := asynq.ParseRedisURI(redistest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inspector := asynq.NewInspector(redis)
+	t.Cleanup(func() { _ = inspector.Close() })
+	log := slog.New(slog.DiscardHandler)
+	hasher := identity.NewHasher()
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher, nil, time.Now)
+	doors := account.NewAuthenticator(accounts, log, "", nil)
+	store := postgres.Backoffice{Pool: pool}
+	pages := &admin.Admin{Store: store, Hasher: hasher, Identity: accounts.Store(), Log: log, Inspector: inspector}
+	server := httptest.NewServer(doors.Middleware(pages.Handler()))
+	t.Cleanup(server.Close)
+	return &site{server, accounts, store}
+}
+
+// as returns a browser in which the user is logged in.
+func (s *site) as(t *testing.T, username string) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{t, s.server.URL, &http.Client{
+		Jar:           jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	if username == "" {
+		return b
+	}
+	u, err := s.accounts.Store().UserByName(t.Context(), username)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, _, err := s.accounts.StartSession(t.Context(), u.ID, identity.Client{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := url.Parse(s.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar.SetCookies(address, []*http.Cookie{{Name: "sessionid", Value: secret, Path: "/"}})
+	return b
+}
+
+type browser struct {
+	t      *testing.T
+	base   string
+	client *http.Client
+}
+
+// get returns status and body; post also where it leads.
+func (b *browser) get(path string) (int, string) {
+	b.t.Helper()
+	status, body, _ := b.do(http.MethodGet, path, nil)
+	return status, body
+}
+
+func (b *browser) post(path, form string) (int, string, string) {
+	b.t.Helper()
+	return b.do(http.MethodPost, path, strings.NewReader(form))
+}
+
+func (b *browser) do(method, path string, body io.Reader) (int, string, string) {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Accept-Language", "en")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	content, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return resp.StatusCode, string(content), resp.Header.Get("Location")
+}
+
+// Every page, for everybody who is not meant to see it, and for who is.
+func TestWhoSeesWhat(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	root := s.as(t, "admin")
+	if status, body, _ := root.post("/admin/user_account/3/",
+		"username=veraVersuch&is_active=true&is_staff=true&i2.new.here=1&i2.new.subject=site"); status != http.StatusSeeOther {
+		t.Fatalf("making staff: %d\n%s", status, body)
+	}
+	staff, member, nobody := s.as(t, "veraVersuch"), s.as(t, "tomTester"), s.as(t, "")
+	paths := []string{"/admin/", "/admin/parked/", "/admin/fidelity/", "/admin/queues/", "/admin/services/"}
+	for _, subject := range backoffice.Subjects {
+		paths = append(paths, "/admin/"+subject.Name+"/")
+		if !subject.Fixed {
+			paths = append(paths, "/admin/"+subject.Name+"/add/")
+		}
+	}
+	paths = append(paths, "/admin/site/1/", "/admin/organization/1/", "/admin/user_account/1/")
+	forStaff := map[string]bool{"/admin/": true, "/admin/site/": true, "/admin/site/add/": true, "/admin/site/1/": true}
+	for _, path := range paths {
+		if status, body := root.get(path); status != http.StatusOK || strings.Contains(body, "<no value>") {
+			t.Errorf("superuser GET %s: %d", path, status)
+		}
+		want := http.StatusNotFound
+		if forStaff[path] {
+			want = http.StatusOK
+		}
+		if status, _ := staff.get(path); status != want {
+			t.Errorf("staff GET %s: %d, want %d", path, status, want)
+		}
+		if status, _ := member.get(path); status != http.StatusNotFound {
+			t.Errorf("member GET %s: %d, want 404", path, status)
+		}
+		if status, _ := nobody.get(path); status != http.StatusSeeOther {
+			t.Errorf("anonymous GET %s: %d, want 303 to the log-in", path, status)
+		}
+	}
+	// Rights are asked for in the transaction that changes, not only by the page.
+	for _, path := range []string{"/admin/organization/add/", "/admin/user_account/3/", "/admin/user_account/3/password/", "/admin/user_account/"} {
+		if status, _, _ := staff.post(path, "name=X&is_superuser=true&password=Trompete-7-blau&id=3&action=activate"); status != http.StatusNotFound {
+			t.Errorf("staff POST %s: %d, want 404", path, status)
+		}
+	}
+}
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	root := s.as(t, "admin")
+	steps := []struct {
+		name, path, form string
+		status           int
+		leads, shows     string
+	}{
+		{"create", "/admin/organization/add/", "name=New&description=", 303, "/admin/organization/4/?done=saved", ""},
+		{"taken name", "/admin/organization/add/", "name=New", 422, "", "exists already"},
+		{"missing name", "/admin/organization/add/", "name=+", 422, "", "Please fill this in"},
+		{"inline rows", "/admin/organization/4/", "name=New&i0.new.here=1&i0.new.user_id=2&i0.new.role=O&i1.new.here=1&i1.new.name=Site&i1.new.address_id=1", 303, "/admin/organization/4/?done=saved", ""},
+		{"wrong inline row", "/admin/organization/4/", "name=Newer&i1.new.here=1&i1.new.name=Site&i1.new.address_id=1", 422, "", "exists already"},
+		{"overlap", "/admin/installation/add/", "node_id=3b95a1b2-74e7-9e98-52c4-4acae441f0ae&room_id=1&from_time=2021-01-01T00:00", 422, "", "already installed"},
+		{"ends before it starts", "/admin/installation/add/", "node_id=9d02faee-4260-1377-22ec-936428b572ee&room_id=1&from_time=2021-01-01T00:00&to_time=2020-01-01T00:00", 422, "", "right form"},
+		{"bad EUI", "/admin/node/add/", "id=00000000-0000-0000-0000-000000000001&eui64=xyz&alias=N&protocol_id=1&model_id=1&owner_id=1", 422, "", "right form"},
+		{"node", "/admin/node/add/", "id=00000000-0000-0000-0000-000000000001&eui64=a8-17-58-ff-fe-00-00-01&alias=N&protocol_id=1&model_id=1&owner_id=4", 303, "/admin/node/00000000-0000-0000-0000-000000000001/?done=saved", ""},
+		{"several quantities", "/admin/node_model/add/", "name=M&trade_name=M&manufacturer=M&sensor_type=M&quantities=1&quantities=3", 303, "/admin/node_model/3/?done=saved", ""},
+		{"bulk action", "/admin/installation/", "id=1&id=2&id=3&action=publish", 303, "/admin/installation/?n=2", ""},
+		{"in use", "/admin/quantity/", "id=1&action=delete&sure=1", 409, "", "still in use"},
+		{"last superuser", "/admin/user_account/", "id=1&action=deactivate", 409, "", "Somebody must be left"},
+		{"weak password", "/admin/user_account/2/password/", "password=password1", 422, "", "easy to guess"},
+		{"what a deletion takes along", "/admin/organization/", "id=4&action=delete", 200, "", "1 × Sites"},
+		{"deletion", "/admin/organization/", "id=4&action=delete&sure=1", 303, "/admin/organization/?n=1", ""},
+		{"unknown action", "/admin/organization/", "id=1&action=explode", 404, "", ""},
+		{"fixed subject", "/admin/audit_log/add/", "action=create", 404, "", ""},
+	}
+	for _, step := range steps {
+		status, body, leads := root.post(step.path, step.form)
+		if status != step.status || leads != step.leads || !strings.Contains(body, step.shows) {
+			t.Errorf("%s: %d to %q, want %d to %q and %q in:\n%s", step.name, status, leads, step.status, step.leads, step.shows, body)
+		}
+	}
+	_, body := root.get("/admin/organization/4/history/")
+	if !strings.Contains(body, "admin") || !strings.Contains(body, "deleted") || !strings.Contains(body, "created") {
+		t.Errorf("history of the deleted organization:\n%s", body)
+	}
+	// Trying what a deletion would do leaves nothing behind.
+	if n := strings.Count(body, "<tr>"); n != 3 {
+		t.Errorf("%d rows of history, want the heading, created, deleted:\n%s", n, body)
+	}
+}
+
+func TestLists(t *testing.T) {
+	t.Parallel()
+	root := newSite(t).as(t, "admin")
+	for query, rows := range map[string]int{
+		"":                                 9,
+		"?q=hpi":                           6,
+		"?q=hpi+53cab":                     1,
+		"?q=%25":                           0, // no wildcard
+		"?owner_id=2":                      2,
+		"?owner_id=2&q=ers":                1,
+		"?o=-alias&p=1":                    9,
+		"?o=owner_id%3Bdrop":               9,
+		"?p=99":                            0,
+		"?owner_id='%20or%201=1":           0,
+		"?q=" + strings.Repeat("x", 10000): 0,
+	} {
+		status, body := root.get("/admin/node/" + query)
+		if got := strings.Count(body, `name="id"`); status != http.StatusOK || got != rows {
+			t.Errorf("GET /admin/node/%.40s: %d, %d rows, want %d", query, status, got, rows)
+		}
+	}
+}

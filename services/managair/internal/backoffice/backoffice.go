@@ -1,0 +1,466 @@
+// Package backoffice describes what the admin pages show and change: subjects,
+// which are the tables of the schema, with their fields, lists and actions. Pages
+// and queries are made from these descriptions, so a new subject is some lines here.
+package backoffice
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+)
+
+// Kind is what a field holds.
+type Kind string
+
+// The kinds.
+const (
+	Text     Kind = "text"
+	LongText Kind = "longtext"
+	Int      Kind = "int"
+	Decimal  Kind = "decimal"
+	Bool     Kind = "bool"
+	Time     Kind = "time" // in UTC
+	UUID     Kind = "uuid"
+	EUI      Kind = "eui"
+	Ref      Kind = "ref"    // the id of another subject
+	Choice   Kind = "choice" // one of a few texts
+	Many     Kind = "many"   // ids of another subject, separated by commas
+	JSON     Kind = "json"
+	Bytes    Kind = "bytes"
+)
+
+// TimeLayout is how times are written in forms, in UTC.
+const TimeLayout = "2006-01-02T15:04:05"
+
+// Field is a field of a subject. Its name is that of the column.
+type Field struct {
+	Name     string
+	Kind     Kind
+	Required bool
+	Max      int      // characters of a text; 0: no bound of ours
+	Of       string   // the subject that a Ref or Many leads to
+	Choices  []string // of a Choice
+	Default  string
+	// ReadOnly fields are shown only, OnCreate fields cannot be changed later.
+	ReadOnly, OnCreate bool
+}
+
+// Inline is a subject whose rows are edited with the row that they belong to.
+type Inline struct {
+	Subject string
+	Field   string // refers to the row
+	Fields  []string
+}
+
+// Subject is a kind of thing that is administered.
+type Subject struct {
+	Name    string // of the table
+	Group   string // people, places, devices or operation
+	Fields  []Field
+	Columns []string // of the list
+	Search  []string
+	Filters []string // fields that the list can be filtered by
+	Order   string   // field, with - for descending
+	Inlines []Inline
+	Actions []string // beside delete
+	// Fixed subjects are looked at only, and perhaps deleted.
+	Fixed, Deletable bool
+	// SuperuserOnly keeps staff out whatever their rights.
+	SuperuserOnly bool
+}
+
+// Field returns the field of that name.
+func (s *Subject) Field(name string) (Field, bool) {
+	i := slices.IndexFunc(s.Fields, func(f Field) bool { return f.Name == name })
+	if i < 0 {
+		return Field{}, false
+	}
+	return s.Fields[i], true
+}
+
+// Find returns the subject of that name.
+func Find(name string) (*Subject, bool) {
+	i := slices.IndexFunc(Subjects, func(s *Subject) bool { return s.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return Subjects[i], true
+}
+
+// Groups lists the groups in the order of the pages.
+var Groups = []string{"places", "devices", "people", "operation"}
+
+func name(n string, length int) Field {
+	return Field{Name: n, Kind: Text, Required: true, Max: length}
+}
+
+func ref(n, of string) Field { return Field{Name: n, Kind: Ref, Required: true, Of: of} }
+
+var description = Field{Name: "description", Kind: LongText}
+
+// Subjects lists everything that is administered.
+var Subjects = []*Subject{
+	{
+		Name: "organization", Group: "places", Order: "name",
+		Fields:  []Field{name("name", 50), description},
+		Columns: []string{"name", "description"}, Search: []string{"name", "description"},
+		Inlines: []Inline{
+			{Subject: "membership", Field: "organization_id", Fields: []string{"user_id", "role"}},
+			{Subject: "site", Field: "operator_id", Fields: []string{"name", "address_id"}},
+		},
+	},
+	{
+		Name: "membership", Group: "places", Order: "organization_id",
+		Fields: []Field{
+			ref("organization_id", "organization"), ref("user_id", "user_account"),
+			{Name: "role", Kind: Choice, Required: true, Choices: []string{"O", "I"}, Default: "I"},
+		},
+		Columns: []string{"organization_id", "user_id", "role"}, Filters: []string{"role", "organization_id"},
+	},
+	{
+		Name: "site", Group: "places", Order: "name",
+		Fields: []Field{
+			name("name", 50), description, ref("operator_id", "organization"), ref("address_id", "address"),
+			{Name: "time_zone", Kind: Text, Required: true, Max: 50, Default: "Europe/Berlin"},
+		},
+		Columns: []string{"name", "operator_id", "address_id"}, Search: []string{"name", "description"},
+		Filters: []string{"operator_id"},
+		Inlines: []Inline{{Subject: "room", Field: "site_id", Fields: []string{"name", "size_sqm", "height_m", "max_occupancy"}}},
+	},
+	{
+		Name: "address", Group: "places", Order: "city",
+		Fields: []Field{
+			name("street1", 50), {Name: "street2", Kind: Text, Max: 50}, name("zip", 5), name("city", 50),
+			{Name: "latitude", Kind: Decimal}, {Name: "longitude", Kind: Decimal},
+		},
+		Columns: []string{"street1", "zip", "city"}, Search: []string{"street1", "street2", "zip", "city"},
+	},
+	{
+		Name: "room", Group: "places", Order: "name",
+		Fields: []Field{
+			name("name", 50), description, ref("site_id", "site"),
+			{Name: "size_sqm", Kind: Decimal}, {Name: "height_m", Kind: Decimal}, {Name: "max_occupancy", Kind: Int},
+		},
+		Columns: []string{"name", "site_id", "size_sqm", "max_occupancy"}, Search: []string{"name", "description"},
+		Filters: []string{"site_id"},
+		Inlines: []Inline{{Subject: "installation", Field: "room_id", Fields: []string{"node_id", "from_time", "to_time", "is_public"}}},
+	},
+	{
+		Name: "node", Group: "devices", Order: "alias",
+		Fields: []Field{
+			{Name: "id", Kind: UUID, Required: true, OnCreate: true},
+			{Name: "eui64", Kind: EUI, Required: true}, name("alias", 100), description,
+			ref("protocol_id", "node_protocol"), ref("model_id", "node_model"), ref("owner_id", "organization"),
+			{Name: "expected_interval_s", Kind: Int},
+		},
+		Columns: []string{"alias", "eui64", "owner_id", "model_id", "protocol_id"}, Search: []string{"alias", "eui64", "description", "id"},
+		Filters: []string{"owner_id", "model_id", "protocol_id"},
+		Inlines: []Inline{{Subject: "installation", Field: "node_id", Fields: []string{"room_id", "from_time", "to_time", "is_public"}}},
+	},
+	{
+		Name: "installation", Group: "devices", Order: "-from_time",
+		Fields: []Field{
+			ref("node_id", "node"), ref("room_id", "room"),
+			{Name: "from_time", Kind: Time, Required: true}, {Name: "to_time", Kind: Time},
+			description, {Name: "is_public", Kind: Bool}, {Name: "image", Kind: Text, ReadOnly: true},
+		},
+		Columns: []string{"node_id", "room_id", "from_time", "to_time", "is_public"}, Search: []string{"description"},
+		Filters: []string{"is_public"}, Actions: []string{"publish", "hide", "end_now"},
+	},
+	{
+		Name: "node_model", Group: "devices", Order: "name",
+		Fields: []Field{
+			name("name", 30), name("trade_name", 30), name("manufacturer", 30), name("sensor_type", 100),
+			{Name: "quantities", Kind: Many, Of: "quantity"},
+		},
+		Columns: []string{"name", "trade_name", "manufacturer"}, Search: []string{"name", "trade_name", "manufacturer"},
+	},
+	{
+		Name: "node_protocol", Group: "devices", Order: "identifier",
+		Fields: []Field{
+			name("identifier", 30), {Name: "num_uplink_msgs", Kind: Int, Required: true, Default: "1"},
+			{Name: "num_downlink_msgs", Kind: Int, Required: true, Default: "1"},
+		},
+		Columns: []string{"identifier", "num_uplink_msgs", "num_downlink_msgs"}, Search: []string{"identifier"},
+	},
+	{
+		Name: "quantity", Group: "devices", Order: "name",
+		Fields: []Field{name("name", 30), name("base_unit", 30)}, Columns: []string{"name", "base_unit"}, Search: []string{"name"},
+	},
+	{
+		Name: "user_account", Group: "people", Order: "username", SuperuserOnly: true,
+		Fields: []Field{
+			name("username", 150), {Name: "first_name", Kind: Text, Max: 150}, {Name: "last_name", Kind: Text, Max: 150},
+			{Name: "email", Kind: Text, Max: 254, ReadOnly: true},
+			{Name: "is_active", Kind: Bool, Default: "true"}, {Name: "is_staff", Kind: Bool}, {Name: "is_superuser", Kind: Bool},
+			{Name: "joined_at", Kind: Time, ReadOnly: true}, {Name: "last_login_at", Kind: Time, ReadOnly: true},
+		},
+		Columns: []string{"username", "email", "first_name", "last_name", "is_staff", "is_active", "last_login_at"},
+		Search:  []string{"username", "email", "first_name", "last_name"}, Filters: []string{"is_active", "is_staff", "is_superuser"},
+		Inlines: []Inline{
+			{Subject: "email_address", Field: "user_id", Fields: []string{"email", "verified", "is_primary"}},
+			{Subject: "membership", Field: "user_id", Fields: []string{"organization_id", "role"}},
+			{Subject: "staff_right", Field: "user_id", Fields: []string{"subject"}},
+		},
+		Actions: []string{"activate", "deactivate"},
+	},
+	{
+		Name: "email_address", Group: "people", Order: "email", SuperuserOnly: true,
+		Fields: []Field{
+			ref("user_id", "user_account"), name("email", 254), {Name: "verified", Kind: Bool}, {Name: "is_primary", Kind: Bool},
+		},
+		Columns: []string{"email", "user_id", "verified", "is_primary"}, Search: []string{"email"},
+		Filters: []string{"verified", "is_primary"}, Actions: []string{"verify"},
+	},
+	{
+		Name: "staff_right", Group: "people", Order: "user_id", SuperuserOnly: true,
+		Fields: []Field{ref("user_id", "user_account"), {Name: "subject", Kind: Choice, Required: true, Choices: []string{
+			"organization", "membership", "address", "site", "room", "quantity", "node_protocol", "node_model", "node",
+			"installation", "parked_sample", "rejected_sample", "undecoded_uplink", "audit_log",
+		}}},
+		Columns: []string{"user_id", "subject"}, Filters: []string{"subject"},
+	},
+	{
+		Name: "api_token", Group: "people", Order: "-created_at", SuperuserOnly: true, Fixed: true, Deletable: true,
+		Fields: []Field{
+			ref("user_id", "user_account"), name("name", 100), {Name: "scope", Kind: Choice, Choices: []string{"read", "write"}},
+			{Name: "created_at", Kind: Time}, {Name: "expires_at", Kind: Time}, {Name: "last_used_at", Kind: Time},
+		},
+		Columns: []string{"user_id", "name", "scope", "created_at", "expires_at", "last_used_at"}, Search: []string{"name"},
+		Filters: []string{"scope"},
+	},
+	{
+		Name: "account_session", Group: "people", Order: "-last_seen_at", SuperuserOnly: true, Fixed: true, Deletable: true,
+		Fields: []Field{
+			ref("user_id", "user_account"), {Name: "address", Kind: Text}, {Name: "user_agent", Kind: Text},
+			{Name: "created_at", Kind: Time}, {Name: "last_seen_at", Kind: Time}, {Name: "expires_at", Kind: Time},
+		},
+		Columns: []string{"user_id", "address", "user_agent", "last_seen_at"}, Search: []string{"address", "user_agent"},
+	},
+	{
+		Name: "audit_log", Group: "operation", Order: "-id", Fixed: true,
+		Fields: []Field{
+			{Name: "at", Kind: Time}, {Name: "actor_name", Kind: Text}, {Name: "source", Kind: Text},
+			{Name: "action", Kind: Choice, Choices: []string{"create", "change", "delete"}},
+			{Name: "subject", Kind: Text}, {Name: "subject_id", Kind: Text}, {Name: "changes", Kind: JSON},
+		},
+		Columns: []string{"at", "actor_name", "source", "action", "subject", "subject_id", "changes"},
+		Search:  []string{"actor_name", "subject", "subject_id", "source"}, Filters: []string{"action", "subject", "subject_id"},
+	},
+	{
+		Name: "rejected_sample", Group: "operation", Order: "-id", Fixed: true, Deletable: true,
+		Fields: []Field{
+			{Name: "rejected_at", Kind: Time}, {Name: "node_id", Kind: UUID}, {Name: "dev_eui", Kind: EUI},
+			{Name: "reason", Kind: Text}, {Name: "field", Kind: Text}, {Name: "detail", Kind: Text}, {Name: "time_s", Kind: Int},
+			{Name: "co2_ppm", Kind: Int}, {Name: "temperature_decicelsius", Kind: Int}, {Name: "rel_humidity_percent", Kind: Int},
+		},
+		Columns: []string{"rejected_at", "dev_eui", "node_id", "reason", "detail"}, Search: []string{"dev_eui", "node_id", "reason", "detail"},
+	},
+	{
+		Name: "undecoded_uplink", Group: "operation", Order: "-id", Fixed: true, Deletable: true,
+		Fields: []Field{
+			{Name: "kept_at", Kind: Time}, {Name: "forwarder", Kind: Text}, {Name: "dev_eui", Kind: EUI}, {Name: "device_id", Kind: Text},
+			{Name: "reason", Kind: Text}, {Name: "f_port", Kind: Int}, {Name: "f_cnt", Kind: Int}, {Name: "received_at", Kind: Time},
+			{Name: "payload", Kind: Bytes},
+		},
+		Columns: []string{"kept_at", "forwarder", "dev_eui", "device_id", "f_port", "reason"},
+		Search:  []string{"dev_eui", "device_id", "reason", "forwarder"},
+	},
+	{
+		Name: "kept_mail", Group: "operation", Order: "-id", SuperuserOnly: true, Fixed: true, Deletable: true,
+		Fields: []Field{
+			{Name: "kept_at", Kind: Time}, {Name: "recipient", Kind: Text}, {Name: "subject", Kind: Text}, {Name: "text", Kind: LongText},
+		},
+		Columns: []string{"kept_at", "recipient", "subject"}, Search: []string{"recipient", "subject"},
+	},
+}
+
+// Row is a row as text, by the names of its fields, and "id".
+type Row map[string]string
+
+// Cell is a value of a list with what it refers to.
+type Cell struct {
+	Field string
+	Kind  Kind
+	Text  string // what is shown: for a Ref the label
+	Of    string // the subject of a Ref
+	Ref   string // its id
+}
+
+// ListRow is a row of a list.
+type ListRow struct {
+	ID    string
+	Label string
+	Cells []Cell
+}
+
+// Query picks rows of a subject.
+type Query struct {
+	Search  string
+	Filters map[string]string // fields of the subject and their values
+	Sort    string            // field, with - for descending
+	Page    int               // from 1
+	Size    int
+}
+
+// Option is a row that a field can refer to.
+type Option struct{ ID, Label string }
+
+// Change is a row to be made (no ID), changed or deleted.
+type Change struct {
+	Subject *Subject
+	ID      string
+	Values  map[string]*string // nil: NULL
+	Delete  bool
+}
+
+// FieldError says which field of which change breaks a rule.
+type FieldError struct {
+	Change int    // index
+	Field  string // "" when no single field is to blame
+	Code   string
+	Detail string // of the database, for codes that need it
+}
+
+// Error returns the field and the code.
+func (e *FieldError) Error() string { return fmt.Sprintf("%s: %s %s", e.Field, e.Code, e.Detail) }
+
+// Impact says how many rows of a subject go along with a deletion.
+type Impact struct {
+	Subject string
+	Count   int
+	Samples bool
+}
+
+// ParkedNode is an unregistered node whose samples wait.
+type ParkedNode struct {
+	NodeID      uuid.UUID
+	DevEUI      string
+	DeviceID    string
+	Protocol    string
+	Samples     int64
+	First, Last time.Time
+}
+
+// NodeHealth is whether a node reports as it should.
+type NodeHealth struct {
+	ID, Alias, EUI64, Organization string
+	Fidelity                       string // U, E, M or D, as in the API
+	Since                          *time.Time
+	LastContactAt                  *time.Time
+	BatteryPercent                 *int
+	RSSIDBm                        *int
+}
+
+// Overview is what the first page shows.
+type Overview struct {
+	Counts map[string]int64 // rows by subject; exact for small tables only
+	Parked int64            // nodes
+	Health map[string]int64 // nodes by fidelity
+}
+
+// Store keeps the subjects. What the caller has no right to is NotFound.
+type Store interface {
+	// Allowed returns the names of the subjects that the caller may see and change.
+	Allowed(ctx context.Context, caller access.Caller) ([]string, error)
+	List(ctx context.Context, caller access.Caller, s *Subject, q Query) ([]ListRow, int, error)
+	Get(ctx context.Context, caller access.Caller, s *Subject, id string) (row Row, label string, err error)
+	// Related returns the rows of an inline, at most 100.
+	Related(ctx context.Context, caller access.Caller, in Inline, id string) ([]Row, error)
+	// Options returns at most limit rows to refer to, and those with the ids in keep.
+	Options(ctx context.Context, caller access.Caller, subject string, limit int) (options []Option, more bool, err error)
+	// Apply makes all the changes or none, and returns the id of the first.
+	Apply(ctx context.Context, caller access.Caller, changes []Change) (id string, err error)
+	// Act runs one of the subject's actions on rows.
+	Act(ctx context.Context, caller access.Caller, s *Subject, action string, ids []string) (int64, error)
+	// Impact tells what deleting the rows would delete.
+	Impact(ctx context.Context, caller access.Caller, s *Subject, ids []string) ([]Impact, error)
+	// Parked lists the unregistered nodes, the latest heard first.
+	Parked(ctx context.Context, caller access.Caller) ([]ParkedNode, error)
+	// Health lists the nodes, those that do not report first.
+	Health(ctx context.Context, caller access.Caller) ([]NodeHealth, error)
+	Overview(ctx context.Context, caller access.Caller) (Overview, error)
+	// Facts tells about the database: version, size, schema.
+	Facts(ctx context.Context) ([][2]string, error)
+}
+
+// Clean checks the text of a field as it comes from a form. The code is "" when it
+// is fine.
+func (f Field) Clean(text string) (value *string, code string) {
+	if f.Kind != LongText {
+		text = strings.TrimSpace(text)
+	}
+	if text == "" && f.Kind != Bool {
+		if f.Required {
+			return nil, "required"
+		}
+		if f.Kind == Text {
+			return &text, ""
+		}
+		return nil, ""
+	}
+	if f.Max > 0 && len([]rune(text)) > f.Max {
+		return nil, "max_length"
+	}
+	if strings.ContainsRune(text, 0) {
+		return nil, "invalid"
+	}
+	return f.parse(text)
+}
+
+func (f Field) parse(text string) (*string, string) {
+	var err error
+	switch f.Kind {
+	case Int:
+		_, err = strconv.ParseInt(text, 10, 32)
+	case Decimal:
+		text = strings.Replace(text, ",", ".", 1)
+		_, err = strconv.ParseFloat(text, 64)
+	case Bool:
+		text = strconv.FormatBool(text != "" && text != "false")
+	case Time:
+		text, err = parseTime(text)
+	case UUID:
+		var id uuid.UUID
+		id, err = uuid.Parse(text)
+		text = id.String()
+	case EUI:
+		var eui lorawan.EUI64
+		eui, err = lorawan.ParseEUI64(text)
+		text = eui.String()
+	case Choice:
+		if !slices.Contains(f.Choices, text) {
+			return nil, "invalid_choice"
+		}
+	case Many:
+		for id := range strings.SplitSeq(text, ",") {
+			if _, err = strconv.ParseInt(id, 10, 64); err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return nil, "invalid"
+	}
+	return &text, ""
+}
+
+// parseTime takes what browsers send, with and without seconds.
+func parseTime(text string) (string, error) {
+	text = strings.Replace(text, " ", "T", 1)
+	t, err := time.Parse(TimeLayout, text)
+	if err != nil {
+		if t, err = time.Parse("2006-01-02T15:04", text); err != nil {
+			return "", err
+		}
+	}
+	return t.Format(TimeLayout), nil
+}
