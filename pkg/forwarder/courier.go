@@ -207,6 +207,7 @@ func (c *courier) complain(ctx context.Context, err error, count int) {
 	if k := fault.KindOf(err); k == fault.Unauthenticated || k == fault.Forbidden {
 		level, message = slog.LevelError, "ingestair refuses our token: check INGEST_TOKEN"
 	}
+	//nolint:sloglint // one of two constants
 	c.log.Log(ctx, level, message, "count", count, "waiting", c.outbox.len(),
 		"next_attempt_in", c.breaker.wait(c.now()).Round(time.Millisecond), "err", err)
 }

@@ -165,18 +165,6 @@ func (s *redisSpool) deliverSingly(ctx context.Context, undecoded bool, request 
 	return fmt.Errorf("%w: %w", cause, asynq.SkipRetry)
 }
 
-// waiting returns how many batches wait on Redis.
-func (s *redisSpool) waiting() (int, error) {
-	info, err := asynq.NewInspectorFromRedisClient(s.redis).GetQueueInfo(s.queue)
-	if errors.Is(err, asynq.ErrQueueNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	return info.Size, nil
-}
-
 // redisBookmark keeps a bookmark on Redis.
 type redisBookmark struct {
 	redis redis.UniversalClient

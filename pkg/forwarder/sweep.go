@@ -92,6 +92,7 @@ func (s *sweeper) complain(ctx context.Context, err error) time.Duration {
 	case k == fault.Unauthenticated || k == fault.Forbidden || k == fault.NotFound:
 		level, message = slog.LevelError, "storage refuses our key: check TTS_API_KEY, and that the application has the Storage Integration"
 	}
+	//nolint:sloglint // one of two constants
 	s.log.Log(ctx, level, message, "err", err, "next_attempt_in", pause.Round(time.Second))
 	return pause
 }

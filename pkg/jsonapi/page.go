@@ -1,6 +1,7 @@
 package jsonapi
 
 import (
+	"maps"
 	"net/url"
 	"strconv"
 )
@@ -52,9 +53,7 @@ func (p *Page) appendNeighbour(dst []byte, number int, exists bool) []byte {
 
 func (p *Page) link(number int) string {
 	query := url.Values{}
-	for name, values := range p.Query {
-		query[name] = values
-	}
+	maps.Copy(query, p.Query)
 	query.Set("page[number]", strconv.Itoa(number))
 	return p.URL + "?" + query.Encode()
 }

@@ -102,7 +102,7 @@ The exit code is 3 when some could not be decoded.`,
 	f.StringVar(&o.after, "after", "", "only uplinks received after this time (RFC 3339)")
 	f.StringVar(&o.last, "last", "24h", "only uplinks of the last so long, for example 12h or 30d")
 	f.StringToStringVar(&o.profiles, "codec-by-profile", nil, "codecs of device profiles, as brand/model=codec")
-	addCodec(cmd, &o.codec, "")
+	addCodec(cmd, &o.codec)
 	require(cmd, "application", "key-file", "codec")
 	cmd.MarkFlagsMutuallyExclusive("after", "last")
 	return cmd

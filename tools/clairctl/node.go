@@ -23,8 +23,8 @@ import (
 )
 
 // addCodec adds the flag --codec, with completion.
-func addCodec(cmd *cobra.Command, name *string, fallback string) {
-	cmd.Flags().StringVar(name, "codec", fallback, "the sensor's codec: "+strings.Join(catalog.Names(), ", "))
+func addCodec(cmd *cobra.Command, name *string) {
+	cmd.Flags().StringVar(name, "codec", "", "the sensor's codec: "+strings.Join(catalog.Names(), ", "))
 	complete := cobra.FixedCompletions(catalog.Names(), cobra.ShellCompDirectiveNoFileComp)
 	if err := cmd.RegisterFlagCompletionFunc("codec", complete); err != nil {
 		panic(err) // the flag was added above
@@ -94,7 +94,7 @@ func deviceIDCommand(out *output) *cobra.Command {
 			})
 		},
 	}
-	addCodec(cmd, &name, "")
+	addCodec(cmd, &name)
 	require(cmd, "codec")
 	return cmd
 }
@@ -141,7 +141,7 @@ Things Stack v3 or ChirpStack v4 from the standard input.`,
 			})
 		},
 	}
-	addCodec(cmd, &o.codec, "")
+	addCodec(cmd, &o.codec)
 	require(cmd, "codec")
 	cmd.Flags().StringVar(&o.rate, "data-rate", "", "data rate of the uplink, for example SF9BW125; default: unknown")
 	cmd.Flags().StringVar(&o.at, "at", "", "time of reception (RFC 3339); default: now")

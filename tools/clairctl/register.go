@@ -69,7 +69,7 @@ failed, and 1 when all did.`,
 	f.StringVar(&o.model, "model", "", "id of the nodes' model")
 	f.StringVar(&o.owner, "owner", "", "id of the organization that owns them")
 	f.StringVar(&o.alias, "alias", "", "alias of a single node; default: its device EUI")
-	addCodec(cmd, &o.codec, "")
+	addCodec(cmd, &o.codec)
 	require(cmd, "codec", "protocol", "model", "owner")
 	return cmd
 }

@@ -172,7 +172,7 @@ when there is some of that.`,
 			return err
 		},
 	}
-	addCodec(cmd, &r.codec, "")
+	addCodec(cmd, &r.codec)
 	cmd.Flags().StringToStringVar(&r.profiles, "codec-by-profile", nil, "codecs of device profiles, as profile=codec")
 	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "decode, but store and forget nothing")
 	return cmd
@@ -183,7 +183,7 @@ func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept 
 	u, err := parseMessage(kept.GetUplink().GetEnvelope())
 	if err != nil {
 		r.Failed++
-		return nil //nolint:nilerr // it stays, and is counted
+		return nil // it stays, and is counted
 	}
 	decoder, err := r.find(kept.GetUplink().GetForwarder(), u.Profile)
 	if err != nil {
@@ -192,7 +192,7 @@ func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept 
 	m, err := decoder.Decode(&u)
 	if err != nil {
 		r.Failed++
-		return nil //nolint:nilerr // it stays, and is counted
+		return nil // it stays, and is counted
 	}
 	r.Decoded++
 	if r.dryRun {

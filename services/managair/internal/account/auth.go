@@ -145,7 +145,7 @@ func (a *Authenticator) authenticate(r *http.Request) (*Current, error) {
 	}
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil || cookie.Value == "" {
-		return nil, nil
+		return nil, nil //nolint:nilerr // the only error is that there is no cookie
 	}
 	s, u, err := a.accounts.SessionUser(r.Context(), cookie.Value)
 	if fault.Is(err, fault.NotFound) {

@@ -76,7 +76,7 @@ func (a *API) protect(next http.Handler) http.Handler {
 			if cause == nil {
 				return
 			}
-			if cause == http.ErrAbortHandler {
+			if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares so, too
 				panic(cause)
 			}
 			a.log.ErrorContext(r.Context(), "panic in a handler", "err", cause, "stack", string(debug.Stack()))

@@ -354,9 +354,9 @@ type inventoryWriter struct {
 	err    error
 }
 
-func (w *inventoryWriter) row(ctx context.Context, model string, pk any, sql string, args pgx.NamedArgs) bool {
+func (w *inventoryWriter) row(ctx context.Context, model string, pk any, sql string, args pgx.NamedArgs) {
 	if w.err != nil {
-		return false
+		return
 	}
 	err := pgx.BeginFunc(ctx, w.tx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, sql, args)
@@ -366,14 +366,13 @@ func (w *inventoryWriter) row(ctx context.Context, model string, pk any, sql str
 		w.report.Problem(fixture.Problem{
 			Model: model, PK: fmt.Sprint(pk), What: what, Repair: "correct it and load again", Outcome: fixture.LeftOut,
 		})
-		return false
+		return
 	}
 	if err != nil {
 		w.err = fmt.Errorf("%s %v: %w", model, pk, err)
-		return false
+		return
 	}
 	w.report.WroteOne(model)
-	return true
 }
 
 // refusal says in the operator's words why the database refused a row.

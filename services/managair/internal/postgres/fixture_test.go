@@ -111,6 +111,7 @@ func TestLoadFixturesOfThePredecessor(t *testing.T) {
 }
 
 func checkPasswords(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
 	store := postgres.NewIdentity(pool)
 	hasher := identity.NewHasher()
 	for name, password := range map[string]string{
