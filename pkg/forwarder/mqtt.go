@@ -80,6 +80,7 @@ func (s *subscriber) part() lifecycle.Part {
 			if refusal(err) {
 				level, message, pause = slog.LevelError, "broker refuses our user or key", refusedInterval
 			}
+			//nolint:sloglint // one of two constants
 			s.log.Log(ctx, level, message, "url", s.cfg.URL, "user", s.cfg.User, "err", err, "next_attempt_in", pause.Round(time.Millisecond))
 			select {
 			case <-time.After(pause):
@@ -87,7 +88,7 @@ func (s *subscriber) part() lifecycle.Part {
 			}
 			wait = min(2*wait, lastReconnect)
 		}
-		return nil
+		return nil //nolint:nilerr // the error was logged; being told to end is none
 	}}
 }
 
