@@ -203,13 +203,12 @@ func (c *courier) handBatchOver(ctx context.Context, batch []entry, message []by
 
 func (c *courier) complain(ctx context.Context, err error, count int) {
 	c.breaker.failed(c.now())
-	level, message := slog.LevelWarn, "ingestair does not take uplinks; trying again"
+	log := c.log.With("count", count, "waiting", c.outbox.len(), "next_attempt_in", c.breaker.wait(c.now()).Round(time.Millisecond), "err", err)
 	if k := fault.KindOf(err); k == fault.Unauthenticated || k == fault.Forbidden {
-		level, message = slog.LevelError, "ingestair refuses our token: check INGEST_TOKEN"
+		log.ErrorContext(ctx, "ingestair refuses our token: check INGEST_TOKEN")
+		return
 	}
-	//nolint:sloglint // one of two constants
-	c.log.Log(ctx, level, message, "count", count, "waiting", c.outbox.len(),
-		"next_attempt_in", c.breaker.wait(c.now()).Round(time.Millisecond), "err", err)
+	log.WarnContext(ctx, "ingestair does not take uplinks; trying again")
 }
 
 // countOutcomes counts the outcomes of a batch's samples. Those that the storage

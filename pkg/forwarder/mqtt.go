@@ -63,33 +63,41 @@ func (s *subscriber) part() lifecycle.Part {
 		}
 		// A broker that is away must not keep us from starting: the rest works.
 		ready()
-		wait := firstReconnect
-		for ctx.Err() == nil {
-			began := time.Now()
-			err := s.session(ctx, tlsConfig)
-			if ctx.Err() != nil {
-				break
-			}
-			if errors.Is(err, errCrowded) {
-				continue
-			}
-			if time.Since(began) > lastReconnect {
-				wait = firstReconnect
-			}
-			level, message, pause := slog.LevelWarn, "broker lost; trying again", wait/2+rand.N(wait/2)
-			if refusal(err) {
-				level, message, pause = slog.LevelError, "broker refuses our user or key", refusedInterval
-			}
-			//nolint:sloglint // one of two constants
-			s.log.Log(ctx, level, message, "url", s.cfg.URL, "user", s.cfg.User, "err", err, "next_attempt_in", pause.Round(time.Millisecond))
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
-			wait = min(2*wait, lastReconnect)
-		}
-		return nil //nolint:nilerr // the error was logged; being told to end is none
+		s.stayConnected(ctx, tlsConfig)
+		return nil
 	}}
+}
+
+// stayConnected has one session after the other until ctx ends.
+func (s *subscriber) stayConnected(ctx context.Context, tlsConfig *tls.Config) {
+	wait := firstReconnect
+	for {
+		began := time.Now()
+		err := s.session(ctx, tlsConfig)
+		if ctx.Err() != nil {
+			return
+		}
+		if errors.Is(err, errCrowded) {
+			continue
+		}
+		if time.Since(began) > lastReconnect {
+			wait = firstReconnect
+		}
+		pause := wait/2 + rand.N(wait/2)
+		wait = min(2*wait, lastReconnect)
+		log := s.log.With("url", s.cfg.URL, "user", s.cfg.User, "err", err)
+		if refusal(err) {
+			pause = refusedInterval
+			log.ErrorContext(ctx, "broker refuses our user or key", "next_attempt_in", pause)
+		} else {
+			log.WarnContext(ctx, "broker lost; trying again", "next_attempt_in", pause.Round(time.Millisecond))
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func refusal(err error) bool {

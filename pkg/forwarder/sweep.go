@@ -83,17 +83,18 @@ func (s *sweeper) part() lifecycle.Part {
 func (s *sweeper) complain(ctx context.Context, err error) time.Duration {
 	s.metrics.sweeps.WithLabelValues("failed").Inc()
 	pause := s.cfg.Interval/2 + rand.N(s.cfg.Interval/2)
-	level, message := slog.LevelWarn, "storage search failed"
 	var after *ttn.RetryAfterError
-	switch k := fault.KindOf(err); {
-	case errors.As(err, &after):
+	if errors.As(err, &after) {
 		// A little more, since replicas are told the same.
 		pause = max(after.After, sweepPause) + rand.N(sweepPause)
-	case k == fault.Unauthenticated || k == fault.Forbidden || k == fault.NotFound:
-		level, message = slog.LevelError, "storage refuses our key: check TTS_API_KEY, and that the application has the Storage Integration"
 	}
-	//nolint:sloglint // one of two constants
-	s.log.Log(ctx, level, message, "err", err, "next_attempt_in", pause.Round(time.Second))
+	log := s.log.With("err", err, "next_attempt_in", pause.Round(time.Second))
+	switch fault.KindOf(err) {
+	case fault.Unauthenticated, fault.Forbidden, fault.NotFound:
+		log.ErrorContext(ctx, "storage refuses our key: check TTS_API_KEY, and that the application has the Storage Integration")
+	default:
+		log.WarnContext(ctx, "storage search failed")
+	}
 	return pause
 }
 

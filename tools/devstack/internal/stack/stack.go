@@ -36,6 +36,8 @@ type Options struct {
 	DatabaseURL string
 	RedisURL    string
 	MQTT        MQTT
+	// ForwarderEnv are further settings of an application's forwarder, NAME=value.
+	ForwarderEnv map[string][]string
 	// HTTPPort is managair's port; 0 chooses a free one.
 	HTTPPort int
 	// PublicURL is where the public finds managair; empty is its own address.
@@ -82,11 +84,17 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 		"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
 	})
 	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis)
-	s.ClairchenForwarder = s.service("clairchen-forwarder", "clairchen-forwarder", nil,
-		redis, s.forwarderEnv(ClairchenApplication))
-	s.ERSForwarder = s.service("ers-forwarder", "ers-forwarder", nil,
-		redis, s.forwarderEnv(ERSApplication))
+	s.ClairchenForwarder = s.NewForwarder(ClairchenApplication, "clairchen-forwarder")
+	s.ERSForwarder = s.NewForwarder(ERSApplication, "ers-forwarder")
 	return s, nil
+}
+
+// NewForwarder prepares a forwarder for an application, beside the one that is
+// there: a name of its own and further settings. Whoever starts it ends it.
+func (s *Stack) NewForwarder(application, name string, env ...string) *server.Server {
+	binary := map[string]string{ClairchenApplication: "clairchen-forwarder", ERSApplication: "ers-forwarder"}[application]
+	return s.service(name, binary, nil, []string{"REDIS_URL=" + s.options.RedisURL},
+		s.forwarderEnv(application), s.options.ForwarderEnv[application], env)
 }
 
 func (s *Stack) service(name, binary string, args []string, env ...[]string) *server.Server {

@@ -44,7 +44,8 @@ type Stack struct {
 
 // Start starts a stack that ends with the test, and demands that it ends well.
 // Without the servers' programs the test skips, or fails with CLAIR_TEST_REQUIRE.
-func Start(t *testing.T) *Stack {
+// change may alter what the stack runs on; nil changes nothing.
+func Start(t *testing.T, change func(*stack.Options)) *Stack {
 	t.Helper()
 	bin := binaries(t)
 	dir, remove, err := server.TempDir()
@@ -72,10 +73,14 @@ func Start(t *testing.T) *Stack {
 
 	logs := filepath.Join(dir, "log")
 	check(t, os.Mkdir(logs, 0o700))
-	s.Stack, err = stack.New(t.Context(), stack.Options{
+	options := stack.Options{
 		Bin: bin, LogDir: logs, DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(),
 		MQTT: stack.MQTT{URL: s.Broker.URL(), CAFile: s.Broker.CAFile(), Passwords: s.passwords},
-	})
+	}
+	if change != nil {
+		change(&options)
+	}
+	s.Stack, err = stack.New(t.Context(), options)
 	check(t, err)
 	t.Cleanup(func() {
 		if err := s.Stop(context.Background()); err != nil {

@@ -1,0 +1,267 @@
+// Package faults lets everything fail that an uplink meets on its way, while uplinks
+// keep coming, and counts in the end: each that the network server still holds is
+// in the database, exactly once.
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
+	"github.com/clairberlin/clair-stack/pkg/ttn/ttntest"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/server"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stack"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stacktest"
+)
+
+const secret = "a-secret-for-tests-only"
+
+var app = ttn.Application{ID: stack.ClairchenApplication, Tenant: stack.Tenant}
+
+// uplink is the i-th uplink. Each is from another node, so that no two of one second
+// have the same key.
+func uplink(i int64) *lorawan.Uplink {
+	return &lorawan.Uplink{
+		DevEUI: 0x02C1A1FA00000000 + lorawan.EUI64(i), DeviceID: fmt.Sprintf("node-%d", i), FPort: clairchen.FPort, FCnt: 1,
+		Payload: []byte{0, 0x1B, 0xE4}, ReceivedAt: time.Now(), DataRate: lorawan.SF7BW125, DataRateIndex: 5,
+	}
+}
+
+// The Things Stack at QoS 0, with webhook and storage.
+func TestEveryUplinkArrives(t *testing.T) {
+	t.Parallel()
+	network := ttntest.New(t, app)
+	port, err := server.FreePort(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	webhook := server.Host + ":" + strconv.Itoa(port)
+	s := installation{stacktest.Start(t, func(o *stack.Options) {
+		o.ForwarderEnv = map[string][]string{stack.ClairchenApplication: {
+			"TTS_API_KEY=" + network.Key, "STORAGE_URL=" + network.URL, "STORAGE_SWEEP_INTERVAL=1s",
+			"WEBHOOK_ADDRESS=" + webhook, "WEBHOOK_SECRET=" + secret, "SPOOL_AFTER=500ms",
+		}}
+	})}
+	client := s.NetworkServer(t)
+	network.Publish = func(topic string, message []byte) { client.Publish(topic, 0, false, message) }
+	network.Webhook, network.Header = "http://"+webhook+"/webhook", http.Header{"Authorization": {"Bearer " + secret}}
+	network.Retries = []time.Duration{200 * time.Millisecond, time.Second, 3 * time.Second}
+	traffic := startTraffic(t, func(i int64) {
+		network.Receive(uplink(i))
+		if i%20 == 0 {
+			network.Flush()
+		}
+	})
+	forwarder := s.ClairchenForwarder
+	traffic.pass(t, 100)
+
+	step(t, "the broker crashes", func() {
+		s.Broker.Kill()
+		s.becomes(t, forwarder, "forwarder_mqtt_connected", func(v float64) bool { return v == 0 })
+		s.start(t, &s.Broker.Server)
+		s.becomes(t, forwarder, "forwarder_mqtt_connected", func(v float64) bool { return v == 1 })
+	})
+	step(t, "the ingestair is away", func() {
+		s.Ingestair.Kill()
+		s.becomes(t, forwarder, "forwarder_spooled_uplinks_total", func(v float64) bool { return v > 20 })
+		s.start(t, s.Ingestair)
+	})
+	step(t, "the ingestair and Redis are away", func() {
+		s.stop(t, &s.Redis.Server)
+		s.Ingestair.Kill()
+		s.becomes(t, forwarder, "forwarder_waiting_uplinks", func(v float64) bool { return v > 20 })
+		s.start(t, s.Ingestair)
+		s.becomes(t, forwarder, "forwarder_waiting_uplinks", func(v float64) bool { return v < 20 })
+		s.start(t, &s.Redis.Server)
+	})
+	step(t, "the forwarder is killed", func() {
+		forwarder.Kill()
+		traffic.pass(t, 30)
+		s.start(t, forwarder)
+	})
+	step(t, "the database crashes", func() {
+		before := s.metric(t, forwarder, `forwarder_deliveries_total{result="unavailable"}`)
+		s.Postgres.Kill()
+		s.becomes(t, forwarder, `forwarder_deliveries_total{result="unavailable"}`, func(v float64) bool { return v > before })
+		s.start(t, &s.Postgres.Server)
+	})
+	step(t, "the forwarder is updated while the ingestair is away", func() {
+		s.Ingestair.Kill()
+		traffic.pass(t, 30)
+		s.stop(t, forwarder) // it hands over to Redis what it has
+		s.start(t, s.Ingestair)
+		s.start(t, forwarder)
+	})
+
+	sent := traffic.stop()
+	network.Flush()
+	stacktest.Eventually(t, "uplinks in the database", fmt.Sprint(sent), s.stored(t))
+	t.Logf("%d uplinks; the webhook gave up %d of them", sent, network.GaveUp())
+}
+
+// A broker with QoS 1 keeps for us what we have not acknowledged. There is neither
+// webhook nor storage.
+func TestQoS1NeedsNothingElse(t *testing.T) {
+	t.Parallel()
+	s := installation{stacktest.Start(t, func(o *stack.Options) {
+		o.ForwarderEnv = map[string][]string{stack.ClairchenApplication: {"MQTT_QOS=1", "SPOOL_AFTER=1s"}}
+	})}
+	client := s.NetworkServer(t)
+	traffic := startTraffic(t, func(i int64) {
+		u := uplink(i)
+		stacktest.Publish(t, client, app.UplinkTopic(u.DeviceID), ttn.EncodeUplink(app, u))
+	})
+	for range 3 {
+		step(t, "the forwarder is killed under load", func() {
+			traffic.pass(t, 50)
+			s.ClairchenForwarder.Kill()
+			traffic.pass(t, 20)
+			s.start(t, s.ClairchenForwarder)
+		})
+	}
+	step(t, "the ingestair is killed under load", func() {
+		s.Ingestair.Kill()
+		traffic.pass(t, 50)
+		s.start(t, s.Ingestair)
+	})
+	stacktest.Eventually(t, "uplinks in the database", fmt.Sprint(traffic.stop()), s.stored(t))
+}
+
+// Two replicas make no doubles, and while one takes over from the other nothing is
+// lost even at QoS 0, without webhook and storage.
+func TestRollingUpdate(t *testing.T) {
+	t.Parallel()
+	s := installation{stacktest.Start(t, nil)}
+	client := s.NetworkServer(t)
+	traffic := startTraffic(t, func(i int64) {
+		u := uplink(i)
+		// At QoS 0 to the forwarder; QoS 1 tells us that the broker has it.
+		stacktest.Publish(t, client, app.UplinkTopic(u.DeviceID), ttn.EncodeUplink(app, u))
+	})
+	running := s.ClairchenForwarder
+	for i := range 3 {
+		next := s.NewForwarder(stack.ClairchenApplication, fmt.Sprintf("replica-%d", i), fmt.Sprintf("MQTT_CLIENT_ID=replica-%d", i))
+		s.start(t, next)
+		traffic.pass(t, 50) // both hear everything
+		s.stop(t, running)
+		traffic.pass(t, 50)
+		running = next
+	}
+	sent := traffic.stop()
+	stacktest.Eventually(t, "uplinks in the database", fmt.Sprint(sent), s.stored(t))
+	s.stop(t, running)
+	for _, outcome := range []string{"conflict", "rejected"} {
+		if v := s.metric(t, s.Ingestair, fmt.Sprintf("ingestair_samples_total{outcome=%q}", outcome)); v != 0 {
+			t.Errorf("%v samples had the outcome %s", v, outcome)
+		}
+	}
+}
+
+func step(t *testing.T, what string, do func()) {
+	t.Helper()
+	begin := time.Now()
+	do()
+	t.Logf("%s: %v", what, time.Since(begin).Round(time.Millisecond))
+}
+
+// traffic is uplinks that keep coming.
+type traffic struct {
+	sent    atomic.Int64
+	stopped chan struct{}
+	ended   chan struct{}
+}
+
+func startTraffic(t *testing.T, send func(i int64)) *traffic {
+	t.Helper()
+	r := &traffic{stopped: make(chan struct{}), ended: make(chan struct{})}
+	go func() {
+		defer close(r.ended)
+		const pace = 10 * time.Millisecond
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				send(r.sent.Load())
+				r.sent.Add(1)
+			case <-r.stopped:
+				return
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	return r
+}
+
+// pass waits until so many more uplinks were sent.
+func (r *traffic) pass(t *testing.T, more int64) {
+	t.Helper()
+	until := r.sent.Load() + more
+	stacktest.Eventually(t, "traffic", "true", func() string { return strconv.FormatBool(r.sent.Load() >= until) })
+}
+
+// stop ends the traffic and returns how many uplinks were sent.
+func (r *traffic) stop() int64 {
+	close(r.stopped)
+	<-r.ended
+	return r.sent.Load()
+}
+
+type installation struct{ *stacktest.Stack }
+
+func (installation) start(t *testing.T, s *server.Server) {
+	t.Helper()
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (installation) stop(t *testing.T, s *server.Server) {
+	t.Helper()
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (installation) metric(t *testing.T, s *server.Server, series string) float64 {
+	t.Helper()
+	m, err := stack.ReadMetrics(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m[series]
+}
+
+// becomes waits until a metric is as wanted.
+func (in installation) becomes(t *testing.T, s *server.Server, series string, wanted func(float64) bool) {
+	t.Helper()
+	stacktest.Eventually(t, series, "true", func() string { return strconv.FormatBool(wanted(in.metric(t, s, series))) })
+}
+
+// stored counts the samples in the database, which are those of nodes that nobody
+// has registered.
+func (in installation) stored(t *testing.T) func() string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), in.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return func() string {
+		var count int64
+		if err := conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM sample) + (SELECT count(*) FROM parked_sample)").Scan(&count); err != nil {
+			t.Fatal(err)
+		}
+		return strconv.FormatInt(count, 10)
+	}
+}
