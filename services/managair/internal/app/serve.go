@@ -17,6 +17,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
 
@@ -65,12 +66,14 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	people := newPeople(log, pool, queue, apiCfg.PublicURL)
 	api.AddAuth(people.accounts, people.doors)
 	addInsight(api, pool)
+	api.AddImages(media.Folder{Path: apiCfg.MediaFolder})
 	apiHandler, err := api.Handler()
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/", apiHandler)
+	mux.HandleFunc("GET "+httpapi.MediaPath+"{name}", api.ServeMedia)
 	mux.Handle("/accounts/", people.pages.Handler())
 	mux.Handle("/accounts", people.pages.Handler())
 	inspector := asynq.NewInspector(redis)

@@ -14,7 +14,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
@@ -26,6 +28,7 @@ type Config struct {
 	PublicURL   string   `env:"PUBLIC_URL" desc:"scheme and host of links in answers; default: those of the request"`
 	CORSOrigins []string `env:"CORS_ORIGINS" desc:"origins whose pages may read what is public, comma-separated; * for all"`
 	RateLimit   float64  `env:"RATE_LIMIT" envDefault:"50" desc:"requests per second of one client; 0 for no limit"`
+	MediaFolder string   `env:"MEDIA_FOLDER" envDefault:"media" desc:"folder of uploaded pictures"`
 	RateBurst   int      `env:"RATE_BURST" envDefault:"300" desc:"requests that a client may make at once"`
 }
 
@@ -38,6 +41,7 @@ type API struct {
 	now       func() time.Time
 	metrics   *metrics
 	limiter   *limiter
+	media     media.Store // nil without AddImages
 	loaders   map[string]loader
 	routes    []Route
 }
@@ -49,7 +53,9 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, inv inventory.St
 		config: cfg, log: log, inventory: inv, telemetry: tel, now: now,
 		metrics: newMetrics(r), limiter: newLimiter(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{},
 	}
+	a.Add(Route{Method: http.MethodGet, Pattern: Base, Audience: access.Everyone, Handler: a.root})
 	a.addInventory()
+	a.addSchema()
 	return a
 }
 

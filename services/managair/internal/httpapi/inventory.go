@@ -449,7 +449,7 @@ func (a *API) installations() *resource[inventory.Installation, int64] {
 			}
 			image := jsonapi.Null()
 			if i.Image != nil {
-				image = jsonapi.String(strings.TrimSuffix(v.base, Base) + mediaPath + *i.Image)
+				image = jsonapi.String(strings.TrimSuffix(v.base, Base) + MediaPath + *i.Image)
 			}
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeInstallation, ID: id},
@@ -492,5 +492,3 @@ func (a *API) installations() *resource[inventory.Installation, int64] {
 		},
 	}
 }
-
-const mediaPath = "/media/"

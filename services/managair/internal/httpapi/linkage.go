@@ -56,10 +56,10 @@ func (a *API) addLinkages(organizations *resource[inventory.Organization, int64]
 		a.Add(
 			Route{Method: method, Pattern: usersOf, Audience: access.Organizations.Change, Handler: organizations.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {
 				changed := false
+				given, givenErr := readLinkage(w, r, typeUser)
 				o, err := organizations.repository.Change(r.Context(), access.CallerFrom(r.Context()), id, func(o *inventory.Organization) error {
-					given, err := readLinkage(w, r, typeUser)
-					if err != nil {
-						return err
+					if givenErr != nil {
+						return givenErr
 					}
 					before := o.Users
 					o.Users = merge(method, slices.Clone(before), given)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,15 +20,17 @@ const (
 // negotiate chooses the media type of the answer. Without a preference it is
 // JSON:API; a route's own types come after it.
 func negotiate(r *http.Request, route Route) (string, bool) {
-	accept := r.Header.Values("Accept")
-	if len(accept) == 0 || len(accept) == 1 && (accept[0] == "*/*" || accept[0] == jsonapi.MediaType) {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if accept == "" || accept == "*/*" || accept == jsonapi.MediaType {
 		return jsonapi.MediaType, true
 	}
 	offers := append([]string{jsonapi.MediaType, mediaJSON}, route.Media...)
-	if !route.Stream && route.Method == http.MethodGet {
+	if route.Page {
+		offers = append(slices.Clone(route.Media), mediaJSON, mediaHTML, jsonapi.MediaType)
+	} else if !route.Stream && route.Method == http.MethodGet {
 		offers = append(offers, mediaHTML)
 	}
-	return chooseMedia(strings.Join(accept, ","), offers)
+	return chooseMedia(accept, offers)
 }
 
 // chooseMedia picks from offers, the best first, what an Accept header likes most.

@@ -273,10 +273,12 @@ func (res *resource[T, ID]) change(a *API, w http.ResponseWriter, r *http.Reques
 		return err
 	}
 	v.detail = true
+	// Read before and judged after the store has looked whether the caller may do
+	// this at all: a slow client must not hold a lock.
+	body, bodyErr := readBody(w, r, res.typ, res.formatID(id))
 	changed, err := res.repository.Change(r.Context(), v.caller, id, func(thing *T) error {
-		body, err := readBody(w, r, res.typ, res.formatID(id))
-		if err != nil {
-			return err
+		if bodyErr != nil {
+			return bodyErr
 		}
 		f := jsonapi.NewFields(body, whole)
 		res.decode(f, thing)

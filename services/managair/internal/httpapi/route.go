@@ -34,6 +34,8 @@ type Route struct {
 	// Stream marks answers without an end, such as events: they have no time limit
 	// and are not shown as a page.
 	Stream bool
+	// Page marks handlers that make their own pages: nothing is made of their answers.
+	Page bool
 	// Long marks answers that may take minutes, as long as the client goes on reading.
 	Long    bool
 	Handler Handler
@@ -127,15 +129,6 @@ func (rt *router) methods(pattern string, methods map[string]Route) http.Handler
 }
 
 func (rt *router) serve(w http.ResponseWriter, r *http.Request, route Route) {
-	caller := access.CallerFrom(r.Context())
-	switch {
-	case route.Audience.NeedsAccount() && caller.Anonymous():
-		rt.fail(w, r, errNotAuthenticated())
-		return
-	case caller.ReadOnly && route.Method != http.MethodGet:
-		rt.fail(w, r, jsonapi.Errors{{Status: http.StatusForbidden, Code: "permission_denied", Text: "read_only_token"}})
-		return
-	}
 	media, ok := negotiate(r, route)
 	if !ok {
 		rt.fail(w, r, jsonapi.Errors{{Status: http.StatusNotAcceptable, Code: "not_acceptable"}})
@@ -146,8 +139,32 @@ func (rt *router) serve(w http.ResponseWriter, r *http.Request, route Route) {
 	}
 	r, cancel := bounded(r, route)
 	defer cancel()
-	if err := route.Handler(w, r); err != nil {
-		rt.fail(w, r, err)
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		err := atTheDoor(r, route)
+		if err == nil {
+			err = route.Handler(w, r)
+		}
+		if err != nil {
+			rt.fail(w, r, err)
+		}
+	}
+	if media == mediaHTML && !route.Page {
+		rt.api.browse(w, r, answer)
+		return
+	}
+	answer(w, r)
+}
+
+// atTheDoor refuses who may not come in at all.
+func atTheDoor(r *http.Request, route Route) error {
+	caller := access.CallerFrom(r.Context())
+	switch {
+	case route.Audience.NeedsAccount() && caller.Anonymous():
+		return errNotAuthenticated()
+	case caller.ReadOnly && route.Method != http.MethodGet:
+		return jsonapi.Errors{{Status: http.StatusForbidden, Code: "permission_denied", Text: "read_only_token"}}
+	default:
+		return nil
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
 
@@ -99,11 +102,33 @@ func newWorld(t testing.TB) *world {
 	api.AddAirQuality(airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)})
 	nodes := postgres.Fidelity{Pool: pool}
 	api.AddFidelity(nodes.NodeFidelity(), nodes.Outages())
+	api.AddImages(media.Folder{Path: t.TempDir()})
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &world{pool, api, handler}
+}
+
+// mutable is a world that tests change one after the other. Making it anew is
+// much quicker than a new database.
+type mutable struct {
+	mu sync.Mutex
+	w  *world
+}
+
+// use lends the world as it was in the beginning.
+func (m *mutable) use(t testing.TB, do func(*world)) {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	do(m.w)
+	_, err := m.w.pool.Exec(t.Context(), `
+		TRUNCATE user_account, organization, address, quantity, node_protocol, node_model, node, retired_node, sample, sample_hour, sample_day, sample_late RESTART IDENTITY CASCADE;
+		`+worldSQL)
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // testLog fails the test when a request is answered 500, because then something
@@ -149,7 +174,22 @@ func (w *world) do(t testing.TB, rq request) answer {
 	}
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, r)
-	return answer{rec.Code, rec.Header(), rec.Body.String()}
+	got := answer{rec.Code, rec.Header(), rec.Body.String()}
+	validate(t, w.pattern(rq), rq, got)
+	return got
+}
+
+// pattern returns the pattern of the route that answers rq, "" when there is none.
+func (w *world) pattern(rq request) string {
+	mux := http.NewServeMux()
+	for _, route := range w.api.Routes() {
+		if route.Method == rq.method {
+			mux.Handle(route.Pattern, http.NotFoundHandler())
+		}
+	}
+	path, _, _ := strings.Cut(rq.path, "?")
+	_, pattern := mux.Handler(&http.Request{Method: rq.method, Host: "h", URL: &url.URL{Path: strings.TrimSuffix(path, "/")}})
+	return pattern
 }
 
 // get asks for a document and fails unless it is answered 200.

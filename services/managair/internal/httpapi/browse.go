@@ -1,0 +1,275 @@
+package httpapi
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/account"
+	"github.com/clairberlin/clair-stack/services/managair/internal/account/theme"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi/openapi"
+)
+
+//go:embed browse.html
+var browseHTML string
+
+var browsePage = template.Must(template.New("browse").Parse(browseHTML))
+
+// browseTexts are what the pages say, in German and English.
+var browseTexts = map[string]map[string]string{
+	"de": {
+		"login": "Anmelden", "account": "Konto", "document": "Dokument", "try": "Anfrage probieren", "method": "Methode", "send": "Senden",
+		"noscript": "Anfragen lassen sich nur mit JavaScript probieren.", "cut": "Das Dokument ist zu lang für diese Seite und hier abgeschnitten.",
+	},
+	"en": {
+		"login": "Log in", "account": "Account", "document": "Document", "try": "Try a request", "method": "Method", "send": "Send",
+		"noscript": "Trying requests needs JavaScript.", "cut": "The document is too long for this page and cut off here.",
+	},
+}
+
+// maxPage is how much of a document a page shows, in bytes.
+const maxPage = 512 << 10
+
+// browsePolicy allows what the pages bring along, and nothing else.
+const browsePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// browse shows the answer of a handler as a page for people.
+func (a *API) browse(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter, *http.Request)) {
+	r.Header.Del("If-None-Match") // a page is always sent
+	recorded := &pageRecorder{header: w.Header(), status: http.StatusOK}
+	recorded.record(r, answer)
+	header := w.Header()
+	for _, name := range []string{"Content-Length", "Content-Disposition", "ETag"} {
+		header.Del(name)
+	}
+	allow := header.Get("Allow")
+	theme.Headers(header)
+	header.Set("Content-Security-Policy", browsePolicy)
+
+	lang := account.LanguageOf(r)
+	pattern := r.Pattern + "/"
+	operations := openapi.Read().Paths[pattern]
+	page := struct {
+		Lang, Method, Path, Query, URL, Title, Base, Style, User, Allow, Bodies string
+		Status                                                                  int
+		Cut                                                                     bool
+		Crumbs                                                                  []crumb
+		Methods                                                                 []string
+		Document                                                                template.HTML
+		Text                                                                    map[string]string
+	}{
+		Lang: lang, Method: r.Method, Path: r.URL.Path + "/", URL: r.URL.Path + "/", Title: title(r.Pattern, operations["get"].Summary),
+		Base: Base, Style: theme.StylePath, Allow: allow, Status: recorded.status, Cut: recorded.cut,
+		Crumbs: crumbs(r.URL.Path), Text: browseTexts[lang],
+	}
+	if r.URL.RawQuery != "" {
+		page.Query = "?" + r.URL.RawQuery
+		page.URL += page.Query
+	}
+	if c, ok := account.CurrentFrom(r.Context()); ok {
+		page.User = c.User.Username
+	}
+	page.Methods = []string{http.MethodGet}
+	for method := range strings.SplitSeq(allow, ", ") {
+		if !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions, ""}, method) {
+			page.Methods = append(page.Methods, method)
+		}
+	}
+	bodies, err := json.Marshal(sampleBodies(r, operations))
+	if err != nil {
+		writeError(w, r, a.log, err)
+		return
+	}
+	page.Bodies = string(bodies)
+	page.Document = highlight(recorded.body.Bytes())
+	var out bytes.Buffer
+	if err := browsePage.Execute(&out, page); err != nil {
+		writeError(w, r, a.log, err)
+		return
+	}
+	w.WriteHeader(recorded.status)
+	_, _ = w.Write(out.Bytes()) // the browser may be gone
+}
+
+// pageRecorder keeps the beginning of an answer.
+type pageRecorder struct {
+	header http.Header
+	body   bytes.Buffer
+	status int
+	cut    bool
+}
+
+var errPageFull = errors.New("the page is full")
+
+// Header is part of http.ResponseWriter.
+func (p *pageRecorder) Header() http.Header { return p.header }
+
+// WriteHeader is part of http.ResponseWriter.
+func (p *pageRecorder) WriteHeader(status int) { p.status = status }
+
+func (p *pageRecorder) Write(data []byte) (int, error) {
+	if p.body.Len()+len(data) > maxPage {
+		p.cut = true
+		p.body.Write(data[:maxPage-p.body.Len()])
+		return 0, errPageFull
+	}
+	return p.body.Write(data)
+}
+
+// record lets answer write. One that breaks off because the page is full has
+// written enough.
+func (p *pageRecorder) record(r *http.Request, answer func(http.ResponseWriter, *http.Request)) {
+	defer func() {
+		if cause := recover(); cause != nil && !p.cut {
+			panic(cause)
+		}
+	}()
+	answer(p, r)
+}
+
+type crumb struct{ Name, URL string }
+
+func crumbs(path string) []crumb {
+	var list []crumb
+	at := ""
+	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		at += "/" + name
+		list = append(list, crumb{name, at + "/"})
+	}
+	return list
+}
+
+func title(pattern, summary string) string {
+	name := strings.TrimPrefix(pattern, Base)
+	if name == "" {
+		return "Clair API"
+	}
+	name = strings.Trim(strings.ReplaceAll(name, "{id}", "…"), "/")
+	if summary == "" {
+		return name
+	}
+	return name + ": " + summary
+}
+
+// sampleBodies returns a document to begin with for each method that takes one.
+func sampleBodies(r *http.Request, operations map[string]openapi.Operation) map[string]any {
+	doc := openapi.Read()
+	bodies := map[string]any{}
+	for method, operation := range operations {
+		media, ok := operation.RequestBody.Content[jsonapi.MediaType]
+		if !ok {
+			continue
+		}
+		data := doc.Resolve(media.Schema).Properties["data"]
+		resource := map[string]any{"type": data.Properties["type"].Const}
+		if id := r.PathValue("id"); id != "" && method != "post" {
+			resource["id"] = id
+		}
+		attributes := map[string]any{}
+		for name, schema := range data.Properties["attributes"].Properties {
+			switch kind, nullable := schema.Nullable(); {
+			case schema.Default != nil:
+				attributes[name] = schema.Default
+			case nullable:
+				attributes[name] = nil
+			case kind == "integer":
+				attributes[name] = 0
+			default:
+				attributes[name] = ""
+			}
+		}
+		if len(attributes) > 0 {
+			resource["attributes"] = attributes
+		}
+		relationships := map[string]any{}
+		for name, schema := range data.Properties["relationships"].Properties {
+			target := schema.Properties["data"]
+			if kind, _ := target.Nullable(); kind == "array" {
+				relationships[name] = map[string]any{"data": []any{}}
+				continue
+			}
+			relationships[name] = map[string]any{"data": map[string]any{"type": target.Properties["type"].Const, "id": ""}}
+		}
+		if len(relationships) > 0 {
+			resource["relationships"] = relationships
+		}
+		bodies[strings.ToUpper(method)] = map[string]any{"data": resource}
+	}
+	return bodies
+}
+
+// highlight makes JSON readable: indented, coloured, its addresses as links.
+// What is no JSON is shown as it is.
+func highlight(document []byte) template.HTML {
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, document, "", "  "); err != nil {
+		return template.HTML(template.HTMLEscapeString(string(document))) //nolint:gosec // escaped
+	}
+	var out strings.Builder
+	text := indented.String()
+	for i := 0; i < len(text); {
+		switch c := text[i]; {
+		case c == '"':
+			end := i + 1
+			for ; text[end] != '"'; end++ {
+				if text[end] == '\\' {
+					end++
+				}
+			}
+			end++
+			writeString(&out, text[i:end], strings.HasPrefix(text[end:], ":"))
+			i = end
+		case c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z':
+			end := i
+			for end < len(text) && !strings.ContainsRune(",\n}] ", rune(text[end])) {
+				end++
+			}
+			out.WriteString(`<span class="n">` + template.HTMLEscapeString(text[i:end]) + `</span>`)
+			i = end
+		default:
+			out.WriteByte(c)
+			i++
+		}
+	}
+	return template.HTML(out.String()) //nolint:gosec // every part that comes from data is escaped
+}
+
+func writeString(out *strings.Builder, quoted string, key bool) {
+	escaped := template.HTMLEscapeString(quoted)
+	var value string
+	switch {
+	case key:
+		out.WriteString(`<span class="k">` + escaped + `</span>`)
+	case json.Unmarshal([]byte(quoted), &value) == nil && (strings.HasPrefix(value, "http://") || strings.HasPrefix(value, "https://")):
+		out.WriteString(`<a href="` + template.HTMLEscapeString(value) + `">` + escaped + `</a>`)
+	default:
+		out.WriteString(`<span class="s">` + escaped + `</span>`)
+	}
+}
+
+// root lists the collections, so that one can find the way from the start.
+func (a *API) root(w http.ResponseWriter, r *http.Request) error {
+	base := a.BaseURL(r) + Base
+	var body []byte
+	body = append(body, `{"data":null,"links":{"schema":`...)
+	body = jsonapi.AppendString(body, base+"/schema/")
+	for _, route := range a.routes {
+		name := strings.TrimPrefix(route.Pattern, Base+"/")
+		if route.Method != http.MethodGet || route.Page || name == route.Pattern || strings.Contains(name, "/") {
+			continue
+		}
+		body = append(body, ',')
+		body = jsonapi.AppendString(body, name)
+		body = append(body, ':')
+		body = jsonapi.AppendString(body, base+"/"+name+"/")
+	}
+	writeBody(w, r, http.StatusOK, append(body, "}}"...))
+	return nil
+}

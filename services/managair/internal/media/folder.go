@@ -1,0 +1,67 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Folder keeps pictures as files in a folder, which is made when it is needed.
+type Folder struct{ Path string }
+
+// Put is part of Store. The file appears whole or not at all.
+func (f Folder) Put(_ context.Context, name string, content []byte) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(f.Path, 0o750); err != nil {
+		return fmt.Errorf("media folder: %w", err)
+	}
+	aside, err := os.CreateTemp(f.Path, ".new-*")
+	if err != nil {
+		return fmt.Errorf("write picture: %w", err)
+	}
+	defer func() { _ = os.Remove(aside.Name()) }() // gone after the rename
+	_, err = aside.Write(content)
+	err = errors.Join(err, aside.Sync(), aside.Close())
+	if err == nil {
+		err = os.Rename(aside.Name(), filepath.Join(f.Path, name))
+	}
+	if err != nil {
+		return fmt.Errorf("write picture: %w", err)
+	}
+	return nil
+}
+
+// Open is part of Store.
+func (f Folder) Open(_ context.Context, name string) (*File, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(filepath.Join(f.Path, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotFound()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read picture: %w", err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read picture: %w", err), file.Close())
+	}
+	return &File{file, info.ModTime()}, nil
+}
+
+// Delete is part of Store.
+func (f Folder) Delete(_ context.Context, name string) error {
+	if err := CheckName(name); err != nil {
+		return nil // what cannot be there needs no deletion
+	}
+	if err := os.Remove(filepath.Join(f.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete picture: %w", err)
+	}
+	return nil
+}

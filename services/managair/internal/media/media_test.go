@@ -1,0 +1,179 @@
+package media_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"testing"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/services/managair/internal/media"
+)
+
+// sketch is 4 wide and 2 high, red on the left, blue on the right.
+func sketch(alpha uint8) image.Image {
+	m := image.NewNRGBA(image.Rect(0, 0, 64, 32))
+	for y := range 32 {
+		for x := range 64 {
+			c := color.NRGBA{R: 255, A: alpha}
+			if x >= 32 {
+				c = color.NRGBA{B: 255, A: alpha}
+			}
+			m.Set(x, y, c)
+		}
+	}
+	return m
+}
+
+func encode(t testing.TB, do func(io.Writer) error) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := do(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// withOrientation puts an EXIF block after the start of a JPEG file.
+func withOrientation(t testing.TB, file []byte, orientation byte) []byte {
+	t.Helper()
+	tiff, err := hex.DecodeString("4578696600004d4d002a00000008000101120003000000010000000000000000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tiff[25] = orientation
+	block := append([]byte{0xFF, 0xE1, 0, byte(len(tiff) + 2)}, tiff...)
+	return append(append(bytes.Clone(file[:2]), block...), file[2:]...)
+}
+
+func TestConvertKeepsThePictureAndNothingElse(t *testing.T) {
+	t.Parallel()
+	jpg := encode(t, func(w io.Writer) error { return jpeg.Encode(w, sketch(255), nil) })
+	for _, test := range []struct {
+		name          string
+		data          []byte
+		suffix        string
+		width, height int
+		topIsRed      bool
+	}{
+		{"JPEG", jpg, "jpg", 64, 32, false},
+		{"JPEG that lies on its side is put upright", withOrientation(t, jpg, 6), "jpg", 32, 64, true},
+		{"JPEG with an orientation that does not exist", withOrientation(t, jpg, 77), "jpg", 64, 32, false},
+		{"PNG", encode(t, func(w io.Writer) error { return png.Encode(w, sketch(255)) }), "jpg", 64, 32, false},
+		{"PNG that one can see through stays so", encode(t, func(w io.Writer) error { return png.Encode(w, sketch(100)) }), "png", 64, 32, false},
+		{"GIF", encode(t, func(w io.Writer) error { return gif.Encode(w, sketch(255), nil) }), "jpg", 64, 32, false},
+		{"a large one is shrunk", encode(t, func(w io.Writer) error { return png.Encode(w, image.NewGray(image.Rect(0, 0, 5000, 100))) }), "jpg", 2048, 40, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			name, content, err := media.Convert(test.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name[len(name)-3:] != test.suffix || media.CheckName(name) != nil {
+				t.Errorf("name %s, want a .%s", name, test.suffix)
+			}
+			if bytes.Contains(content, []byte("Exif")) {
+				t.Error("metadata is left")
+			}
+			got, _, err := image.Decode(bytes.NewReader(content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Bounds().Dx() != test.width || got.Bounds().Dy() != test.height {
+				t.Errorf("size %v, want %dx%d", got.Bounds(), test.width, test.height)
+			}
+			if test.topIsRed {
+				r, _, b, _ := got.At(16, 4).RGBA()
+				if r < 0xC000 || b > 0x4000 {
+					t.Errorf("top is (%x, %x), want red", r, b)
+				}
+			}
+		})
+	}
+}
+
+func TestConvertRefuses(t *testing.T) {
+	t.Parallel()
+	huge := encode(t, func(w io.Writer) error { return png.Encode(w, image.NewGray(image.Rect(0, 0, 1, 1))) })
+	copy(huge[16:], []byte{0, 1, 0, 0, 0, 1, 0, 0}) // says it is 65536 x 65536
+	// The header's checksum must fit for the claim to be believed.
+	for name, test := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"nothing":             {nil, media.ErrNoImage},
+		"a text":              {[]byte("<svg onload=alert(1)>"), media.ErrNoImage},
+		"a picture cut short": {encode(t, func(w io.Writer) error { return jpeg.Encode(w, sketch(255), nil) })[:100], media.ErrNoImage},
+		"a picture that lies": {huge, media.ErrNoImage},
+		"a bomb of few bytes": {encode(t, func(w io.Writer) error {
+			return png.Encode(w, image.NewPaletted(image.Rect(0, 0, 9000, 9000), color.Palette{color.Black}))
+		}), media.ErrTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, _, err := media.Convert(test.data); !errors.Is(err, test.want) {
+				t.Errorf("%v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+func FuzzConvert(f *testing.F) {
+	jpg := encode(f, func(w io.Writer) error { return jpeg.Encode(w, sketch(255), nil) })
+	f.Add(withOrientation(f, jpg, 8))
+	f.Add(encode(f, func(w io.Writer) error { return png.Encode(w, sketch(9)) }))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if config, _, err := image.DecodeConfig(bytes.NewReader(data)); err == nil && config.Width*config.Height > 1<<20 {
+			return // takes too long here
+		}
+		_, content, err := media.Convert(data)
+		if err == nil {
+			if _, _, err := image.Decode(bytes.NewReader(content)); err != nil {
+				t.Errorf("what was kept is no picture: %v", err)
+			}
+		}
+	})
+}
+
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	f := media.Folder{Path: t.TempDir() + "/new"}
+	const name = "abcdefghijklmnopqrstuvwxyz.png"
+	if _, err := f.Open(t.Context(), name); !fault.Is(err, fault.NotFound) {
+		t.Errorf("open of nothing: %v", err)
+	}
+	if err := f.Put(t.Context(), name, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	file, err := f.Open(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(file)
+	if err != nil || string(content) != "x" {
+		t.Errorf("%q %v", content, err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := f.Delete(t.Context(), name); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, bad := range []string{"../secret.png", "", "x", "abcdefghijklmnopqrstuvwxyz.png/../x"} {
+		if err := f.Put(t.Context(), bad, nil); err == nil {
+			t.Errorf("%q is taken as a name", bad)
+		}
+		if _, err := f.Open(t.Context(), bad); !fault.Is(err, fault.NotFound) {
+			t.Errorf("open %q: %v", bad, err)
+		}
+	}
+}
