@@ -20,12 +20,12 @@ const POLL_MS = 60_000;
 
 export interface LiveHandlers {
   sample: (sample: LiveSample) => void;
-  /** Called to fetch anew: after a break of the stream, and every minute without one. */
+  /** Called to fetch anew: when the stream has lost something, and every minute without one. */
   refetch: () => void;
   state?: (state: LiveState) => void;
 }
 
-/** Reads one event; null for what we do not understand. */
+/** Reads the samples of one event; none from what we do not understand. */
 export function parseLive(text: string): LiveSample[] {
   let value: unknown;
   try {
@@ -43,33 +43,42 @@ export function parseLive(text: string): LiveSample[] {
 
 /** Listens until the returned function is called. */
 export function listen(target: LiveTarget, handlers: LiveHandlers, server = ""): () => void {
-  const query = new URLSearchParams(Object.entries(target).filter(([, value]) => value));
-  const source = new EventSource(`${server}/api/v1/live/?${query.toString()}`);
-  let broken = false;
+  // The server takes one target: the narrowest.
+  const name = (["room", "site", "organization"] as const).find((one) => target[one]);
+  const url = `${server}/api/v1/live/?${name}=${encodeURIComponent(target[name ?? "room"] ?? "")}`;
+  let source: EventSource | undefined;
   let timer: ReturnType<typeof setInterval> | undefined;
 
-  const receive = (event: MessageEvent<string>) => parseLive(event.data).forEach(handlers.sample);
-  source.addEventListener("sample", receive);
-  source.addEventListener("message", receive);
-  source.addEventListener("open", () => {
-    clearInterval(timer);
-    timer = undefined;
-    if (broken) handlers.refetch();
-    broken = false;
-    handlers.state?.("live");
-  });
-  source.addEventListener("error", () => {
-    broken = true;
-    handlers.state?.("polling");
-    timer ??= setInterval(handlers.refetch, POLL_MS);
-  });
+  const open = () => {
+    source?.close();
+    source = new EventSource(url);
+    source.addEventListener("sample", (event) => parseLive(event.data).forEach(handlers.sample));
+    // The server no longer knows what we missed. (A connection that was only lost goes on after the last
+    // event by itself.)
+    source.addEventListener("reset", handlers.refetch);
+    source.addEventListener("open", () => {
+      clearInterval(timer);
+      timer = undefined;
+      handlers.state?.("live");
+    });
+    source.addEventListener("error", () => {
+      handlers.state?.("polling");
+      timer ??= setInterval(poll, POLL_MS);
+    });
+  };
+  const poll = () => {
+    handlers.refetch();
+    // Browsers come back after a lost connection, and never after an answer that was an error.
+    if (source?.readyState === EventSource.CLOSED) open();
+  };
   // A phone that was asleep shows what was true when it fell asleep.
   const awake = () => {
-    if (document.visibilityState === "visible") handlers.refetch();
+    if (document.visibilityState === "visible") poll();
   };
+  open();
   document.addEventListener("visibilitychange", awake);
   return () => {
-    source.close();
+    source?.close();
     clearInterval(timer);
     document.removeEventListener("visibilitychange", awake);
   };

@@ -82,6 +82,7 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 	})
 	s.Managair = s.service("managair", "managair", []string{"serve"}, database, redis, []string{
 		"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
+		"CORS_ORIGINS=*", // rooms are shown in pages of others
 	})
 	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis)
 	s.ClairchenForwarder = s.NewForwarder(ClairchenApplication, "clairchen-forwarder")

@@ -95,6 +95,10 @@ export interface Fidelity {
 }
 export interface AirQuality {
   medal: boolean;
+  /** The rules of the medal that are broken, by the server's names. */
+  obstacles: string[];
+  /** Of its days and hours; null where the server does not say. */
+  timeZone: string | null;
   from: number;
   to: number;
   /** By weekday, Monday first; 24 hourly means in ppm, null where nothing was measured. */
@@ -315,6 +319,8 @@ export async function fetchAirQuality(
     });
   return {
     medal: a.clean_air_medal === true,
+    obstacles: Array.isArray(a.medal_obstacles) ? a.medal_obstacles.map(String) : [],
+    timeZone: text(a.time_zone) || null,
     from: numberOrNull(a.from_timestamp_s) ?? 0,
     to: numberOrNull(a.to_timestamp_s) ?? 0,
     histogram: histogram ?? null,

@@ -359,9 +359,15 @@ export const de = {
   "account.title": "Mein Konto",
   "account.email": "E-Mail-Adressen",
   "account.password": "Passwort ändern",
-  "account.tokens": "Zugangsschlüssel für Programme",
-  "account.sessions": "Angemeldete Geräte",
   "account.logOut": "Abmelden",
+  "account.sessions": "Angemeldete Geräte und Zugangsschlüssel für Programme",
+  "account.profile": "Name und Benutzername",
+  "account.delete": "Konto löschen",
+  "medal.because": "Das stand in den letzten 30 Tagen im Weg:",
+  "obstacle.too_few_valid_days": "Es gab zu wenige Tage mit lückenlosen Messwerten.",
+  "obstacle.bad_air": "Mindestens ein Wert erreichte 2000 ppm.",
+  "obstacle.stale_day": "An einem Tag lag die Luft lange weit über 1500 ppm.",
+  "obstacle.too_many_yellow_days": "An zu vielen Tagen wurden 1500 ppm überschritten.",
 } as const;
 
 export type Key = keyof typeof de;
