@@ -21,6 +21,7 @@ import (
 	_ "google.golang.org/grpc/encoding/proto" // the codec that ours builds on
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/resolver/dns"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -36,6 +37,10 @@ type Config struct {
 	TLS     bool          `env:"INGEST_TLS" envDefault:"false" desc:"whether the ingestair speaks TLS"`
 	CA      string        `env:"INGEST_CA" desc:"certificates (PEM) that the ingestair's is checked against; default: those of the system"`
 }
+
+// A rolling update replaces all addresses within seconds. By default gRPC asks for
+// names at most twice a minute, and calls would wait for that.
+func init() { dns.SetMinResolutionInterval(time.Second) }
 
 // Client is a connection to the ingestion service.
 type Client struct {

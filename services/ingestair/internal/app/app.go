@@ -35,6 +35,7 @@ type Config struct {
 	RedisURL         config.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of live values; without it nothing is published, and all else works"`
 	Retention        Retention
 	Grace            time.Duration `env:"SHUTDOWN_GRACE" envDefault:"20s" desc:"time to finish what is in hand after SIGTERM"`
+	Drain            time.Duration `env:"DRAIN_DELAY" envDefault:"0s" desc:"how long to take calls after SIGTERM, until callers have noticed"`
 }
 
 // Retention is how long is kept what is no sample of a registered node.
@@ -178,8 +179,8 @@ func (a *App) Run(ctx context.Context) error {
 			}
 			ready()
 		})
-	}})
-	return lifecycle.Run(ctx, a.Log, a.Config.Grace, parts...)
+	}}, lifecycle.Drain(a.Config.Drain))
+	return lifecycle.Run(ctx, a.Log, a.Config.Drain+a.Config.Grace, parts...)
 }
 
 func listen(ctx context.Context, variable, address string, at *net.Addr) (net.Listener, error) {
