@@ -78,6 +78,7 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 
 if $frontend && [ ${#flags[@]} -gt 0 ]; then
+  tools/frontend.sh build
   image=$registry/static-frontend:$tag
   tools/frontend.sh build
   docker build --quiet --tag "$image" --label "org.opencontainers.image.revision=$revision" \

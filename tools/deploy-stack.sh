@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Deploys a stack, or brings a deployed one to what its files say, and waits until
+# it is healthy.
+#
+#   tools/deploy-stack.sh ENVIRONMENT [-y] [--timeout SECONDS] [--no-migrate]
+#
+# The schema of the database is migrated first, by a job of its own; the old
+# version runs on it meanwhile. Deploying again without a change restarts nothing.
+# A version that does not become healthy is rolled back by the swarm.
+#
+#   --timeout     seconds until it must be healthy (default 600)
+#   --no-migrate  leave the schema alone
+#
+# CLAIR_VERSION says which images (default: the commit of this tree).
+# Exit status: 0 healthy, 1 failed, 2 wrong usage, 3 not confirmed, 4 not healthy
+# in time, 5 rolled back.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/lib/stack.sh
+options "$@"
+
+timeout=600 migrate=true
+while [ ${#ARGS[@]} -gt 0 ]; do
+  case ${ARGS[0]} in
+    --timeout)
+      timeout=${ARGS[1]-}
+      number --timeout "$timeout"
+      ARGS=("${ARGS[@]:1}")
+      ;;
+    --no-migrate) migrate=false ;;
+    -y | --yes) ASSUME_YES=true ;;
+    *) fail -2 "unknown argument '${ARGS[0]}'" ;;
+  esac
+  ARGS=("${ARGS[@]:1}")
+done
+export_secret_versions
+confirm "deploy version $CLAIR_VERSION"
+
+[ "$(on info --format '{{.Swarm.ControlAvailable}}')" = true ] ||
+  fail "the engine is no manager of a swarm; 'docker swarm init' makes it one"
+
+before=$(services)
+remember_updates
+if $migrate && [ -n "$before" ]; then
+  JOB_TIMEOUT=$timeout run_managair migrate || fail "the schema could not be migrated; nothing was deployed"
+fi
+
+# shellcheck disable=SC2086 # they are several words
+on stack deploy --with-registry-auth --prune $DOCKER_STACK_DEPLOY_ARGS "$CLAIR_STACK" >&2
+
+if $migrate && [ -z "$before" ]; then
+  wait_until_healthy "$timeout" "$(full_name db)"
+  JOB_TIMEOUT=$timeout run_managair migrate || fail "the schema could not be migrated"
+fi
+wait_until_healthy "$timeout"
+say "version $CLAIR_VERSION is healthy"

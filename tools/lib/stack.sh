@@ -1,0 +1,294 @@
+# shellcheck shell=bash
+# What the tools for a deployed stack have in common; they source it. Each takes
+# an environment file as its first argument, speaks to that file's Docker context
+# alone (the current context is never changed), and asks before it does something
+# in a context that is not the default.
+
+# Exit codes of all of them: 1 failed, 2 wrong usage, 3 not confirmed,
+# 4 not healthy in time, 5 rolled back.
+readonly EXIT_FAILED=1 EXIT_USAGE=2 EXIT_NOT_HEALTHY=4 EXIT_ROLLED_BACK=5
+
+TOOL=$(basename "$0" .sh)
+ASSUME_YES=false
+
+say() { echo "$TOOL: $*" >&2; }
+
+fail() { # [-CODE] MESSAGE
+  local code=$EXIT_FAILED
+  if [[ $1 =~ ^-[0-9]$ ]]; then
+    code=${1#-}
+    shift
+  fi
+  say "$*"
+  exit "$code"
+}
+
+# usage prints the comment at the head of the tool.
+usage() { sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//;p}' "$0"; }
+
+# options TOOL'S ARGUMENTS: handles --help and -y before anything else, and loads
+# the environment file. The rest is left in the array ARGS.
+ARGS=()
+options() {
+  local argument environment=''
+  while [ $# -gt 0 ]; do
+    argument=$1
+    shift
+    case $argument in
+      -h | --help)
+        if [ -z "$environment" ] || [ ${#ARGS[@]} -eq 0 ]; then
+          usage
+          exit 0
+        fi
+        ARGS+=("$argument")
+        ;;
+      -y | --yes) if [ ${#ARGS[@]} -eq 0 ]; then ASSUME_YES=true; else ARGS+=("$argument"); fi ;;
+      *)
+        if [ -z "$environment" ]; then
+          environment=$argument
+        else
+          # From here on the options are not ours.
+          ARGS+=("$argument")
+        fi
+        ;;
+    esac
+  done
+  if [ -z "$environment" ]; then
+    usage >&2
+    exit "$EXIT_USAGE"
+  fi
+  load_environment "$environment"
+}
+
+# load_environment FILE: also "prod" for environments/prod.env.
+load_environment() {
+  local file=$1 name
+  [ -f "$file" ] || file=environments/$1.env
+  [ -f "$file" ] || fail -2 "there is no environment file '$1'"
+  set -a
+  # shellcheck disable=SC1090 # that is the point
+  . "$file"
+  set +a
+  for name in DOCKER_CONTEXT CLAIR_DOMAIN DOCKER_STACK_DEPLOY_ARGS; do
+    [ -n "${!name-}" ] || fail -2 "$file: $name is missing"
+  done
+  # The docker command would take it from the environment too, but not say so.
+  CONTEXT=$DOCKER_CONTEXT
+  unset DOCKER_CONTEXT
+  export CLAIR_STACK=${CLAIR_STACK:-clair}
+  SECRETS_FOLDER=${CLAIR_SECRETS:-secrets}
+  # Compose files read paths from their own folder.
+  SECRETS=$(realpath -m "$SECRETS_FOLDER")
+  export SECRETS
+  if [ -z "${CLAIR_VERSION-}" ]; then
+    CLAIR_VERSION=$(git describe --always --dirty --abbrev=12 2>/dev/null || echo latest)
+    export CLAIR_VERSION
+  fi
+}
+
+# on runs docker in the environment's context.
+on() { docker --context "$CONTEXT" "$@"; }
+
+# confirm WHAT: asks before WHAT happens in a context that is not the default.
+confirm() {
+  [ "$CONTEXT" != default ] || return 0
+  confirm_always "$1 in the Docker context '$CONTEXT' ($CLAIR_DOMAIN)"
+}
+
+# confirm_always WHAT: asks wherever it is.
+confirm_always() {
+  say "about to $1"
+  if $ASSUME_YES; then
+    return 0
+  fi
+  [ -t 0 ] || fail -3 "not done: nobody there to ask; say -y if it is meant"
+  local answer
+  read -r -p "Go on? [y/N] " answer
+  [[ $answer =~ ^[yYjJ] ]] || fail -3 "not done"
+}
+
+# number NAME VALUE: refuses what is no number of seconds.
+number() { [[ $2 =~ ^[0-9]+$ ]] || fail -2 "$1: '$2' is not a number of seconds"; }
+
+secret_names() {
+  sed -n '/^secrets:/,/^[^ #]/s/^  \([a-z_0-9]*\):$/\1/p' compose/docker-compose*.yml | sort -u
+}
+
+# deployed_secret_names: those of the compose files that this environment deploys.
+deployed_secret_names() {
+  local word
+  for word in $DOCKER_STACK_DEPLOY_ARGS; do
+    [[ $word != *.yml ]] || sed -n '/^secrets:/,/^[^ #]/s/^  \([a-z_0-9]*\):$/\1/p' "$word"
+  done | sort -u
+}
+
+# export_secret_versions sets VERSION_NAME for each secret: a keyed digest of its
+# content, because the name that it becomes part of is no secret.
+export_secret_versions() {
+  local name missing=()
+  for name in $(deployed_secret_names); do
+    if [ ! -s "$SECRETS/$name" ]; then
+      missing+=("$name")
+      continue
+    fi
+    export "VERSION_${name^^}=$(cat "$SECRETS/version_key" "$SECRETS/$name" | sha256sum | cut -c1-10)"
+  done
+  if [ ${#missing[@]} -gt 0 ]; then
+    fail "secrets are missing in $SECRETS_FOLDER: ${missing[*]}; tools/create-secrets.sh makes them"
+  fi
+}
+
+# full_name SERVICE: with the stack before it, unless it is there.
+full_name() {
+  case $1 in
+    "${CLAIR_STACK}"_*) echo "$1" ;;
+    *) echo "${CLAIR_STACK}_$1" ;;
+  esac
+}
+
+services() { on service ls --filter "label=com.docker.stack.namespace=$CLAIR_STACK" --format '{{.Name}}' | sort; }
+
+require_stack() { [ -n "$(services)" ] || fail "the stack '$CLAIR_STACK' is not deployed; tools/deploy-stack.sh does that"; }
+
+# container SERVICE: the id of a running container of it, on the context's node.
+container() {
+  local name id
+  name=$(full_name "$1")
+  id=$(on ps --filter "label=com.docker.swarm.service.name=$name" --filter status=running --quiet | head -n 1)
+  if [ -z "$id" ]; then
+    say "no container of $name runs on the node of this context; its tasks:"
+    on service ps --filter desired-state=running --format '  {{.Name}} on {{.Node}}: {{.CurrentState}} {{.Error}}' "$name" >&2 || true
+    return 1
+  fi
+  echo "$id"
+}
+
+# update_state SERVICE: "STATE STARTED" of its last update, "- -" without one.
+update_state() {
+  on service inspect --format \
+    '{{with .UpdateStatus}}{{.State}} {{with .StartedAt}}{{.UnixNano}}{{end}}{{else}}- -{{end}}' "$1"
+}
+
+# remember_updates notes the services' last updates, for wait_until_healthy to
+# tell a roll-back of now from one of yesterday.
+declare -A UPDATES=()
+remember_updates() {
+  local service
+  UPDATES=()
+  for service in $(services); do
+    UPDATES[$service]=$(update_state "$service")
+  done
+}
+
+# What of a specification a task is made of. The whole of a task's differs from that
+# of its service in fields that the engine fills in.
+readonly SPECIFICATION='{{with .ContainerSpec}}{{json .Image}} {{json .Command}} {{json .Args}} {{json .Env}}
+{{json .Labels}} {{json .Secrets}} {{json .Configs}} {{json .Mounts}} {{json .Healthcheck}}{{end}}
+{{json .Resources}} {{json .Placement}} {{json .Networks}} {{.ForceUpdate}}'
+
+# problem_of SERVICE prints what keeps it from being as it should, or nothing:
+# as many tasks run as are wanted, and all of them by its newest specification. A
+# task runs when its container has been healthy once.
+problem_of() {
+  local service=$1 state want mode spec tasks running=0 id task
+  state=$(update_state "$service") || return 0
+  case $state in
+    rollback_completed* | rollback_paused* | paused*)
+      if [ "$state" != "${UPDATES[$service]-}" ]; then
+        echo "rolled back"
+        return
+      fi
+      ;;
+    updating* | rollback_started*)
+      echo "is being updated"
+      return
+      ;;
+  esac
+  mode=$(on service inspect --format '{{with .Spec.Mode.Replicated}}{{.Replicas}}{{else}}{{if .Spec.Mode.Global}}global{{else}}job{{end}}{{end}}' "$service")
+  [ "$mode" != job ] || return 0
+  spec=$(on service inspect --format "{{with .Spec.TaskTemplate}}$SPECIFICATION{{end}}" "$service")
+  mapfile -t tasks < <(on service ps --no-trunc --quiet --filter desired-state=running "$service")
+  for id in "${tasks[@]}"; do
+    task=$(on inspect --type task --format "{{.Status.State}} {{with .Spec}}$SPECIFICATION{{end}}" "$id" 2>/dev/null) || continue
+    if [ "${task#* }" != "$spec" ]; then
+      echo "still has a task of the old version"
+      return
+    fi
+    [ "${task%% *}" != running ] || running=$((running + 1))
+  done
+  want=$mode
+  [ "$mode" != global ] || want=${#tasks[@]}
+  [ "$running" -ge "$want" ] || echo "$running of $want tasks run"
+}
+
+# wait_until_healthy SECONDS [SERVICE...] (default: all) waits, or says what is
+# not well and returns EXIT_NOT_HEALTHY or EXIT_ROLLED_BACK.
+wait_until_healthy() {
+  local deadline=$((SECONDS + $1)) service problem problems rolled_back
+  shift
+  while :; do
+    problems='' rolled_back=false
+    for service in $(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else services; fi); do
+      problem=$(problem_of "$service")
+      [ -z "$problem" ] || problems+="  $service $problem"$'\n'
+      [ "$problem" != 'rolled back' ] || rolled_back=true
+    done
+    if [ -z "$problems" ]; then
+      return 0
+    fi
+    if $rolled_back && [[ $problems != *'is being updated'* ]]; then
+      say "the new version did not become healthy, so the old one was brought back:"
+      printf '%s' "$problems" >&2
+      explain "$@"
+      return "$EXIT_ROLLED_BACK"
+    fi
+    if [ $SECONDS -ge $deadline ]; then
+      say "not healthy in time:"
+      printf '%s' "$problems" >&2
+      explain "$@"
+      return "$EXIT_NOT_HEALTHY"
+    fi
+    sleep 1
+  done
+}
+
+# explain [SERVICE...] shows why tasks failed.
+explain() {
+  local service
+  for service in $(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else services; fi); do
+    on service ps --no-trunc --format '{{.Name}} {{.CurrentState}} {{.Error}}' "$service" 2>/dev/null |
+      grep -E 'Failed|Rejected|Pending|starting' | sed 's/^/  /' | head -n 3 >&2 || true
+  done
+}
+
+# run_managair ARGUMENT... runs a command of managair as a job of its own, in the
+# version of the environment, with the stack's database and secrets; prints what
+# it prints and returns 1 if it fails.
+run_managair() {
+  local job=${CLAIR_STACK}_job_$$_$RANDOM secret=${CLAIR_STACK}_db_password_$VERSION_DB_PASSWORD
+  local state result=1 deadline=$((SECONDS + ${JOB_TIMEOUT:-300}))
+  # The stack adopts it when it is deployed.
+  on secret inspect "$secret" >/dev/null 2>&1 ||
+    on secret create --label "com.docker.stack.namespace=$CLAIR_STACK" "$secret" "$SECRETS/db_password" >/dev/null
+  on service create --quiet --detach --name "$job" --mode replicated-job --restart-condition none \
+    --no-resolve-image --with-registry-auth --read-only --cap-drop ALL --no-healthcheck \
+    --network "${CLAIR_STACK}_backend" --secret "source=$secret,target=db_password" \
+    --env DB_HOST=db --env DB_NAME=clair --env DB_USER=clair --env DB_SSLMODE=disable \
+    --env DB_PASSWORD_FILE=/run/secrets/db_password --env LOG_FORMAT=text \
+    "${CLAIR_REGISTRY:-clairberlin}/managair:$CLAIR_VERSION" "$@" >/dev/null || return 1
+  while :; do
+    state=$(on service ps --format '{{.CurrentState}} {{.Error}}' "$job" 2>/dev/null | head -n 1)
+    case $state in
+      Complete*) result=0; break ;;
+      Failed* | Rejected*) break ;;
+    esac
+    if [ $SECONDS -ge $deadline ]; then
+      say "'managair $*' did not end in time: $state"
+      break
+    fi
+    sleep 0.5
+  done
+  on service logs --raw "$job" 2>&1 | sed "s/^/  managair $1: /" >&2 || true
+  on service rm "$job" >/dev/null 2>&1 || true
+  return $result
+}

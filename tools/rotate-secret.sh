@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Gives a secret of a deployed stack a new value, without a break in service.
+#
+#   tools/rotate-secret.sh ENVIRONMENT [-y] NAME
+#
+# On a terminal API keys and the mail password are asked for; otherwise their new
+# value is one line of standard input. All others get a random value. The old value
+# is kept beside it as NAME.old until the next rotation.
+#
+#   ingest_token  the servers first learn to take both tokens, then the callers get
+#                 the new one, then the old one is forgotten
+#   db_password   the role's password is changed at the moment the services are
+#                 updated; connections that are open stay
+#
+# Exit status as of tools/deploy-stack.sh, which does the work.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/lib/stack.sh
+file=${1-}
+options "$@"
+[ ${#ARGS[@]} -eq 1 ] || fail -2 "which secret? $(deployed_secret_names | tr '\n' ' ')"
+name=${ARGS[0]}
+[ -s "$SECRETS/$name" ] || fail -2 "there is no secret '$name' in $SECRETS_FOLDER"
+require_stack
+confirm "rotate $name"
+
+umask 077
+random() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n'; }
+deploy() { tools/deploy-stack.sh "$file" -y --no-migrate; }
+replace() { # NAME VALUE
+  cp "$SECRETS/$1" "$SECRETS/$1.old"
+  printf '%s' "$2" >"$SECRETS/$1.new"
+  mv "$SECRETS/$1.new" "$SECRETS/$1"
+}
+
+case $name in
+  ingest_tokens) fail -2 "rotate ingest_token; this follows" ;;
+  version_key) fail -2 "it is not given to any service" ;;
+  ingest_token)
+    old=$(cat "$SECRETS/ingest_token") new=$(random)
+    replace ingest_tokens "$new"$'\n'"$old"
+    deploy
+    replace ingest_token "$new"
+    deploy
+    replace ingest_tokens "$new"
+    deploy
+    ;;
+  db_password)
+    new=$(random)
+    id=$(container db)
+    replace db_password "$new"
+    # The value goes through standard input, because a command line can be seen.
+    if ! printf "ALTER ROLE clair PASSWORD '%s';\n" "$new" |
+      on exec --interactive "$id" psql --quiet --username clair --dbname clair --set ON_ERROR_STOP=1; then
+      mv "$SECRETS/db_password.old" "$SECRETS/db_password"
+      fail "the database did not take the new password; nothing was changed"
+    fi
+    deploy
+    ;;
+  *_api_key | smtp_password)
+    new=''
+    if [ -t 0 ]; then
+      read -r -s -p "new $name: " new
+      echo >&2
+    else
+      read -r new || true
+    fi
+    [ -n "$new" ] || fail -2 "no new value"
+    replace "$name" "$new"
+    deploy
+    ;;
+  *)
+    replace "$name" "$(random)"
+    deploy
+    ;;
+esac
+say "$name is rotated"

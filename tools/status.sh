@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Says how a deployed stack is: services, versions, tasks that failed, and what its
+# services say themselves. Exit status 0: all is well, 4: it is not.
+#
+#   tools/status.sh ENVIRONMENT
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/lib/stack.sh
+options "$@"
+require_stack
+
+code=0
+printf '%-28s %-10s %-44s %s\n' SERVICE TASKS IMAGE STATE
+remember_updates
+for service in $(services); do
+  problem=$(problem_of "$service")
+  [ -z "$problem" ] || code=$EXIT_NOT_HEALTHY
+  state=${UPDATES[$service]%% *}
+  case $state in
+    rollback_* | paused) problem+=${problem:+, }"last update: $state" ;;
+  esac
+  IFS='|' read -r replicas image < <(on service ls --filter "name=$service" --format '{{.Name}}|{{.Replicas}}|{{.Image}}' |
+    sed -n "s/^$service|//p")
+  printf '%-28s %-10s %-44s %s\n' "$service" "$replicas" "$image" "${problem:-well}"
+done
+
+failures=$(for service in $(services); do
+  on service ps --no-trunc --filter desired-state=shutdown \
+    --format '{{.Name}} on {{.Node}}: {{.CurrentState}} {{.Error}}' "$service" | grep -E 'Failed|Rejected' | head -n 2
+done || true)
+if [ -n "$failures" ]; then
+  printf '\nTasks that failed lately:\n%s\n' "$failures"
+fi
+
+for name in $(deployed_secret_names); do
+  if [ "$(cat "$SECRETS/$name" 2>/dev/null)" = placeholder ]; then
+    printf '\nThe secret %s is a placeholder.\n' "$name"
+  fi
+done
+exit "$code"
