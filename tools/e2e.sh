@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Plays the life of a deployed stack on a Docker Swarm of its own, with the tools
+# that operators use, and prints what it measured:
+#
+#   tools/e2e.sh [--keep]
+#
+#   --keep  when a step fails, wait, so that one can look around
+#
+# It needs root (for a Docker engine and for namespaces) and no container registry:
+# PostgreSQL, Redis, nginx and Mosquitto come as Debian packages, Traefik from its
+# Go module; the first time that takes some minutes. The engine lives in namespaces
+# of its own and ends with this script, however that ends. Its log stays in
+# artefacts/e2e.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+case ${1-} in
+  -h | --help)
+    sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//;p}' "$0"
+    exit 0
+    ;;
+esac
+if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
+  # On a developer's machine that is no failure; where everything is to be checked it is.
+  echo 'e2e: a Docker engine of its own needs Linux and root' >&2
+  [ "${CI-}" != true ] || exit 1
+  echo 'e2e: SKIPPED' >&2
+  exit 0
+fi
+
+tools/install-deps.sh docker
+begun=$SECONDS
+debian=$(tools/e2e/standins/build-debian.sh)
+traefik=$(tools/e2e/standins/build-traefik.sh)
+# Inside there is no network: what is to be built is in the caches from here on.
+tools/build-images.sh --platforms "linux/$(go env GOARCH)" managair ingestair clairchen-forwarder ers-forwarder e2e
+go build -o bin/ ./tools/e2e
+# Without a Node.js that can build them, a stand-in answers for the pages.
+tools/frontend.sh build || echo 'e2e: the pages are left out' >&2
+echo "e2e: prepared in $((SECONDS - begun)) s"
+
+work=$(mktemp -d /var/tmp/clair-e2e.XXXXXX)
+# shellcheck disable=SC2317 # called by the trap
+cleanup() {
+  mkdir -p artefacts/e2e
+  cp "$work"/*.log artefacts/e2e/ 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+# When the last process in there ends, so does everything else.
+unshare --net --uts --mount --ipc --pid --fork --mount-proc --kill-child \
+  bin/e2e --work "$work" --debian "$debian" --traefik "$traefik" "$@"

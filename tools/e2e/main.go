@@ -1,0 +1,100 @@
+// Command e2e plays the life of a deployed stack on a Docker Swarm of its own, with
+// the tools that operators use, and prints what it measured.
+//
+// tools/e2e.sh starts it in namespaces of its own (network, processes, mounts), so
+// that it meets no other Docker engine, needs no free ports, and leaves nothing
+// behind, however it ends.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := newCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has been called
+	}
+}
+
+func newCommand() *cobra.Command {
+	var s story
+	var keep bool
+	cmd := &cobra.Command{
+		Use:           "e2e",
+		Short:         "Plays the life of a deployed stack on a Docker Swarm of its own; use tools/e2e.sh",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return play(cmd.Context(), cmd.OutOrStdout(), &s, keep)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.engine.debian, "debian", "", "archive of a root file system with the servers")
+	f.StringVar(&s.engine.traefik, "traefik", "", "binary of Traefik")
+	f.StringVar(&s.work, "work", "", "folder for the engine's data and logs")
+	f.BoolVar(&keep, "keep", false, "wait for Ctrl-C before everything is removed, to look around")
+	cmd.AddCommand(callsCommand())
+	cmd.AddCommand(unhealthyCommands()...)
+	return cmd
+}
+
+// figure is a line of the table that is printed in the end.
+type figure struct{ name, value string }
+
+func play(ctx context.Context, out io.Writer, s *story, keep bool) (err error) {
+	s.log, err = os.Create(filepath.Join(s.work, "e2e.log"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.log.Close() }()
+	s.engine.work, s.engine.log = s.work, s.log
+	s.secrets = filepath.Join(s.work, "secrets")
+
+	begun := time.Now()
+	defer func() {
+		s.report("the whole story", "%s", time.Since(begun).Round(time.Second))
+		printFigures(out, s.figures)
+	}()
+	defer s.engine.stop()
+	for _, step := range s.steps() {
+		stepCtx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+		stepBegun := time.Now()
+		err := step.do(stepCtx)
+		cancel()
+		if err != nil {
+			_, _ = fmt.Fprintf(out, "FAILED  %5.1f s  %s\n", time.Since(stepBegun).Seconds(), step.name)
+			s.explain(out)
+			if keep {
+				_, _ = fmt.Fprintln(out, "Ctrl-C ends it; look around with: nsenter --all --target", os.Getpid())
+				<-ctx.Done()
+			}
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		_, _ = fmt.Fprintf(out, "passed  %5.1f s  %s\n", time.Since(stepBegun).Seconds(), step.name)
+	}
+	return nil
+}
+
+func printFigures(w io.Writer, figures []figure) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table)
+	for _, f := range figures {
+		_, _ = fmt.Fprintf(table, "%s\t%s\n", f.name, f.value)
+	}
+	_ = table.Flush()
+}
