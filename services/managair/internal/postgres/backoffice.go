@@ -198,12 +198,12 @@ func listWhere(s *backoffice.Subject, q backoffice.Query) (string, pgx.NamedArgs
 	var conditions []string
 	args := pgx.NamedArgs{}
 	for i, word := range strings.Fields(q.Search) {
-		var any []string
+		var matches []string
 		for _, name := range s.Search {
-			any = append(any, fmt.Sprintf("x.%s::text ILIKE @word%d", pgx.Identifier{name}.Sanitize(), i))
+			matches = append(matches, fmt.Sprintf("x.%s::text ILIKE @word%d", pgx.Identifier{name}.Sanitize(), i))
 		}
-		if len(any) > 0 {
-			conditions = append(conditions, "("+strings.Join(any, " OR ")+")")
+		if len(matches) > 0 {
+			conditions = append(conditions, "("+strings.Join(matches, " OR ")+")")
 			args[fmt.Sprintf("word%d", i)] = "%" + likeEscaper.Replace(word) + "%"
 		}
 	}

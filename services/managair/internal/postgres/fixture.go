@@ -194,9 +194,12 @@ func (l *FixtureLoader) storeStaged(ctx context.Context, conn *pgx.Conn, report 
 		return pgdb.Translate(err)
 	}
 	for page := int64(0); page < pages; page += stagePages {
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			return storeChunk(ctx, tx, page, page+stagePages, &report.Samples)
+		var n fixture.SampleCount
+		err := retry(ctx, func() error {
+			n = fixture.SampleCount{}
+			return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return storeChunk(ctx, tx, page, page+stagePages, &n) })
 		})
+		report.Samples.Add(n)
 		if err != nil {
 			return fmt.Errorf("store samples: %w", pgdb.Translate(err))
 		}
@@ -237,7 +240,7 @@ const chunkStoreSQL = `
 	), seen AS (
 	    INSERT INTO node_status AS s (node_no, last_contact_at, last_sample_at, last_co2_ppm, last_temperature_decicelsius,
 	                                  last_rel_humidity_percent, last_status)
-	    SELECT node_no, time, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status FROM newest
+	    SELECT node_no, time, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status FROM newest ORDER BY node_no
 	        ON CONFLICT (node_no) DO UPDATE
 	       SET last_contact_at = greatest(s.last_contact_at, excluded.last_contact_at),
 	           last_sample_at = excluded.last_sample_at, last_co2_ppm = excluded.last_co2_ppm,

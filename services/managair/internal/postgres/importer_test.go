@@ -1,0 +1,129 @@
+package postgres_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+// predecessor returns a database of the old schema with n samples.
+func predecessor(t testing.TB, n int) (*pgx.Conn, string) {
+	t.Helper()
+	url := pgtest.Empty(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(t.Context()) })
+	schema, err := os.ReadFile("testdata/predecessor.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), string(schema)); err != nil {
+		t.Fatal(err)
+	}
+	addSamples(t, conn, 0, n)
+	return conn, url
+}
+
+func addSamples(t testing.TB, conn *pgx.Conn, from, n int) {
+	t.Helper()
+	_, err := conn.Exec(t.Context(), `
+		INSERT INTO core_sample (timestamp_s, co2_ppm, temperature_celsius, rel_humidity_percent, measurement_status, node_id)
+		SELECT 1600000000 + i / 20 * 180, 400 + i % 1000, CASE WHEN i % 7 > 0 THEN (i % 600 - 200) / 10.0 END, nullif(i % 101, 0), 'M',
+		       ('00000000-0000-4000-8000-' || lpad((i % 20 + 1)::text, 12, '0'))::uuid
+		  FROM generate_series($1::int, $2::int) i`, from, from+n-1)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func imported(t testing.TB, pool *pgxpool.Pool, url string) *fixture.Report {
+	t.Helper()
+	im := postgres.Importer{Loader: postgres.FixtureLoader{Pool: pool, Now: time.Now}, Source: url, Jobs: 3, ChunkRows: 1000}
+	report, err := im.Import(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+func TestImport(t *testing.T) {
+	t.Parallel()
+	old, url := predecessor(t, 10_000)
+	if _, err := old.Exec(t.Context(), `
+		INSERT INTO core_sample (timestamp_s, co2_ppm, temperature_celsius, rel_humidity_percent, measurement_status, node_id)
+		VALUES (1500000000, 10001, NULL, NULL, 'M', '00000000-0000-4000-8000-000000000001'),
+		       (1500000001, 400, 41, NULL, 'E', '00000000-0000-4000-8000-000000000001'),
+		       (2147483646, 400, NULL, NULL, 'M', '00000000-0000-4000-8000-000000000002')`); err != nil {
+		t.Fatal(err)
+	}
+	pool := pgtest.New(t)
+	report := imported(t, pool, url)
+	want := fixture.SampleCount{Read: 10_003, Stored: 10_000, Rejected: 3}
+	if diff := cmp.Diff(want, report.Samples); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+	// An organization without owner is told of; nothing else is wrong.
+	if len(report.Problems) != 1 || report.Compared != 20 || report.Differing != 0 {
+		t.Errorf("compared %d, differing %d, problems %v", report.Compared, report.Differing, report.Problems)
+	}
+	if _, err := postgres.NewIdentity(pool).UserByName(t.Context(), "tomtester"); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := postgres.NewIdentity(pool).TokenUser(t.Context(),
+		identity.DigestOf("0123456789abcdef0123456789abcdef01234567"), time.Now()); err != nil {
+		t.Errorf("the predecessor's token: %v", err)
+	}
+	if n := count(t, pool, "SELECT count(*) FROM node_model_quantity"); n != 2 {
+		t.Errorf("%d quantities of the model, want 2", n)
+	}
+
+	// What came later, and nothing else but the last range again.
+	addSamples(t, old, 10_000, 500)
+	report = imported(t, pool, url)
+	if report.Samples.Stored != 500 || report.Samples.Read > 2000 || report.Differing != 0 {
+		t.Errorf("second import: %+v, differing %d", report.Samples, report.Differing)
+	}
+}
+
+// A value that is not as it was there does not go unnoticed.
+func TestImportNoticesDifferences(t *testing.T) {
+	t.Parallel()
+	_, url := predecessor(t, 3000)
+	pool := pgtest.New(t)
+	imported(t, pool, url)
+	for _, change := range []string{
+		"UPDATE sample SET co2_ppm = co2_ppm + 1 WHERE (node_no, time) = (SELECT node_no, min(time) FROM sample GROUP BY node_no ORDER BY node_no LIMIT 1)",
+		"DELETE FROM sample WHERE (node_no, time) = (SELECT node_no, min(time) FROM sample GROUP BY node_no ORDER BY node_no DESC LIMIT 1)",
+	} {
+		before := imported(t, pool, url).Differing
+		if _, err := pool.Exec(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		report := imported(t, pool, url)
+		// Ranges that were copied are not copied again, so the difference stays.
+		if report.Differing != before+1 {
+			t.Errorf("%.20s..: %d nodes differ, before %d", change, report.Differing, before)
+		}
+	}
+}
+
+func TestImportFromNothing(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	im := postgres.Importer{Loader: postgres.FixtureLoader{Pool: pool, Now: time.Now}, Source: pgtest.Empty(t)}
+	if _, err := im.Import(t.Context()); err == nil || !strings.Contains(err.Error(), "core_sample") {
+		t.Errorf("import from an empty database: %v", err)
+	}
+}
