@@ -6,17 +6,31 @@
 #   tools/frontend.sh test      check, unit tests, pages in a real browser
 #   tools/frontend.sh generate  the types of the API from its description (an URL or a file)
 #
-# It needs Node.js 20.19 or later with npm. Packages are installed only when the
-# lock file is another one than that of the last time. Exit code 3: no Node.js.
+# It needs npm, and Node.js 20.19 or later, which it gets by npm where it is older.
+# Packages are installed only when the lock file is another one than that of the last
+# time. Exit code 3: no Node.js.
 set -euo pipefail
 cd "$(dirname "$0")/../services/static-frontend"
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "../../tools/frontend.sh"; }
 
-if ! command -v npm >/dev/null ||
-  ! node -e '
+recent_node() {
+  node -e '
     const [major, minor] = process.versions.node.split(".").map(Number);
-    process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null; then
+    process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
+}
+
+# Debian 12 has an older one; npm has newer ones, and where it is, we can help ourselves.
+node_version=22.22.0
+if command -v npm >/dev/null && ! recent_node; then
+  own=${XDG_CACHE_HOME:-$HOME/.cache}/clair-stack/node-$node_version
+  if [ ! -x "$own/node_modules/node/bin/node" ]; then
+    echo "frontend: installing Node.js $node_version into $own" >&2
+    npm install --prefix "$own" --no-audit --no-fund --loglevel=error "node@$node_version" >&2 || true
+  fi
+  PATH=$own/node_modules/node/bin:$PATH
+fi
+if ! command -v npm >/dev/null || ! recent_node; then
   echo 'frontend: Node.js 20.19 or later with npm is needed for the web frontend' >&2
   exit 3
 fi

@@ -14,7 +14,7 @@ set -euo pipefail
 # "/". With "?" at the end we can do without, where it cannot be installed.
 needs_of() {
   case $1 in
-    demo) echo 'initdb:postgresql redis-server:redis-server?' ;;
+    demo) echo 'initdb:postgresql redis-server:redis-server? node:nodejs? npm:npm?' ;;
     lint) echo 'shellcheck:shellcheck' ;;
     test) echo 'initdb:postgresql redis-server:redis-server mosquitto:mosquitto' \
       'cc:gcc /usr/include/stdlib.h:libc6-dev' ;;
