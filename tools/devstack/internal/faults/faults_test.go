@@ -45,12 +45,12 @@ func TestEveryUplinkArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	webhook := server.Host + ":" + strconv.Itoa(port)
-	s := installation{stacktest.Start(t, func(o *stack.Options) {
+	s := installation{stacktest.Start(t, stacktest.Options{Change: func(o *stack.Options) {
 		o.ForwarderEnv = map[string][]string{stack.ClairchenApplication: {
 			"TTS_API_KEY=" + network.Key, "STORAGE_URL=" + network.URL, "STORAGE_SWEEP_INTERVAL=1s",
 			"WEBHOOK_ADDRESS=" + webhook, "WEBHOOK_SECRET=" + secret, "SPOOL_AFTER=500ms",
 		}}
-	})}
+	}})}
 	client := s.NetworkServer(t)
 	network.Publish = func(topic string, message []byte) { client.Publish(topic, 0, false, message) }
 	network.Webhook, network.Header = "http://"+webhook+"/webhook", http.Header{"Authorization": {"Bearer " + secret}}
@@ -112,9 +112,9 @@ func TestEveryUplinkArrives(t *testing.T) {
 // webhook nor storage.
 func TestQoS1NeedsNothingElse(t *testing.T) {
 	t.Parallel()
-	s := installation{stacktest.Start(t, func(o *stack.Options) {
+	s := installation{stacktest.Start(t, stacktest.Options{Change: func(o *stack.Options) {
 		o.ForwarderEnv = map[string][]string{stack.ClairchenApplication: {"MQTT_QOS=1", "SPOOL_AFTER=1s"}}
-	})}
+	}})}
 	client := s.NetworkServer(t)
 	traffic := startTraffic(t, func(i int64) {
 		u := uplink(i)
@@ -140,7 +140,7 @@ func TestQoS1NeedsNothingElse(t *testing.T) {
 // lost even at QoS 0, without webhook and storage.
 func TestRollingUpdate(t *testing.T) {
 	t.Parallel()
-	s := installation{stacktest.Start(t, nil)}
+	s := installation{stacktest.Start(t, stacktest.Options{})}
 	client := s.NetworkServer(t)
 	traffic := startTraffic(t, func(i int64) {
 		u := uplink(i)

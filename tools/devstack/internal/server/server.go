@@ -108,6 +108,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	return s.process.Stop(ctx)
 }
 
+// PID is the process id of a running server.
+func (s *Server) PID() int { return s.process.PID() }
+
 // Kill ends the server as a crash does. Start brings it back.
 func (s *Server) Kill() {
 	if s.process != nil {

@@ -42,10 +42,19 @@ type Stack struct {
 	passwords map[string]string
 }
 
+// Options are choices for a Stack.
+type Options struct {
+	// Durable makes commits survive a crash of the machine, as measurements want it.
+	Durable bool
+	// PostgresSettings are further settings of the database server, name=value.
+	PostgresSettings []string
+	// Change may alter what the stack runs on; nil changes nothing.
+	Change func(*stack.Options)
+}
+
 // Start starts a stack that ends with the test, and demands that it ends well.
 // Without the servers' programs the test skips, or fails with CLAIR_TEST_REQUIRE.
-// change may alter what the stack runs on; nil changes nothing.
-func Start(t *testing.T, change func(*stack.Options)) *Stack {
+func Start(t testing.TB, o Options) *Stack {
 	t.Helper()
 	bin := binaries(t)
 	dir, remove, err := server.TempDir()
@@ -57,7 +66,7 @@ func Start(t *testing.T, change func(*stack.Options)) *Stack {
 		stack.MQTTUser(stack.ERSApplication):       "ers' key",
 		publisher:                                  "publisher's key",
 	}}
-	s.Postgres, err = server.NewPostgres(server.PostgresOptions{Dir: filepath.Join(dir, "postgres")})
+	s.Postgres, err = server.NewPostgres(server.PostgresOptions{Dir: filepath.Join(dir, "postgres"), Durable: o.Durable, Settings: o.PostgresSettings})
 	check(t, err)
 	s.Redis, err = server.NewRedis(server.RedisOptions{Dir: filepath.Join(dir, "redis"), Durable: true})
 	check(t, err)
@@ -77,8 +86,8 @@ func Start(t *testing.T, change func(*stack.Options)) *Stack {
 		Bin: bin, LogDir: logs, DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(),
 		MQTT: stack.MQTT{URL: s.Broker.URL(), CAFile: s.Broker.CAFile(), Passwords: s.passwords},
 	}
-	if change != nil {
-		change(&options)
+	if o.Change != nil {
+		o.Change(&options)
 	}
 	s.Stack, err = stack.New(t.Context(), options)
 	check(t, err)
@@ -95,7 +104,7 @@ func Start(t *testing.T, change func(*stack.Options)) *Stack {
 }
 
 // check ends the test for an error, and skips it for a program that is not here.
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	switch {
 	case err == nil:
@@ -106,7 +115,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-func run(t *testing.T, s *server.Server) {
+func run(t testing.TB, s *server.Server) {
 	t.Helper()
 	check(t, s.Start(t.Context()))
 	t.Cleanup(func() {
@@ -116,7 +125,7 @@ func run(t *testing.T, s *server.Server) {
 	})
 }
 
-func (*Stack) tellLogs(t *testing.T, dir string) {
+func (*Stack) tellLogs(t testing.TB, dir string) {
 	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(dir, "*.log"))
 	for _, name := range files {
@@ -129,7 +138,7 @@ func (*Stack) tellLogs(t *testing.T, dir string) {
 }
 
 // binaries returns the folder named by CLAIR_TEST_BIN, or builds what is needed.
-func binaries(t *testing.T) string {
+func binaries(t testing.TB) string {
 	t.Helper()
 	if bin := os.Getenv("CLAIR_TEST_BIN"); bin != "" {
 		return bin
@@ -146,7 +155,7 @@ func binaries(t *testing.T) string {
 }
 
 // Load loads an organization into the empty database.
-func (s *Stack) Load(t *testing.T, o *inventory.Organization) inventory.IDs {
+func (s *Stack) Load(t testing.TB, o *inventory.Organization) inventory.IDs {
 	t.Helper()
 	content, ids, err := inventory.Fixture(o)
 	check(t, err)
@@ -157,7 +166,7 @@ func (s *Stack) Load(t *testing.T, o *inventory.Organization) inventory.IDs {
 }
 
 // NetworkServer returns an MQTT client that may publish what The Things Stack does.
-func (s *Stack) NetworkServer(t *testing.T) mqtt.Client {
+func (s *Stack) NetworkServer(t testing.TB) mqtt.Client {
 	t.Helper()
 	ca, err := os.ReadFile(s.Broker.CAFile())
 	check(t, err)
@@ -172,12 +181,12 @@ func (s *Stack) NetworkServer(t *testing.T) mqtt.Client {
 }
 
 // Publish publishes an uplink and waits until the broker has it.
-func Publish(t *testing.T, client mqtt.Client, topic string, uplink []byte) {
+func Publish(t testing.TB, client mqtt.Client, topic string, uplink []byte) {
 	t.Helper()
 	settle(t, client.Publish(topic, 1, false, uplink))
 }
 
-func settle(t *testing.T, token mqtt.Token) {
+func settle(t testing.TB, token mqtt.Token) {
 	t.Helper()
 	if !token.WaitTimeout(Patience) {
 		t.Fatal("the broker does not answer")
@@ -186,7 +195,7 @@ func settle(t *testing.T, token mqtt.Token) {
 }
 
 // Get asks managair, as nobody in particular, for a JSON:API document.
-func (s *Stack) Get(t *testing.T, path string) (status int, body []byte) {
+func (s *Stack) Get(t testing.TB, path string) (status int, body []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+path, http.NoBody)
 	check(t, err)
@@ -200,7 +209,7 @@ func (s *Stack) Get(t *testing.T, path string) (status int, body []byte) {
 
 // Eventually waits until what is wanted comes out, and fails the test when it does
 // not in good time.
-func Eventually(t *testing.T, what, want string, got func() string) {
+func Eventually(t testing.TB, what, want string, got func() string) {
 	t.Helper()
 	deadline := time.Now().Add(Patience)
 	for {

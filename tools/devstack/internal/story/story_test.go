@@ -79,7 +79,7 @@ var broken = []struct{ application, file string }{
 
 func TestUplinksBecomeAnswers(t *testing.T) {
 	t.Parallel()
-	s := installation{stacktest.Start(t, nil)}
+	s := installation{stacktest.Start(t, stacktest.Options{})}
 	network := s.NetworkServer(t)
 
 	// Nodes that nobody registered yet are not turned away.

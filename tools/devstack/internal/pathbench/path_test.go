@@ -1,0 +1,331 @@
+// Package pathbench measures the way of an uplink: from a Mosquitto through the
+// forwarder and the ingestair until it is committed in a durable PostgreSQL, all
+// of them processes of this machine, and the publisher too. Each figure stands
+// beside its floor: a consumer of the same messages that throws them away.
+package pathbench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/inventory"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stack"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stacktest"
+)
+
+const (
+	nodes      = 500
+	firstNode  = lorawan.EUI64(0x02C1A1BE00000000)
+	perUplink  = 3 // samples
+	uplinkGap  = 10 * time.Minute
+	throughput = 40_000 // uplinks
+	floorCount = 40_000
+)
+
+var app = ttn.Application{ID: stack.ClairchenApplication, Tenant: stack.Tenant}
+
+// message is the i-th uplink after a time, as The Things Stack publishes it. No two
+// have a sample of the same second and node.
+func message(after time.Time, i int) (topic string, payload []byte) {
+	u := lorawan.Uplink{
+		DevEUI: firstNode + lorawan.EUI64(i%nodes), DeviceID: fmt.Sprintf("node-%d", i%nodes), FPort: clairchen.FPort, FCnt: uint32(i),
+		Payload: []byte{2, 0x1B, 0xE4, 0x1A, 0xE4, 0x19, 0xE3}, ReceivedAt: receivedAt(after, i),
+		DataRate: lorawan.SF9BW125, DataRateIndex: 3, Reception: &lorawan.Reception{RSSIdBm: -80, SNRdB: 7.5},
+	}
+	return app.UplinkTopic(u.DeviceID), ttn.EncodeUplink(app, &u)
+}
+
+func receivedAt(after time.Time, i int) time.Time {
+	return after.Add(time.Duration(i/nodes) * uplinkGap)
+}
+
+type installation struct{ *stacktest.Stack }
+
+func start(b *testing.B) installation {
+	b.Helper()
+	s := installation{stacktest.Start(b, stacktest.Options{
+		// The time of each commit, for the latency.
+		Durable: true, PostgresSettings: []string{"track_commit_timestamp=on"},
+	})}
+	o := inventory.Organization{
+		Name: "Measurements",
+		Sites: []inventory.Site{{Name: "Bench", Street: "Street 1", Zip: "10115", City: "Berlin", Rooms: []inventory.Room{
+			{Name: "Room", SizeSqm: 20, HeightM: 3, MaxOccupancy: 4},
+		}}},
+	}
+	room := &o.Sites[0].Rooms[0]
+	for i := range nodes {
+		room.Nodes = append(room.Nodes, inventory.Node{
+			DevEUI: firstNode + lorawan.EUI64(i), Protocol: clairchen.Protocol, Model: inventory.Clairchen,
+			Alias: fmt.Sprint("node ", i), From: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
+		})
+	}
+	s.Load(b, &o)
+	return s
+}
+
+// BenchmarkPath is one run of all measurements, since they share a stack.
+func BenchmarkPath(b *testing.B) {
+	s := start(b)
+	forwarder := s.ClairchenForwarder
+	b.Run("idle", func(b *testing.B) {
+		for b.Loop() { //nolint:revive // there is nothing to repeat: a state is looked at
+		}
+		b.ReportMetric(rss(b, forwarder.PID()), "forwarder-MB")
+		b.ReportMetric(0, "ns/op")
+	})
+	publisher := s.NetworkServer(b)
+	b.Run("floor", func(b *testing.B) { s.floor(b, publisher) })
+	begin := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	b.Run("throughput", func(b *testing.B) {
+		for b.Loop() {
+			s.throughput(b, publisher, begin)
+			begin = begin.AddDate(0, 1, 0)
+		}
+	})
+	begin = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	b.Run("latency", func(b *testing.B) {
+		for b.Loop() {
+			s.latency(b, publisher, begin)
+			begin = begin.AddDate(0, 1, 0)
+		}
+	})
+	b.Run("waiting", func(b *testing.B) { s.waiting(b, publisher) })
+}
+
+// publish publishes messages as fast as it can, and returns how long it took until
+// done is true.
+func publish(b *testing.B, publisher mqtt.Client, messages [][2]string, done func() bool) time.Duration {
+	b.Helper()
+	begin := time.Now()
+	for _, m := range messages {
+		publisher.Publish(m[0], 0, false, m[1])
+	}
+	const bound = 2 * time.Minute
+	for !done() {
+		if time.Since(begin) > bound {
+			b.Fatal("not all uplinks arrived")
+		}
+		time.Sleep(2 * time.Millisecond) // between two looks
+	}
+	return time.Since(begin)
+}
+
+func messages(after time.Time, count int) [][2]string {
+	all := make([][2]string, count)
+	for i := range all {
+		topic, payload := message(after, i)
+		all[i] = [2]string{topic, string(payload)}
+	}
+	return all
+}
+
+func (s installation) floor(b *testing.B, publisher mqtt.Client) {
+	b.Helper()
+	consumer := s.NetworkServer(b)
+	var received atomic.Int64
+	token := consumer.Subscribe("floor/#", 0, func(mqtt.Client, mqtt.Message) { received.Add(1) })
+	if token.Wait() && token.Error() != nil {
+		b.Fatal(token.Error())
+	}
+	all := messages(time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC), floorCount)
+	for i := range all {
+		all[i][0] = "floor/" + all[i][0]
+	}
+	for b.Loop() {
+		received.Store(0)
+		took := publish(b, publisher, all, func() bool { return received.Load() == floorCount })
+		b.ReportMetric(floorCount/took.Seconds(), "uplinks/s")
+	}
+	consumer.Unsubscribe("floor/#").Wait()
+	b.ReportMetric(0, "ns/op")
+}
+
+func (s installation) throughput(b *testing.B, publisher mqtt.Client, after time.Time) {
+	b.Helper()
+	b.StopTimer()
+	all := messages(after, throughput)
+	stages := map[string]int{
+		"broker": s.Broker.PID(), "forwarder": s.ClairchenForwarder.PID(), "ingestair": s.Ingestair.PID(),
+		"postgres": s.Postgres.PID(), "redis": s.Redis.PID(),
+	}
+	before := map[string]time.Duration{}
+	for stage, pid := range stages {
+		before[stage] = cpu(b, pid)
+	}
+	target := s.stored(b) + throughput*perUplink
+	b.StartTimer()
+	took := publish(b, publisher, all, func() bool { return s.stored(b) >= target })
+	b.StopTimer()
+	var total float64
+	for stage, pid := range stages {
+		used := float64((cpu(b, pid) - before[stage]).Microseconds()) / throughput
+		b.ReportMetric(used, stage+"-µs/uplink")
+		total += used
+	}
+	b.ReportMetric(total, "all-µs/uplink")
+	b.ReportMetric(throughput/took.Seconds(), "uplinks/s")
+	b.ReportMetric(0, "ns/op")
+	b.StartTimer()
+}
+
+// stored is the number of samples that the ingestair has stored.
+func (s installation) stored(b *testing.B) int {
+	b.Helper()
+	m, err := stack.ReadMetrics(b.Context(), s.Ingestair)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return int(m[`ingestair_samples_total{outcome="stored"}`])
+}
+
+// latency measures from the publication of an uplink until the database wrote its
+// commit record, which the disk has within the time of one fsync.
+func (s installation) latency(b *testing.B, publisher mqtt.Client, after time.Time) {
+	b.Helper()
+	b.StopTimer()
+	defer b.StartTimer()
+	const rate, count = 1000, 5000
+	// Each uplink has a time of its own here, by which it is known again.
+	at := func(i int) time.Time { return after.Add(time.Duration(i) * time.Second) }
+	target := s.stored(b) + count
+	published := map[time.Time]time.Time{}
+	tick := time.NewTicker(time.Second / rate)
+	defer tick.Stop()
+	for i := range count {
+		u := lorawan.Uplink{
+			DevEUI: firstNode + lorawan.EUI64(i%nodes), DeviceID: "node", FPort: clairchen.FPort, FCnt: uint32(i), Payload: []byte{0, 0x1B, 0xE4},
+			ReceivedAt: at(i), DataRate: lorawan.SF9BW125, DataRateIndex: 3, Reception: &lorawan.Reception{RSSIdBm: -80, SNRdB: 7.5},
+		}
+		encoded := ttn.EncodeUplink(app, &u)
+		<-tick.C
+		published[at(i)] = time.Now()
+		publisher.Publish(app.UplinkTopic("node"), 0, false, encoded)
+	}
+	publish(b, publisher, nil, func() bool { return s.stored(b) >= target })
+	conn, err := pgx.Connect(b.Context(), s.DatabaseURL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	rows, err := conn.Query(b.Context(), "SELECT time, pg_xact_commit_timestamp(xmin) FROM sample WHERE time >= $1 AND time < $2", at(0), at(count))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var delays []time.Duration
+	var sampled, committed time.Time
+	_, err = pgx.ForEachRow(rows, []any{&sampled, &committed}, func() error {
+		delays = append(delays, committed.Sub(published[sampled.UTC()]))
+		return nil
+	})
+	if err != nil || len(delays) != count {
+		b.Fatalf("%d of %d uplinks were committed: %v", len(delays), count, err)
+	}
+	slices.Sort(delays)
+	b.ReportMetric(delays[count/2].Seconds()*1e3, "p50-ms")
+	b.ReportMetric(delays[count*99/100].Seconds()*1e3, "p99-ms")
+	b.ReportMetric(0, "ns/op")
+}
+
+// waiting measures the memory of a forwarder in which 100,000 uplinks wait.
+func (s installation) waiting(b *testing.B, publisher mqtt.Client) {
+	b.Helper()
+	const count = 100_000
+	app := ttn.Application{ID: "waiting", Tenant: stack.Tenant}
+	f := s.NewForwarder(stack.ClairchenApplication, "waiting", "REDIS_URL=", "MQTT_CLIENT_ID=waiting", "MQTT_TOPIC="+app.UplinkTopic("+"))
+	if err := f.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	s.Ingestair.Kill()
+	batch := messages(time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC), count/10)
+	for i := range batch {
+		batch[i][0] = app.UplinkTopic("node")
+	}
+	waiting := func() int {
+		m, err := stack.ReadMetrics(b.Context(), f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return int(m["forwarder_waiting_uplinks"])
+	}
+	for i := range 10 {
+		// Two batches are in the couriers' hands.
+		publish(b, publisher, batch, func() bool { return waiting() >= (i+1)*len(batch)-2000 })
+	}
+	b.ReportMetric(rss(b, f.PID()), "forwarder-MB")
+	b.ReportMetric(float64(waiting()), "uplinks")
+	b.ReportMetric(0, "ns/op")
+	f.Kill()
+	if err := s.Ingestair.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// rss returns the memory of a process in MB.
+func rss(b *testing.B, pid int) float64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return kb / 1000
+		}
+	}
+	b.Fatal("no VmRSS")
+	return 0
+}
+
+// cpu returns the CPU time that a process and its children have used.
+func cpu(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var ticks int64
+	for _, path := range stats {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		id, _, _ := strings.Cut(string(content), " ")
+		// The name in parentheses may have blanks.
+		_, rest, _ := strings.Cut(string(content), ") ")
+		fields := strings.Fields(rest)
+		const parent, user, system, childrenUser, childrenSystem = 1, 11, 12, 13, 14
+		own, child := id == strconv.Itoa(pid), fields[parent] == strconv.Itoa(pid)
+		if own || child {
+			ticks += number(fields[user]) + number(fields[system])
+		}
+		if own { // of children that have ended
+			ticks += number(fields[childrenUser]) + number(fields[childrenSystem])
+		}
+	}
+	const perSecond = 100 // USER_HZ on Linux
+	return time.Duration(ticks) * time.Second / perSecond
+}
+
+func number(s string) int64 {
+	n, _ := strconv.ParseInt(s, 10, 64)
+	return n
+}
