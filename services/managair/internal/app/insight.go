@@ -1,17 +1,64 @@
 package app
 
 import (
-	"github.com/jackc/pgx/v5/pgxpool"
+	"context"
+	"log/slog"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	stream "github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
 
-// addInsight adds to the API what is made of the samples: is the air good, and do
-// the nodes report?
-func addInsight(api *httpapi.API, pool *pgxpool.Pool) {
+// addInsight adds to the API what is made of the samples: is the air good, do the
+// nodes report, and what do they measure right now? The part reads live values.
+func addInsight(api *httpapi.API, cfg live.Config, log *slog.Logger, r prometheus.Registerer, pool *pgxpool.Pool, redis redis.UniversalClient) (*live.Hub, lifecycle.Part) {
 	api.AddAirQuality(airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)})
 	nodes := postgres.Fidelity{Pool: pool}
 	api.AddFidelity(nodes.NodeFidelity(), nodes.Outages())
+	r.MustRegister(fidelityCollector{nodes})
+
+	hub := live.New(cfg, log, stream.Stream{Client: redis}, postgres.NewLive(pool), httpapi.AppendLiveSample, r)
+	api.AddLive(hub)
+	return hub, lifecycle.Part{Name: "live values", Run: func(ctx context.Context, ready func()) error {
+		ready()
+		hub.Run(ctx)
+		return nil
+	}}
+}
+
+// fidelityCollector shows what the latest check counted, whichever process made it.
+type fidelityCollector struct{ store postgres.Fidelity }
+
+var (
+	nodesDesc = prometheus.NewDesc("managair_nodes", "Nodes by fidelity, as of the latest check.", []string{"fidelity"}, nil)
+	checkDesc = prometheus.NewDesc("managair_nodes_checked_timestamp_seconds", "When the nodes were checked last; it should be a minute ago.", nil, nil)
+)
+
+// Describe is part of prometheus.Collector.
+func (c fidelityCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- nodesDesc
+	ch <- checkDesc
+}
+
+// Collect is part of prometheus.Collector. When the database is away, there is
+// nothing to show.
+func (c fidelityCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	sum, err := c.store.Latest(ctx)
+	if err != nil || sum.CheckedAt.IsZero() {
+		return
+	}
+	for state, n := range map[string]int{"unknown": sum.Unknown, "alive": sum.Alive, "missing": sum.Missing, "dead": sum.Dead} {
+		ch <- prometheus.MustNewConstMetric(nodesDesc, prometheus.GaugeValue, float64(n), state)
+	}
+	ch <- prometheus.MustNewConstMetric(checkDesc, prometheus.GaugeValue, float64(sum.CheckedAt.Unix()))
 }

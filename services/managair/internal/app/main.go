@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 )
 
@@ -73,7 +74,7 @@ background tasks of the Clair Stack. Settings come from the environment; see
 			Args:  cobra.NoArgs,
 			Run: func(cmd *cobra.Command, _ []string) {
 				lifecycle.WriteVariables(cmd.OutOrStdout(),
-					&ServeConfig{}, &httpapi.Config{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
+					&ServeConfig{}, &httpapi.Config{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &live.Config{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
 			},
 		},
 	)

@@ -17,6 +17,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
@@ -37,7 +38,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var opsCfg ops.Config
 	var apiCfg httpapi.Config
 	var redisCfg RedisConfig
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &redisCfg); err != nil {
+	var liveCfg live.Config
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &redisCfg, &liveCfg); err != nil {
 		return err
 	}
 	redis, err := redisCfg.Options()
@@ -65,8 +67,13 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	defer func() { _ = queue.Close() }()
 	people := newPeople(log, pool, queue, apiCfg.PublicURL)
 	api.AddAuth(people.accounts, people.doors)
-	addInsight(api, pool)
 	api.AddImages(media.Folder{Path: apiCfg.MediaFolder})
+	liveRedis, err := redisCfg.Client()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = liveRedis.Close() }()
+	hub, reading := addInsight(api, liveCfg, log, o.Registry, pool, liveRedis)
 	apiHandler, err := api.Handler()
 	if err != nil {
 		return err
@@ -87,8 +94,11 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}
+	// Streams do not end by themselves, and the server waits for all requests.
+	server.RegisterOnShutdown(hub.Close)
 	return lifecycle.Run(ctx, log, cfg.Drain+cfg.Grace,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
+		reading,
 		lifecycle.HTTP("http", server, listener),
 		started(o),
 		lifecycle.Drain(cfg.Drain),

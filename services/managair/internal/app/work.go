@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
@@ -32,6 +34,19 @@ func (c RedisConfig) Options() (asynq.RedisConnOpt, error) {
 	return opt, nil
 }
 
+// Client returns a client of the same Redis; it connects when it is used.
+func (c RedisConfig) Client() (redis.UniversalClient, error) {
+	opt, err := c.Options()
+	if err != nil {
+		return nil, err
+	}
+	client, ok := opt.MakeRedisClient().(redis.UniversalClient)
+	if !ok {
+		return nil, fmt.Errorf("REDIS_URL: no client for %T", opt)
+	}
+	return client, nil
+}
+
 // WorkerConfig is what the environment says about background tasks.
 type WorkerConfig struct {
 	Concurrency int           `env:"WORKER_CONCURRENCY" envDefault:"4" desc:"tasks worked at the same time"`
@@ -48,7 +63,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg, &mailCfg); err != nil {
 		return err
 	}
-	redis, err := redisCfg.Options()
+	queue, err := redisCfg.Options()
 	if err != nil {
 		return err
 	}
@@ -64,14 +79,14 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err != nil {
 		return err
 	}
-	server := asynq.NewServer(redis, asynq.Config{
+	server := asynq.NewServer(queue, asynq.Config{
 		Concurrency:     cfg.Concurrency,
 		Queues:          map[string]int{worker.Queue: 1},
 		ShutdownTimeout: cfg.Grace,
 		Logger:          logging.Library{Log: log, Name: "asynq"},
 		BaseContext:     func() context.Context { return context.WithoutCancel(ctx) },
 	})
-	client := asynq.NewClient(redis)
+	client := asynq.NewClient(queue)
 	defer func() { _ = client.Close() }()
 	tasks := backgroundTasks(log, pool)
 	tasks.HandleMail(deliverer(mailCfg, pool))

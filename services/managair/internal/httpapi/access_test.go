@@ -140,13 +140,6 @@ var matrix = map[string]row{
 		body: `{"data":{"type":"Room","id":"{id}","attributes":{"name":"x"}}}`,
 	},
 	"DELETE /api/v1/rooms/{id}":                 {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
-	"GET /api/v1/rooms/{id}/airquality":         {public: everyone, private: members0, foreign: hidden},
-	"GET /api/v1/rooms/{id}/airquality/{month}": {public: everyone, private: members0, foreign: hidden},
-	"GET /api/v1/fidelity":                      {public: accounts},
-	"GET /api/v1/fidelity/{id}":                 {public: members, private: members, foreign: nobody},
-	"GET /api/v1/outages":                       {public: accounts},
-	"GET /api/v1/outages/{id}":                  {public: nobody},
-	"GET /api/v1/nodes/{id}/outages":            {public: members, private: members, foreign: nobody},
 	"GET /api/v1/rooms/{id}/site":               {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}/installations":      {public: everyone, private: members0, foreign: hidden},
 
@@ -191,6 +184,24 @@ var matrix = map[string]row{
 	"GET /api/v1/installations/{id}/timeseries.csv": {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/installation-timeseries":           {public: everyone},
 	"GET /api/v1/installation-timeseries/{id}":      {public: everyone, private: members0, foreign: hidden},
+
+	"GET /api/v1/rooms/{id}/airquality":         {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/airquality/{month}": {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/fidelity":                      {public: accounts},
+	"GET /api/v1/fidelity/{id}":                 {public: members, private: members, foreign: nobody},
+	"GET /api/v1/outages":                       {public: accounts},
+	"GET /api/v1/outages/{id}":                  {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/outages":            {public: members, private: members, foreign: nobody},
+	"GET /api/v1/live":                          {public: accounts},
+	"GET /api/v1/organizations/{id}/live":       {public: everyone, foreign: hidden},
+	"GET /api/v1/sites/{id}/live":               {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/live":               {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installations/{id}/live":       {public: everyone, private: members0, foreign: hidden},
+}
+
+// byNode tells whether the {id} of a pattern is that of a node.
+func byNode(pattern string) bool {
+	return strings.HasPrefix(pattern, "/api/v1/node") || strings.HasPrefix(pattern, "/api/v1/fidelity")
 }
 
 func TestEveryRouteAnswersEachRoleAsTheMatrixSays(t *testing.T) {
@@ -227,7 +238,7 @@ func checkRow(t *testing.T, shared *world, other *mutable, route httpapi.Route, 
 	}
 	node := []string{node1, node2, node3}[id-1]
 	thing := strconv.Itoa(id)
-	if strings.HasPrefix(route.Pattern, "/api/v1/node") || strings.HasPrefix(route.Pattern, "/api/v1/fidelity") {
+	if byNode(route.Pattern) {
 		thing = node
 	}
 	fill := strings.NewReplacer("{id}", thing, "{node}", node, "{month}", "2026-01", "{name}", "nichts")
@@ -264,7 +275,7 @@ func TestOutsidersLearnNothing(t *testing.T) {
 		}
 		for id, node := range []string{node1, node2, node3} {
 			thing := strconv.Itoa(id + 1)
-			if strings.HasPrefix(route.Pattern, "/api/v1/node") {
+			if byNode(route.Pattern) {
 				thing = node
 			}
 			for _, query := range queries {

@@ -64,6 +64,9 @@ INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidit
 SELECT no, t, 400 + 10 * row_number() OVER (PARTITION BY no ORDER BY t), 215, 50, 'M'
   FROM node, generate_series('2026-01-10T10:00:00Z'::timestamptz, '2026-01-10T10:27:00Z', '3 minutes') t;
 SELECT note_late_samples(array_agg(no)) FROM node;
+INSERT INTO node_outage (id, node_no, from_time, noticed_at, to_time) OVERRIDING SYSTEM VALUE
+SELECT right(id::text, 1)::bigint, no, '2026-01-02T00:00:00Z', '2026-01-02T02:00:10Z', '2026-01-02T03:00:00Z' FROM node;
+SELECT setval(pg_get_serial_sequence('node_outage', 'id'), 100);
 `
 
 // Ids of the world's users.
@@ -103,6 +106,9 @@ func newWorld(t testing.TB) *world {
 	nodes := postgres.Fidelity{Pool: pool}
 	api.AddFidelity(nodes.NodeFidelity(), nodes.Outages())
 	api.AddImages(media.Folder{Path: t.TempDir()})
+	// A hub that does not run takes listeners, and a recorder has no connection to
+	// listen on: the stream ends at once.
+	api.AddLive(newHub(pool, nil))
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,208 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	stream "github.com/clairberlin/clair-stack/pkg/live"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/live"
+)
+
+const mediaEvents = "text/event-stream"
+
+const (
+	// heartbeat is below the time after which proxies cut silent connections (nginx:
+	// 60 s), and tells us that a listener is gone.
+	heartbeat = 15 * time.Second
+	// listenFor is how long a listener may go on without showing again who he is: a
+	// session or token may have ended. Browsers reconnect by themselves.
+	listenFor = 15 * time.Minute
+	// writeTimeout is how long a socket may take.
+	writeTimeout = 10 * time.Second
+)
+
+// liveTargets are the parameters that choose what is listened to, with and without
+// the brackets of a filter.
+var liveTargets = []string{"organization", "site", "room", "installation"}
+
+// AddLive adds the routes of live values, as server-sent events.
+func (a *API) AddLive(hub *live.Hub) {
+	a.Add(Route{
+		Method: http.MethodGet, Pattern: Base + "/live", Audience: access.Public, Media: []string{mediaEvents}, Stream: true,
+		Handler: func(w http.ResponseWriter, r *http.Request) error {
+			q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: liveTargets, Extra: append(slices.Clone(liveTargets), "last_event_id")})
+			if err != nil {
+				return err
+			}
+			target, err := liveTarget(q)
+			if err != nil {
+				return err
+			}
+			if target == (live.Target{}) && access.CallerFrom(r.Context()).Anonymous() {
+				return errNotAuthenticated() // nothing is his own
+			}
+			return a.serveLive(hub, w, r, target, q.Extra["last_event_id"])
+		},
+	})
+	for path, target := range map[string]func(int64) live.Target{
+		"organizations": func(id int64) live.Target { return live.Target{Organization: id} },
+		"sites":         func(id int64) live.Target { return live.Target{Site: id} },
+		"rooms":         func(id int64) live.Target { return live.Target{Room: id} },
+		"installations": func(id int64) live.Target { return live.Target{Installation: id} },
+	} {
+		a.Add(Route{
+			Method: http.MethodGet, Pattern: Base + "/" + path + "/{id}/live", Audience: access.Public, Media: []string{mediaEvents}, Stream: true,
+			Handler: func(w http.ResponseWriter, r *http.Request) error {
+				id, ok := int64ID(r.PathValue("id"))
+				if !ok {
+					return errNotFound()
+				}
+				q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{"last_event_id"}})
+				if err != nil {
+					return err
+				}
+				return a.serveLive(hub, w, r, target(id), q.Extra["last_event_id"])
+			},
+		})
+	}
+}
+
+// liveTarget reads what is to be listened to. Two choices at once are a mistake.
+func liveTarget(q jsonapi.Query) (live.Target, error) {
+	var target live.Target
+	chosen := ""
+	for _, name := range liveTargets {
+		value, parameter := q.Filter[name], "filter["+name+"]"
+		if value == "" {
+			value, parameter = q.Extra[name], name
+		}
+		if value == "" {
+			continue
+		}
+		id, ok := int64ID(value)
+		if !ok || chosen != "" {
+			return target, jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "invalid_value", Parameter: parameter}}
+		}
+		chosen = name
+		switch name {
+		case "organization":
+			target.Organization = id
+		case "site":
+			target.Site = id
+		case "room":
+			target.Room = id
+		case "installation":
+			target.Installation = id
+		}
+	}
+	return target, nil
+}
+
+func (a *API) serveLive(hub *live.Hub, w http.ResponseWriter, r *http.Request, target live.Target, lastID string) error {
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		lastID = id // that of a reconnecting browser is newer than the one in its address
+	}
+	var last *stream.ID
+	if lastID != "" {
+		id, err := stream.ParseID(lastID)
+		if err != nil {
+			// As if it were too old: an error would keep a browser from coming back.
+			id = stream.ID{}
+		}
+		last = &id
+	}
+	listener, err := hub.Subscribe(r.Context(), access.CallerFrom(r.Context()), target, last)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	out := &eventWriter{w: w, control: http.NewResponseController(w)}
+	// The connection may serve other requests afterwards.
+	defer func() { _ = out.control.SetWriteDeadline(time.Time{}) }()
+
+	header := w.Header()
+	header.Set("Content-Type", mediaEvents)
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // or nginx gathers events
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if err := out.run(r.Context(), listener); err != nil && r.Context().Err() == nil {
+		a.log.DebugContext(r.Context(), "live listener lost", "err", err)
+	}
+	return nil
+}
+
+type eventWriter struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (o *eventWriter) run(ctx context.Context, listener *live.Listener) error {
+	// Not all at once after a restart.
+	retry := 1000 + rand.IntN(4000)
+	if err := o.deadline(); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(o.w, "retry: %d\n\n", retry); err != nil {
+		return err
+	}
+	if err := listener.Begin(ctx, o.write); err != nil {
+		return err
+	}
+	if err := o.control.Flush(); err != nil {
+		return err
+	}
+	for end := time.Now().Add(listenFor); ; {
+		why, err := listener.Next(ctx, heartbeat, o.write)
+		if err != nil {
+			return err
+		}
+		if why == "" && time.Now().After(end) {
+			why = live.EndAge
+		}
+		if why != "" {
+			if err := o.write(why.Event()); err != nil {
+				return err
+			}
+		}
+		if err := o.control.Flush(); err != nil {
+			return err
+		}
+		if why != "" {
+			return nil
+		}
+	}
+}
+
+func (o *eventWriter) deadline() error {
+	return o.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+}
+
+func (o *eventWriter) write(e *live.Event) error {
+	if err := o.deadline(); err != nil {
+		return err
+	}
+	_, err := o.w.Write(e.Text()) //nolint:gosec // numbers and names of our own, and no page
+	return err
+}
+
+// AppendLiveSample is the live.Encoder of the API: a sample as it stands in series,
+// and whose it is.
+func AppendLiveSample(dst []byte, installation int64, s measurement.Sample) []byte {
+	dst = append(dst, `{"installation_id":"`...)
+	dst = strconv.AppendInt(dst, installation, 10)
+	dst = append(dst, '"')
+	at := len(dst)
+	dst = appendSample(dst, s)
+	dst[at] = ',' // the members of its object follow ours
+	return dst
+}

@@ -1,0 +1,441 @@
+package live_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	stream "github.com/clairberlin/clair-stack/pkg/live"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/live"
+)
+
+// source is a stream in memory.
+type source struct {
+	mu      sync.Mutex
+	entries []stream.Entry
+	failing bool
+	more    chan struct{}
+}
+
+func newSource() *source {
+	return &source{entries: []stream.Entry{{ID: stream.ID{Milliseconds: 1}}}, more: make(chan struct{})}
+}
+
+// add publishes samples, the CO2 of each its name.
+func (s *source) add(gap bool, node int32, ppm ...int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := stream.Entry{ID: stream.ID{Milliseconds: s.entries[len(s.entries)-1].ID.Milliseconds + 1}, Gap: gap}
+	for _, v := range ppm {
+		e.Samples = append(e.Samples, stream.Sample{NodeNo: node, Sample: measurement.Sample{Time: noon, CO2PPM: v, Status: 'M'}})
+	}
+	s.entries = append(s.entries, e)
+	close(s.more)
+	s.more = make(chan struct{})
+}
+
+func (s *source) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+	close(s.more)
+	s.more = make(chan struct{})
+}
+
+var errAway = errors.New("no Redis")
+
+func (s *source) Bounds(context.Context) (first, last stream.ID, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failing {
+		return first, last, errAway
+	}
+	return s.entries[0].ID, s.entries[len(s.entries)-1].ID, nil
+}
+
+func (s *source) Read(ctx context.Context, after stream.ID, count int64, wait time.Duration) ([]stream.Entry, error) {
+	timeout := time.After(wait)
+	for {
+		s.mu.Lock()
+		var found []stream.Entry
+		for _, e := range s.entries {
+			if e.ID.Compare(after) > 0 && int64(len(found)) < count {
+				found = append(found, e)
+			}
+		}
+		failing, more := s.failing, s.more
+		s.mu.Unlock()
+		switch {
+		case failing:
+			return nil, errAway
+		case len(found) > 0 || wait <= 0:
+			return found, nil
+		}
+		select {
+		case <-more:
+		case <-timeout:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// store has rooms with installations; user 0 sees room 1 only.
+type store struct {
+	mu      sync.Mutex
+	rooms   map[int64][]live.Installation
+	changed chan struct{}
+}
+
+func newStore() *store {
+	return &store{
+		rooms: map[int64][]live.Installation{
+			1: {{ID: 10, NodeNo: 1}},
+			2: {{ID: 20, NodeNo: 2, From: noon}, {ID: 21, NodeNo: 3, To: noon.Add(-time.Second)}},
+		},
+		changed: make(chan struct{}, 1),
+	}
+}
+
+func (s *store) LiveInstallations(_ context.Context, caller access.Caller, target live.Target) ([]live.Installation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.rooms[target.Room]
+	if !ok || caller.Anonymous() && target.Room != 1 {
+		return nil, fault.New(fault.NotFound, "no such room")
+	}
+	return found, nil
+}
+
+func (s *store) WaitForChanges(ctx context.Context, changed func()) error {
+	for {
+		changed()
+		select {
+		case <-s.changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *store) change(room int64, installations []live.Installation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if installations == nil {
+		delete(s.rooms, room)
+	} else {
+		s.rooms[room] = installations
+	}
+	s.changed <- struct{}{}
+}
+
+// stage is a hub in a synctest bubble.
+type stage struct {
+	t      *testing.T
+	hub    *live.Hub
+	source *source
+	store  *store
+}
+
+func play(t *testing.T, listeners int, test func(s *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{t: t, source: newSource(), store: newStore()}
+		s.hub = live.New(live.Config{MaxListeners: listeners}, slog.New(slog.DiscardHandler), s.source, s.store,
+			func(dst []byte, installation int64, m measurement.Sample) []byte {
+				return fmt.Appendf(dst, "%d:%d", installation, m.CO2PPM)
+			}, prometheus.NewRegistry())
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { s.hub.Run(ctx) })
+		synctest.Wait()
+		test(s)
+		cancel()
+		running.Wait()
+	})
+}
+
+// ear is a listener and what he has heard.
+type ear struct {
+	s    *stage
+	l    *live.Listener
+	last *stream.ID
+}
+
+func (s *stage) listen(user, room int64, last *stream.ID) *ear {
+	s.t.Helper()
+	l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, live.Target{Room: room}, last)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &ear{s: s, l: l, last: last}
+}
+
+// hear returns events in short, and the reason at the end.
+func (e *ear) hear(do func(write func(*live.Event) error) (live.End, error)) []string {
+	e.s.t.Helper()
+	var heard []string
+	end, err := do(func(event *live.Event) error {
+		var name, data, id string
+		for line := range strings.SplitSeq(string(event.Text()), "\n") {
+			switch field, value, _ := strings.Cut(line, ": "); field {
+			case "event":
+				name = value
+			case "data":
+				data = value
+			case "id":
+				id = value
+			}
+		}
+		if id != "" {
+			parsed, err := stream.ParseID(id)
+			if err != nil {
+				e.s.t.Error(err)
+			}
+			e.last = &parsed
+			id = "@" + strconv.FormatUint(parsed.Milliseconds, 10)
+		}
+		heard = append(heard, strings.TrimSpace(name+" "+data+" "+id))
+		return nil
+	})
+	if err != nil {
+		e.s.t.Error(err)
+	}
+	if end != "" {
+		heard = append(heard, "end "+string(end))
+	}
+	return heard
+}
+
+func (e *ear) begin() []string {
+	e.s.t.Helper()
+	return e.hear(func(write func(*live.Event) error) (live.End, error) { return "", e.l.Begin(e.s.t.Context(), write) })
+}
+
+// next waits for the next events, a heartbeat at the latest.
+func (e *ear) next() []string {
+	e.s.t.Helper()
+	return e.hear(func(write func(*live.Event) error) (live.End, error) {
+		return e.l.Next(e.s.t.Context(), 15*time.Second, write)
+	})
+}
+
+func (s *stage) expect(got []string, want ...string) {
+	s.t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		s.t.Errorf("want(-) got(+):\n%s", diff)
+	}
+}
+
+func TestListenersHearWhatTheyMaySee(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		one, two := s.listen(0, 1, nil), s.listen(7, 2, nil)
+		s.expect(one.begin(), `ready {"installations":["10"]} @1`)
+		s.expect(two.begin(), `ready {"installations":["20","21"]} @1`)
+		s.source.add(false, 1, 400, 410)
+		s.expect(one.next(), `sample [10:400,10:410] @2`)
+		s.source.add(false, 2, 500)
+		s.expect(two.next(), `sample [20:500] @3`)
+		s.source.add(false, 3, 600) // after the end of its installation
+		s.source.add(false, 4, 700) // not installed
+		s.expect(one.next(), `@5`)  // a heartbeat tells how far it is
+		one.l.Close()
+		two.l.Close()
+		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Target{Room: 2}, nil); !fault.Is(err, fault.NotFound) {
+			s.t.Errorf("anonymous in room 2: %v", err)
+		}
+	})
+}
+
+func TestAListenerGoesOnWhereHeWas(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		e := s.listen(0, 1, nil)
+		e.begin()
+		s.source.add(false, 1, 400)
+		s.expect(e.next(), `sample [10:400] @2`)
+		e.l.Close()
+		for ppm := range 100 { // more than is read at once
+			s.source.add(false, 1+int32(ppm%2), ppm)
+		}
+		time.Sleep(time.Second)
+		again := s.listen(0, 1, e.last)
+		s.source.add(false, 1, 999)
+		var want []string
+		heard := strings.Join(again.begin(), " ")
+		heard += strings.Join(again.next(), " ")
+		for ppm := 0; ppm < 100; ppm += 2 {
+			want = append(want, fmt.Sprint("10:", ppm))
+		}
+		want = append(want, "10:999")
+		var got []string
+		for _, word := range strings.FieldsFunc(heard, func(r rune) bool { return strings.ContainsRune(" ,[]", r) }) {
+			if strings.HasPrefix(word, "10:") {
+				got = append(got, word)
+			}
+		}
+		s.expect(got, want...)
+		if again.last.Milliseconds != 103 {
+			s.t.Errorf("at %v", again.last)
+		}
+		again.l.Close()
+	})
+}
+
+func TestResetWhenSomethingMayBeMissing(t *testing.T) {
+	t.Parallel()
+	reset := []string{`ready {"installations":["10"]}`, `reset {} @4`}
+	cases := []struct {
+		name string
+		last stream.ID
+		do   func(s *source)
+	}{
+		{"trimmed", stream.ID{Milliseconds: 1}, func(s *source) { s.entries = s.entries[2:] }},
+		{"a gap in between", stream.ID{Milliseconds: 1}, func(s *source) { s.entries[1].Gap = true }},
+		{"no id of ours", stream.ID{}, func(*source) {}},
+		{"an id that is ahead and stays so", stream.ID{Milliseconds: 99}, func(*source) {}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			play(t, 10, func(s *stage) {
+				for range 3 {
+					s.source.add(false, 1, 400)
+				}
+				time.Sleep(time.Second)
+				s.source.set(func() { c.do(s.source) })
+				e := s.listen(0, 1, &c.last)
+				s.expect(e.begin(), reset...)
+				e.l.Close()
+			})
+		})
+	}
+}
+
+func TestGapsAreToldToEveryone(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		one, two := s.listen(0, 1, nil), s.listen(7, 2, nil)
+		one.begin()
+		two.begin()
+		s.source.add(true, 1, 400)
+		// No id before the reset: whoever loses the connection between them needs it.
+		s.expect(one.next(), `sample [10:400]`, `reset {} @2`)
+		s.expect(two.next(), `reset {} @2`)
+		one.l.Close()
+		two.l.Close()
+	})
+}
+
+func TestRedisAway(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		e := s.listen(0, 1, nil)
+		e.begin()
+		s.source.set(func() { s.source.failing = true })
+		time.Sleep(5 * time.Second)
+		during := s.listen(0, 1, e.last) // is not sent away
+		s.expect(during.begin(), `ready {"installations":["10"]}`, `reset {}`)
+		s.expect(e.next(), "")
+		s.source.add(false, 1, 400) // nobody could read that
+		s.source.set(func() { s.source.failing = false })
+		s.expect(e.next(), `reset {} @2`)
+		s.expect(during.next(), `reset {} @2`)
+		s.source.add(false, 1, 410)
+		s.expect(e.next(), `sample [10:410] @3`)
+		e.l.Close()
+		during.l.Close()
+	})
+}
+
+func TestSlowListenersAreDroppedAndOthersNot(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		slow, quick := s.listen(0, 1, nil), s.listen(0, 1, nil)
+		slow.begin()
+		quick.begin()
+		for n := range 200 {
+			s.source.add(false, 1, n)
+			time.Sleep(time.Second)
+			if got := quick.next(); len(got) != 1 {
+				s.t.Fatalf("%d: %q", n, got)
+			}
+		}
+		var last []string
+		for range 100 {
+			if last = slow.next(); last[len(last)-1] == "end slow" {
+				break
+			}
+		}
+		s.expect(last[len(last)-1:], "end slow")
+		// He comes back and has missed nothing.
+		again := s.listen(0, 1, slow.last)
+		if got := strings.Join(again.begin(), " "); !strings.Contains(got, "10:199]") {
+			s.t.Error(got)
+		}
+		again.l.Close()
+		quick.l.Close()
+		slow.l.Close()
+	})
+}
+
+func TestPermissionsAreLookedAtWhenTheInventoryChanges(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		e := s.listen(0, 1, nil)
+		e.begin()
+		s.store.change(1, []live.Installation{{ID: 10, NodeNo: 1, To: noon.Add(-time.Hour)}, {ID: 11, NodeNo: 2}})
+		s.expect(e.next(), `installations ["10","11"]`)
+		s.source.add(false, 1, 400)
+		s.source.add(false, 2, 500)
+		s.expect(e.next(), `sample [11:500] @3`)
+		s.store.change(1, nil)
+		s.expect(e.next(), "end gone")
+		e.l.Close()
+	})
+}
+
+func TestTheServerStops(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		e := s.listen(0, 1, nil)
+		e.begin()
+		s.hub.Close()
+		s.expect(e.next(), "end restart")
+		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Target{Room: 1}, nil); !fault.Is(err, fault.Unavailable) {
+			s.t.Errorf("after the stop: %v", err)
+		}
+		e.l.Close()
+	})
+}
+
+func TestListenersAreBounded(t *testing.T) {
+	t.Parallel()
+	play(t, 2, func(s *stage) {
+		one, two := s.listen(0, 1, nil), s.listen(0, 1, nil)
+		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Target{Room: 1}, nil); !fault.Is(err, fault.Unavailable) {
+			s.t.Errorf("the third of two: %v", err)
+		}
+		one.l.Close()
+		one.l.Close() // twice is once
+		s.listen(0, 1, nil).l.Close()
+		two.l.Close()
+	})
+}
