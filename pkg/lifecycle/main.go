@@ -116,7 +116,12 @@ path of a file that holds the value.
 // are filled from.
 func WriteVariables(w io.Writer, configs ...any) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	seen := map[string]bool{}
 	for _, v := range config.Describe(configs...) {
+		if seen[v.Name] { // in more than one struct
+			continue
+		}
+		seen[v.Name] = true
 		fallback := "default " + v.Default
 		switch {
 		case v.Required:
