@@ -45,6 +45,9 @@ const (
 	maxMessageBytes = 4 << 20
 	// maxStreams is how many calls a connection may have in flight.
 	maxStreams = 256
+	// streamWorkers is how many calls are answered by goroutines that stay. More than
+	// these get goroutines of their own.
+	streamWorkers = 64
 	// connectionGrace is how long calls of an old connection may go on.
 	connectionGrace = 30 * time.Second
 )
@@ -72,6 +75,8 @@ func New(ingester *ingest.Ingester, o Options) *Server {
 		grpc.InTapHandle(authorize(o.Authorized)),
 		grpc.MaxRecvMsgSize(maxMessageBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
+		// A goroutine for each call grows its stack each time.
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionAge: o.MaxConnectionAge, MaxConnectionAgeGrace: connectionGrace,

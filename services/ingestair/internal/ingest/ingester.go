@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,8 +27,8 @@ const (
 	maxFlushRows = 4000
 	// maxPendingSamples bounds the memory of what waits and what is being written.
 	maxPendingSamples = 100_000
-	// maxWaitingCalls bounds those that wait for room among the pending.
-	maxWaitingCalls = 1000
+	// maxWaitingSamples bounds those of callers that wait for room among the pending.
+	maxWaitingSamples = 200_000
 	// flushTimeout bounds a transaction; a database that hangs is as good as away.
 	flushTimeout = 10 * time.Second
 )
@@ -43,7 +44,7 @@ type Ingester struct {
 	metrics *Metrics
 
 	room         *semaphore.Weighted // samples pending
-	waiting      atomic.Int64        // calls that wait for room
+	waiting      atomic.Int64        // samples that wait for room
 	work         chan struct{}       // something was queued
 	storeTrouble atomic.Bool         // the last flush failed
 
@@ -106,11 +107,10 @@ func (in *Ingester) makeRoom(ctx context.Context, weight int64) error {
 	if in.room.TryAcquire(weight) {
 		return nil
 	}
-	if in.waiting.Add(1) > maxWaitingCalls {
-		in.waiting.Add(-1)
-		return fault.New(fault.Unavailable, "too many requests are waiting")
+	defer in.waiting.Add(-weight)
+	if in.waiting.Add(weight) > maxWaitingSamples {
+		return fault.New(fault.Unavailable, "too many samples are waiting")
 	}
-	defer in.waiting.Add(-1)
 	if err := in.room.Acquire(ctx, weight); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "too many samples are waiting")
 	}
@@ -201,6 +201,7 @@ func (in *Ingester) next(ctx context.Context, f *flusher) bool {
 	clear(f.calls)
 	f.calls = f.calls[:0]
 	for {
+		in.yield()
 		if in.take(f, ctx.Err() != nil) {
 			return true
 		}
@@ -212,6 +213,25 @@ func (in *Ingester) next(ctx context.Context, f *flusher) bool {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// yield lets callers who are ready to run join the flush. Without it, the one who
+// woke us would go alone, and all others wait for the next flush.
+func (in *Ingester) yield() {
+	for before := -1; ; {
+		now := in.queued()
+		if now <= before || now == 0 {
+			return
+		}
+		before = now
+		runtime.Gosched()
+	}
+}
+
+func (in *Ingester) queued() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.queue)
 }
 
 func (in *Ingester) take(f *flusher, stopping bool) bool {

@@ -42,12 +42,14 @@ func New(pool *pgxpool.Pool) *Store {
 }
 
 // Configure makes every session of a pool commit durably, whatever the server's
-// default is.
+// default is, and plan its statements once: planning again for the arrays at hand
+// takes longer than a small flush.
 func Configure(c *pgxpool.Config) {
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, `
-			SELECT set_config('synchronous_commit', 'on', false)
-			 WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')`)
+			SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
+			       CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
+			            THEN set_config('synchronous_commit', 'on', false) END`)
 		return err
 	}
 }
@@ -143,8 +145,10 @@ const storeSamples = `
 	RETURNING node_no, time`
 
 // A statement of its own, after the samples: its snapshot has to be taken when
-// the transaction has a number (see the migration that makes sample_late).
+// the transaction has a number (see the migration that makes sample_late). The
+// journal comes along, because each statement costs something.
 const noteLate = `
+	WITH journal AS (INSERT INTO node_status_journal (entries) VALUES ($3::bytea))
 	INSERT INTO sample_late (node_no, hour)
 	SELECT node_no, hour
 	  FROM unnest($1::integer[], $2::timestamptz[]) AS l (node_no, hour)
@@ -159,19 +163,19 @@ func (s *Store) commit(ctx context.Context, w *write, rejected []ingest.Rejected
 	defer conn.Release()
 	p := pipeline{conn: conn.Conn()}
 	w.returned, w.parked = w.returned[:0], w.parked[:0]
+	journal := w.journalEntries()
 	if len(w.known) > 0 {
 		p.queue(ctx, storeSamples, w.sampleParameters(), func(row [][]byte) {
 			w.returned = append(w.returned, sampleKey{int32(binary.BigEndian.Uint32(row[0])), int64(binary.BigEndian.Uint64(row[1]))})
 		})
-		p.queue(ctx, noteLate, w.lateParameters(), nil)
+		p.queue(ctx, noteLate, append(w.lateParameters(), journal), nil)
+	} else if len(journal) > 0 {
+		p.queue(ctx, appendJournal, [][]byte{journal}, nil)
 	}
 	if len(w.unknown) > 0 {
 		p.queue(ctx, parkSamples, w.parkParameters(), func(row [][]byte) {
 			w.parked = append(w.parked, parkedKeyFrom(row))
 		})
-	}
-	if journal := w.journalEntries(); len(journal) > 0 {
-		p.queue(ctx, appendJournal, [][]byte{journal}, nil)
 	}
 	if len(rejected) > 0 {
 		p.queue(ctx, rejectSamples, w.rejectParameters(rejected), nil)

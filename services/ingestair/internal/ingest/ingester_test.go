@@ -1,0 +1,323 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+// fakeStore keeps nothing. What happens to a sample is written in its CO2 value:
+// poison makes the store refuse a flush, all others are stored, or duplicates when
+// they are odd.
+type fakeStore struct {
+	mu       sync.Mutex
+	flushes  []int // rows of each that succeeded
+	rejected []RejectedRow
+	err      error
+	hold     chan struct{} // each Keep takes one; nil: none waits
+}
+
+const poison = 666
+
+func (s *fakeStore) Keep(ctx context.Context, f *Flush) error {
+	if s.hold != nil {
+		select {
+		case <-s.hold:
+		case <-ctx.Done():
+			return fault.Wrap(fault.Unavailable, ctx.Err(), "the database is not available")
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	for i := range f.Rows {
+		r := &f.Rows[i]
+		switch {
+		case r.Sample.CO2PPM == poison:
+			return fault.New(fault.Invalid, "poison")
+		case r.Sample.CO2PPM%2 == 1:
+			r.Outcome = Duplicate
+		default:
+			r.Outcome = Stored
+		}
+	}
+	s.flushes = append(s.flushes, len(f.Rows))
+	s.rejected = append(s.rejected, f.Rejected...)
+	return nil
+}
+
+func (*fakeStore) KeepUndecoded(context.Context, []UndecodedUplink) error { return nil }
+
+var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// run starts an ingester; stop ends it and waits for that.
+func run(t *testing.T, store Store) (in *Ingester, stop func()) {
+	t.Helper()
+	in = New(store, slog.New(slog.DiscardHandler), func() time.Time { return start }, NewMetrics(prometheus.NewRegistry()))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	ready := make(chan struct{})
+	go func() { ended <- in.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return in, stop
+}
+
+// batch has an uplink for each CO2 value.
+func batch(co2 ...int) *Batch {
+	b := &Batch{}
+	for i, v := range co2 {
+		b.Samples = append(b.Samples, measurement.Sample{Time: start.Add(-time.Duration(i) * time.Minute), CO2PPM: v, Status: measurement.Measured})
+		b.Uplinks = append(b.Uplinks, Uplink{NodeID: uuid.UUID{15: byte(i)}, End: i + 1})
+	}
+	return b
+}
+
+// TestCallersShareTransactions: while two flushes are on their way, all others
+// gather for the next one.
+func TestCallersShareTransactions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{hold: make(chan struct{})}
+		in, stop := run(t, store)
+		var callers sync.WaitGroup
+		call := func() {
+			callers.Go(func() {
+				if _, err := in.Store(t.Context(), batch(400, 402, 404)); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		for range 52 {
+			call()
+		}
+		for range 3 {
+			store.hold <- struct{}{}
+			synctest.Wait()
+		}
+		callers.Wait()
+		stop()
+		if diff := cmp.Diff([]int{3, 3, 150}, store.flushes); diff != "" {
+			t.Errorf("rows of the flushes (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestPoisonedSamplesFailAlone: whatever mixture callers send, each sample has
+// its own outcome, rejections explain the rejected ones in their order, and those
+// are kept aside once.
+func TestPoisonedSamplesFailAlone(t *testing.T) {
+	t.Parallel()
+	store := &fakeStore{}
+	in, stop := run(t, store)
+	var callers sync.WaitGroup
+	var mu sync.Mutex
+	aside := 0
+	for caller := range 20 {
+		callers.Go(func() {
+			random := rand.New(rand.NewPCG(7, uint64(caller)))
+			for range 20 {
+				values := make([]int, random.IntN(50))
+				var want []Outcome
+				var rejected []int
+				for i := range values {
+					switch random.IntN(20) {
+					case 0:
+						values[i] = poison
+					case 1:
+						values[i] = 20_000
+					default:
+						values[i] = 400 + random.IntN(100)
+					}
+					switch {
+					case values[i] == poison || values[i] == 20_000:
+						want = append(want, Rejected)
+						rejected = append(rejected, i)
+					case values[i]%2 == 1:
+						want = append(want, Duplicate)
+					default:
+						want = append(want, Stored)
+					}
+				}
+				result, err := in.Store(context.Background(), batch(values...))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var explained []int
+				for _, r := range result.Rejections {
+					explained = append(explained, r.Sample)
+				}
+				if !slices.Equal(want, result.Outcomes) || !slices.Equal(rejected, explained) {
+					t.Errorf("of %v came %v, rejected %v", values, result.Outcomes, explained)
+				}
+				mu.Lock()
+				aside += len(rejected)
+				mu.Unlock()
+			}
+		})
+	}
+	callers.Wait()
+	stop()
+	if len(store.rejected) != aside {
+		t.Errorf("%d samples were kept aside, want %d", len(store.rejected), aside)
+	}
+}
+
+// TestStopping: what was submitted is written, and nothing is taken afterwards.
+func TestStopping(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{hold: make(chan struct{})}
+		in, stop := run(t, store)
+		var calls []*Call
+		for range 5 {
+			call, err := in.Submit(t.Context(), batch(400))
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls = append(calls, call)
+		}
+		stopped := make(chan struct{})
+		go func() {
+			stop()
+			close(stopped)
+		}()
+		synctest.Wait()
+		close(store.hold)
+		<-stopped
+		for i, call := range calls {
+			if result, err := call.Wait(t.Context()); err != nil || result.Outcomes[0] != Stored {
+				t.Errorf("call %d: %v, %v", i, result, err)
+			}
+		}
+		if _, err := in.Submit(t.Context(), batch(400)); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("after the end: %v, want unavailable", err)
+		}
+	})
+}
+
+// TestStoreAway: callers learn of it, nobody gets an outcome, and the room that
+// they took is free again.
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	store := &fakeStore{err: fault.New(fault.Unavailable, "the database is not available")}
+	in, _ := run(t, store)
+	large := make([]int, MaxSamples)
+	for range 3 * maxPendingSamples / MaxSamples {
+		if result, err := in.Store(t.Context(), batch(large...)); !fault.Is(err, fault.Unavailable) || result != nil {
+			t.Fatalf("got %v, %v, want unavailable", result, err)
+		}
+	}
+	store.mu.Lock()
+	store.err = nil
+	store.mu.Unlock()
+	if _, err := in.Store(t.Context(), batch(400)); err != nil {
+		t.Errorf("after the store came back: %v", err)
+	}
+}
+
+// TestStoreHangs: what waits is bounded, and callers do not wait longer than they
+// want to; a transaction that takes too long is given up.
+func TestStoreHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{hold: make(chan struct{})}
+		in, _ := run(t, store)
+		large := make([]int, MaxSamples)
+		var first *Call
+		taken := 0
+		for {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			call, err := in.Submit(ctx, batch(large...))
+			cancel()
+			if err != nil {
+				if !fault.Is(err, fault.Unavailable) || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("without room: %v", err)
+				}
+				break
+			}
+			if first == nil {
+				first = call
+			}
+			taken += MaxSamples
+		}
+		if taken > maxPendingSamples {
+			t.Errorf("%d samples are pending, more than %d", taken, maxPendingSamples)
+		}
+		var waiting sync.WaitGroup
+		refused := 0
+		var mu sync.Mutex
+		ctx, cancel := context.WithCancel(t.Context())
+		for range maxWaitingSamples/MaxSamples + 10 {
+			waiting.Go(func() {
+				if _, err := in.Submit(ctx, batch(large...)); err != nil && !errors.Is(err, context.Canceled) {
+					mu.Lock()
+					refused++
+					mu.Unlock()
+				}
+			})
+		}
+		synctest.Wait()
+		// Each weighs one more than it has samples.
+		if refused != 11 {
+			t.Errorf("%d calls were refused at once, want 11", refused)
+		}
+		cancel()
+		waiting.Wait()
+		if _, err := first.Wait(t.Context()); !fault.Is(err, fault.Unavailable) { // the clock goes on to flushTimeout
+			t.Errorf("the first call: %v, want unavailable", err)
+		}
+		close(store.hold)
+	})
+}
+
+func TestTooManySamples(t *testing.T) {
+	t.Parallel()
+	in, _ := run(t, &fakeStore{})
+	if _, err := in.Store(t.Context(), batch(make([]int, MaxSamples+1)...)); !fault.Is(err, fault.Invalid) {
+		t.Errorf("got %v, want invalid", err)
+	}
+}
+
+// TestImplausibleMetadata: it is told beside the measurement and does not cost it.
+func TestImplausibleMetadata(t *testing.T) {
+	t.Parallel()
+	known := measurement.Known
+	good := Metadata{
+		FPort: known(255), FCnt: known(1 << 31), DataRateIndex: known(15), RSSIDBm: known(-130), SNRDecibel: -20, SNRKnown: true,
+		BatteryPercent: known(0), BatteryMillivolts: known(3600), ReceivedAt: start.Add(5 * time.Minute), DeviceID: "x",
+	}
+	bad := Metadata{
+		FPort: known(256), FCnt: known(-1), DataRateIndex: known(16), RSSIDBm: known(-40_000), SNRDecibel: 2000, SNRKnown: true,
+		BatteryPercent: known(101), BatteryMillivolts: known(1 << 31), ReceivedAt: start.Add(6 * time.Minute), DeviceID: "x",
+	}
+	kept, dropped := good, bad
+	kept.dropImplausible(start)
+	dropped.dropImplausible(start)
+	if diff := cmp.Diff([]Metadata{good, {DeviceID: "x"}}, []Metadata{kept, dropped}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
