@@ -69,6 +69,8 @@ type Node struct {
 	LastContact time.Time
 	// CheckedAt is the time of the latest check of all nodes, zero: there was none yet.
 	CheckedAt time.Time
+	// What the node and the gateway that heard it best told last; nil if they did not.
+	BatteryPercent, BatteryMillivolts, RSSIdBm *int64
 }
 
 // Outage is a time in which a node was silent for longer than it should.

@@ -32,6 +32,9 @@ func (a *API) AddFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 					{Name: "fidelity", Value: jsonapi.String(string(rune(n.State)))},
 					{Name: "last_contact_s", Value: optTime(n.LastContact)},
 					{Name: "last_check_s", Value: optTime(n.CheckedAt)},
+					{Name: "battery_percent", Value: jsonapi.OptInt(n.BatteryPercent)},
+					{Name: "battery_millivolts", Value: jsonapi.OptInt(n.BatteryMillivolts)},
+					{Name: "rssi_dbm", Value: jsonapi.OptInt(n.RSSIdBm)},
 				},
 				Relationships: []jsonapi.Relationship{
 					{Name: "node", Linkage: jsonapi.ToOne(typeNode, id), Related: v.url("nodes", id)},

@@ -216,6 +216,8 @@ func TestFidelityAndOutages(t *testing.T) {
 	check(worldNow.Add(-5 * time.Hour))
 	contact(node1, worldNow.Add(-time.Hour))
 	contact(node3, worldNow.Add(-9*time.Hour))
+	w.exec(t, `UPDATE node_status SET battery_percent = 91, battery_millivolts = 3620, rssi_dbm = -97
+		WHERE node_no = (SELECT no FROM node WHERE id = $1)`, node1)
 	check(worldNow.Add(-time.Minute))
 
 	for _, c := range []struct {

@@ -308,6 +308,7 @@ func (a *API) sites() *resource[inventory.Site, int64] {
 				Attributes: []jsonapi.Attribute{
 					{Name: "name", Value: jsonapi.String(s.Name)},
 					{Name: "description", Value: jsonapi.OptString(s.Description)},
+					{Name: "time_zone", Value: jsonapi.String(s.TimeZone)},
 				},
 				Relationships: []jsonapi.Relationship{
 					{Name: "address", Linkage: jsonapi.ToOne(typeAddress, formatInt64(s.AddressID)), Related: v.url("sites", id, "address")},
@@ -320,11 +321,28 @@ func (a *API) sites() *resource[inventory.Site, int64] {
 		decode: func(f *jsonapi.Fields, s *inventory.Site) {
 			f.Text("name", &s.Name, 50, jsonapi.Required)
 			f.OptText("description", &s.Description, 0)
+			if s.TimeZone == "" {
+				s.TimeZone = inventory.DefaultTimeZone
+			}
+			f.Text("time_zone", &s.TimeZone, 64, jsonapi.Optional)
+			if !isTimeZone(s.TimeZone) {
+				f.FailText("time_zone", "invalid", "invalid_time_zone")
+			}
 			f.ToOneID("address", typeAddress, &s.AddressID, jsonapi.Required)
 			f.ToOneID("operator", typeOrganization, &s.OperatorID, jsonapi.Required)
 			f.ReadOnlyRelationship("rooms")
 		},
 	}
+}
+
+// isTimeZone tells whether name is an IANA time zone. Go would also take names that
+// mean the zone of this machine.
+func isTimeZone(name string) bool {
+	if name == "" || name == "Local" {
+		return false
+	}
+	_, err := time.LoadLocation(name)
+	return err == nil
 }
 
 func (a *API) rooms() *resource[inventory.Room, int64] {

@@ -39,6 +39,7 @@ var texts = map[string][2]string{
 	"invalid_text":                {"Ein Text wird erwartet.", "Not a valid string."},
 	"invalid_uuid":                {"Muss eine gültige UUID sein.", "Must be a valid UUID."},
 	"invalid_value":               {"Ungültiger Wert.", "Invalid value."},
+	"invalid_time_zone":           {"Das ist keine Zeitzone. Gemeint ist ein Name wie Europe/Berlin.", "This is no time zone. What is meant is a name such as Europe/Berlin."},
 	"invalid_zip":                 {"Eine Postleitzahl besteht aus Buchstaben, Ziffern, Leerzeichen und Bindestrichen.", "A postal code consists of letters, digits, blanks and hyphens."},
 	"key_unknown":                 {"Der Link wurde schon benutzt oder ist zu alt.", "The link has been used or is too old."},
 	"last_owner":                  {"Eine Organisation braucht mindestens einen OWNER.", "An organization needs at least one OWNER."},

@@ -76,7 +76,12 @@ type Site struct {
 	Description *string
 	AddressID   int64
 	OperatorID  int64
+	// TimeZone is an IANA name; the days and hours of the site's air are cut in it.
+	TimeZone string
 }
+
+// DefaultTimeZone is that of a site of which nothing is said.
+const DefaultTimeZone = "Europe/Berlin"
 
 // Room is a room of a site.
 type Room struct {

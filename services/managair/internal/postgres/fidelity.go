@@ -140,11 +140,11 @@ func (f Fidelity) NodeFidelity() inventory.Repository[fidelity.Node, inventory.N
 		table:       "node", alias: "n",
 		from: "LEFT JOIN node_fidelity nf ON nf.node_no = n.no LEFT JOIN node_status ns ON ns.node_no = n.no CROSS JOIN fidelity_check fc",
 		// A node that no check has seen is not known yet.
-		columns: "n.id, coalesce(nf.fidelity, 'U')::text, ns.last_contact_at, fc.checked_at",
+		columns: "n.id, coalesce(nf.fidelity, 'U')::text, ns.last_contact_at, fc.checked_at, ns.battery_percent, ns.battery_millivolts, ns.rssi_dbm",
 		scan: func(row pgx.CollectableRow) (n fidelity.Node, err error) {
 			var state string
 			var lastContact, checkedAt *time.Time
-			if err = row.Scan(&n.ID, &state, &lastContact, &checkedAt); err == nil {
+			if err = row.Scan(&n.ID, &state, &lastContact, &checkedAt, &n.BatteryPercent, &n.BatteryMillivolts, &n.RSSIdBm); err == nil {
 				n.State, n.LastContact, n.CheckedAt = fidelity.State(state[0]), orZero(lastContact), orZero(checkedAt)
 			}
 			return n, err

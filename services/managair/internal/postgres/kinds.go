@@ -262,9 +262,9 @@ func sites() kind[inventory.Site, int64] {
 		audience: byOrganization("s.operator_id",
 			"EXISTS (SELECT FROM room pr JOIN installation pi ON pi.room_id = pr.id WHERE pr.site_id = s.id AND pi.is_public)"),
 		table: "site", alias: "s",
-		columns: "s.id, s.name, s.description, s.address_id, s.operator_id",
+		columns: "s.id, s.name, s.description, s.address_id, s.operator_id, s.time_zone",
 		scan: func(row pgx.CollectableRow) (s inventory.Site, err error) {
-			err = row.Scan(&s.ID, &s.Name, &s.Description, &s.AddressID, &s.OperatorID)
+			err = row.Scan(&s.ID, &s.Name, &s.Description, &s.AddressID, &s.OperatorID, &s.TimeZone)
 			return s, err
 		},
 		idOf: func(s *inventory.Site) int64 { return s.ID },
@@ -282,8 +282,8 @@ func sites() kind[inventory.Site, int64] {
 		},
 		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, s *inventory.Site) error {
 			return insertReturningID(ctx, tx, &s.ID, `
-				INSERT INTO site (name, description, address_id, operator_id)
-				VALUES (@name, @description, @address, @operator) RETURNING id`, siteArgs(s))
+				INSERT INTO site (name, description, address_id, operator_id, time_zone)
+				VALUES (@name, @description, @address, @operator, @time_zone) RETURNING id`, siteArgs(s))
 		},
 		update: func(ctx context.Context, tx pgx.Tx, old, s *inventory.Site) error {
 			if old.OperatorID != s.OperatorID {
@@ -294,7 +294,8 @@ func sites() kind[inventory.Site, int64] {
 				}
 			}
 			return exec(ctx, tx, `
-				UPDATE site SET name = @name, description = @description, address_id = @address, operator_id = @operator
+				UPDATE site SET name = @name, description = @description, address_id = @address, operator_id = @operator,
+				       time_zone = @time_zone
 				 WHERE id = @id`, with(siteArgs(s), pgx.NamedArgs{"id": s.ID}))
 		},
 		violations: map[string]inventory.Violation{
@@ -304,7 +305,9 @@ func sites() kind[inventory.Site, int64] {
 }
 
 func siteArgs(s *inventory.Site) pgx.NamedArgs {
-	return pgx.NamedArgs{"name": s.Name, "description": s.Description, "address": s.AddressID, "operator": s.OperatorID}
+	return pgx.NamedArgs{
+		"name": s.Name, "description": s.Description, "address": s.AddressID, "operator": s.OperatorID, "time_zone": s.TimeZone,
+	}
 }
 
 // refuseIfExists refuses to move what is installed in the organization that it
