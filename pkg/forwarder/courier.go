@@ -227,7 +227,7 @@ func (m *metrics) countOutcomes(batch []entry, outcomes []ingestv1.Outcome) {
 		outcomes = outcomes[n:]
 	}
 	for k, n := range counts {
-		m.samples.WithLabelValues(sourceName(k.source), outcomeName(k.outcome)).Add(float64(n))
+		m.samples.WithLabelValues(sourceName(k.source), ingestclient.OutcomeName(k.outcome)).Add(float64(n))
 	}
 }
 

@@ -1,11 +1,7 @@
 package forwarder
 
 import (
-	"strings"
-
 	"github.com/prometheus/client_golang/prometheus"
-
-	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
 // Values of the label result of forwarder_uplinks_total.
@@ -82,9 +78,4 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",
 		}, func() float64 { return float64(waiting()) }))
 	return m
-}
-
-// outcomeName is an outcome as it stands in metrics: "stored", "duplicate" ...
-func outcomeName(o ingestv1.Outcome) string {
-	return strings.ToLower(strings.TrimPrefix(o.String(), "OUTCOME_"))
 }

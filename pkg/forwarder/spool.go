@@ -145,7 +145,7 @@ func (s *redisSpool) send(ctx context.Context, undecoded bool, request []byte) e
 	}
 	s.metrics.deliveries.WithLabelValues("ok").Inc()
 	for _, o := range response.GetOutcomes() {
-		s.metrics.samples.WithLabelValues("redis", outcomeName(o)).Inc()
+		s.metrics.samples.WithLabelValues("redis", ingestclient.OutcomeName(o)).Inc()
 	}
 	return nil
 }

@@ -79,3 +79,8 @@ func Metadata(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingest
 	}
 	return md
 }
+
+// OutcomeName is an outcome in lower case, as in metrics: "stored", "duplicate" ...
+func OutcomeName(o ingestv1.Outcome) string {
+	return strings.ToLower(strings.TrimPrefix(o.String(), "OUTCOME_"))
+}

@@ -5,9 +5,7 @@ package lorawan
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"strings"
 )
 
 // EUI64 is an IEEE extended unique identifier, such as a device EUI. Its value
@@ -17,13 +15,31 @@ type EUI64 uint64
 // ParseEUI64 reads 16 hexadecimal digits, in either case, also with '-' or ':'
 // between the bytes.
 func ParseEUI64(s string) (EUI64, error) {
-	digits := strings.NewReplacer("-", "", ":", "").Replace(s)
-	b, err := hex.DecodeString(digits)
-	if err != nil || len(b) != 8 {
-		return 0, fmt.Errorf("device EUI %q: want 16 hexadecimal digits", s)
+	// By hand: this is done for each uplink.
+	var eui EUI64
+	digits := 0
+	for _, c := range []byte(s) {
+		var digit byte
+		switch {
+		case c >= '0' && c <= '9':
+			digit = c - '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			digit = c | 0x20 - 'a' + 10
+		case c == '-' || c == ':':
+			continue
+		default:
+			return 0, badEUI64(s)
+		}
+		eui = eui<<4 | EUI64(digit)
+		digits++
 	}
-	return EUI64(binary.BigEndian.Uint64(b)), nil
+	if digits != 16 {
+		return 0, badEUI64(s)
+	}
+	return eui, nil
 }
+
+func badEUI64(s string) error { return fmt.Errorf("device EUI %q: want 16 hexadecimal digits", s) }
 
 // String returns 16 upper-case hexadecimal digits.
 func (e EUI64) String() string { return fmt.Sprintf("%016X", uint64(e)) }

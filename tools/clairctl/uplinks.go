@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -162,8 +163,8 @@ when there is some of that.`,
 			}
 			err = out.print(r, func(w io.Writer) {
 				fmt.Fprintf(w, "decoded\t%d\nstill undecodable\t%d\n", r.Decoded, r.Failed)
-				for outcome, n := range maps.All(r.Outcomes) {
-					fmt.Fprintf(w, "samples %s\t%d\n", outcome, n)
+				for _, outcome := range slices.Sorted(maps.Keys(r.Outcomes)) {
+					fmt.Fprintf(w, "samples %s\t%d\n", outcome, r.Outcomes[outcome])
 				}
 			})
 			if err == nil && r.Failed > 0 {
@@ -208,7 +209,7 @@ func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept 
 			return fmt.Errorf("store the samples of uplink %d: %w", kept.GetId(), err)
 		}
 		for _, o := range response.GetOutcomes() {
-			r.Outcomes[o.String()]++
+			r.Outcomes[ingestclient.OutcomeName(o)]++
 		}
 	}
 	if _, err := client.Service.ForgetUndecoded(ctx, &ingestv1.ForgetUndecodedRequest{Ids: []int64{kept.GetId()}}); err != nil {
