@@ -38,6 +38,10 @@ bench: ## measure; each figure stands beside its floor
 	tools/install-deps.sh test
 	tools/bench.sh
 
+soak: ## kill the ingestair and PostgreSQL under load for long; ROUNDS=1000
+	tools/install-deps.sh test
+	SOAK_ROUNDS=$(or $(ROUNDS),1000) go test -timeout 12h -v -run TestKilledUnderLoad ./tools/devstack/internal/soak
+
 lint: ## check code, protocol and scripts
 	tools/install-deps.sh lint
 	tools/lint.sh
