@@ -49,7 +49,7 @@ func (w *world) air(t *testing.T, user int64, path string) air {
 	return document.Data.Attributes
 }
 
-func (w *world) exec(t *testing.T, sql string, args ...any) {
+func (w *world) exec(t testing.TB, sql string, args ...any) {
 	t.Helper()
 	if _, err := w.pool.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)

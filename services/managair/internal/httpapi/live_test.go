@@ -42,7 +42,7 @@ type theatre struct {
 }
 
 // newTheatre starts a server whose callers name their user id in a header.
-func newTheatre(t *testing.T) *theatre {
+func newTheatre(t testing.TB) *theatre {
 	t.Helper()
 	th := &theatre{world: newWorld(t), redis: redistest.New(t)}
 	th.publisher = stream.NewPublisher(th.redis, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
@@ -63,7 +63,7 @@ func newTheatre(t *testing.T) *theatre {
 }
 
 // start starts one more replica of the server.
-func (th *theatre) start(t *testing.T, running *sync.WaitGroup) *httptest.Server {
+func (th *theatre) start(t testing.TB, running *sync.WaitGroup) *httptest.Server {
 	t.Helper()
 	hub := newHub(th.pool, th.redis)
 	ctx, cancel := context.WithCancel(t.Context())

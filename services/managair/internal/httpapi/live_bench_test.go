@@ -1,0 +1,140 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	stream "github.com/clairberlin/clair-stack/pkg/live"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+// BenchmarkLive publishes 1,000 samples a second, which each of the listeners gets
+// over a TCP connection of his own; an iteration takes a second. It reports the time
+// from Publish (what ingestair calls after the commit) to the arrival, and the memory
+// of the process, clients included, for each listener more than one. One listener is
+// the floor: Redis, pacing and HTTP without the fan-out.
+func BenchmarkLive(b *testing.B) {
+	for _, listeners := range []int{1, 1000} {
+		b.Run(strconv.Itoa(listeners), func(b *testing.B) { benchmarkLive(b, listeners) })
+	}
+}
+
+const (
+	benchTick    = 50 * time.Millisecond
+	benchPerTick = 50
+)
+
+func benchmarkLive(b *testing.B, listeners int) {
+	th := newTheatre(b)
+	// A node for each sample of a tick.
+	th.exec(b, `
+		WITH n AS (
+		  INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+		  SELECT gen_random_uuid(), 'FF' || lpad(upper(to_hex(g)), 14, '0'), 'Node', 1, 1, 1 FROM generate_series(1, $1::integer) g RETURNING id)
+		INSERT INTO installation (node_id, room_id, from_time, is_public) SELECT id, 1, '2000-01-01T00:00:00Z', true FROM n`, benchPerTick)
+	nos := make([]int32, 0, benchPerTick)
+	rows, err := th.pool.Query(b.Context(), `SELECT no FROM node WHERE alias = 'Node'`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for rows.Next() {
+		var no int32
+		if err := rows.Scan(&no); err != nil {
+			b.Fatal(err)
+		}
+		nos = append(nos, no)
+	}
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+
+	// The time of a sample is the number of its tick.
+	var mu sync.Mutex
+	published := map[int64]time.Time{}
+	delays := make([]time.Duration, 0, 1<<20)
+	ctx, cancel := context.WithCancel(b.Context())
+	var ready, ears sync.WaitGroup
+	var received atomic.Int64
+	for range listeners {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", th.server.Listener.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		context.AfterFunc(ctx, func() { _ = conn.Close() })
+		fmt.Fprintf(conn, "GET /api/v1/rooms/1/live HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n")
+		ready.Add(1)
+		ears.Go(func() {
+			lines := bufio.NewReaderSize(conn, 64<<10)
+			for {
+				line, err := lines.ReadSlice('\n')
+				if err != nil {
+					return
+				}
+				if bytes.HasPrefix(line, []byte(`data: {"installations"`)) {
+					ready.Done()
+				}
+				if !bytes.HasPrefix(line, []byte("data: [{")) {
+					continue
+				}
+				now := time.Now()
+				received.Add(int64(bytes.Count(line, []byte(`"co2_ppm"`))))
+				_, last, _ := bytes.Cut(line[bytes.LastIndex(line, []byte(`"timestamp_s":`)):], []byte(":"))
+				number, _, _ := bytes.Cut(last, []byte(","))
+				tick, _ := strconv.ParseInt(string(number), 10, 64)
+				mu.Lock()
+				delays = append(delays, now.Sub(published[tick]))
+				mu.Unlock()
+			}
+		})
+	}
+	ready.Wait()
+
+	tick := int64(1_000_000_000)
+	ticker := time.NewTicker(benchTick)
+	defer ticker.Stop()
+	sent := 0
+	for b.Loop() {
+		for range int(time.Second / benchTick) {
+			<-ticker.C
+			tick++
+			batch := make([]stream.Sample, len(nos))
+			for i, no := range nos {
+				batch[i] = stream.Sample{NodeNo: no, Sample: measurement.Sample{Time: time.Unix(tick, 0), CO2PPM: 700, Status: 'M'}}
+			}
+			mu.Lock()
+			published[tick] = time.Now()
+			mu.Unlock()
+			th.publisher.Publish(batch...)
+			sent += len(batch)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	elapsed := b.Elapsed()
+	for deadline := time.After(30 * time.Second); received.Load() < int64(sent*listeners); {
+		select {
+		case <-deadline:
+			b.Fatalf("%d of %d events arrived", received.Load(), sent*listeners)
+		case <-ticker.C:
+		}
+	}
+	cancel()
+	ears.Wait()
+	slices.Sort(delays)
+	quantile := func(q float64) float64 { return delays[int(q*float64(len(delays)-1))].Seconds() * 1000 }
+	b.ReportMetric(quantile(0.5), "p50-ms")
+	b.ReportMetric(quantile(0.99), "p99-ms")
+	b.ReportMetric(float64(sent*listeners)/elapsed.Seconds(), "events/s")
+	if listeners > 1 {
+		b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/float64(listeners)/1024, "kB/listener")
+	}
+}
