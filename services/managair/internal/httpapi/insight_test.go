@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -296,5 +297,27 @@ func compareGolden(t *testing.T, file, got string) {
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+func TestANodeHasItsOwnInterval(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	patch := func(value string) answer {
+		return w.do(t, request{user: owner, method: http.MethodPatch, path: "/api/v1/nodes/" + node1 + "/", body: `{"data":{"type":"Node","id":"` + node1 +
+			`","attributes":{"expected_interval_s":` + value + `}}}`})
+	}
+	for value, want := range map[string]int{"300": 200, "60": 200, "604800": 200, "59": 400, "604801": 400, `"oft"`: 400, "null": 200} {
+		if got := patch(value); got.status != want {
+			t.Errorf("%s: %d %s", value, got.status, got.body)
+		}
+	}
+	patch("300")
+	w.exec(t, `INSERT INTO node_status (node_no, last_contact_at) SELECT no, $2 FROM node WHERE id = $1`, node1, worldNow.Add(-11*time.Minute))
+	if _, err := (postgres.Fidelity{Pool: w.pool}).Check(t.Context(), worldNow); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.get(t, owner, "/api/v1/fidelity/"+node1).body; !strings.Contains(got, `"fidelity":"M"`) {
+		t.Error(got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
@@ -404,7 +405,8 @@ func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 				Attributes: append(make([]jsonapi.Attribute, 0, 9),
 					jsonapi.Attribute{Name: "eui64", Value: jsonapi.String(n.EUI64)},
 					jsonapi.Attribute{Name: "alias", Value: jsonapi.String(n.Alias)},
-					jsonapi.Attribute{Name: "description", Value: jsonapi.OptString(n.Description)}),
+					jsonapi.Attribute{Name: "description", Value: jsonapi.OptString(n.Description)},
+					jsonapi.Attribute{Name: "expected_interval_s", Value: jsonapi.OptInt(n.ExpectedIntervalS)}),
 				Relationships: []jsonapi.Relationship{
 					{Name: "protocol", Linkage: jsonapi.ToOne(typeProtocol, formatInt64(n.ProtocolID)), Related: v.url("nodes", id, "protocol")},
 					{Name: "model", Linkage: jsonapi.ToOne(typeModel, formatInt64(n.ModelID)), Related: v.url("nodes", id, "model")},
@@ -437,6 +439,7 @@ func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 			}
 			f.Text("alias", &n.Alias, 100, jsonapi.Required)
 			f.OptText("description", &n.Description, 0)
+			f.OptInt("expected_interval_s", &n.ExpectedIntervalS, int64(fidelity.MinInterval/time.Second), int64(fidelity.MaxInterval/time.Second))
 			f.ToOneID("protocol", typeProtocol, &n.ProtocolID, jsonapi.Required)
 			f.ToOneID("model", typeModel, &n.ModelID, jsonapi.Required)
 			f.ToOneID("owner", typeOrganization, &n.OwnerID, jsonapi.Required)

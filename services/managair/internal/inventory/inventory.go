@@ -128,6 +128,9 @@ type Node struct {
 	ProtocolID  int64
 	ModelID     int64
 	OwnerID     int64
+	// ExpectedIntervalS is how often the node should report, in seconds; nil is the
+	// default. Package fidelity knows its bounds.
+	ExpectedIntervalS *int64
 	// No is the key of the node's samples.
 	No int32
 }

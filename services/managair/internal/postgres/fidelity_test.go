@@ -145,10 +145,12 @@ func TestOutagesAreRemembered(t *testing.T) {
 		{"not dead after all", []step{{1, 6, ""}, {2.5, 6.25, ""}}, []string{"2.5 6 - -"}},
 		{"patience undoes it", []step{{1, 3.5, ""}, {0, 4, "UPDATE node SET expected_interval_s = 86400"}}, nil},
 	}
+	// One database, and one node at a time: a check looks at all nodes.
+	h := newHouse(t, pgtest.New(t))
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			h := newHouse(t, pgtest.New(t))
+		t.Run(c.name, func(t *testing.T) { //nolint:paralleltest // said above
+			h.exec(t, `DELETE FROM node`)
+			h.exec(t, `UPDATE fidelity_check SET checked_at = NULL`)
 			_, no := h.node(t, 1)
 			for _, s := range c.steps {
 				if s.contact > 0 {

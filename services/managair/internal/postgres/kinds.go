@@ -512,9 +512,9 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 		permissions: access.Nodes,
 		audience:    byOrganization("n.owner_id", "false"),
 		table:       "node", alias: "n",
-		columns: "n.id, n.eui64, n.alias, n.description, n.protocol_id, n.model_id, n.owner_id, n.no",
+		columns: "n.id, n.eui64, n.alias, n.description, n.protocol_id, n.model_id, n.owner_id, n.expected_interval_s::bigint, n.no",
 		scan: func(row pgx.CollectableRow) (n inventory.Node, err error) {
-			err = row.Scan(&n.ID, &n.EUI64, &n.Alias, &n.Description, &n.ProtocolID, &n.ModelID, &n.OwnerID, &n.No)
+			err = row.Scan(&n.ID, &n.EUI64, &n.Alias, &n.Description, &n.ProtocolID, &n.ModelID, &n.OwnerID, &n.ExpectedIntervalS, &n.No)
 			return n, err
 		},
 		idOf: func(n *inventory.Node) inventory.NodeID { return n.ID },
@@ -533,8 +533,8 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 		},
 		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, n *inventory.Node) error {
 			return exec(ctx, tx, `
-				INSERT INTO node (id, eui64, alias, description, protocol_id, model_id, owner_id)
-				VALUES (@id, @eui64, @alias, @description, @protocol, @model, @owner)`, nodeArgs(n))
+				INSERT INTO node (id, eui64, alias, description, protocol_id, model_id, owner_id, expected_interval_s)
+				VALUES (@id, @eui64, @alias, @description, @protocol, @model, @owner, @expected_interval)`, nodeArgs(n))
 		},
 		update: func(ctx context.Context, tx pgx.Tx, old, n *inventory.Node) error {
 			if old.OwnerID != n.OwnerID {
@@ -545,7 +545,7 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 			}
 			return exec(ctx, tx, `
 				UPDATE node SET eui64 = @eui64, alias = @alias, description = @description,
-				       protocol_id = @protocol, model_id = @model, owner_id = @owner
+				       protocol_id = @protocol, model_id = @model, owner_id = @owner, expected_interval_s = @expected_interval
 				 WHERE id = @id`, nodeArgs(n))
 		},
 		violations: map[string]inventory.Violation{
@@ -558,7 +558,7 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 func nodeArgs(n *inventory.Node) pgx.NamedArgs {
 	return pgx.NamedArgs{
 		"id": n.ID, "eui64": n.EUI64, "alias": n.Alias, "description": n.Description,
-		"protocol": n.ProtocolID, "model": n.ModelID, "owner": n.OwnerID,
+		"protocol": n.ProtocolID, "model": n.ModelID, "owner": n.OwnerID, "expected_interval": n.ExpectedIntervalS,
 	}
 }
 
