@@ -7,9 +7,12 @@ SHELL := /bin/bash
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# What the demo runs.
+demo-binaries = ./tools/devstack $(patsubst %/main.go,./%,$(wildcard services/*/main.go))
+
 demo: ## run everything on this machine, with simulated sensors, until Ctrl-C
 	tools/install-deps.sh demo
-	tools/build.sh
+	tools/build.sh $(demo-binaries)
 	tools/frontend.sh build || [ $$? -eq 3 ]
 	exec bin/devstack demo
 
