@@ -20,6 +20,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
 // ServeConfig is what the environment says about the HTTP server.
@@ -30,6 +31,10 @@ type ServeConfig struct {
 	Services map[string]string `env:"SERVICES" desc:"operations ports of other services for the admin pages: name=http://host:port,..." envKeyValSeparator:"="`
 	Drain    time.Duration     `env:"DRAIN_DELAY" envDefault:"0s" desc:"how long to serve on after SIGTERM, until the proxy has noticed"`
 }
+
+// listAge is how old the counts and latest samples in lists may be. The status of
+// nodes is no younger.
+const listAge = 2 * time.Second
 
 // Serve serves HTTP until ctx ends.
 func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
@@ -62,7 +67,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err != nil {
 		return err
 	}
-	api := httpapi.New(apiCfg, log, o.Registry, postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
+	api := httpapi.New(apiCfg, log, o.Registry, postgres.NewInventory(pool),
+		&telemetry.Cached{Store: postgres.NewTelemetry(pool), For: listAge, Now: time.Now}, time.Now)
 	queue := asynq.NewClient(redis)
 	defer func() { _ = queue.Close() }()
 	people := newPeople(log, pool, queue, apiCfg.PublicURL)

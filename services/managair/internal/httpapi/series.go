@@ -63,7 +63,7 @@ func installationSpans(installations []inventory.Installation) []seriesSpan {
 }
 
 // summaries returns what the spans hold of the time that is asked for.
-func (a *API) summaries(ctx context.Context, spans []seriesSpan, from, to time.Time) ([]telemetry.Span, []telemetry.Summary, error) {
+func (a *API) summaries(ctx context.Context, spans []seriesSpan, from, to time.Time, detail bool) ([]telemetry.Span, []telemetry.Summary, error) {
 	wanted := make([]telemetry.Span, len(spans))
 	for i, s := range spans {
 		wanted[i] = telemetry.Span{NodeNo: s.nodeNo, From: from, To: to}
@@ -74,7 +74,7 @@ func (a *API) summaries(ctx context.Context, spans []seriesSpan, from, to time.T
 			wanted[i].To = *s.to
 		}
 	}
-	sums, err := a.telemetry.Summaries(ctx, wanted)
+	sums, err := a.telemetry.Summaries(ctx, wanted, detail)
 	return wanted, sums, err
 }
 
@@ -102,7 +102,7 @@ func (a *API) decorate(ctx context.Context, v *view, spans []seriesSpan, resourc
 	if err != nil {
 		return err
 	}
-	wanted, sums, err := a.summaries(ctx, spans, from, to)
+	wanted, sums, err := a.summaries(ctx, spans, from, to, v.detail)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (a *API) decorateSeries(ctx context.Context, v *view, spans []seriesSpan, r
 	if err != nil {
 		return err
 	}
-	wanted, sums, err := a.summaries(ctx, spans, from, to)
+	wanted, sums, err := a.summaries(ctx, spans, from, to, v.detail)
 	if err != nil {
 		return err
 	}

@@ -21,13 +21,24 @@ type Telemetry struct{ pool *pgxpool.Pool }
 func NewTelemetry(pool *pgxpool.Pool) *Telemetry { return &Telemetry{pool} }
 
 // The count comes from the roll-ups, so it costs the same however many samples
-// there are; first and latest are one step into the key each. Samples are at
-// whole seconds, so a second more makes an end that is included one that is not.
+// there are. Where nothing is before the span, and it reaches beyond what is
+// rolled up, one row has nearly all of it; what is wrong with that (late samples)
+// and what is not yet in it (the last hours) are counted. Samples are at whole
+// seconds, so a second more makes an end that is included one that is not.
 const summaries = `
-	SELECT sample_count(span.node_no, span.start, span.stop + interval '1 second'),
-	       (SELECT min(s.time) FROM sample s WHERE s.node_no = span.node_no AND s.time BETWEEN span.start AND span.stop),
+	SELECT CASE WHEN span.stop >= state.rolled_until
+	             AND NOT EXISTS (SELECT FROM sample s WHERE s.node_no = span.node_no AND s.time < span.start)
+	       THEN coalesce((SELECT t.n FROM sample_total t WHERE t.node_no = span.node_no), 0)
+	          + coalesce((SELECT sum((SELECT count(*) FROM sample s
+	                                   WHERE s.node_no = span.node_no AND s.time >= late.hour AND s.time < late.hour + interval '1 hour')
+	                                 - coalesce((SELECT h.n FROM sample_hour h WHERE h.node_no = span.node_no AND h.hour = late.hour), 0))
+	                        FROM (SELECT DISTINCT hour FROM sample_late WHERE node_no = span.node_no AND hour < state.rolled_until) late), 0)::bigint
+	          + (SELECT count(*) FROM sample s WHERE s.node_no = span.node_no AND s.time >= state.rolled_until AND s.time <= span.stop)
+	       ELSE sample_count(span.node_no, span.start, span.stop + interval '1 second') END,
+	       CASE WHEN @first THEN (SELECT min(s.time) FROM sample s WHERE s.node_no = span.node_no AND s.time BETWEEN span.start AND span.stop) END,
 	       latest.time, latest.co2_ppm, latest.temperature_decicelsius, latest.rel_humidity_percent, latest.status::text
 	  FROM unnest(@nodes::integer[], @froms::timestamptz[], @tos::timestamptz[]) WITH ORDINALITY span (node_no, start, stop, i)
+	 CROSS JOIN sample_rollup_state state
 	  LEFT JOIN LATERAL (
 	       SELECT * FROM sample s
 	        WHERE s.node_no = span.node_no AND s.time BETWEEN span.start AND span.stop
@@ -35,7 +46,7 @@ const summaries = `
 	 ORDER BY span.i`
 
 // Summaries is part of telemetry.Store.
-func (t *Telemetry) Summaries(ctx context.Context, spans []telemetry.Span) ([]telemetry.Summary, error) {
+func (t *Telemetry) Summaries(ctx context.Context, spans []telemetry.Span, first bool) ([]telemetry.Summary, error) {
 	if len(spans) == 0 {
 		return nil, nil
 	}
@@ -45,7 +56,7 @@ func (t *Telemetry) Summaries(ctx context.Context, spans []telemetry.Span) ([]te
 	for i, s := range spans {
 		nodes[i], froms[i], tos[i] = s.NodeNo, s.From, s.To
 	}
-	rows, err := t.pool.Query(ctx, summaries, pgx.NamedArgs{"nodes": nodes, "froms": froms, "tos": tos})
+	rows, err := t.pool.Query(ctx, summaries, pgx.NamedArgs{"nodes": nodes, "froms": froms, "tos": tos, "first": first})
 	if err != nil {
 		return nil, fmt.Errorf("summaries: %w", pgdb.Translate(err))
 	}

@@ -25,7 +25,6 @@ type Downsampler[P any] struct {
 	lowT     int64
 	highT    int64
 	pending  bool
-	first    P
 	last     P
 	anything bool
 }
@@ -48,6 +47,7 @@ func NewDownsampler[P any](from, to time.Time, want int, at func(P) (unix int64,
 	return &Downsampler[P]{
 		want: want, from: from.Unix(), at: at,
 		width: max(seconds/float64(stretchesPerPoint*want), 1),
+		kept:  make([]P, 0, 2*stretchesPerPoint*want+4),
 	}
 }
 
@@ -55,7 +55,9 @@ func NewDownsampler[P any](from, to time.Time, want int, at func(P) (unix int64,
 func (d *Downsampler[P]) Add(p P) {
 	t, v := d.at(p)
 	if !d.anything {
-		d.first, d.anything = p, true
+		// The first point is always among those picked.
+		d.anything = true
+		d.kept = append(d.kept, p)
 	}
 	d.last = p
 	stretch := int(float64(t-d.from) / d.width)
@@ -78,13 +80,14 @@ func (d *Downsampler[P]) Add(p P) {
 
 func (d *Downsampler[P]) keep() {
 	d.pending = false
-	switch {
-	case d.lowT == d.highT:
-		d.kept = append(d.kept, d.low)
-	case d.lowT < d.highT:
-		d.kept = append(d.kept, d.low, d.high)
-	default:
-		d.kept = append(d.kept, d.high, d.low)
+	first, second := d.low, d.high
+	if d.lowT > d.highT {
+		first, second = second, first
+	}
+	for _, p := range []P{first, second} {
+		if d.time(p) != d.time(d.kept[len(d.kept)-1]) {
+			d.kept = append(d.kept, p)
+		}
 	}
 }
 
@@ -97,15 +100,10 @@ func (d *Downsampler[P]) Points() []P {
 	if d.pending {
 		d.keep()
 	}
-	candidates := make([]P, 0, len(d.kept)+2)
-	if d.time(d.kept[0]) != d.time(d.first) {
-		candidates = append(candidates, d.first)
+	if d.time(d.kept[len(d.kept)-1]) != d.time(d.last) {
+		d.kept = append(d.kept, d.last)
 	}
-	candidates = append(candidates, d.kept...)
-	if d.time(candidates[len(candidates)-1]) != d.time(d.last) {
-		candidates = append(candidates, d.last)
-	}
-	return lttb(candidates, d.want, d.at)
+	return lttb(d.kept, d.want, d.at)
 }
 
 func (d *Downsampler[P]) time(p P) int64 {
@@ -115,13 +113,14 @@ func (d *Downsampler[P]) time(p P) int64 {
 
 // lttb picks want points, the first and the last among them: of each bucket the
 // one that makes the largest triangle with the point picked before and the mean
-// of the next bucket.
+// of the next bucket. It writes them over the points: a bucket has been read before
+// its place is taken.
 func lttb[P any](points []P, want int, at func(P) (int64, int)) []P {
 	if len(points) <= want {
 		return points
 	}
-	picked := make([]P, 0, want)
-	picked = append(picked, points[0])
+	last := points[len(points)-1]
+	picked := points[:1]
 	inner := len(points) - 2
 	bound := func(bucket int) int { return 1 + bucket*inner/(want-2) }
 	for bucket := range want - 2 {
@@ -145,7 +144,7 @@ func lttb[P any](points []P, want int, at func(P) (int64, int)) []P {
 		}
 		picked = append(picked, points[best])
 	}
-	return append(picked, points[len(points)-1])
+	return append(picked, last)
 }
 
 func mean[P any](points []P, at func(P) (int64, int)) (t, v float64) {

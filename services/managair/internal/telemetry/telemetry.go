@@ -21,8 +21,8 @@ type Span struct {
 // Summary is what a span holds.
 type Summary struct {
 	Count int64
-	// First is the time of the first sample, Latest the last sample; both are nil
-	// when there are none.
+	// First is the time of the first sample, if it was asked for, Latest the last
+	// sample; both are nil when there are none.
 	First  *time.Time
 	Latest *measurement.Sample
 }
@@ -30,7 +30,7 @@ type Summary struct {
 // Store keeps samples.
 type Store interface {
 	// Summaries returns one summary for each span, in their order.
-	Summaries(ctx context.Context, spans []Span) ([]Summary, error)
+	Summaries(ctx context.Context, spans []Span, first bool) ([]Summary, error)
 	// Samples hands the samples of a span to yield, ascending by time, as they come
 	// from the database. The first error of yield ends it and is returned.
 	Samples(ctx context.Context, span Span, yield func(measurement.Sample) error) error
