@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help demo demo-reset build test test-frontend frontend bench lint generate verify clean images
+.PHONY: help demo demo-reset build test test-frontend frontend bench lint generate verify clean images e2e
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ generate: ## write the generated code
 
 verify: ## check that generated code, go.mod and go.sum are current
 	tools/verify.sh
+
+e2e: ## play the life of a deployed stack on a Docker Swarm of its own (needs root)
+	tools/e2e.sh
 
 images: ## build the images of all services for amd64 and arm64 into artefacts/images
 	tools/build-images.sh

@@ -3,9 +3,10 @@
 # container engine is needed for that, and the same commit makes the same digest
 # on every machine.
 #
-#   tools/build-images.sh [--load] [--push] [--tag TAG] [--platforms P,P] [NAME...]
+#   tools/build-images.sh [--load] [--archive FILE] [--push] [--tag TAG] [--platforms P,P] [NAME...]
 #
 #   --load       hand those for this machine to the Docker engine
+#   --archive    write those for this machine to a file, for docker load
 #   --push       push them to CLAIR_REGISTRY (default clairberlin, on Docker Hub)
 #   --tag        default: the commit, as the binaries tell it with "version"
 #   --platforms  default linux/amd64,linux/arm64
@@ -27,6 +28,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
     --load | --push) flags+=("$1") ;;
+    --archive) flags+=("$1" "${2:?--archive needs a value}"); shift ;;
     --tag) tag=${2:?--tag needs a value}; shift ;;
     --platforms) platforms=${2:?--platforms needs a value}; shift ;;
     -*) usage >&2; exit 2 ;;
@@ -77,7 +79,7 @@ if [ ${#packages[@]} -gt 0 ]; then
     --revision "$revision" --created "$created" "${flags[@]}" "${go_names[@]}"
 fi
 
-if $frontend && [ ${#flags[@]} -gt 0 ]; then
+if $frontend && [[ " ${flags[*]} " =~ ' '--(load|push)' ' ]]; then
   tools/frontend.sh build
   image=$registry/static-frontend:$tag
   tools/frontend.sh build

@@ -28,17 +28,6 @@ if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
   exit 0
 fi
 
-tools/install-deps.sh docker
-begun=$SECONDS
-debian=$(tools/e2e/standins/build-debian.sh)
-traefik=$(tools/e2e/standins/build-traefik.sh)
-# Inside there is no network: what is to be built is in the caches from here on.
-tools/build-images.sh --platforms "linux/$(go env GOARCH)" managair ingestair clairchen-forwarder ers-forwarder e2e
-go build -o bin/ ./tools/e2e
-# Without a Node.js that can build them, a stand-in answers for the pages.
-tools/frontend.sh build || echo 'e2e: the pages are left out' >&2
-echo "e2e: prepared in $((SECONDS - begun)) s"
-
 work=$(mktemp -d /var/tmp/clair-e2e.XXXXXX)
 # shellcheck disable=SC2317 # called by the trap
 cleanup() {
@@ -47,6 +36,19 @@ cleanup() {
   rm -rf "$work"
 }
 trap cleanup EXIT
+tools/install-deps.sh docker
+begun=$SECONDS
+debian=$(tools/e2e/standins/build-debian.sh)
+traefik=$(tools/e2e/standins/build-traefik.sh)
+pebble=$(tools/gotools.sh pebble)/pebble
+# Inside there is no network: what is to be built is in the caches from here on.
+CLAIR_REGISTRY=clair-e2e tools/build-images.sh --platforms "linux/$(go env GOARCH)" --tag one --archive "$work/images.tar" \
+  managair ingestair clairchen-forwarder ers-forwarder e2e
+go build -o bin/ ./tools/e2e
+# Without a Node.js that can build them, a stand-in answers for the pages.
+tools/frontend.sh build || echo 'e2e: the pages are left out' >&2
+echo "e2e: prepared in $((SECONDS - begun)) s"
+
 # When the last process in there ends, so does everything else.
 unshare --net --uts --mount --ipc --pid --fork --mount-proc --kill-child \
-  bin/e2e --work "$work" --debian "$debian" --traefik "$traefik" "$@"
+  bin/e2e --work "$work" --debian "$debian" --traefik "$traefik" --pebble "$pebble" --images "$work/images.tar" "$@"

@@ -28,6 +28,7 @@ type callReport struct {
 	Acknowledged int    `json:"acknowledged"` // samples
 	P99Millis    int64  `json:"p99_millis"`
 	SlowestMs    int64  `json:"slowest_millis"`
+	SlowestAt    string `json:"slowest_at"`
 	LastError    string `json:"last_error,omitempty"`
 	Ended        bool   `json:"ended"`
 }
@@ -74,6 +75,7 @@ func callAllTheTime(ctx context.Context, client *ingestclient.Client, node uuid.
 	)
 	var report callReport
 	var took []time.Duration
+	var slowest time.Duration
 	show := func() {
 		slices.Sort(took)
 		if n := len(took); n > 0 {
@@ -128,6 +130,10 @@ func callAllTheTime(ctx context.Context, client *ingestclient.Client, node uuid.
 			}
 		}
 		took = append(took, time.Since(begun))
+		if took[len(took)-1] > slowest {
+			slowest = took[len(took)-1]
+			report.SlowestAt = begun.UTC().Format(time.TimeOnly)
+		}
 	}
 }
 

@@ -16,9 +16,9 @@ import (
 
 // engine is a Docker engine of our own. The namespaces that we are in are its too.
 type engine struct {
-	debian, traefik string
-	work            string
-	log             *os.File
+	debian, traefik, pebble string
+	work                    string
+	log                     *os.File
 
 	process *exec.Cmd
 	ended   chan error
@@ -102,8 +102,16 @@ func (e *engine) importImages(ctx context.Context) error {
 			return err
 		}
 	}
-	tar := exec.CommandContext(ctx, "tar", "--create", "--directory", filepath.Dir(e.traefik),
-		"--transform", "s/.*/usr\\/local\\/bin\\/traefik/", filepath.Base(e.traefik))
+	if err := e.importBinary(ctx, "traefik", e.traefik); err != nil {
+		return err
+	}
+	return e.importBinary(ctx, "pebble", e.pebble)
+}
+
+// importBinary makes an image of a static binary.
+func (e *engine) importBinary(ctx context.Context, name, path string) error {
+	tar := exec.CommandContext(ctx, "tar", "--create", "--directory", filepath.Dir(path),
+		"--transform", "s/.*/usr\\/local\\/bin\\/"+name+"/", filepath.Base(path))
 	archive, err := tar.StdoutPipe()
 	if err != nil {
 		return err
@@ -111,8 +119,8 @@ func (e *engine) importImages(ctx context.Context) error {
 	if err := tar.Start(); err != nil {
 		return err
 	}
-	_, err = e.runWith(ctx, archive, nil, "docker", "import",
-		"--change", `ENTRYPOINT ["/usr/local/bin/traefik"]`, "--change", "ENV PATH=/usr/local/bin", "-", "clair-standin/traefik")
+	_, err = e.runWith(ctx, archive, nil, "docker", "import", "--change", `ENTRYPOINT ["/usr/local/bin/`+name+`"]`,
+		"--change", "ENV PATH=/usr/local/bin", "-", "clair-standin/"+name)
 	return errors.Join(err, tar.Wait())
 }
 

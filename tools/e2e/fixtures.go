@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,5 +44,3 @@ func fixtures(nodes []*simulate.Node, caller uuid.UUID, from time.Time) []byte {
 	}
 	return text
 }
-
-func goarch() string { return runtime.GOARCH }

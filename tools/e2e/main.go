@@ -46,6 +46,8 @@ func newCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&s.engine.debian, "debian", "", "archive of a root file system with the servers")
 	f.StringVar(&s.engine.traefik, "traefik", "", "binary of Traefik")
+	f.StringVar(&s.engine.pebble, "pebble", "", "binary of Pebble, an ACME server for tests")
+	f.StringVar(&s.images, "images", "", "archive of our own images")
 	f.StringVar(&s.work, "work", "", "folder for the engine's data and logs")
 	f.BoolVar(&keep, "keep", false, "wait for Ctrl-C before everything is removed, to look around")
 	cmd.AddCommand(callsCommand())

@@ -32,6 +32,7 @@ const (
 type story struct {
 	engine  engine
 	work    string
+	images  string
 	secrets string
 	log     *os.File
 	figures []figure
@@ -72,6 +73,7 @@ func (s *story) steps() []step {
 		{"the killed database comes back, nothing is lost", s.killDatabase},
 		{"the database is dumped and the stack destroyed", s.dumpAndDestroy},
 		{"the dump is restored into a new stack", s.restore},
+		{"HTTPS comes by a certificate of an ACME server", s.useHTTPS},
 		{"the stack is removed", s.remove},
 	}
 }
@@ -99,28 +101,17 @@ func (s *story) makeImages(ctx context.Context) error {
 	if err := s.engine.importImages(ctx); err != nil {
 		return err
 	}
-	services := []string{"managair", "ingestair", "clairchen-forwarder", "ers-forwarder"}
-	build := func(tag string, names ...string) error {
-		_, err := s.engine.runWith(ctx, nil, []string{"CLAIR_REGISTRY=" + registry, "NGINX_IMAGE=clair-standin/nginx"},
-			append([]string{"tools/build-images.sh", "--load", "--platforms", "linux/" + goarch(), "--tag", tag}, names...)...)
+	if _, err := s.docker(ctx, "load", "--quiet", "--input", s.images); err != nil {
 		return err
 	}
-	frontend := false
-	if _, err := os.Stat("services/static-frontend/dist/index.html"); err == nil {
-		frontend = true
-		services = append(services, "static-frontend")
-	}
-	if err := build("one", append(services, "e2e")...); err != nil {
+	if err := s.makeFrontend(ctx); err != nil {
 		return err
 	}
-	if err := build("two", services...); err != nil {
-		return err
-	}
-	if !frontend {
-		for _, tag := range []string{"one", "two"} {
-			if _, err := s.docker(ctx, "tag", "clair-standin/nginx", registry+"/static-frontend:"+tag); err != nil {
-				return err
-			}
+	// Another name is another version to the swarm.
+	services := []string{"managair", "ingestair", "clairchen-forwarder", "ers-forwarder", "static-frontend"}
+	for _, name := range services {
+		if _, err := s.docker(ctx, "tag", registry+"/"+name+":one", registry+"/"+name+":two"); err != nil {
+			return err
 		}
 	}
 	// It runs, but is never healthy: our own program under managair's name.
@@ -141,6 +132,17 @@ func (s *story) makeImages(ctx context.Context) error {
 		s.report("image of "+name, "%.1f MB", n/1e6)
 	}
 	return nil
+}
+
+// makeFrontend makes the image of the pages, where they have been built.
+func (s *story) makeFrontend(ctx context.Context) error {
+	if _, err := os.Stat("services/static-frontend/dist/index.html"); err != nil {
+		_, err := s.docker(ctx, "tag", "clair-standin/nginx", registry+"/static-frontend:one")
+		return err
+	}
+	_, err := s.engine.runWith(ctx, nil, []string{"CLAIR_REGISTRY=" + registry, "NGINX_IMAGE=clair-standin/nginx"},
+		"tools/build-images.sh", "--load", "--tag", "one", "static-frontend")
+	return err
 }
 
 func (s *story) createSecretsAndVolumes(ctx context.Context) error {
@@ -359,6 +361,7 @@ func (s *story) update(ctx context.Context) error {
 	for _, u := range []struct{ service, image string }{
 		{"managair_server", "managair"},
 		{"managair_worker", "managair"},
+		{"static_frontend", "static-frontend"},
 		{"ingestair", "ingestair"},
 		{"clairchen_forwarder", "clairchen-forwarder"},
 		{"ers_forwarder", "ers-forwarder"},
@@ -409,8 +412,8 @@ func (s *story) checkLoad(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.report("gRPC calls during the updates", "%d, failed %d, retried %d, p99 %d ms, slowest %d ms",
-		calls.Calls, calls.Failed, calls.Retried, calls.P99Millis, calls.SlowestMs)
+	s.report("gRPC calls during the updates", "%d, failed %d, retried %d, p99 %d ms, slowest %d ms (at %s)",
+		calls.Calls, calls.Failed, calls.Retried, calls.P99Millis, calls.SlowestMs, calls.SlowestAt)
 	if len(failures) > 0 {
 		err = fmt.Errorf("%d of %d requests failed, the first: %s", len(failures), n, failures[0])
 	}

@@ -48,6 +48,7 @@ type options struct {
 	revision   string
 	created    int64
 	maxSize    int64
+	archive    string
 	load       bool
 	push       bool
 }
@@ -75,6 +76,7 @@ modules in it (CycloneDX) beside it, and prints digests and sizes.`,
 	f.StringVar(&o.revision, "revision", "", "commit, for a label")
 	f.Int64Var(&o.created, "created", 0, "time of the commit in Unix seconds")
 	f.Int64Var(&o.maxSize, "max-size", 40, "megabytes above which an image is refused")
+	f.StringVar(&o.archive, "archive", "", "file to write the images for this machine to, for docker load")
 	f.BoolVar(&o.load, "load", false, "hand the images for this machine to the Docker engine")
 	f.BoolVar(&o.push, "push", false, "push the indexes to the registry, with the credentials of the docker command")
 	return cmd
@@ -130,6 +132,11 @@ func run(ctx context.Context, w io.Writer, o options, names []string) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	if o.archive != "" {
+		if err := tarball.MultiRefWriteToFile(o.archive, native); err != nil {
+			return err
+		}
 	}
 	if o.load {
 		return load(ctx, native)

@@ -76,6 +76,9 @@ load_environment() {
   CONTEXT=$DOCKER_CONTEXT
   unset DOCKER_CONTEXT
   export CLAIR_STACK=${CLAIR_STACK:-clair}
+  # As with secrets, each content has a name of its own.
+  VERSION_CONFIGS=$(cat compose/mosquitto.conf compose/monitoring/* | sha256sum | cut -c1-10)
+  export VERSION_CONFIGS
   SECRETS_FOLDER=${CLAIR_SECRETS:-secrets}
   # Compose files read paths from their own folder.
   SECRETS=$(realpath -m "$SECRETS_FOLDER")
