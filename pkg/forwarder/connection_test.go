@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"io"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"slices"
@@ -94,9 +95,7 @@ func TestLogSaysWhatIsWrong(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			env := config.Env{"TTS_APPLICATION": app.ID, "INGEST_TOKEN": token, "OPS_ADDRESS": "127.0.0.1:0"}
-			for name, value := range tt.env {
-				env[name] = value
-			}
+			maps.Copy(env, tt.env)
 			var cfg forwarder.Config
 			if err := env.Load(&cfg); err != nil {
 				t.Fatal(err)

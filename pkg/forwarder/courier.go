@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
@@ -176,9 +174,7 @@ func deliverRequest(ctx context.Context, client *ingestclient.Client, undecoded 
 // one bad uplink does not take others with it. What is alone and invalid is given up.
 func (c *courier) divide(ctx, hard context.Context, batch []entry, turn int64, cause error) {
 	if len(batch) == 1 {
-		var u ingestv1.Uplink
-		_ = proto.Unmarshal(batch[0].encoded, &u) // for the log only
-		c.log.ErrorContext(ctx, "uplink refused by the ingestair", "dev_eui", fmt.Sprintf("%016X", u.GetMetadata().GetDevEui()), "err", cause)
+		c.log.ErrorContext(ctx, "uplink refused by the ingestair", "dev_eui", batch[0].devEUI(), "undecoded", batch[0].undecoded, "err", cause)
 		batch[0].finish(refused)
 		return
 	}

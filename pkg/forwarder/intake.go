@@ -51,7 +51,7 @@ func (in *intake) receive(ctx context.Context, source ingestv1.Source, message [
 	name := sourceName(source)
 	e, result, err := in.entry(ctx, source, message)
 	if err != nil {
-		// Only a text that is not UTF-8 can do that, and JSON parsers let it through.
+		// It cannot happen: all texts are valid UTF-8.
 		in.log.ErrorContext(ctx, "uplink dropped: it cannot be encoded", "source_name", name, "err", err)
 		result = resultDropped
 	}
@@ -92,7 +92,7 @@ func (in *intake) entry(ctx context.Context, source ingestv1.Source, message []b
 			Forwarder: in.service,
 			Payload:   u.Payload[:min(len(u.Payload), maxPayload)],
 			Envelope:  message[:min(len(message), maxEnvelope)],
-			Reason:    err.Error(),
+			Reason:    strings.ToValidUTF8(err.Error(), "?"),
 		})
 		return e, resultUndecodable, err
 	}

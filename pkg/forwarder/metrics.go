@@ -20,6 +20,7 @@ type metrics struct {
 	delivery    prometheus.Histogram
 	delay       prometheus.Histogram
 	spooled     prometheus.Counter
+	batches     *prometheus.GaugeVec
 	sweeps      *prometheus.CounterVec
 	sweepUntil  prometheus.Gauge
 	downlinks   prometheus.Counter
@@ -44,6 +45,9 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		spooled: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "forwarder_spooled_uplinks_total", Help: "Uplinks handed over to Redis because the ingestair was away.",
 		}),
+		batches: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "forwarder_redis_batches", Help: "Batches of uplinks on Redis, by state (waiting; archived: invalid or tried for too long, for an operator to look at).",
+		}, []string{"state"}),
 		sweeps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_storage_searches_total", Help: "Searches of the Storage Integration for missed uplinks, by result (ok, failed).",
 		}, []string{"result"}),
@@ -73,7 +77,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		}),
 	}
 	r.MustRegister(m.uplinks, m.undecodable, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
-		m.spooled, m.sweeps, m.sweepUntil, m.downlinks,
+		m.spooled, m.batches, m.sweeps, m.sweepUntil, m.downlinks,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",
 		}, func() float64 { return float64(waiting()) }))

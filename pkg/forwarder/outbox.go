@@ -5,7 +5,10 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
@@ -33,6 +36,23 @@ func (e *entry) finish(f fate) {
 	if e.done != nil {
 		e.done(f)
 	}
+}
+
+// devEUI returns the device that sent it, for the log.
+func (e *entry) devEUI() lorawan.EUI64 {
+	var m *ingestv1.UplinkMetadata
+	if e.undecoded {
+		var r ingestv1.KeepUndecodedRequest
+		if err := proto.Unmarshal(e.encoded, &r); err == nil {
+			m = r.GetUplinks()[0].GetMetadata()
+		}
+	} else {
+		var r ingestv1.StoreRequest
+		if err := proto.Unmarshal(e.encoded, &r); err == nil {
+			m = r.GetUplinks()[0].GetMetadata()
+		}
+	}
+	return lorawan.EUI64(m.GetDevEui())
 }
 
 // outbox is a bounded queue of entries, first in, first out.

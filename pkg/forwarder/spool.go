@@ -37,6 +37,8 @@ const (
 	// spoolRetry is the pause after a task was interrupted, as by a crash.
 	spoolRetry      = 5 * time.Second
 	spoolRetryLimit = 1000
+	// watchInterval is how often it is counted what waits.
+	watchInterval = 15 * time.Second
 )
 
 // redisSpool keeps batches as tasks on Redis, and delivers them in the order in
@@ -104,10 +106,32 @@ func (s *redisSpool) part() lifecycle.Part {
 			return fmt.Errorf("start: %w", err)
 		}
 		ready()
-		<-ctx.Done()
+		s.watch(ctx)
 		server.Shutdown()
 		return nil
 	}}
+}
+
+// watch counts what waits on Redis until ctx ends.
+func (s *redisSpool) watch(ctx context.Context) {
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	inspector := asynq.NewInspectorFromRedisClient(s.redis)
+	for {
+		info, err := inspector.GetQueueInfo(s.queue)
+		if errors.Is(err, asynq.ErrQueueNotFound) {
+			info, err = new(asynq.QueueInfo), nil // nothing was ever handed over
+		}
+		if err == nil {
+			s.metrics.batches.WithLabelValues("waiting").Set(float64(info.Pending + info.Active + info.Scheduled + info.Retry))
+			s.metrics.batches.WithLabelValues("archived").Set(float64(info.Archived))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // deliver delivers one task. It waits here for the ingestair, since a task that

@@ -83,8 +83,7 @@ func (s *sweeper) part() lifecycle.Part {
 func (s *sweeper) complain(ctx context.Context, err error) time.Duration {
 	s.metrics.sweeps.WithLabelValues("failed").Inc()
 	pause := s.cfg.Interval/2 + rand.N(s.cfg.Interval/2)
-	var after *ttn.RetryAfterError
-	if errors.As(err, &after) {
+	if after, ok := errors.AsType[*ttn.RetryAfterError](err); ok {
 		// A little more, since replicas are told the same.
 		pause = max(after.After, sweepPause) + rand.N(sweepPause)
 	}

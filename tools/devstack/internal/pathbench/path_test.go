@@ -83,7 +83,7 @@ func BenchmarkPath(b *testing.B) {
 	s := start(b)
 	forwarder := s.ClairchenForwarder
 	b.Run("idle", func(b *testing.B) {
-		for b.Loop() { //nolint:revive // there is nothing to repeat: a state is looked at
+		for b.Loop() {
 		}
 		b.ReportMetric(rss(b, forwarder.PID()), "forwarder-MB")
 		b.ReportMetric(0, "ns/op")
