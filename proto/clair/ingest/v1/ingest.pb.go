@@ -228,8 +228,11 @@ const (
 	Rejection_REASON_OUT_OF_RANGE Rejection_Reason = 1
 	// REASON_IN_FUTURE: time_s is too far ahead of the server's clock.
 	Rejection_REASON_IN_FUTURE Rejection_Reason = 2
-	// REASON_TOO_OLD: time_s is before 2000-01-01.
+	// REASON_TOO_OLD: time_s is before 2000-01-01, or in a month that is archived.
 	Rejection_REASON_TOO_OLD Rejection_Reason = 3
+	// REASON_REFUSED: the database does not take the sample, although it breaks no
+	// rule above. The server's log says why.
+	Rejection_REASON_REFUSED Rejection_Reason = 4
 )
 
 // Enum value maps for Rejection_Reason.
@@ -239,12 +242,14 @@ var (
 		1: "REASON_OUT_OF_RANGE",
 		2: "REASON_IN_FUTURE",
 		3: "REASON_TOO_OLD",
+		4: "REASON_REFUSED",
 	}
 	Rejection_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":  0,
 		"REASON_OUT_OF_RANGE": 1,
 		"REASON_IN_FUTURE":    2,
 		"REASON_TOO_OLD":      3,
+		"REASON_REFUSED":      4,
 	}
 )
 
@@ -1365,17 +1370,18 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\t_rssi_dbmB\t\n" +
 	"\a_snr_dbB\x12\n" +
 	"\x10_battery_percentB\x15\n" +
-	"\x13_battery_millivolts\"\xf1\x01\n" +
+	"\x13_battery_millivolts\"\x85\x02\n" +
 	"\tRejection\x12\x16\n" +
 	"\x06sample\x18\x01 \x01(\rR\x06sample\x129\n" +
 	"\x06reason\x18\x02 \x01(\x0e2!.clair.ingest.v1.Rejection.ReasonR\x06reason\x12\x14\n" +
 	"\x05field\x18\x03 \x01(\tR\x05field\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"c\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"w\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REASON_OUT_OF_RANGE\x10\x01\x12\x14\n" +
 	"\x10REASON_IN_FUTURE\x10\x02\x12\x12\n" +
-	"\x0eREASON_TOO_OLD\x10\x03\"R\n" +
+	"\x0eREASON_TOO_OLD\x10\x03\x12\x12\n" +
+	"\x0eREASON_REFUSED\x10\x04\"R\n" +
 	"\x14KeepUndecodedRequest\x12:\n" +
 	"\auplinks\x18\x01 \x03(\v2 .clair.ingest.v1.UndecodedUplinkR\auplinks\"\x17\n" +
 	"\x15KeepUndecodedResponse\"\xba\x01\n" +

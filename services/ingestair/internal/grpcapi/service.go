@@ -225,6 +225,8 @@ func reasonOf(r measurement.Reason) ingestv1.Rejection_Reason {
 		return ingestv1.Rejection_REASON_IN_FUTURE
 	case measurement.TooOld:
 		return ingestv1.Rejection_REASON_TOO_OLD
+	case ingest.Refused:
+		return ingestv1.Rejection_REASON_REFUSED
 	default:
 		return ingestv1.Rejection_REASON_OUT_OF_RANGE
 	}
