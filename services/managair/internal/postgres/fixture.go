@@ -209,122 +209,142 @@ func (l *FixtureLoader) storeStaged(ctx context.Context, conn *pgx.Conn, report 
 	return nil
 }
 
-// The chunk is a range of pages, which PostgreSQL reads without an index.
-const chunk = `
-	chunk AS MATERIALIZED (
+// The chunk is a range of pages, which PostgreSQL reads without an index, sorted
+// once for all statements that follow. node_no is NULL for nodes that are not
+// registered. Of several samples with one key, the first in the file stays.
+const createChunkSQL = `
+	CREATE TEMPORARY TABLE chunk ON COMMIT DROP AS
+	WITH part AS MATERIALIZED (
 	    SELECT ctid AS place, * FROM staged_sample
 	     WHERE ctid >= format('(%s,0)', @from_page::bigint)::tid AND ctid < format('(%s,0)', @to_page::bigint)::tid
 	), known AS MATERIALIZED (
 	    -- The lock keeps the node's number from being retired before we commit.
-	    SELECT id, no FROM node WHERE id IN (SELECT node FROM chunk) FOR KEY SHARE
-	)`
+	    SELECT id, no FROM node WHERE id IN (SELECT node FROM part) FOR KEY SHARE
+	)
+	SELECT k.no AS node_no, p.*
+	  FROM part p LEFT JOIN known k ON k.id = p.node
+	 ORDER BY k.no, p.time, p.place`
+
+const countChunkSQL = `
+	SELECT count(*) FILTER (WHERE fault_reason IS NULL AND node_no IS NOT NULL),
+	       count(*) FILTER (WHERE fault_reason IS NULL AND node_no IS NULL),
+	       count(*) FILTER (WHERE fault_reason IS NOT NULL)
+	  FROM chunk`
 
 const chunkPartitionsSQL = `
-	WITH ` + chunk + `
 	SELECT ensure_sample_partition(month)
-	  FROM (SELECT DISTINCT date_trunc('month', c.time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS month
-	          FROM chunk c JOIN known k ON k.id = c.node
-	         WHERE c.fault_reason IS NULL) months`
+	  FROM (SELECT DISTINCT date_trunc('month', day AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS month
+	          FROM (SELECT DISTINCT date_bin('1 day', time, '2000-01-01T00:00:00Z') AS day
+	                  FROM chunk WHERE fault_reason IS NULL AND node_no IS NOT NULL) days) months`
 
 const chunkStoreSQL = `
-	WITH ` + chunk + `, stored AS (
-	    INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
-	    SELECT k.no, c.time, c.co2, c.temperature, c.humidity, c.status
-	      FROM chunk c JOIN known k ON k.id = c.node
-	     WHERE c.fault_reason IS NULL
-	     ORDER BY k.no, c.time, c.place -- of several, the first in the file stays
-	        ON CONFLICT DO NOTHING
-	    RETURNING *
-	), newest AS (
-	    SELECT DISTINCT ON (node_no) * FROM stored ORDER BY node_no, time DESC
-	), seen AS (
-	    INSERT INTO node_status AS s (node_no, last_contact_at, last_sample_at, last_co2_ppm, last_temperature_decicelsius,
-	                                  last_rel_humidity_percent, last_status)
-	    SELECT node_no, time, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status FROM newest ORDER BY node_no
-	        ON CONFLICT (node_no) DO UPDATE
-	       SET last_contact_at = greatest(s.last_contact_at, excluded.last_contact_at),
-	           last_sample_at = excluded.last_sample_at, last_co2_ppm = excluded.last_co2_ppm,
-	           last_temperature_decicelsius = excluded.last_temperature_decicelsius,
-	           last_rel_humidity_percent = excluded.last_rel_humidity_percent, last_status = excluded.last_status
-	     WHERE s.last_sample_at IS NULL OR s.last_sample_at < excluded.last_sample_at
-	)
-	SELECT (SELECT count(*) FROM stored),
-	       (SELECT count(*) FROM chunk c JOIN known k ON k.id = c.node WHERE c.fault_reason IS NULL)`
+	INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
+	SELECT node_no, time, co2, temperature, humidity, status
+	  FROM chunk
+	 WHERE fault_reason IS NULL AND node_no IS NOT NULL
+	    ON CONFLICT DO NOTHING`
 
 // Whoever writes samples tells which hours are to be rolled up again, after them in
 // the same transaction.
 const chunkLateSQL = `
-	WITH ` + chunk + `
 	INSERT INTO sample_late (node_no, hour)
-	SELECT DISTINCT k.no, date_trunc('hour', c.time, 'UTC')
-	  FROM chunk c JOIN known k ON k.id = c.node
-	 WHERE c.fault_reason IS NULL AND c.time < (SELECT late_before FROM sample_rollup_state)`
+	SELECT DISTINCT node_no, date_bin('1 hour', time, '2000-01-01T00:00:00Z')
+	  FROM chunk
+	 WHERE fault_reason IS NULL AND node_no IS NOT NULL AND time < (SELECT late_before FROM sample_rollup_state)`
+
+const chunkStatusSQL = `
+	INSERT INTO node_status AS s (node_no, last_contact_at, last_sample_at, last_co2_ppm, last_temperature_decicelsius,
+	                              last_rel_humidity_percent, last_status)
+	SELECT x.node_no, x.time, x.time, x.co2_ppm, x.temperature_decicelsius, x.rel_humidity_percent, x.status
+	  FROM (SELECT node_no, max(time) AS time FROM chunk WHERE fault_reason IS NULL AND node_no IS NOT NULL GROUP BY node_no) newest
+	  JOIN sample x ON x.node_no = newest.node_no AND x.time = newest.time
+	 ORDER BY x.node_no -- the same order for all who write here
+	    ON CONFLICT (node_no) DO UPDATE
+	   SET last_contact_at = greatest(s.last_contact_at, excluded.last_contact_at),
+	       last_sample_at = excluded.last_sample_at, last_co2_ppm = excluded.last_co2_ppm,
+	       last_temperature_decicelsius = excluded.last_temperature_decicelsius,
+	       last_rel_humidity_percent = excluded.last_rel_humidity_percent, last_status = excluded.last_status
+	 WHERE s.last_sample_at IS NULL OR s.last_sample_at < excluded.last_sample_at`
 
 const chunkConflictsSQL = `
-	WITH ` + chunk + `
 	SELECT count(*)
 	  FROM chunk c
-	  JOIN known k ON k.id = c.node
-	  JOIN sample s ON s.node_no = k.no AND s.time = c.time
+	  JOIN sample s ON s.node_no = c.node_no AND s.time = c.time
 	 WHERE c.fault_reason IS NULL
 	   AND (s.co2_ppm, s.temperature_decicelsius, s.rel_humidity_percent, s.status)
 	       IS DISTINCT FROM (c.co2::smallint, c.temperature::smallint, c.humidity::smallint, c.status)`
 
 // Registering a node takes a lock that conflicts with ours on parked_sample, and
-// then adopts; see the trigger of table node.
+// then adopts; see the trigger of table node. Ours is taken before we look which
+// nodes there are, so none can be registered in between.
 const chunkParkSQL = `
-	WITH ` + chunk + `, parked AS (
-	    INSERT INTO parked_sample (node_id, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
-	    SELECT c.node, c.time, c.co2, c.temperature, c.humidity, c.status
-	      FROM chunk c
-	     WHERE c.fault_reason IS NULL AND NOT EXISTS (SELECT FROM known k WHERE k.id = c.node)
-	        ON CONFLICT DO NOTHING
-	)
-	SELECT count(*) FROM chunk c
-	 WHERE c.fault_reason IS NULL AND NOT EXISTS (SELECT FROM known k WHERE k.id = c.node)`
+	INSERT INTO parked_sample (node_id, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
+	SELECT node, time, co2, temperature, humidity, status
+	  FROM chunk
+	 WHERE fault_reason IS NULL AND node_no IS NULL
+	    ON CONFLICT DO NOTHING`
 
 const chunkRejectSQL = `
-	WITH ` + chunk + `, rejected AS (
-	    INSERT INTO rejected_sample (node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent, reason, field, detail)
-	    SELECT c.node, extract(epoch FROM c.time)::bigint, c.co2, c.temperature, c.humidity, c.fault_reason, c.fault_field, c.fault_detail
-	      FROM chunk c
-	     WHERE c.fault_reason IS NOT NULL
-	       AND NOT EXISTS (SELECT FROM rejected_sample r
-	                        WHERE (r.node_id, r.time_s, r.co2_ppm, r.reason, r.field)
-	                            = (c.node, extract(epoch FROM c.time)::bigint, c.co2, c.fault_reason, c.fault_field))
-	)
-	SELECT count(*) FROM chunk WHERE fault_reason IS NOT NULL`
+	INSERT INTO rejected_sample (node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent, reason, field, detail)
+	SELECT c.node, extract(epoch FROM c.time)::bigint, c.co2, c.temperature, c.humidity, c.fault_reason, c.fault_field, c.fault_detail
+	  FROM chunk c
+	 WHERE c.fault_reason IS NOT NULL
+	   AND NOT EXISTS (SELECT FROM rejected_sample r
+	                    WHERE (r.node_id, r.time_s, r.co2_ppm, r.reason, r.field)
+	                        = (c.node, extract(epoch FROM c.time)::bigint, c.co2, c.fault_reason, c.fault_field))`
 
 func storeChunk(ctx context.Context, tx pgx.Tx, fromPage, toPage int64, n *fixture.SampleCount) error {
-	pages := pgx.NamedArgs{"from_page": fromPage, "to_page": toPage}
-	if _, err := tx.Exec(ctx, chunkPartitionsSQL, pages); err != nil {
+	// A chunk has about 15 MB; spilling it costs more than all else.
+	if _, err := tx.Exec(ctx, "SET LOCAL work_mem = '64MB'"); err != nil {
 		return err
 	}
-	var stored, known, conflicts, parked, rejected int64
-	if err := tx.QueryRow(ctx, chunkStoreSQL, pages).Scan(&stored, &known); err != nil {
+	if _, err := tx.Exec(ctx, "LOCK TABLE parked_sample IN ROW EXCLUSIVE MODE"); err != nil {
 		return err
 	}
-	if stored > 0 {
-		if _, err := tx.Exec(ctx, chunkLateSQL, pages); err != nil {
+	// Arguments cannot stand in CREATE TABLE AS; these are our own numbers.
+	create := strings.NewReplacer("@from_page", fmt.Sprint(fromPage), "@to_page", fmt.Sprint(toPage)).Replace(createChunkSQL)
+	if _, err := tx.Exec(ctx, create); err != nil {
+		return err
+	}
+	var known, unknown int64
+	if err := tx.QueryRow(ctx, countChunkSQL).Scan(&known, &unknown, &n.Rejected); err != nil {
+		return err
+	}
+	if n.Rejected > 0 {
+		if _, err := tx.Exec(ctx, chunkRejectSQL); err != nil {
 			return err
 		}
 	}
-	if stored < known {
-		if err := tx.QueryRow(ctx, chunkConflictsSQL, pages).Scan(&conflicts); err != nil {
+	if unknown > 0 {
+		if _, err := tx.Exec(ctx, chunkParkSQL); err != nil {
+			return err
+		}
+		n.Parked = unknown
+	}
+	if known == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, chunkPartitionsSQL); err != nil {
+		return err
+	}
+	tag, err := tx.Exec(ctx, chunkStoreSQL)
+	if err != nil {
+		return err
+	}
+	n.Stored = tag.RowsAffected()
+	if n.Stored > 0 {
+		for _, sql := range []string{chunkLateSQL, chunkStatusSQL} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+	}
+	if n.Stored < known {
+		if err := tx.QueryRow(ctx, chunkConflictsSQL).Scan(&n.Conflict); err != nil {
 			return err
 		}
 	}
-	if err := tx.QueryRow(ctx, chunkRejectSQL, pages).Scan(&rejected); err != nil {
-		return err
-	}
-	if err := tx.QueryRow(ctx, chunkParkSQL, pages).Scan(&parked); err != nil {
-		return err
-	}
-	n.Stored += stored
-	n.Conflict += conflicts
-	n.Duplicate += known - stored - conflicts
-	n.Parked += parked
-	n.Rejected += rejected
+	n.Duplicate = known - n.Stored - n.Conflict
 	return nil
 }
 
