@@ -13,7 +13,7 @@ demo-binaries = ./tools/devstack $(patsubst %/main.go,./%,$(wildcard services/*/
 demo: ## run everything on this machine, with simulated sensors, until Ctrl-C
 	tools/install-deps.sh demo
 	tools/build.sh $(demo-binaries)
-	tools/frontend.sh build || [ $$? -eq 3 ]
+	tools/frontend.sh build || echo 'demo: going on without the web pages' >&2
 	exec bin/devstack demo
 
 demo-reset: ## drop the demo's data
