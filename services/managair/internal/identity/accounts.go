@@ -28,6 +28,9 @@ const (
 	// shares one address.
 	attemptsPerAccount = 7
 	attemptsPerAddress = 100
+	// Attempts of any outcome for one account. They bound what somebody can guess by
+	// asking many times at once, before the first answer counts as wrong.
+	triesPerAccount = 60
 	// Mails that one account or one address of a client can cause.
 	mailWindow     = time.Hour
 	mailsPerTarget = 5
@@ -119,8 +122,9 @@ func DigestOf(secret string) Digest { return sha256.Sum256([]byte(secret)) }
 // user.
 func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c Client) (User, error) {
 	name = strings.TrimSpace(name)
-	account := "login:name:" + strings.ToLower(name)
-	if err := a.limit(ctx, attemptWindow, "login:from:"+c.Address, attemptsPerAddress, account, attemptsPerAccount); err != nil {
+	account, client := "login:name:"+strings.ToLower(name), "login:from:"+c.Address
+	tries := "login:try:" + strings.ToLower(name)
+	if err := a.admit(ctx, client, account, tries); err != nil {
 		return User{}, err
 	}
 	user, err := a.find(ctx, name)
@@ -138,9 +142,14 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 		return User{}, err
 	}
 	if !ok {
+		for key, limit := range map[string]int{account: attemptsPerAccount, client: attemptsPerAddress} {
+			if _, err := a.store.Attempt(ctx, key, limit, attemptWindow, a.now()); err != nil {
+				return User{}, err
+			}
+		}
 		return User{}, ErrWrongCredentials
 	}
-	if err := a.store.ForgetAttempts(ctx, account); err != nil {
+	if err := a.store.ForgetAttempts(ctx, account, tries); err != nil {
 		return User{}, err
 	}
 	if outdated {
@@ -149,6 +158,25 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 		}
 	}
 	return user, nil
+}
+
+// admit refuses an attempt after too many wrong ones, and counts it.
+func (a *Accounts) admit(ctx context.Context, client, account, tries string) error {
+	now := a.now()
+	for key, limit := range map[string]int{account: attemptsPerAccount, client: attemptsPerAddress} {
+		wait, err := a.store.Exhausted(ctx, key, limit, now)
+		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			return &TooManyAttempts{wait}
+		}
+	}
+	wait, err := a.store.Attempt(ctx, tries, triesPerAccount, attemptWindow, now)
+	if err == nil && wait > 0 {
+		err = &TooManyAttempts{wait}
+	}
+	return err
 }
 
 func (a *Accounts) upgrade(ctx context.Context, userID int64, old, password string) error {

@@ -119,8 +119,10 @@ type Store interface {
 	// Attempt counts an attempt under key and returns 0 if it is one of the first
 	// limit within window, else how long to wait.
 	Attempt(ctx context.Context, key string, limit int, window time.Duration, now time.Time) (wait time.Duration, err error)
+	// Exhausted returns how long to wait after limit attempts, 0 before.
+	Exhausted(ctx context.Context, key string, limit int, now time.Time) (wait time.Duration, err error)
 	// ForgetAttempts starts counting anew.
-	ForgetAttempts(ctx context.Context, key string) error
+	ForgetAttempts(ctx context.Context, keys ...string) error
 	// ClearExpired deletes sessions, tokens, keys and attempts that have expired.
 	ClearExpired(ctx context.Context, now time.Time) (int64, error)
 }

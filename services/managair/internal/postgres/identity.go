@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -519,9 +520,23 @@ func (s *Identity) Attempt(ctx context.Context, key string, limit int, window ti
 	return expires.Sub(now), nil
 }
 
+// Exhausted tells whether there were as many attempts as may be.
+func (s *Identity) Exhausted(ctx context.Context, key string, limit int, now time.Time) (time.Duration, error) {
+	var expires time.Time
+	err := s.pool.QueryRow(ctx, "SELECT expires_at FROM account_attempt WHERE key = $1 AND count >= $2 AND expires_at > $3", key, limit, now).
+		Scan(&expires)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read attempts: %w", pgdb.Translate(err))
+	}
+	return expires.Sub(now), nil
+}
+
 // ForgetAttempts starts counting anew.
-func (s *Identity) ForgetAttempts(ctx context.Context, key string) error {
-	if _, err := s.pool.Exec(ctx, "DELETE FROM account_attempt WHERE key = $1", key); err != nil {
+func (s *Identity) ForgetAttempts(ctx context.Context, keys ...string) error {
+	if _, err := s.pool.Exec(ctx, "DELETE FROM account_attempt WHERE key = ANY ($1)", keys); err != nil {
 		return fmt.Errorf("forget attempts: %w", pgdb.Translate(err))
 	}
 	return nil
