@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime"
@@ -64,36 +65,26 @@ func benchmarkLive(b *testing.B, listeners int) {
 	delays := make([]time.Duration, 0, 1<<20)
 	ctx, cancel := context.WithCancel(b.Context())
 	var ready, ears sync.WaitGroup
-	var received atomic.Int64
+	var received, dropped atomic.Int64
 	for range listeners {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", th.server.Listener.Addr().String())
-		if err != nil {
-			b.Fatal(err)
-		}
-		context.AfterFunc(ctx, func() { _ = conn.Close() })
-		fmt.Fprintf(conn, "GET /api/v1/rooms/1/live HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n")
 		ready.Add(1)
 		ears.Go(func() {
-			lines := bufio.NewReaderSize(conn, 64<<10)
-			for {
-				line, err := lines.ReadSlice('\n')
-				if err != nil {
-					return
+			// A listener who is dropped comes back and misses nothing.
+			for lastID, first := "", true; ctx.Err() == nil; first = false {
+				if !first {
+					dropped.Add(1)
 				}
-				if bytes.HasPrefix(line, []byte(`data: {"installations"`)) {
-					ready.Done()
-				}
-				if !bytes.HasPrefix(line, []byte("data: [{")) {
-					continue
-				}
-				now := time.Now()
-				received.Add(int64(bytes.Count(line, []byte(`"co2_ppm"`))))
-				_, last, _ := bytes.Cut(line[bytes.LastIndex(line, []byte(`"timestamp_s":`)):], []byte(":"))
-				number, _, _ := bytes.Cut(last, []byte(","))
-				tick, _ := strconv.ParseInt(string(number), 10, 64)
-				mu.Lock()
-				delays = append(delays, now.Sub(published[tick]))
-				mu.Unlock()
+				lastID = hear(ctx, th, lastID, func() {
+					if first {
+						ready.Done()
+					}
+				}, func(samples int, tick int64) {
+					now := time.Now()
+					received.Add(int64(samples))
+					mu.Lock()
+					delays = append(delays, now.Sub(published[tick]))
+					mu.Unlock()
+				})
 			}
 		})
 	}
@@ -127,14 +118,54 @@ func benchmarkLive(b *testing.B, listeners int) {
 		case <-ticker.C:
 		}
 	}
+	drops := dropped.Load()
 	cancel()
 	ears.Wait()
 	slices.Sort(delays)
 	quantile := func(q float64) float64 { return delays[int(q*float64(len(delays)-1))].Seconds() * 1000 }
 	b.ReportMetric(quantile(0.5), "p50-ms")
+	b.ReportMetric(float64(drops), "drops")
 	b.ReportMetric(quantile(0.99), "p99-ms")
 	b.ReportMetric(float64(sent*listeners)/elapsed.Seconds(), "events/s")
 	if listeners > 1 {
 		b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/float64(listeners)/1024, "kB/listener")
+	}
+}
+
+// hear listens on a connection until it ends, and returns the id of the last event.
+func hear(ctx context.Context, th *theatre, lastID string, ready func(), sample func(samples int, tick int64)) string {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", th.server.Listener.Addr().String())
+	if err != nil {
+		return lastID
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer func() { _ = conn.Close() }()
+	fmt.Fprintf(conn, "GET /api/v1/rooms/1/live?last_event_id=%s HTTP/1.0\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n", lastID)
+	lines := bufio.NewReaderSize(conn, 16<<10)
+	id := lastID
+	for {
+		line, err := lines.ReadSlice('\n')
+		for errors.Is(err, bufio.ErrBufferFull) { // what was missed comes in long lines
+			var rest []byte
+			line = slices.Clone(line)
+			rest, err = lines.ReadSlice('\n')
+			line = append(line, rest...)
+		}
+		switch {
+		case err != nil:
+			return lastID
+		case bytes.HasPrefix(line, []byte("id: ")):
+			id = string(bytes.TrimSpace(line[4:]))
+		case bytes.HasPrefix(line, []byte(`data: {"installations"`)):
+			ready()
+		case len(bytes.TrimSpace(line)) == 0:
+			lastID = id
+		case bytes.HasPrefix(line, []byte("data: [{")):
+			_, last, _ := bytes.Cut(line[bytes.LastIndex(line, []byte(`"timestamp_s":`)):], []byte(":"))
+			number, _, _ := bytes.Cut(last, []byte(","))
+			tick, _ := strconv.ParseInt(string(number), 10, 64)
+			sample(bytes.Count(line, []byte(`"co2_ppm"`)), tick)
+			lastID = id // the id stands before the data
+		}
 	}
 }

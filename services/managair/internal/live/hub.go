@@ -71,7 +71,7 @@ const (
 	readWait  = time.Second
 	// A listener is dropped when so many events wait for his socket, or several with
 	// together so many bytes.
-	maxEvents = 64
+	maxEvents = 256
 	maxBytes  = 1 << 20
 	// catchUps is how many listeners at a time read what they missed.
 	catchUps = 8
