@@ -484,3 +484,164 @@ func BenchmarkSaturated(b *testing.B) {
 	b.ReportMetric(rounds*samples/4/flushes, "callers64-samples/flush")
 	b.ReportMetric(x.metric("process_resident_memory_bytes")/1e6, "MB")
 }
+
+// BenchmarkAck is how long a caller waits for the answer when samples come at a
+// given rate, beside a bare commit of one row on the same server. Messages have the
+// three samples of an uplink; at the highest rate ten uplinks, as forwarders batch
+// what is waiting.
+func BenchmarkAck(b *testing.B) {
+	x := newBench(b)
+	x.saturate(30_000, 100, 4) // warm
+	for _, rate := range []int{100, 1000, 10_000, 50_000} {
+		b.Run(strconv.Itoa(rate), func(b *testing.B) {
+			perMessage := perUplink
+			if rate > 10_000 {
+				perMessage *= 10
+			}
+			seconds := 4
+			commits := x.bareCommits()
+			waits := x.paced(rate, perMessage, rate*seconds)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(percentile(commits, 50), "commit-p50-ms")
+			b.ReportMetric(percentile(waits, 50), "p50-ms")
+			b.ReportMetric(percentile(waits, 99), "p99-ms")
+		})
+	}
+}
+
+func percentile(d []time.Duration, p int) float64 {
+	slices.Sort(d)
+	return float64(d[(len(d)-1)*p/100].Microseconds()) / 1000
+}
+
+// bareCommits is how long one row takes, in a transaction of its own.
+func (x *bench) bareCommits() []time.Duration {
+	x.Helper()
+	if _, err := x.pool.Exec(x.Context(), "CREATE TABLE IF NOT EXISTS bare (n bigint)"); err != nil {
+		x.Fatal(err)
+	}
+	all := make([]time.Duration, 300)
+	for i := range all {
+		begin := time.Now()
+		if _, err := x.pool.Exec(x.Context(), "INSERT INTO bare VALUES ($1)", i); err != nil {
+			x.Fatal(err)
+		}
+		all[i] = time.Since(begin)
+	}
+	return all
+}
+
+// paced sends samples at a rate on four streams and returns how long each message
+// waited for its answer, counted from when it was due.
+func (x *bench) paced(rate, perMessage, samples int) []time.Duration {
+	x.Helper()
+	const streams = 4
+	requests := x.requests(samples, perMessage)
+	gap := time.Duration(perMessage) * time.Second / time.Duration(rate)
+	conn := x.dial()
+	begin := time.Now().Add(50 * time.Millisecond)
+	waits := make([]time.Duration, len(requests))
+	g, ctx := errgroup.WithContext(x.Context())
+	for first := range streams {
+		stream, err := conn.NewStream(withToken(ctx, token), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, ingestv1.IngestService_StoreStream_FullMethodName)
+		if err != nil {
+			x.Fatal(err)
+		}
+		due := func(i int) time.Time { return begin.Add(time.Duration(i) * gap) }
+		g.Go(func() error {
+			for i := first; i < len(requests); i += streams {
+				time.Sleep(time.Until(due(i)))
+				if err := stream.SendMsg(requests[i]); err != nil {
+					return err
+				}
+			}
+			return stream.CloseSend()
+		})
+		g.Go(func() error {
+			for i := first; i < len(requests); i += streams {
+				var response ingestv1.StoreStreamResponse
+				if err := stream.RecvMsg(&response); err != nil {
+					return err
+				}
+				waits[i] = time.Since(due(i))
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		x.Fatal(err)
+	}
+	return waits
+}
+
+// BenchmarkGrowth is the rate, and the space of a sample with its index, when the
+// table has grown; GROWTH chooses the last size in millions of rows (10).
+func BenchmarkGrowth(b *testing.B) {
+	const million, perStep = 1_000_000, 300_000
+	last := 10
+	if v := os.Getenv("GROWTH"); v != "" {
+		var err error
+		if last, err = strconv.Atoi(v); err != nil {
+			b.Fatal(err)
+		}
+	}
+	x := newBench(b)
+	// In the month that the new samples go to, before them.
+	x.floorBase = x.base.Add(-time.Duration(last+1) * million / benchNodes * time.Second)
+	rows := 0
+	for _, size := range []int{1, 10, 50} {
+		if size > last {
+			break
+		}
+		for rows < size*million {
+			x.floor(million / 2)
+			rows += million / 2
+		}
+		b.Run(fmt.Sprint(size, "M"), func(b *testing.B) {
+			rate := x.saturate(perStep, 100, 4)
+			floor := x.floor(perStep)
+			rows += 2 * perStep
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(rate, "stream-samples/s")
+			b.ReportMetric(floor, "floor-samples/s")
+			b.ReportMetric(rate/floor, "stream/floor")
+			b.ReportMetric(x.bytesPerSample(), "bytes/sample")
+			x.rebuild()
+			b.ReportMetric(x.bytesPerSample(), "compacted-bytes/sample")
+		})
+	}
+}
+
+// rebuild does to all months what the ingestair does when they are over.
+func (x *bench) rebuild() {
+	x.Helper()
+	rows, err := x.pool.Query(x.Context(), `
+		SELECT i.indexrelid::regclass::text FROM pg_inherits p JOIN pg_index i ON i.indrelid = p.inhrelid
+		 WHERE p.inhparent = 'sample'::regclass AND i.indisprimary`)
+	if err != nil {
+		x.Fatal(err)
+	}
+	indexes, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		x.Fatal(err)
+	}
+	for _, index := range indexes {
+		for _, sql := range []string{"ALTER INDEX " + index + " SET (fillfactor = 100)", "REINDEX INDEX CONCURRENTLY " + index} {
+			if _, err := x.pool.Exec(x.Context(), sql); err != nil {
+				x.Fatal(err)
+			}
+		}
+	}
+}
+
+// bytesPerSample is the space of the samples with their index.
+func (x *bench) bytesPerSample() (bytes float64) {
+	x.Helper()
+	err := x.pool.QueryRow(x.Context(), `
+		SELECT sum(pg_total_relation_size(inhrelid))::float8 / (SELECT count(*) FROM sample)
+		  FROM pg_inherits WHERE inhparent = 'sample'::regclass`).Scan(&bytes)
+	if err != nil {
+		x.Fatal(err)
+	}
+	return bytes
+}

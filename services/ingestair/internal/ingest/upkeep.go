@@ -28,6 +28,8 @@ type Upkeep interface {
 	Purge(ctx context.Context, retiredFor time.Duration) (more bool, err error)
 	// EnsurePartitions makes room for the samples of the months ahead.
 	EnsurePartitions(ctx context.Context, now time.Time) error
+	// Compact saves the space that samples of a month that is over need no more.
+	Compact(ctx context.Context, now time.Time) (more bool, err error)
 	// Forget deletes what has been kept aside for long enough.
 	Forget(ctx context.Context, now time.Time, r Retention) error
 }
@@ -37,7 +39,7 @@ const (
 	rollUpEvery  = 10 * time.Second
 	purgeEvery   = time.Minute
 	tidyEvery    = time.Hour
-	choreTimeout = 5 * time.Minute
+	choreTimeout = time.Hour
 	// retiredFor is longer than any transaction takes that may still add samples of a
 	// deleted node.
 	retiredFor = 10 * time.Minute
@@ -56,6 +58,7 @@ func RunUpkeep(ctx context.Context, u Upkeep, log *slog.Logger, now func() time.
 	chore("roll-up", rollUpEvery, u.RollUp)
 	chore("purge", purgeEvery, func(ctx context.Context) (bool, error) { return u.Purge(ctx, retiredFor) })
 	chore("partitions", tidyEvery, func(ctx context.Context) (bool, error) { return false, u.EnsurePartitions(ctx, now()) })
+	chore("compaction", tidyEvery, func(ctx context.Context) (bool, error) { return u.Compact(ctx, now()) })
 	chore("retention", tidyEvery, func(ctx context.Context) (bool, error) { return false, u.Forget(ctx, now(), r) })
 	return g.Wait()
 }

@@ -369,6 +369,46 @@ func TestArchivedMonth(t *testing.T) {
 	wantOutcomes(t, "after the archive was dropped", mustKeep(t, s, sample{1, noon.Add(time.Hour), 400}), ingest.Stored)
 }
 
+// TestCompact: the index of a month that is over shrinks, once, and that of a
+// running month is left alone; what an interrupted rebuild left is removed.
+func TestCompact(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const nodes, rounds = 150, 100
+	for n := range nodes {
+		nodetest.Register(t, s.pool, node(n), lorawan.EUI64(n))
+	}
+	for round := range rounds {
+		samples := make([]sample, nodes)
+		for n := range samples {
+			samples[n] = sample{n, noon.Add(time.Duration(round) * time.Minute), 400}
+		}
+		mustKeep(t, s, samples...)
+	}
+	exec(t, s, "ANALYZE sample")
+	size := func() int64 { return scan[int64](t, s, "SELECT pg_relation_size('sample_y2025m03_pkey')") }
+	before := size()
+	if more, err := s.Compact(t.Context(), noon.AddDate(0, 0, 17)); err != nil || more {
+		t.Errorf("in the running month: %v, %v", more, err)
+	}
+	if more, err := s.Compact(t.Context(), noon.AddDate(0, 1, 0)); err != nil || !more {
+		t.Errorf("in the next month: %v, %v", more, err)
+	}
+	after := size()
+	if perRow := after / (nodes * rounds); perRow > 47 || after >= before {
+		t.Errorf("the index shrank from %d to %d bytes, %d for a row", before, after, perRow)
+	}
+	exec(t, s, "CREATE INDEX sample_y2025m03_pkey_ccnew ON sample_y2025m03 (time)")
+	exec(t, s, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sample_y2025m03_pkey_ccnew'::regclass")
+	if more, err := s.Compact(t.Context(), noon.AddDate(0, 1, 0)); err != nil || more {
+		t.Errorf("a second time: %v, %v", more, err)
+	}
+	if left := scan[*string](t, s, "SELECT to_regclass('sample_y2025m03_pkey_ccnew')::text"); left != nil {
+		t.Errorf("%s is left of an interrupted rebuild", *left)
+	}
+	wantOutcomes(t, "afterwards", mustKeep(t, s, sample{1, noon, 400}, sample{1, noon, 401}), ingest.Duplicate, ingest.Conflict)
+}
+
 // TestFarTimes: the year 2038 is no border, and the hour that clocks repeat in
 // autumn is two hours.
 func TestFarTimes(t *testing.T) {
