@@ -90,8 +90,8 @@ func (s *Server) Receive(u *lorawan.Uplink) {
 	if s.Publish != nil {
 		s.Publish(s.App.UplinkTopic(u.DeviceID), encoded)
 	}
-	if s.Webhook != "" {
-		s.posts.Go(func() { s.post(encoded) })
+	if target := s.Webhook; target != "" {
+		s.posts.Go(func() { s.post(target, encoded) })
 	}
 }
 
@@ -127,11 +127,11 @@ func (s *Server) GaveUp() int {
 	return s.gaveUp
 }
 
-func (s *Server) post(body []byte) {
+func (s *Server) post(target string, body []byte) {
 	const timeLimit = 10 * time.Second
 	client := http.Client{Timeout: timeLimit}
 	for i := 0; ; i++ {
-		req, err := http.NewRequest(http.MethodPost, s.Webhook, bytes.NewReader(body)) //nolint:noctx // the client has a time limit
+		req, err := http.NewRequest(http.MethodPost, target, bytes.NewReader(body)) //nolint:noctx // the client has a time limit
 		if err != nil {
 			panic(fmt.Sprintf("ttntest: webhook: %v", err))
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -112,9 +113,12 @@ func TestEveryUplinkArrives(t *testing.T) {
 // webhook nor storage.
 func TestQoS1NeedsNothingElse(t *testing.T) {
 	t.Parallel()
-	s := installation{stacktest.Start(t, stacktest.Options{Change: func(o *stack.Options) {
-		o.ForwarderEnv = map[string][]string{stack.ClairchenApplication: {"MQTT_QOS=1", "SPOOL_AFTER=1s"}}
-	}})}
+	s := installation{stacktest.Start(t, stacktest.Options{
+		BrokerConfig: []string{"persistence true"},
+		Change: func(o *stack.Options) {
+			o.ForwarderEnv = map[string][]string{stack.ClairchenApplication: {"MQTT_QOS=1", "SPOOL_AFTER=1s"}}
+		},
+	})}
 	client := s.NetworkServer(t)
 	traffic := startTraffic(t, func(i int64) {
 		u := uplink(i)
@@ -133,7 +137,53 @@ func TestQoS1NeedsNothingElse(t *testing.T) {
 		traffic.pass(t, 50)
 		s.start(t, s.Ingestair)
 	})
+	step(t, "the broker is restarted", func() {
+		s.stop(t, &s.Broker.Server) // which writes what it holds
+		s.start(t, &s.Broker.Server)
+		traffic.pass(t, 50)
+	})
 	stacktest.Eventually(t, "uplinks in the database", fmt.Sprint(traffic.stop()), s.stored(t))
+}
+
+// The webhook alone, and the storage alone, bring what a forwarder that is killed
+// under load had in its memory.
+func TestEachSourceAlone(t *testing.T) {
+	t.Parallel()
+	network := ttntest.New(t, app)
+	s := installation{stacktest.Start(t, stacktest.Options{})}
+	s.stop(t, s.ClairchenForwarder)
+	port, err := server.FreePort(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	webhook := server.Host + ":" + strconv.Itoa(port)
+	network.Header = http.Header{"Authorization": {"Bearer " + secret}}
+	network.Retries = slices.Repeat([]time.Duration{500 * time.Millisecond}, 120)
+	var before int64
+	for _, source := range []struct{ name, webhook, env string }{
+		{"webhook", "http://" + webhook + "/webhook", "WEBHOOK_ADDRESS=" + webhook},
+		{"storage", "", "TTS_API_KEY=" + network.Key},
+	} {
+		forwarder := s.NewForwarder(stack.ClairchenApplication, source.name, "MQTT_CLIENT_ID="+source.name,
+			"WEBHOOK_SECRET="+secret, "STORAGE_URL="+network.URL, "STORAGE_SWEEP_INTERVAL=1s", source.env)
+		network.Webhook = source.webhook
+		s.start(t, forwarder)
+		traffic := startTraffic(t, func(i int64) {
+			network.Receive(uplink(before + i))
+			network.Flush()
+		})
+		for range 2 {
+			step(t, "the forwarder with a "+source.name+" is killed under load", func() {
+				traffic.pass(t, 50)
+				forwarder.Kill()
+				traffic.pass(t, 20)
+				s.start(t, forwarder)
+			})
+		}
+		before += traffic.stop()
+		stacktest.Eventually(t, "uplinks in the database", fmt.Sprint(before), s.stored(t))
+		s.stop(t, forwarder)
+	}
 }
 
 // Two replicas make no doubles, and while one takes over from the other nothing is

@@ -48,6 +48,8 @@ type Options struct {
 	Durable bool
 	// PostgresSettings are further settings of the database server, name=value.
 	PostgresSettings []string
+	// BrokerConfig are further lines of mosquitto.conf.
+	BrokerConfig []string
 	// Change may alter what the stack runs on; nil changes nothing.
 	Change func(*stack.Options)
 }
@@ -71,7 +73,7 @@ func Start(t testing.TB, o Options) *Stack {
 	s.Redis, err = server.NewRedis(server.RedisOptions{Dir: filepath.Join(dir, "redis"), Durable: true})
 	check(t, err)
 	s.Broker, err = server.NewMosquitto(server.MosquittoOptions{
-		Dir: filepath.Join(dir, "mosquitto"), TLS: true, Users: s.passwords,
+		Dir: filepath.Join(dir, "mosquitto"), TLS: true, Users: s.passwords, Config: o.BrokerConfig,
 	})
 	check(t, err)
 	for _, srv := range []*server.Server{&s.Postgres.Server, &s.Redis.Server, &s.Broker.Server} {
