@@ -20,7 +20,7 @@ needs_of() {
       'cc:gcc /usr/include/stdlib.h:libc6-dev' ;;
     browser) echo 'chromium:chromium node:nodejs npm:npm' \
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core' ;;
-    docker) echo 'dockerd:docker.io docker:docker.io mmdebstrap:mmdebstrap iptables:iptables ip:iproute2' ;;
+    docker) echo 'dockerd:docker.io docker:docker.io mmdebstrap:mmdebstrap iptables:iptables ip:iproute2 restic:restic' ;;
     *)
       echo "install-deps: unknown group '$1'" >&2
       exit 2

@@ -10,6 +10,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/pkg/tracing"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 	Ingest        ingestclient.Config
 	Spool         SpoolConfig
 	Ops           ops.Config
+	Tracing       tracing.Config
 
 	CodecByProfile map[string]string `env:"CODEC_BY_PROFILE" desc:"codecs of devices that are not of this service's kind, as profile:codec,profile:codec; a profile is brand/model at TTS, the device profile's name at ChirpStack"`
 	QueueUplinks   int               `env:"QUEUE_UPLINKS" envDefault:"100000" desc:"how many uplinks may wait in memory"`

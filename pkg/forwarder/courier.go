@@ -10,9 +10,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/tracing"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
@@ -43,6 +46,7 @@ type courier struct {
 	breaker    breaker
 	lost       atomic.Int64
 	now        func() time.Time
+	tracer     *tracing.Tracer // may be nil
 
 	taking sync.Mutex // makes taking a batch and a turn one step
 	turns  turns
@@ -141,9 +145,11 @@ func (c *courier) pause(ctx, hard context.Context) bool {
 	}
 }
 
-func (c *courier) send(ctx context.Context, batch []entry, message []byte) error {
+func (c *courier) send(ctx context.Context, batch []entry, message []byte) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
+	ctx, span := c.tracer.Start(ctx, "deliver uplinks", attribute.Int("uplinks", len(batch)))
+	defer func() { span.End(err) }()
 	start := c.now()
 	response, err := deliverRequest(ctx, c.client, batch[0].undecoded, message)
 	if err != nil {

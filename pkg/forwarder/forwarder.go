@@ -14,13 +14,19 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/pkg/tracing"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 )
 
 // Run forwards until ctx ends, and returns when nothing is in flight. The codec
 // is that of devices whose profile has no other.
 func Run(ctx context.Context, log *slog.Logger, service string, cfg Config, standard codec.Decoder) error {
-	client, err := ingestclient.New(cfg.Ingest)
+	tracer, err := tracing.New(ctx, cfg.Tracing, service, lifecycle.Version)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tracer.Close() }() // a collector that is away is no failure
+	client, err := ingestclient.New(cfg.Ingest, tracer.DialOptions()...)
 	if err != nil {
 		return err
 	}
@@ -29,6 +35,7 @@ func Run(ctx context.Context, log *slog.Logger, service string, cfg Config, stan
 	if err != nil {
 		return err
 	}
+	f.delivery.tracer = tracer
 	if f.spool != nil {
 		defer func() { _ = f.spool.close() }()
 	}

@@ -46,7 +46,6 @@ type story struct {
 	callers   int    // how many there have been
 	sent      map[sampleKey]bool
 	called    int // samples acknowledged to our own calls
-	dump      string
 	rowsSaved int
 }
 
@@ -71,8 +70,8 @@ func (s *story) steps() []step {
 		{"no request failed and no sample is lost", s.checkLoad},
 		{"the ingestion token is rotated under load", s.rotateToken},
 		{"the killed database comes back, nothing is lost", s.killDatabase},
-		{"the database is dumped and the stack destroyed", s.dumpAndDestroy},
-		{"the dump is restored into a new stack", s.restore},
+		{"the database is backed up and the stack destroyed", s.backUpAndDestroy},
+		{"the backup is restored into a new stack", s.restore},
 		{"HTTPS comes by a certificate of an ACME server", s.useHTTPS},
 		{"the stack is removed", s.remove},
 	}
@@ -552,14 +551,24 @@ func (s *story) killDatabase(ctx context.Context) error {
 	return s.checkUplinks(ctx, "the death of the database")
 }
 
-func (s *story) dumpAndDestroy(ctx context.Context) error {
+// backup runs the tool for backups, with a folder to keep them.
+func (s *story) backup(ctx context.Context, args ...string) (string, error) {
+	env := []string{"RESTIC_REPOSITORY=" + filepath.Join(s.work, "backups"), "RESTIC_CACHE_DIR=" + filepath.Join(s.work, "restic")}
+	return s.toolWith(ctx, nil, env, "backup.sh", args...)
+}
+
+func (s *story) backUpAndDestroy(ctx context.Context) error {
 	rows, err := s.stored(ctx)
 	if err != nil {
 		return err
 	}
 	s.rowsSaved = len(rows)
-	s.dump = filepath.Join(s.work, "clair.dump")
-	if _, err := s.tool(ctx, "dump-db.sh", s.dump); err != nil {
+	begun := time.Now()
+	if _, err := s.backup(ctx); err != nil {
+		return err
+	}
+	s.report("backup, encrypted", "%.0f s", time.Since(begun).Seconds())
+	if _, err := s.backup(ctx, "check"); err != nil {
 		return err
 	}
 	_, err = s.tool(ctx, "rm-stack.sh", "--volumes", "-y")
@@ -574,10 +583,10 @@ func (s *story) restore(ctx context.Context) error {
 		return err
 	}
 	begun := time.Now()
-	if _, err := s.tool(ctx, "restore-dump.sh", "-y", s.dump); err != nil {
+	if _, err := s.backup(ctx, "restore", "-y"); err != nil {
 		return err
 	}
-	s.report("restoring the dump", "%.0f s", time.Since(begun).Seconds())
+	s.report("restoring the backup", "%.0f s", time.Since(begun).Seconds())
 	rows, err := s.stored(ctx)
 	if err != nil {
 		return err

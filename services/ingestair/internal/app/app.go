@@ -15,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/tracing"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/grpcapi"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
@@ -80,6 +81,7 @@ type App struct {
 	Config   Config
 	Database pgdb.Config
 	Ops      ops.Config
+	Tracing  tracing.Config
 }
 
 // Addresses are where a started App listens. HTTP is nil without the HTTP doors.
@@ -91,9 +93,9 @@ func Main() lifecycle.Service {
 	return lifecycle.Service{
 		Name:    "ingestair",
 		Summary: "keeps samples in PostgreSQL",
-		Config:  []any{&a.Config, &a.Database},
+		Config:  []any{&a.Config, &a.Database, &a.Tracing},
 		Run: func(ctx context.Context, log *slog.Logger, env config.Env) error {
-			if err := env.Load(&a.Config, &a.Database, &a.Ops); err != nil {
+			if err := env.Load(&a.Config, &a.Database, &a.Ops, &a.Tracing); err != nil {
 				return err
 			}
 			a.Log = log
@@ -134,6 +136,11 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer func() { _ = grpcListener.Close() }()
 
+	tracer, err := tracing.New(ctx, a.Tracing, "ingestair", lifecycle.Version)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tracer.Close() }() // a collector that is away is no failure
 	o := ops.New()
 	store := postgres.New(pool)
 	o.AddCheck("postgres", store.Ping)
@@ -142,7 +149,7 @@ func (a *App) Run(ctx context.Context) error {
 	ingester.Listener = feed
 	grpcServer := grpcapi.New(ingester, grpcapi.Options{
 		Authorized: tokens.Has, TLS: tlsConfig, MaxConnectionAge: a.Config.MaxConnectionAge,
-		MaxCallsPerPeer: a.Config.MaxCalls, Reflection: a.Config.Reflection, Undecoded: store,
+		MaxCallsPerPeer: a.Config.MaxCalls, Reflection: a.Config.Reflection, Undecoded: store, Tracer: tracer,
 	})
 	parts := []lifecycle.Part{
 		lifecycle.HTTP("operations", o.Server(a.Log), opsListener),

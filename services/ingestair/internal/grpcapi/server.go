@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
+	"github.com/clairberlin/clair-stack/pkg/tracing"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
@@ -37,6 +38,8 @@ type Options struct {
 	Undecoded ingest.UndecodedStore
 	// Reflection lets tools ask which services there are.
 	Reflection bool
+	// Tracer may be nil.
+	Tracer *tracing.Tracer
 }
 
 const (
@@ -67,7 +70,7 @@ func New(ingester *ingest.Ingester, o Options) *Server {
 	if o.TLS != nil {
 		transport = credentials.NewTLS(o.TLS)
 	}
-	s.grpc = grpc.NewServer(
+	s.grpc = grpc.NewServer(append(o.Tracer.ServerOptions(),
 		grpc.Creds(transport),
 		grpc.UnaryInterceptor(peers.unary),
 		grpc.StreamInterceptor(peers.stream),
@@ -83,9 +86,9 @@ func New(ingester *ingest.Ingester, o Options) *Server {
 			Time: time.Minute, Timeout: 20 * time.Second,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-	)
+	)...)
 	s.grpc.RegisterService(serviceDesc(), &service{
-		ingester: ingester, undecoded: o.Undecoded, draining: s.draining, streamAge: o.MaxConnectionAge,
+		ingester: ingester, undecoded: o.Undecoded, draining: s.draining, streamAge: o.MaxConnectionAge, tracer: o.Tracer,
 	})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	if o.Reflection {

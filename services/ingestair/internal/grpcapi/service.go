@@ -8,10 +8,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"google.golang.org/grpc"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/tracing"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -23,6 +25,7 @@ type service struct {
 	undecoded ingest.UndecodedStore
 	// draining ends when streams have to come to an end.
 	draining  <-chan struct{}
+	tracer    *tracing.Tracer
 	streamAge time.Duration
 }
 
@@ -73,7 +76,9 @@ func (s *service) store(ctx context.Context, in *storeRequest) (*ingestv1.StoreR
 	if in.err != nil {
 		return nil, in.err
 	}
+	ctx, span := s.tracer.Start(ctx, "commit", attribute.Int("samples", len(in.batch.Samples)))
 	result, err := s.ingester.Store(ctx, &in.batch)
+	span.End(err)
 	if err != nil {
 		return nil, err
 	}
