@@ -82,7 +82,9 @@ func withProvider(log *slog.Logger, connString string, do func(*goose.Provider) 
 		return err
 	}
 	p, err := goose.NewProvider(goose.DialectPostgres, db, Files(),
-		goose.WithSessionLocker(locker), goose.WithSlog(log))
+		goose.WithSessionLocker(locker), goose.WithSlog(log),
+		// Numbers go by subject: what lands later may have a lower one.
+		goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return err
 	}
