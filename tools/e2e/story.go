@@ -58,6 +58,7 @@ func (s *story) steps() []step {
 	return []step{
 		{"an engine and a swarm of our own start", s.engine.start},
 		{"images are made", s.makeImages},
+		{"tools refuse what nobody has confirmed", s.refuse},
 		{"secrets and volumes are created", s.createSecretsAndVolumes},
 		{"the stack is deployed and healthy", s.deploy},
 		{"deploying again restarts nothing", s.deployAgain},
@@ -142,6 +143,44 @@ func (s *story) makeFrontend(ctx context.Context) error {
 	_, err := s.engine.runWith(ctx, nil, []string{"CLAIR_REGISTRY=" + registry, "NGINX_IMAGE=clair-standin/nginx"},
 		"tools/build-images.sh", "--load", "--tag", "one", "static-frontend")
 	return err
+}
+
+// refuse calls tools as one should not, before there is anything to break.
+func (s *story) refuse(ctx context.Context) error {
+	elsewhere := filepath.Join(s.work, "elsewhere.env")
+	text := "DOCKER_CONTEXT=elsewhere\nCLAIR_DOMAIN=elsewhere.test\nDOCKER_STACK_DEPLOY_ARGS='-c compose/docker-compose.yml'\n"
+	if err := os.WriteFile(elsewhere, []byte(text), 0o600); err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		why  string
+		args []string
+		code int
+	}{
+		{"another context, and nobody to ask", []string{"tools/rm-stack.sh", elsewhere}, 3},
+		{"data would be lost, and nobody to ask", []string{"tools/rm-stack.sh", environment, "--volumes"}, 3},
+		{"there is no such environment", []string{"tools/status.sh", "nowhere"}, 2},
+		{"without an environment", []string{"tools/deploy-stack.sh"}, 2},
+		{"secrets are missing", []string{"tools/deploy-stack.sh", environment}, 1},
+		{"help is no mistake", []string{"tools/deploy-stack.sh", "--help"}, 0},
+	} {
+		_, err := s.engine.runWith(ctx, nil, []string{"CLAIR_SECRETS=" + s.secrets}, c.args...)
+		if code := exitCode(err); code != c.code {
+			return fmt.Errorf("%s: %s ended with %d, want %d: %w", c.why, strings.Join(c.args, " "), code, c.code, err)
+		}
+	}
+	return nil
+}
+
+// exitCode returns that of a command; -1 when it could not be run.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode()
+	}
+	return -1
 }
 
 func (s *story) createSecretsAndVolumes(ctx context.Context) error {
@@ -393,7 +432,7 @@ func (s *story) rollBack(ctx context.Context) error {
 	begun := time.Now()
 	_, err := s.tool(ctx, "update-services.sh", "managair_server", registry+"/managair:broken")
 	const rolledBack = 5
-	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != rolledBack {
+	if exitCode(err) != rolledBack {
 		return fmt.Errorf("update to a broken image: got %w, want exit status %d", err, rolledBack)
 	}
 	s.report("broken image: until the old version is back", "%.0f s", time.Since(begun).Seconds())
