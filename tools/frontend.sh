@@ -4,7 +4,7 @@
 #   tools/frontend.sh build     into services/static-frontend/dist, unless that is current
 #   tools/frontend.sh check     types, templates, format
 #   tools/frontend.sh test      check, unit tests, pages in a real browser
-#   tools/frontend.sh generate  the types of the API from its description (an URL or a file)
+#   tools/frontend.sh generate  the types of the API, from its description
 #
 # It needs npm, and Node.js 20.19 or later, which it gets by npm where it is older.
 # Packages are installed only when the lock file is another one than that of the last
@@ -54,22 +54,28 @@ built() {
   echo "$hash" >"$stamp"
 }
 
+description=../managair/internal/httpapi/openapi/openapi.yaml
+checked() {
+  installed
+  npx --no-install openapi-typescript "$description" --output src/lib/api/schema.d.ts --check >&2 || {
+    echo 'frontend: the description of the API has changed; run "tools/frontend.sh generate"' >&2
+    exit 1
+  }
+  npm run --silent check
+}
+
 case ${1-} in
   build) built ;;
-  check)
-    installed
-    npm run --silent check
-    ;;
+  check) checked ;;
   test)
-    installed
-    npm run --silent check
+    checked
     npm run --silent test
     built
     CLAIR_SKIP_BUILD=1 npm run --silent test:browser
     ;;
   generate)
     installed
-    npx --no-install openapi-typescript "${2:?an URL or a file}" --output src/lib/api/schema.d.ts
+    npx --no-install openapi-typescript "$description" --output src/lib/api/schema.d.ts >&2
     ;;
   *)
     usage >&2

@@ -394,8 +394,6 @@ export class Fixture {
         description: "",
         sample_count: 104_512,
         latest_sample: this.latest(number),
-        battery_percent: 91,
-        rssi_dbm: -97,
       },
       relationships: {
         model: { data: { type: "Model", id: "1" } },
@@ -442,6 +440,8 @@ export class Fixture {
             type: "Fidelity",
             id: node,
             attributes: {
+              battery_percent: 91,
+              rssi_dbm: -97,
               fidelity: ["E", "E", "E", "E", "U", "M", "D"][index],
               last_contact_s:
                 index === 4 ? null : this.world.now - [60, 60, 90, 200, 0, 10_800, 400_000][index]!,

@@ -1,6 +1,23 @@
 // The resources of the API as the pages want them: plain objects, numbers as numbers.
 import type { Sample } from "../air";
 import { create, get, list, relatedId, remove, request, update, type Resource } from "./client";
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+type Named = {
+  [N in keyof Schemas]: Schemas[N] extends { attributes: object } ? N : never;
+}[keyof Schemas];
+type Names<N extends Named> = Schemas[N] extends { attributes: infer A } ? keyof A : never;
+
+/**
+ * The attributes of a resource, by the names that the description of the API gives them, so that a name that
+ * is gone no longer compiles. Values are looked at nevertheless: the server may be of another version.
+ */
+function attributes<N extends Named>(resource: Resource): Partial<Record<Names<N>, unknown>> {
+  return resource.attributes;
+}
+/** Attributes to be written. */
+type Written<N extends Named> = Partial<Record<Names<N>, unknown>>;
 
 export const OPEN_END_S = 2147483647;
 
@@ -78,13 +95,6 @@ export interface SensorNode {
   sampleCount: number | null;
   modelId: string | null;
   protocolId: string | null;
-  status: NodeStatus;
-}
-/** What the radio told last; null where the server does not say. */
-export interface NodeStatus {
-  batteryPercent: number | null;
-  rssiDbm: number | null;
-  snrDb: number | null;
 }
 /** Unknown, alive, missing, dead. */
 export type FidelityState = "U" | "E" | "M" | "D";
@@ -92,6 +102,9 @@ export interface Fidelity {
   nodeId: string;
   state: FidelityState;
   lastContact: number | null;
+  /** What node and gateway told last; null where they did not. */
+  batteryPercent: number | null;
+  rssiDbm: number | null;
 }
 export interface AirQuality {
   medal: boolean;
@@ -131,7 +144,9 @@ export function toSample(value: unknown): Sample | null {
   };
 }
 
-function toAddress({ id, attributes: a }: Resource): Address {
+function toAddress(resource: Resource): Address {
+  const { id } = resource;
+  const a = attributes<"Address">(resource);
   return {
     id,
     street1: text(a.street1),
@@ -144,7 +159,7 @@ function toAddress({ id, attributes: a }: Resource): Address {
 }
 
 export function toSite(resource: Resource, included: readonly Resource[] = []): Site {
-  const a = resource.attributes;
+  const a = attributes<"Site">(resource);
   const addressId = relatedId(resource, "address");
   const address = included.find((one) => one.type === "Address" && one.id === addressId);
   return {
@@ -158,7 +173,7 @@ export function toSite(resource: Resource, included: readonly Resource[] = []): 
 }
 
 export function toRoom(resource: Resource): Room {
-  const a = resource.attributes;
+  const a = attributes<"Room">(resource);
   return {
     id: resource.id,
     name: text(a.name),
@@ -171,7 +186,7 @@ export function toRoom(resource: Resource): Room {
 }
 
 export function toInstallation(resource: Resource): Installation {
-  const a = resource.attributes;
+  const a = attributes<"Installation">(resource);
   const to = numberOrNull(a.to_timestamp_s);
   return {
     id: resource.id,
@@ -186,12 +201,14 @@ export function toInstallation(resource: Resource): Installation {
   };
 }
 
-function toOrganization({ id, attributes: a }: Resource): Organization {
+function toOrganization(resource: Resource): Organization {
+  const { id } = resource;
+  const a = attributes<"Organization">(resource);
   return { id, name: text(a.name), description: text(a.description) };
 }
 
 function toMembership(resource: Resource): Membership {
-  const a = resource.attributes;
+  const a = attributes<"Membership">(resource);
   return {
     id: resource.id,
     role: a.role === "O" ? "O" : "I",
@@ -202,7 +219,9 @@ function toMembership(resource: Resource): Membership {
   };
 }
 
-function toUser({ id, attributes: a }: Resource): User {
+function toUser(resource: Resource): User {
+  const { id } = resource;
+  const a = attributes<"User">(resource);
   return {
     id,
     username: text(a.username),
@@ -213,7 +232,7 @@ function toUser({ id, attributes: a }: Resource): User {
 }
 
 function toNode(resource: Resource): SensorNode {
-  const a = resource.attributes;
+  const a = attributes<"Node">(resource);
   return {
     id: resource.id,
     eui64: text(a.eui64),
@@ -223,11 +242,6 @@ function toNode(resource: Resource): SensorNode {
     sampleCount: numberOrNull(a.sample_count),
     modelId: relatedId(resource, "model"),
     protocolId: relatedId(resource, "protocol"),
-    status: {
-      batteryPercent: numberOrNull(a.battery_percent),
-      rssiDbm: numberOrNull(a.rssi_dbm),
-      snrDb: numberOrNull(a.snr_db),
-    },
   };
 }
 
@@ -349,24 +363,35 @@ export async function fetchNodes(organization: string, signal?: AbortSignal): Pr
 }
 export async function fetchModels(signal?: AbortSignal): Promise<Model[]> {
   const { data } = await list("models/", {}, signal);
-  return data.map(({ id, attributes: a }) => ({
-    id,
-    name: text(a.name),
-    tradeName: text(a.trade_name),
-    manufacturer: text(a.manufacturer),
-  }));
+  return data.map((resource) => {
+    const a = attributes<"Model">(resource);
+    return {
+      id: resource.id,
+      name: text(a.name),
+      tradeName: text(a.trade_name),
+      manufacturer: text(a.manufacturer),
+    };
+  });
 }
 export async function fetchProtocols(signal?: AbortSignal): Promise<{ id: string; identifier: string }[]> {
   const { data } = await list("protocols/", {}, signal);
-  return data.map(({ id, attributes: a }) => ({ id, identifier: text(a.identifier) }));
+  return data.map((resource) => ({
+    id: resource.id,
+    identifier: text(attributes<"Protocol">(resource).identifier),
+  }));
 }
 export async function fetchFidelity(organization: string, signal?: AbortSignal): Promise<Fidelity[]> {
   const { data } = await list("fidelity/", { "filter[organization]": organization }, signal);
-  return data.map(({ id, attributes: a }) => ({
-    nodeId: id,
-    state: (["E", "M", "D"] as const).find((state) => state === a.fidelity) ?? "U",
-    lastContact: numberOrNull(a.last_contact_s),
-  }));
+  return data.map((resource) => {
+    const a = attributes<"Fidelity">(resource);
+    return {
+      nodeId: resource.id,
+      state: (["E", "M", "D"] as const).find((state) => state === a.fidelity) ?? "U",
+      lastContact: numberOrNull(a.last_contact_s),
+      batteryPercent: numberOrNull(a.battery_percent),
+      rssiDbm: numberOrNull(a.rssi_dbm),
+    };
+  });
 }
 
 // Writing
@@ -394,7 +419,7 @@ export interface SiteDraft {
   latitude: number | null;
   longitude: number | null;
 }
-function addressAttributes(draft: SiteDraft): Record<string, unknown> {
+function addressAttributes(draft: SiteDraft): Written<"Address"> {
   const { street1, zip, city, latitude, longitude } = draft;
   return {
     street1,
@@ -404,7 +429,7 @@ function addressAttributes(draft: SiteDraft): Record<string, unknown> {
     longitude: longitude?.toFixed(6) ?? null,
   };
 }
-function siteAttributes(draft: SiteDraft): Record<string, unknown> {
+function siteAttributes(draft: SiteDraft): Written<"Site"> {
   return { name: draft.name, description: draft.description, time_zone: draft.timeZone };
 }
 export async function createSite(organization: string, draft: SiteDraft): Promise<Site> {
@@ -434,7 +459,7 @@ export interface RoomDraft {
   heightM: number | null;
   maxOccupancy: number | null;
 }
-function roomAttributes(draft: RoomDraft): Record<string, unknown> {
+function roomAttributes(draft: RoomDraft): Written<"Room"> {
   return {
     name: draft.name,
     description: draft.description,
@@ -480,7 +505,7 @@ export async function createInstallation(draft: InstallationDraft): Promise<Inst
 }
 export async function updateInstallation(
   id: string,
-  attributes: Record<string, unknown>,
+  attributes: Written<"Installation">,
 ): Promise<Installation> {
   return toInstallation((await update(`installations/${id}/`, "Installation", id, { attributes })).data);
 }
