@@ -4,6 +4,7 @@
 #   tools/frontend.sh build     into services/static-frontend/dist, unless that is current
 #   tools/frontend.sh check     types, templates, format
 #   tools/frontend.sh test      check, unit tests, pages in a real browser
+#   tools/frontend.sh bench     what a visitor has to load and to wait for, against its limits
 #   tools/frontend.sh generate  the types of the API, from its description
 #
 # It needs npm, and Node.js 20.19 or later, which it gets by npm where it is older.
@@ -71,7 +72,14 @@ case ${1-} in
     checked
     npm run --silent test
     built
+    # The stories run on the real services.
+    ../../tools/build.sh
     CLAIR_SKIP_BUILD=1 npm run --silent test:browser
+    ;;
+  bench)
+    installed
+    built
+    CLAIR_BENCH=1 CLAIR_SKIP_BUILD=1 npm run --silent test:browser -- tests/browser/budget.test.ts
     ;;
   generate)
     installed

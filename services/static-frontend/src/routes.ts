@@ -7,7 +7,6 @@ export const routes: Route[] = [
   { path: "/compare", load: () => import("./pages/Compare.svelte") },
   { path: "/embed/rooms/:room", load: () => import("./pages/Embed.svelte"), bare: true },
   { path: "/embed/:site", load: () => import("./pages/Embed.svelte"), bare: true },
-  { path: "/widget", load: () => import("./pages/Embed.svelte"), bare: true },
   { path: "/dashboard", load: () => import("./pages/dashboard/Home.svelte") },
   { path: "/dashboard/new", load: () => import("./pages/dashboard/Home.svelte") },
   { path: "/dashboard/account", load: () => import("./pages/dashboard/Account.svelte") },
