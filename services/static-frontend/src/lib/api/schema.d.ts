@@ -5129,6 +5129,8 @@ export interface components {
                 eui64?: string;
                 alias?: string;
                 description?: string | null;
+                /** @description How often the node should report; null is the default, an hour. Missing after two, dead after four of them. */
+                expected_interval_s?: number | null;
                 readonly sample_count?: number;
                 /** @description The newest sample of the span; absent (nodes) or null (installations) when there is none. */
                 readonly latest_sample?: components["schemas"]["Sample"] | null;
@@ -5195,6 +5197,8 @@ export interface components {
                     eui64: string;
                     alias: string;
                     description?: string | null;
+                    /** @description How often the node should report; null is the default, an hour. Missing after two, dead after four of them. */
+                    expected_interval_s?: number | null;
                 };
                 relationships: {
                     protocol: {
@@ -5232,6 +5236,8 @@ export interface components {
                     eui64?: string;
                     alias?: string;
                     description?: string | null;
+                    /** @description How often the node should report; null is the default, an hour. Missing after two, dead after four of them. */
+                    expected_interval_s?: number | null;
                 };
                 relationships?: {
                     protocol?: {
