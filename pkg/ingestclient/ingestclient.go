@@ -65,6 +65,9 @@ func New(cfg Config, options ...grpc.DialOption) (*Client, error) {
 	options = append([]grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithPerRPCCredentials(bearer{cfg.Token, cfg.TLS}),
+		// The resolver would ask for a TXT record too, for settings that we do not publish,
+		// and each look-up would wait until a name server without an answer gives up.
+		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
 		// The server allows a ping every 30 seconds.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute, Timeout: 10 * time.Second}),
