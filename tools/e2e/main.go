@@ -55,6 +55,9 @@ func newCommand() *cobra.Command {
 	return cmd
 }
 
+// stepTimeout is far more than any step takes on a machine that does nothing else.
+const stepTimeout = 7 * time.Minute
+
 // figure is a line of the table that is printed in the end.
 type figure struct{ name, value string }
 
@@ -74,7 +77,7 @@ func play(ctx context.Context, out io.Writer, s *story, keep bool) (err error) {
 	}()
 	defer s.engine.stop()
 	for _, step := range s.steps() {
-		stepCtx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+		stepCtx, cancel := context.WithTimeout(ctx, stepTimeout)
 		stepBegun := time.Now()
 		err := step.do(stepCtx)
 		cancel()
