@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"math/big"
 	"net"
 	"slices"
@@ -27,14 +28,12 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/forwarder"
 )
 
-// A connection that is cut again and again, also in the middle of a packet, costs
-// nothing at QoS 1.
+// A connection that is cut some times in the middle of a packet costs nothing at QoS 1.
 func TestConnectionIsCut(t *testing.T) {
 	t.Parallel()
 	broker, ingestair := startBroker(t), startIngestair(t)
-	// Enough for the handshake and some uplinks of about 1.6 kB, and then no more.
-	const most = 5000
-	through := cutAfter(t, strings.TrimPrefix(broker.url, "tcp://"), most)
+	// Each is enough for the handshake and some uplinks of about 1.6 kB, but for the last.
+	through := cutAfter(t, strings.TrimPrefix(broker.url, "tcp://"), 5000, 3000, 9000)
 	start(t, broker, ingestair, options{env: config.Env{"MQTT_URL": "tcp://" + through, "MQTT_QOS": "1"}})
 	const count = 8
 	for i := range count {
@@ -45,9 +44,9 @@ func TestConnectionIsCut(t *testing.T) {
 	})
 }
 
-// cutAfter returns the address of a relay to another one, that cuts each connection
-// after so many bytes from there.
-func cutAfter(t *testing.T, to string, most int64) string {
+// cutAfter returns the address of a relay to another one, that cuts the first
+// connections after so many bytes from there.
+func cutAfter(t *testing.T, to string, most ...int64) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -60,6 +59,10 @@ func cutAfter(t *testing.T, to string, most int64) string {
 			if err != nil {
 				return
 			}
+			limit := int64(math.MaxInt64)
+			if len(most) > 0 {
+				limit, most = most[0], most[1:]
+			}
 			running.Go(func() {
 				defer func() { _ = from.Close() }()
 				target, err := net.Dial("tcp", to)
@@ -68,7 +71,7 @@ func cutAfter(t *testing.T, to string, most int64) string {
 				}
 				defer func() { _ = target.Close() }()
 				running.Go(func() { _, _ = io.Copy(target, from) })
-				_, _ = io.CopyN(from, target, most)
+				_, _ = io.CopyN(from, target, limit)
 			})
 		}
 	})

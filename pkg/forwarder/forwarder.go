@@ -110,7 +110,6 @@ func (f *forwarder) buildSweeper(service string, in *intake, m *metrics) {
 	}
 	f.sweeper = &sweeper{
 		cfg: cfg, log: f.log, metrics: m, intake: in, now: time.Now, trigger: make(chan struct{}, 1),
-		bookmark: &memoryBookmark{},
 		storage: &ttn.Storage{
 			URL: cfg.URL, Application: f.cfg.TTS.Application, Key: f.cfg.TTS.APIKey,
 			Client: &http.Client{Timeout: 5 * time.Minute},

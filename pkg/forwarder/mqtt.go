@@ -72,15 +72,14 @@ func (s *subscriber) part() lifecycle.Part {
 func (s *subscriber) stayConnected(ctx context.Context, tlsConfig *tls.Config) {
 	wait := firstReconnect
 	for {
-		began := time.Now()
-		err := s.session(ctx, tlsConfig)
+		subscribed, err := s.session(ctx, tlsConfig)
 		if ctx.Err() != nil {
 			return
 		}
 		if errors.Is(err, errCrowded) {
 			continue
 		}
-		if time.Since(began) > lastReconnect {
+		if subscribed { // each such session may have brought something
 			wait = firstReconnect
 		}
 		pause := wait/2 + rand.N(wait/2)
@@ -108,11 +107,13 @@ func refusal(err error) bool {
 var errCrowded = errors.New("there was no room for more uplinks")
 
 // session connects, subscribes, and returns when the connection is lost or ctx
-// ends. We connect anew instead of leaving that to paho, because then each
+// ends, and whether it had subscribed. We connect anew instead of leaving that to paho, because then each
 // failure is ours to explain, and each session begins with subscribing.
-func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
-	if err := s.intake.outbox.awaitRoom(ctx); err != nil {
-		return err
+func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) (subscribed bool, err error) {
+	if *s.cfg.QoS > 0 { // else nobody keeps uplinks for us
+		if err := s.intake.outbox.awaitRoom(ctx); err != nil {
+			return false, err
+		}
 	}
 	s.refusing.Store(false)
 	lost, crowded := make(chan error, 1), make(chan struct{}, 1)
@@ -137,17 +138,17 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
 		// A resumed session delivers before we have subscribed.
 		SetDefaultPublishHandler(handle).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })) // once in a client's life
+	defer client.Disconnect(250) // also when there is no answer: it could come late
 	if err := await(ctx, client.Connect()); err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return false, fmt.Errorf("connect: %w", err)
 	}
-	defer client.Disconnect(250)
 	subscription := client.Subscribe(s.cfg.Topic, *s.cfg.QoS, handle).(*mqtt.SubscribeToken)
 	if err := await(ctx, subscription); err != nil {
-		return fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, err)
+		return false, fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, err)
 	}
 	const subscriptionRefused = 0x80
 	if code := subscription.Result()[s.cfg.Topic]; code == subscriptionRefused {
-		return fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, packets.ErrorRefusedNotAuthorised)
+		return false, fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, packets.ErrorRefusedNotAuthorised)
 	}
 	s.client.Store(&client)
 	defer s.client.Store(nil)
@@ -159,13 +160,13 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) error {
 	}
 	select {
 	case err := <-lost:
-		return err
+		return true, err
 	case <-ctx.Done():
-		return s.settle(lost, time.After(drainTimeout), nil)
+		return true, s.settle(lost, time.After(drainTimeout), nil)
 	case <-crowded:
 		// Only after what we have is acknowledged, or it would come again and again.
 		s.log.WarnContext(ctx, "no room for more uplinks; the broker keeps them", "waiting", s.intake.outbox.len())
-		return cmp.Or(s.settle(lost, nil, ctx.Done()), errCrowded)
+		return true, cmp.Or(s.settle(lost, nil, ctx.Done()), errCrowded)
 	}
 }
 

@@ -26,7 +26,7 @@ type SweepConfig struct {
 // sweepPause is the least time between two searches.
 const sweepPause = 5 * time.Second
 
-// bookmark remembers until when all uplinks are known to be stored.
+// bookmark remembers over a restart until when all uplinks are known to be stored.
 type bookmark interface {
 	load(ctx context.Context) (time.Time, error) // zero: nothing is known
 	save(ctx context.Context, t time.Time) error
@@ -39,7 +39,8 @@ type sweeper struct {
 	metrics  *metrics
 	storage  *ttn.Storage
 	intake   *intake
-	bookmark bookmark
+	bookmark bookmark  // nil: a restart begins with all that the storage has
+	complete time.Time // until then all is stored; zero: not known yet
 	now      func() time.Time
 	trigger  chan struct{} // with room for one
 }
@@ -102,11 +103,13 @@ func (s *sweeper) complain(ctx context.Context, err error) time.Duration {
 func (s *sweeper) sweep(ctx context.Context) error {
 	until := s.now()
 	from := until.Add(-s.cfg.Retention)
-	known, err := s.bookmark.load(ctx)
-	if err != nil {
-		s.log.WarnContext(ctx, "searching all of the storage: the bookmark cannot be read", "err", err)
+	if s.complete.IsZero() && s.bookmark != nil {
+		var err error
+		if s.complete, err = s.bookmark.load(ctx); err != nil {
+			s.log.WarnContext(ctx, "searching all of the storage: the bookmark cannot be read", "err", err)
+		}
 	}
-	if known = known.Add(-s.cfg.Overlap); known.After(from) {
+	if known := s.complete.Add(-s.cfg.Overlap); known.After(from) {
 		from = known
 	}
 	var pending, lost atomic.Int64
@@ -137,8 +140,12 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	s.metrics.sweeps.WithLabelValues("ok").Inc()
 	s.metrics.sweepUntil.Set(float64(until.Unix()))
 	s.log.DebugContext(ctx, "storage searched", "from", from, "until", until, "count", count)
+	s.complete = until
+	if s.bookmark == nil {
+		return nil
+	}
 	if err := s.bookmark.save(ctx, until); err != nil {
-		// The next search begins earlier than it must.
+		// A restart would begin earlier than it must.
 		s.log.WarnContext(ctx, "bookmark not saved", "err", err)
 	}
 	return nil
@@ -155,15 +162,5 @@ func awaitZero(ctx context.Context, counter *atomic.Int64) error {
 			return ctx.Err()
 		}
 	}
-	return nil
-}
-
-// memoryBookmark forgets when the process ends; then all of the storage is searched.
-type memoryBookmark struct{ at time.Time }
-
-func (b *memoryBookmark) load(context.Context) (time.Time, error) { return b.at, nil }
-
-func (b *memoryBookmark) save(_ context.Context, t time.Time) error {
-	b.at = t
 	return nil
 }

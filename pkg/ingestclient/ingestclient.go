@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -33,7 +34,7 @@ import (
 // Config is what the environment says about the ingestion service.
 type Config struct {
 	Address string        `env:"INGESTAIR_ADDRESS" envDefault:"localhost:50051" desc:"host:port of the ingestair; dns:///tasks.ingestair:50051 balances over its replicas"`
-	Token   config.Secret `env:"INGEST_TOKEN,required" desc:"token that the ingestair knows"`
+	Token   config.Secret `env:"INGEST_TOKEN,required" desc:"token that the ingestair knows; of two lines, the first"`
 	TLS     bool          `env:"INGEST_TLS" envDefault:"false" desc:"whether the ingestair speaks TLS"`
 	CA      string        `env:"INGEST_CA" desc:"certificates (PEM) that the ingestair's is checked against; default: those of the system"`
 }
@@ -129,7 +130,9 @@ type bearer struct {
 }
 
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + b.token.Reveal()}, nil
+	// The ingestair's own file may hold a second one, while tokens are changed.
+	token, _, _ := strings.Cut(b.token.Reveal(), "\n")
+	return map[string]string{"authorization": "Bearer " + strings.TrimSpace(token)}, nil
 }
 
 // RequireTransportSecurity is false without TLS: inside one machine or an
