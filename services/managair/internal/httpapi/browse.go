@@ -138,10 +138,12 @@ type crumb struct{ Name, URL string }
 
 func crumbs(path string) []crumb {
 	var list []crumb
-	at := ""
-	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
-		at += "/" + name
-		list = append(list, crumb{name, at + "/"})
+	path = strings.Trim(path, "/")
+	for i := range len(path) + 1 {
+		if i == len(path) || path[i] == '/' {
+			at := path[:i]
+			list = append(list, crumb{at[strings.LastIndexByte(at, '/')+1:], "/" + at + "/"})
+		}
 	}
 	return list
 }

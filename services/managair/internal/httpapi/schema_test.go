@@ -70,7 +70,7 @@ var compiler = sync.OnceValue(func() func(location string) (*jsonschema.Schema, 
 // answer of every test.
 func validate(t testing.TB, pattern string, rq request, got answer) {
 	t.Helper()
-	media := strings.SplitN(got.header.Get("Content-Type"), ";", 2)[0]
+	media, _, _ := strings.Cut(got.header.Get("Content-Type"), ";")
 	if !strings.HasSuffix(media, "json") || got.header.Get("Content-Encoding") != "" || rq.method == http.MethodOptions || rq.method == http.MethodHead {
 		return
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,57 +144,112 @@ func reading(column []byte) measurement.Reading {
 }
 
 // Rollup is part of telemetry.Store. It takes whole days and hours from the
-// roll-ups, and the rest from the samples.
+// roll-ups as far as they are right, and the rest from the samples. It reads the
+// tables and not the functions sample_hours and sample_days, because PostgreSQL
+// plans a function's queries anew at each call, over all partitions: that took
+// longer than reading a year of hours.
 func (t *Telemetry) Rollup(ctx context.Context, span telemetry.Span, r telemetry.Resolution, yield func(telemetry.Bucket) error) error {
-	stop := span.To.Add(time.Second)
-	if !span.From.Before(stop) {
-		return nil
-	}
-	var parts []string
-	args := []any{span.NodeNo}
-	part := func(function string, from, to time.Time) {
-		if from.Before(to) {
-			args = append(args, from, to)
-			parts = append(parts, fmt.Sprintf("SELECT * FROM %s($1, $%d, $%d)", function, len(args)-1, len(args)))
-		}
-	}
-	hourFrom, hourTo := ceil(span.From, time.Hour), stop.Truncate(time.Hour)
-	if !hourFrom.Before(hourTo) {
-		part("sample_hours_raw", span.From, stop)
-	} else {
-		const day = 24 * time.Hour
-		dayFrom, dayTo := ceil(hourFrom, day), hourTo.Truncate(day)
-		part("sample_hours_raw", span.From, hourFrom)
-		if r == telemetry.Day && dayFrom.Before(dayTo) {
-			part("sample_hours", hourFrom, dayFrom)
-			part("sample_days", dayFrom, dayTo)
-			part("sample_hours", dayTo, hourTo)
-		} else {
-			part("sample_hours", hourFrom, hourTo)
-		}
-		part("sample_hours_raw", hourTo, stop)
-	}
-	rows, err := t.pool.Query(ctx, strings.Join(parts, " UNION ALL ")+" ORDER BY 1", args...)
-	if err != nil {
-		return fmt.Errorf("roll-up: %w", pgdb.Translate(err))
-	}
-	defer rows.Close()
-	for rows.Next() {
-		c := rows.RawValues()
-		err := yield(telemetry.Bucket{
-			Start:       time.UnixMicro(int64be(c[0]) + epoch).UTC(),
-			CO2:         aggregate(c[2], c[3], c[4], c[5]),
-			Temperature: aggregate(c[6], c[7], c[8], c[9]),
-			RelHumidity: aggregate(c[10], c[11], c[12], c[13]),
-		})
+	// Both queries must see the same state.
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, t.pool, options, func(tx pgx.Tx) error {
+		var until time.Time
+		var late []time.Time
+		stop := span.To.Add(time.Second)
+		err := tx.QueryRow(ctx, `
+			SELECT rolled_until, ARRAY(SELECT DISTINCT hour FROM sample_late WHERE node_no = $1 AND hour >= $2 AND hour < $3)
+			  FROM sample_rollup_state`, span.NodeNo, span.From, stop).Scan(&until, &late)
 		if err != nil {
 			return err
 		}
-	}
-	if err := rows.Err(); err != nil {
+		parts := rollupParts{args: []any{span.NodeNo}, late: late}
+		parts.cover(span.From, stop, until.UTC(), r == telemetry.Day)
+		if len(parts.queries) == 0 {
+			return nil
+		}
+		rows, err := tx.Query(ctx, strings.Join(parts.queries, " UNION ALL ")+" ORDER BY 1", parts.args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			c := rows.RawValues()
+			err := yield(telemetry.Bucket{
+				Start:       time.UnixMicro(int64be(c[0]) + epoch).UTC(),
+				CO2:         aggregate(c[1], c[2], c[3], c[4]),
+				Temperature: aggregate(c[5], c[6], c[7], c[8]),
+				RelHumidity: aggregate(c[9], c[10], c[11], c[12]),
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
 		return fmt.Errorf("roll-up: %w", pgdb.Translate(err))
 	}
 	return nil
+}
+
+// rollupParts are queries that together cover a span without overlap.
+type rollupParts struct {
+	queries []string
+	args    []any
+	late    []time.Time // hours whose roll-up is out of date
+}
+
+const day = 24 * time.Hour
+
+// cover adds the parts of [from, stop). What is before until is rolled up.
+func (p *rollupParts) cover(from, stop, until time.Time, days bool) {
+	hourFrom, hourTo := ceil(from, time.Hour), stop.Truncate(time.Hour)
+	if until.Before(hourTo) {
+		hourTo = until
+	}
+	if !hourFrom.Before(hourTo) {
+		p.add("sample_hours_raw($1, $%d, $%d)", "hour", from, stop, nil)
+		return
+	}
+	p.add("sample_hours_raw($1, $%d, $%d)", "hour", from, hourFrom, nil)
+	if dayFrom, dayTo := ceil(hourFrom, day), hourTo.Truncate(day); days && dayFrom.Before(dayTo) {
+		p.hours(hourFrom, dayFrom)
+		var lateDays []time.Time
+		for _, hour := range p.late {
+			if start := hour.UTC().Truncate(day); !start.Before(dayFrom) && start.Before(dayTo) && !slices.Contains(lateDays, start) {
+				lateDays = append(lateDays, start)
+				p.hours(start, start.Add(day))
+			}
+		}
+		p.add("sample_day WHERE node_no = $1 AND day >= $%d AND day < $%d", "day", dayFrom, dayTo, lateDays)
+		p.hours(dayTo, hourTo)
+	} else {
+		p.hours(hourFrom, hourTo)
+	}
+	for _, hour := range p.late {
+		if !hour.Before(hourFrom) && hour.Before(hourTo) {
+			p.add("sample_hours_raw($1, $%d, $%d)", "hour", hour, hour.Add(time.Hour), nil)
+		}
+	}
+	p.add("sample_hours_raw($1, $%d, $%d)", "hour", hourTo, stop, nil)
+}
+
+func (p *rollupParts) hours(from, to time.Time) {
+	p.add("sample_hour WHERE node_no = $1 AND hour >= $%d AND hour < $%d", "hour", from, to, p.late)
+}
+
+// add adds what source has in [from, to), but the times in without.
+func (p *rollupParts) add(source, column string, from, to time.Time, without []time.Time) {
+	if !from.Before(to) {
+		return
+	}
+	p.args = append(p.args, from, to)
+	query := "SELECT " + column + `, n, co2_sum, co2_min, co2_max, temperature_n, temperature_sum, temperature_min, temperature_max,
+		rel_humidity_n, rel_humidity_sum, rel_humidity_min, rel_humidity_max FROM ` + fmt.Sprintf(source, len(p.args)-1, len(p.args))
+	if len(without) > 0 {
+		p.args = append(p.args, without)
+		query += fmt.Sprintf(" AND %s <> ALL($%d)", column, len(p.args))
+	}
+	p.queries = append(p.queries, query)
 }
 
 // ceil returns the first multiple of d that is not before t.
