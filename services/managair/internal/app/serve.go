@@ -42,9 +42,10 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var db pgdb.Config
 	var opsCfg ops.Config
 	var apiCfg httpapi.Config
+	var mediaCfg media.Config
 	var redisCfg RedisConfig
 	var liveCfg live.Config
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &redisCfg, &liveCfg); err != nil {
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg); err != nil {
 		return err
 	}
 	redis, err := redisCfg.Options()
@@ -73,7 +74,11 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	defer func() { _ = queue.Close() }()
 	people := newPeople(log, pool, queue, apiCfg.PublicURL)
 	api.AddAuth(people.accounts, people.doors)
-	api.AddImages(media.Folder{Path: apiCfg.MediaFolder})
+	pictures, err := media.New(mediaCfg)
+	if err != nil {
+		return err
+	}
+	api.AddImages(pictures)
 	liveRedis, err := redisCfg.Client()
 	if err != nil {
 		return err

@@ -28,7 +28,6 @@ type Config struct {
 	PublicURL   string   `env:"PUBLIC_URL" desc:"scheme and host of links in answers; default: those of the request"`
 	CORSOrigins []string `env:"CORS_ORIGINS" desc:"origins whose pages may read what is public, comma-separated; * for all"`
 	RateLimit   float64  `env:"RATE_LIMIT" envDefault:"50" desc:"requests per second of one client; 0 for no limit"`
-	MediaFolder string   `env:"MEDIA_FOLDER" envDefault:"media" desc:"folder of uploaded pictures"`
 	RateBurst   int      `env:"RATE_BURST" envDefault:"300" desc:"requests that a client may make at once"`
 }
 

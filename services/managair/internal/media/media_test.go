@@ -10,8 +10,13 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 )
@@ -142,9 +147,31 @@ func FuzzConvert(f *testing.F) {
 	})
 }
 
-func TestFolder(t *testing.T) {
+func TestStores(t *testing.T) {
 	t.Parallel()
-	f := media.Folder{Path: t.TempDir() + "/new"}
+	backend := s3mem.New()
+	if err := backend.CreateBucket("pictures"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(gofakes3.New(backend).Server())
+	t.Cleanup(server.Close)
+	for name, cfg := range map[string]media.Config{
+		"folder": {Folder: t.TempDir() + "/new"},
+		"S3":     {Endpoint: server.URL, Bucket: "pictures", Region: "us-east-1", AccessKey: "key", SecretKey: config.NewSecret("secret")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, err := media.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkStore(t, store)
+		})
+	}
+}
+
+func checkStore(t *testing.T, f media.Store) {
+	t.Helper()
 	const name = "abcdefghijklmnopqrstuvwxyz.png"
 	if _, err := f.Open(t.Context(), name); !fault.Is(err, fault.NotFound) {
 		t.Errorf("open of nothing: %v", err)

@@ -1,0 +1,100 @@
+package media
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+)
+
+// Config is what the environment says about pictures.
+type Config struct {
+	Folder    string        `env:"MEDIA_FOLDER" envDefault:"media" desc:"folder of uploaded pictures: a volume that all replicas share"`
+	Endpoint  string        `env:"MEDIA_S3_URL" desc:"address of an S3-compatible store, which is used instead of the folder"`
+	Bucket    string        `env:"MEDIA_S3_BUCKET" desc:"bucket of the pictures; it must exist"`
+	Region    string        `env:"MEDIA_S3_REGION" envDefault:"us-east-1" desc:"its region"`
+	AccessKey string        `env:"MEDIA_S3_ACCESS_KEY" desc:"access key"`
+	SecretKey config.Secret `env:"MEDIA_S3_SECRET_KEY" desc:"secret key"`
+}
+
+// Validate refuses a store without a bucket.
+func (c Config) Validate() error {
+	if c.Endpoint != "" && c.Bucket == "" {
+		return fmt.Errorf("MEDIA_S3_URL needs MEDIA_S3_BUCKET")
+	}
+	return nil
+}
+
+// New returns the store that the configuration describes. It connects when it is used.
+func New(c Config) (Store, error) {
+	if c.Endpoint == "" {
+		return Folder{Path: c.Folder}, nil
+	}
+	address, err := url.Parse(c.Endpoint)
+	if err != nil || address.Host == "" {
+		return nil, fmt.Errorf("MEDIA_S3_URL %q: want an address such as https://s3.example.org", c.Endpoint)
+	}
+	client, err := minio.New(address.Host, &minio.Options{
+		Creds:  credentials.NewStaticV4(c.AccessKey, c.SecretKey.Reveal(), ""),
+		Secure: address.Scheme == "https", Region: c.Region,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("MEDIA_S3_URL: %w", err)
+	}
+	return &bucket{client, c.Bucket}, nil
+}
+
+// bucket keeps pictures in an S3-compatible store.
+type bucket struct {
+	client *minio.Client
+	name   string
+}
+
+// Put is part of Store.
+func (b *bucket) Put(ctx context.Context, name string, content []byte) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	_, err := b.client.PutObject(ctx, b.name, name, bytes.NewReader(content), int64(len(content)),
+		minio.PutObjectOptions{ContentType: ContentType(name)})
+	if err != nil {
+		return fmt.Errorf("store picture: %w", err)
+	}
+	return nil
+}
+
+// Open is part of Store.
+func (b *bucket) Open(ctx context.Context, name string) (*File, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	object, err := b.client.GetObject(ctx, b.name, name, minio.GetObjectOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("read picture: %w", err)
+	}
+	info, err := object.Stat()
+	if err != nil {
+		_ = object.Close() // nothing was read
+		if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
+			return nil, ErrNotFound()
+		}
+		return nil, fmt.Errorf("read picture: %w", err)
+	}
+	return &File{object, info.LastModified}, nil
+}
+
+// Delete is part of Store.
+func (b *bucket) Delete(ctx context.Context, name string) error {
+	if !nameForm.MatchString(name) {
+		return nil // what cannot be there needs no deletion
+	}
+	if err := b.client.RemoveObject(ctx, b.name, name, minio.RemoveObjectOptions{}); err != nil {
+		return fmt.Errorf("delete picture: %w", err)
+	}
+	return nil
+}
