@@ -16,6 +16,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -57,8 +58,9 @@ type File struct {
 	ModTime time.Time
 }
 
-// nameForm is that of the names Convert gives.
-var nameForm = regexp.MustCompile(`^[a-z0-9]{26}\.(png|jpg)$`)
+// nameForm is that of the names Convert gives, and of the predecessor's files,
+// which are taken over as they are.
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(png|jpg|jpeg|gif|webp)$`)
 
 // ErrNotFound is what Open returns when there is no such picture.
 func ErrNotFound() error { return fault.New(fault.NotFound, "no such picture") }
@@ -73,10 +75,12 @@ func CheckName(name string) error {
 
 // ContentType returns the media type that belongs to a name.
 func ContentType(name string) string {
-	if strings.HasSuffix(name, ".png") {
-		return "image/png"
+	switch extension := path.Ext(name); extension {
+	case ".png", ".gif", ".webp":
+		return "image/" + extension[1:]
+	default:
+		return "image/jpeg"
 	}
-	return "image/jpeg"
 }
 
 // Convert returns the picture that data holds as it shall be kept, and a name
