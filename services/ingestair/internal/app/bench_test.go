@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,6 +24,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
@@ -34,10 +36,14 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
 )
 
@@ -310,6 +316,52 @@ func (x *bench) unary(samples, perCall, callers int) float64 {
 	return float64(samples) / time.Since(start).Seconds()
 }
 
+// inProcess is unary without gRPC: callers of the ingester itself, in this
+// process, with the same database.
+func (x *bench) inProcess(samples, perCall, callers int) float64 {
+	x.Helper()
+	pool, err := pgdb.Open(x.Context(), pgdb.Config{URL: config.NewSecret(x.pool.Config().ConnString()), MaxConns: 4}, "bench", postgres.Configure)
+	if err != nil {
+		x.Fatal(err)
+	}
+	defer pool.Close()
+	in := ingest.New(postgres.New(pool), slog.New(slog.DiscardHandler), time.Now, ingest.NewMetrics(prometheus.NewRegistry()))
+	ctx, cancel := context.WithCancel(x.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- in.Run(ctx, func() {}) }()
+	batches := make(chan *ingest.Batch, samples/perCall)
+	for range samples / perCall {
+		b := &ingest.Batch{}
+		for _, u := range x.uplinks(perCall) {
+			for _, s := range u.GetSamples() {
+				b.Samples = append(b.Samples, measurement.Sample{Time: time.Unix(s.GetTimeS(), 0).UTC(), CO2PPM: int(s.GetCo2Ppm()), Status: measurement.Measured})
+			}
+			b.Uplinks = append(b.Uplinks, ingest.Uplink{NodeID: uuid.UUID(u.GetNodeId()), End: len(b.Samples)})
+		}
+		batches <- b
+	}
+	close(batches)
+	begin := time.Now()
+	var g errgroup.Group
+	for range callers {
+		g.Go(func() error {
+			for b := range batches {
+				if _, err := in.Store(x.Context(), b); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	rate := float64(samples) / time.Since(begin).Seconds()
+	cancel()
+	if err := errors.Join(err, <-ended); err != nil {
+		x.Fatal(err)
+	}
+	return rate
+}
+
 // floor copies samples into the same table, 1,000 in a transaction, on two
 // connections, and returns the rate.
 func (x *bench) floor(samples int) float64 {
@@ -443,7 +495,7 @@ func BenchmarkSaturated(b *testing.B) {
 	x := newBench(b)
 	x.floor(samples / 3)
 	x.saturate(samples/3, 100, 4) // warm
-	var floors, streams, unaries, pings []float64
+	var floors, streams, unaries, pings, direct []float64
 	var floorCPU, streamCPU, unaryCPU, pingCPU [2]time.Duration
 	mallocs, flushes := 0.0, 0.0
 	spent := func(on *[2]time.Duration, do func() float64) float64 {
@@ -459,6 +511,7 @@ func BenchmarkSaturated(b *testing.B) {
 		streams = append(streams, spent(&streamCPU, func() float64 { return x.saturate(samples, 100, 4) }))
 		mallocs += x.metric("go_memstats_mallocs_total") - m0
 		unaries = append(unaries, spent(&unaryCPU, func() float64 { return x.unary(samples/4, perUplink, 64) }))
+		direct = append(direct, x.inProcess(samples/4, perUplink, 64))
 		f0 := x.metric("ingestair_flush_samples_count")
 		pings = append(pings, spent(&pingCPU, func() float64 { return x.pingPong(samples/4, perUplink, 64) }))
 		flushes += x.metric("ingestair_flush_samples_count") - f0
@@ -477,6 +530,8 @@ func BenchmarkSaturated(b *testing.B) {
 	b.ReportMetric(median(unaries)/median(floors), "unary/floor")
 	b.ReportMetric(perSample(unaryCPU[0], samples/4), "unary-service-µs/sample")
 	b.ReportMetric(perSample(unaryCPU[1], samples/4), "unary-database-µs/sample")
+	b.ReportMetric(median(direct), "inprocess64-samples/s")
+	b.ReportMetric(median(direct)/median(floors), "inprocess64/floor")
 	b.ReportMetric(median(pings), "callers64-samples/s")
 	b.ReportMetric(median(pings)/median(floors), "callers64/floor")
 	b.ReportMetric(perSample(pingCPU[0], samples/4), "callers64-service-µs/sample")
@@ -498,7 +553,7 @@ func BenchmarkAck(b *testing.B) {
 			if rate > 10_000 {
 				perMessage *= 10
 			}
-			seconds := 4
+			seconds := 3
 			commits := x.bareCommits()
 			waits := x.paced(rate, perMessage, rate*seconds)
 			b.ReportMetric(0, "ns/op")
