@@ -241,7 +241,7 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 // redirect goes to a page after a form was taken, so that reloading repeats nothing.
 func redirect(w http.ResponseWriter, r *http.Request, to string) error {
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // nextOf lets only paths of ours through
+	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
 
@@ -312,7 +312,7 @@ func (p *Pages) logOut(w http.ResponseWriter, r *http.Request) error {
 func (p *Pages) setLanguage(w http.ResponseWriter, r *http.Request) error {
 	lang := r.PostForm.Get("language")
 	if lang == "de" || lang == "en" {
-		http.SetCookie(w, &http.Cookie{ //nolint:gosec // the web client reads it
+		http.SetCookie(w, &http.Cookie{
 			Name: languageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, Secure: p.doors.secure, SameSite: http.SameSiteLaxMode,
 		})
 	}

@@ -173,7 +173,7 @@ func (a *Admin) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /admin/{path...}", func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/") {
-			http.Redirect(w, r, r.URL.Path+"/", http.StatusMovedPermanently) //nolint:gosec // it begins with /admin/
+			http.Redirect(w, r, r.URL.Path+"/", http.StatusMovedPermanently)
 			return
 		}
 		http.NotFound(w, r)

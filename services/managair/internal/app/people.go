@@ -8,8 +8,6 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/clairberlin/clair-stack/pkg/fault"
-	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
@@ -39,10 +37,7 @@ func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, public
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher,
 		worker.Mails{Client: queue, PublicURL: publicURL}, time.Now)
 	doors := account.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
-		if fault.Is(err, fault.Unauthenticated) {
-			err = jsonapi.Errors{{Status: http.StatusUnauthorized, Code: "authentication_failed"}}
-		}
-		httpapi.WriteError(w, r, log, err)
+		httpapi.WriteRefusal(w, r, log, err)
 	})
 	return people{accounts, hasher, doors, account.NewPages(accounts, doors, log, time.Now)}
 }

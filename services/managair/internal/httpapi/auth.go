@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/account"
@@ -35,6 +37,15 @@ func (a *API) AddAuth(accounts *identity.Accounts, doors *account.Authenticator)
 		Route{Method: http.MethodPost, Pattern: base + "/password/reset", Audience: access.Everyone, Handler: h.requestReset},
 		Route{Method: http.MethodPost, Pattern: base + "/password/reset/confirm", Audience: access.Everyone, Handler: h.reset},
 	)
+}
+
+// WriteRefusal answers a request whose credentials are not accepted. Missing ones
+// have another code.
+func WriteRefusal(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	if fault.Is(err, fault.Unauthenticated) {
+		err = jsonapi.Errors{{Status: http.StatusUnauthorized, Code: "authentication_failed"}}
+	}
+	WriteError(w, r, log, err)
 }
 
 // secretText returns an attribute as it is: blanks belong to a password.

@@ -1,0 +1,175 @@
+package httpapi_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/account"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+// resetKeys takes the keys out of mails.
+type resetKeys chan string
+
+func (k resetKeys) Send(_ context.Context, m identity.Mail) error {
+	if m.Kind == identity.MailReset {
+		k <- m.Key
+	}
+	return nil
+}
+
+// authAPI is the API of accounts with one of them, vera.
+type authAPI struct {
+	t       *testing.T
+	handler http.Handler
+	keys    resetKeys
+}
+
+const veras = "Trompete-7-blau"
+
+func newAuthAPI(t *testing.T) *authAPI {
+	t.Helper()
+	pool := pgtest.New(t)
+	log := slog.New(slog.DiscardHandler)
+	store, hasher, keys := postgres.NewIdentity(pool), identity.NewHasher(), make(resetKeys, 1)
+	hash, err := hasher.Hash(t.Context(), veras)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.CreateUser(t.Context(), identity.NewUser{
+		User:         identity.User{Username: "vera", Email: "vera@schule.example", FirstName: "Vera", LastName: "V", Active: true, JoinedAt: time.Now()},
+		PasswordHash: hash, EmailVerified: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := identity.NewAccounts(store, hasher, keys, time.Now)
+	doors := account.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
+		httpapi.WriteRefusal(w, r, log, err)
+	})
+	api := httpapi.New(httpapi.Config{}, log, nil, postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
+	api.AddAuth(accounts, doors)
+	handler, err := api.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &authAPI{t, doors.Middleware(handler), keys}
+}
+
+// ask sends a document and checks the status and what the answer says.
+func (a *authAPI) ask(method, path, body, authorization string, status int, says string) *http.Response {
+	a.t.Helper()
+	r := httptest.NewRequestWithContext(a.t.Context(), method, "/api/v1/auth/"+path, strings.NewReader(body))
+	if strings.HasPrefix(body, "{") {
+		r.Header.Set("Content-Type", "application/vnd.api+json")
+	} else if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	w := httptest.NewRecorder()
+	a.handler.ServeHTTP(w, r)
+	resp := w.Result()
+	content, err := io.ReadAll(resp.Body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if resp.StatusCode != status || !strings.Contains(string(content), says) {
+		a.t.Fatalf("%s %s: %d, want %d and %s in:\n%s", method, path, resp.StatusCode, status, says, content)
+	}
+	if _, rest, found := strings.Cut(string(content), `"key":"`); found {
+		key, _, _ := strings.Cut(rest, `"`)
+		resp.Header.Set("X-Test-Key", key)
+	}
+	return resp
+}
+
+// logIn returns an Authorization header.
+func (a *authAPI) logIn(password string) string {
+	a.t.Helper()
+	resp := a.ask("POST", "login/", "username=vera&password="+password, "", 200, `"type":"LoginView"`)
+	if cookies := resp.Cookies(); len(cookies) != 2 || !cookies[0].HttpOnly || cookies[1].HttpOnly {
+		a.t.Fatalf("cookies %v: want sessionid for the browser alone, csrftoken for scripts too", cookies)
+	}
+	resp = a.ask("POST", "login", `{"data":{"type":"LoginView","attributes":{"email":"VERA@schule.example","password":"`+password+`"}}}`, "", 200, `"key":"`)
+	return "Token " + resp.Header.Get("X-Test-Key")
+}
+
+func TestAuthLogIn(t *testing.T) {
+	t.Parallel()
+	a := newAuthAPI(t)
+	const wrong = `"source":{"pointer":"/data/attributes/non_field_errors"}`
+	a.ask("POST", "login/", "username=vera&password=wrong", "", 400, wrong)
+	a.ask("POST", "login/", "username=nobody&password=wrong", "", 400, wrong)
+	a.ask("POST", "login/", "username=vera", "", 400, `"source":{"pointer":"/data/attributes/password"},"code":"required"`)
+	a.ask("POST", "login/", `{"data":{"type":"User","attributes":{}}}`, "", 409, "")
+	a.ask("POST", "login/", `{"data":{"type":"LoginView","attributes":{"username":7,"password":["x"]}}}`, "", 400, "invalid")
+	a.ask("GET", "login/", "", "", 405, "method_not_allowed")
+	a.ask("GET", "user/", "", "", 401, "not_authenticated")
+	a.ask("GET", "user/", "", "Token wrong", 401, "authentication_failed")
+	token := a.logIn(veras)
+	a.ask("GET", "user", "", strings.ToLower(token), 200, `"username":"vera"`)
+	a.ask("POST", "logout/", "", token, 200, `{"data":{"detail":`)
+	a.ask("GET", "user/", "", token, 401, "authentication_failed")
+	a.ask("POST", "logout/", "", "", 200, "detail")
+}
+
+func TestAuthUser(t *testing.T) {
+	t.Parallel()
+	a := newAuthAPI(t)
+	token := a.logIn(veras)
+	a.ask("PATCH", "user/", `{"data":{"type":"User","id":"1","attributes":{"first_name":"Veronika","email":"x@y.de"}}}`, token, 200,
+		`"username":"vera","email":"vera@schule.example","first_name":"Veronika","last_name":"V"`)
+	a.ask("PATCH", "user/", `{"data":{"type":"UserDetailsView","id":"1","attributes":{}}}`, token, 409, "")
+	a.ask("PATCH", "user/", "username=ve ra", token, 400, `"source":{"pointer":"/data/attributes/username"},"code":"invalid"`)
+	a.ask("PATCH", "user/", "username=tom@schule.example", token, 400, `"code":"invalid"`)
+	a.ask("PATCH", "user/", "username=vera2", token, 200, `"username":"vera2"`)
+}
+
+func TestAuthPasswords(t *testing.T) {
+	t.Parallel()
+	a := newAuthAPI(t)
+	here, there := a.logIn(veras), a.logIn(veras)
+	const next = "Klavier-9-gelb"
+	form := "new_password1=" + next + "&new_password2=" + next
+	a.ask("POST", "password/change/", form, here, 400, `"source":{"pointer":"/data/attributes/old_password"},"code":"required"`)
+	a.ask("POST", "password/change/", form+"&old_password=wrong", here, 400, `"code":"password_incorrect"`)
+	a.ask("POST", "password/change/", form+"x&old_password="+veras, here, 400, `"source":{"pointer":"/data/attributes/new_password2"},"code":"password_mismatch"`)
+	a.ask("POST", "password/change/", "new_password1=12345678&new_password2=12345678&old_password="+veras, here, 400,
+		`"source":{"pointer":"/data/attributes/new_password2"},"code":"password_entirely_numeric"`)
+	a.ask("POST", "password/change/", form+"&old_password="+veras, here, 200, "detail")
+	a.ask("GET", "user/", "", here, 200, "vera")
+	a.ask("GET", "user/", "", there, 401, "")
+
+	a.ask("POST", "password/reset/", "email=nobody@schule.example", "", 200, "detail")
+	a.ask("POST", "password/reset/", "email=nonsense", "", 400, `"source":{"pointer":"/data/attributes/email"},"code":"invalid"`)
+	a.ask("POST", "password/reset/", "email=vera@schule.example", "", 200, "detail")
+	uid, token, _ := strings.Cut(<-a.keys, "-")
+	form = "new_password1=" + veras + "&new_password2=" + veras
+	a.ask("POST", "password/reset/confirm/", form+"&uid=zz&token="+token, "", 400, `"source":{"pointer":"/data/attributes/token"}`)
+	a.ask("POST", "password/reset/confirm/", form+"&uid="+uid+"&token="+token, "", 200, "detail")
+	a.ask("POST", "password/reset/confirm/", form+"&uid="+uid+"&token="+token, "", 400, `"source":{"pointer":"/data/attributes/token"}`)
+	a.ask("GET", "user/", "", here, 401, "")
+	a.logIn(veras)
+}
+
+func TestAuthAttempts(t *testing.T) {
+	t.Parallel()
+	a := newAuthAPI(t)
+	for range 7 {
+		a.ask("POST", "login/", "username=vera&password=wrong", "", 400, "")
+	}
+	if resp := a.ask("POST", "login/", "username=Vera&password="+veras, "", 429, "throttled"); resp.Header.Get("Retry-After") == "" {
+		t.Error("429 without Retry-After")
+	}
+}
