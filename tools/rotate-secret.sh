@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gives a secret of a deployed stack a new value, without a break in service.
+# Gives a secret of a deployed stack a new value by a rolling update.
 #
 #   tools/rotate-secret.sh ENVIRONMENT [-y] NAME
 #
@@ -9,8 +9,8 @@
 #
 #   ingest_token  the servers first learn to take both tokens, then the callers get
 #                 the new one, then the old one is forgotten
-#   db_password   the role's password is changed at the moment the services are
-#                 updated; connections that are open stay
+#   db_password   the role's password is changed, then what uses it is updated, and
+#                 the database is among that: it restarts, and is away for seconds
 #
 # Exit status as of tools/deploy-stack.sh, which does the work.
 set -euo pipefail
