@@ -148,7 +148,7 @@ func TestOutagesAreRemembered(t *testing.T) {
 	// One database, and one node at a time: a check looks at all nodes.
 	h := newHouse(t, pgtest.New(t))
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) { //nolint:paralleltest // said above
+		t.Run(c.name, func(t *testing.T) {
 			h.exec(t, `DELETE FROM node`)
 			h.exec(t, `UPDATE fidelity_check SET checked_at = NULL`)
 			_, no := h.node(t, 1)
