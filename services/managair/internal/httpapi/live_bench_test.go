@@ -66,7 +66,7 @@ func benchmarkLive(b *testing.B, listeners int) {
 	delays := make([]time.Duration, 0, 1<<20)
 	ctx, cancel := context.WithCancel(b.Context())
 	var ready, ears sync.WaitGroup
-	var received, dropped atomic.Int64
+	var received, dropped, resets atomic.Int64
 	for range listeners {
 		ready.Add(1)
 		ears.Go(func() {
@@ -85,7 +85,7 @@ func benchmarkLive(b *testing.B, listeners int) {
 					mu.Lock()
 					delays = append(delays, now.Sub(published[tick]))
 					mu.Unlock()
-				})
+				}, func() { resets.Add(1) })
 			}
 		})
 	}
@@ -112,10 +112,17 @@ func benchmarkLive(b *testing.B, listeners int) {
 	}
 	runtime.ReadMemStats(&after)
 	elapsed := b.Elapsed()
-	for deadline := time.After(30 * time.Second); received.Load() < int64(sent*listeners); {
+	arrived := func() bool { return received.Load() >= int64(sent*listeners) }
+	for deadline := time.After(30 * time.Second); !arrived(); {
 		select {
 		case <-deadline:
-			b.Fatalf("%d of %d events arrived", received.Load(), sent*listeners)
+			// On a machine so busy that Redis does not answer in time samples are lost, and
+			// listeners told so. Without that, all must arrive.
+			if resets.Load() == 0 {
+				b.Fatalf("%d of %d events arrived", received.Load(), sent*listeners)
+			}
+			b.Logf("%d of %d events arrived, and listeners were told %d times that some may be missing", received.Load(), sent*listeners, resets.Load())
+			sent = int(received.Load()) / listeners
 		case <-ticker.C:
 		}
 	}
@@ -134,7 +141,7 @@ func benchmarkLive(b *testing.B, listeners int) {
 }
 
 // hear listens on a connection until it ends, and returns the id of the last event.
-func hear(ctx context.Context, th *theatre, lastID string, ready func(), sample func(samples int, tick int64)) string {
+func hear(ctx context.Context, th *theatre, lastID string, ready func(), sample func(samples int, tick int64), reset func()) string {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", th.server.Listener.Addr().String())
 	if err != nil {
 		return lastID
@@ -159,6 +166,8 @@ func hear(ctx context.Context, th *theatre, lastID string, ready func(), sample 
 			id = string(bytes.TrimSpace(line[4:]))
 		case bytes.HasPrefix(line, []byte(`data: {"installations"`)):
 			ready()
+		case bytes.HasPrefix(line, []byte("event: reset")):
+			reset()
 		case len(bytes.TrimSpace(line)) == 0:
 			lastID = id
 		case bytes.HasPrefix(line, []byte("data: [{")):
