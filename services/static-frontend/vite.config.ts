@@ -30,7 +30,7 @@ export default defineConfig({
           include: ["tests/browser/**/*.test.ts"],
           environment: "node",
           globalSetup: "tests/browser/setup.ts",
-          testTimeout: 30_000,
+          testTimeout: 90_000, // Looking at a page in all its forms takes a while on a busy machine.
           hookTimeout: 60_000,
           fileParallelism: false,
         },
