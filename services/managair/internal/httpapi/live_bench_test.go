@@ -37,6 +37,7 @@ const (
 
 func benchmarkLive(b *testing.B, listeners int) {
 	b.Helper()
+	b.Helper()
 	th := newTheatre(b)
 	// A node for each sample of a tick.
 	th.exec(b, `
