@@ -27,7 +27,14 @@ import (
 )
 
 // User is who the binary runs as: no one that a host knows.
-const User = "65532:65532"
+const (
+	User   = "65532:65532"
+	userID = 65532
+)
+
+// MediaFolder is the one folder of an image that its user may write to, for a
+// service that is given a volume there.
+const MediaFolder = "media"
 
 // BillOfMaterialsPath is where an image keeps the list of its modules.
 const BillOfMaterialsPath = "sbom.cdx.json"
@@ -125,6 +132,14 @@ type file struct {
 func archive(modified time.Time, files ...file) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
+	// A new volume takes its owner from the folder that it covers.
+	folder := &tar.Header{
+		Typeflag: tar.TypeDir, Name: MediaFolder + "/", Mode: 0o755,
+		Uid: userID, Gid: userID, ModTime: modified, Format: tar.FormatPAX,
+	}
+	if err := w.WriteHeader(folder); err != nil {
+		return nil, err
+	}
 	for _, f := range files {
 		header := &tar.Header{
 			Typeflag: tar.TypeReg, Name: f.name, Mode: f.mode,

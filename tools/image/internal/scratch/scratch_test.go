@@ -90,15 +90,19 @@ func TestPack(t *testing.T) {
 	}
 	content := mutate.Extract(packed.Image)
 	defer func() { _ = content.Close() }()
-	files := map[string]int64{}
+	files, owners := map[string]int64{}, map[string]int{}
 	for r := tar.NewReader(content); ; {
 		h, err := r.Next()
 		if err != nil {
 			break
 		}
-		files[h.Name] = h.Mode
+		name := strings.TrimSuffix(h.Name, "/")
+		files[name], owners[name] = h.Mode, h.Uid
 	}
-	if len(files) != 2 || files["hello"] != 0o755 || files[scratch.BillOfMaterialsPath] != 0o644 {
+	if len(files) != 3 || owners["hello"] != 0 || owners[scratch.MediaFolder] != 65532 {
+		t.Errorf("holds %v owned by %v, want a media folder of the user besides two files", files, owners)
+	}
+	if files["hello"] != 0o755 || files[scratch.BillOfMaterialsPath] != 0o644 {
 		t.Errorf("holds %v, want the executable binary and the list of its modules", files)
 	}
 	for _, want := range []string{`"pkg:golang/std@1.`, `"pkg:golang/github.com/spf13/pflag@v1.0.`} {
