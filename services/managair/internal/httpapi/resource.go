@@ -37,7 +37,19 @@ func (a *API) newView(r *http.Request) *view {
 
 // url returns the address of what the segments name.
 func (v *view) url(segments ...string) string {
-	return v.base + "/" + strings.Join(segments, "/") + "/"
+	n := len(v.base) + len(segments) + 1
+	for _, segment := range segments {
+		n += len(segment)
+	}
+	var b strings.Builder
+	b.Grow(n) // lists have six of these a line
+	b.WriteString(v.base)
+	for _, segment := range segments {
+		b.WriteByte('/')
+		b.WriteString(segment)
+	}
+	b.WriteByte('/')
+	return b.String()
 }
 
 // resource is how the things of one kind appear in the API.
