@@ -412,22 +412,23 @@ func (d *demo) setSimulatedUntil(t time.Time) error {
 func (d *demo) tell() {
 	d.say("\nThe stack is up after %.0f s.\n", time.Since(d.begun).Seconds())
 	w := tabwriter.NewWriter(d.Out, 0, 0, 2, ' ', 0)
-	row := func(what, where, note string) { _, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", what, where, note) }
-	site := d.example.Sites[0]
-	room := site.Rooms[0]
-	row("Web", d.url+"/", "")
-	row("log in", d.url+"/accounts/login/", fmt.Sprintf("%s (owner), ivan (inspector), %s; password %s", operator, admin, password))
-	row("API", d.url+"/api/v1/", "JSON:API")
-	row("a room", fmt.Sprintf("%s/api/v1/rooms/%d/", d.url, d.ids.Rooms[room.Name]), room.Name+", "+site.Name)
+	row := func(what, where string) { _, _ = fmt.Fprintf(w, "  %s\t%s\n", what, where) }
+	room := d.example.Sites[0].Rooms[0]
+	row("Web", d.url+"/")
+	row("log in", d.url+"/accounts/login/")
+	row("admin pages", d.url+"/admin/")
+	row("API", d.url+"/api/v1/")
+	row(room.Name, fmt.Sprintf("%s/api/v1/rooms/%d/", d.url, d.ids.Rooms[room.Name]))
 	row("its samples", fmt.Sprintf("%s/api/v1/installations/%d/?include_timeseries=1",
-		d.url, d.ids.Installations[room.Nodes[0].DevEUI]), "public, no log-in")
-	row("MQTT broker", d.broker.URL(), "publish on v3/{application}@"+stack.Tenant+"/devices/{device}/up")
-	row("PostgreSQL", d.stack.DatabaseURL(), "")
-	row("Redis", d.redisURL, "")
+		d.url, d.ids.Installations[room.Nodes[0].DevEUI]))
+	row("MQTT broker", d.broker.URL())
+	row("PostgreSQL", d.stack.DatabaseURL())
+	row("Redis", d.redisURL)
 	for _, s := range d.stack.Services() {
-		row(s.Name(), stack.MetricsURL(s), "")
+		row(s.Name(), stack.MetricsURL(s))
 	}
 	_ = w.Flush()
+	d.say("\nAccounts: %s (owner), %s (inspector), %s (everything); the password is %s.", operator, inspector, admin, password)
 	d.say("\nWhat the nodes send, each every few minutes. Ctrl-C ends the demo, make demo-reset drops its data.")
 	latest := slices.Collect(maps.Values(d.latest))
 	slices.SortFunc(latest, func(a, b simulate.Uplink) int { return a.ReceivedAt.Compare(b.ReceivedAt) })

@@ -13,9 +13,10 @@ const place = "Europe/Berlin"
 // The accounts of the example. The stack listens on this machine only, so their
 // password may be known.
 const (
-	operator = "olga"
-	admin    = "admin"
-	password = "clair-demo"
+	operator  = "olga"
+	inspector = "ivan"
+	admin     = "admin"
+	password  = "clair-demo"
 )
 
 // rooms has the names of the example's rooms, by the kind of their simulated use.
@@ -69,7 +70,7 @@ func example(simulated []*simulate.Node, since time.Time) (*inventory.Organizati
 		Name: "Fresh Air Society", Description: "An example, with simulated sensors",
 		Members: []inventory.User{
 			{Username: operator, Email: "olga@example.org", Password: password, FirstName: "Olga", LastName: "Operator", Role: "O"},
-			{Username: "ivan", Email: "ivan@example.org", Password: password, FirstName: "Ivan", LastName: "Inspector", Role: "I"},
+			{Username: inspector, Email: "ivan@example.org", Password: password, FirstName: "Ivan", LastName: "Inspector", Role: "I"},
 			{Username: admin, Email: "admin@example.org", Password: password, Superuser: true},
 		},
 		Sites: []inventory.Site{school, house},

@@ -138,3 +138,31 @@ func TestChildDiesWithKilledParent(t *testing.T) {
 		t.Errorf("the child outlives its parent: %v", err)
 	}
 }
+
+func TestReaches(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	me := &process.User{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
+	if !me.Reaches(dir) {
+		t.Errorf("I do not reach %s, which is mine", dir)
+	}
+	other := &process.User{UID: 54321, GID: 54321}
+	if other.Reaches(dir) {
+		t.Errorf("a stranger reaches %s, which is mine alone", dir)
+	}
+	// Passing is enough: nobody has to be able to look around.
+	for _, d := range []string{filepath.Dir(filepath.Dir(filepath.Dir(dir))), filepath.Dir(filepath.Dir(dir)), filepath.Dir(dir), dir} {
+		if err := os.Chmod(d, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !other.Reaches(dir) {
+		t.Errorf("a stranger does not reach %s, where all may pass", dir)
+	}
+	if other.Reaches(filepath.Join(dir, "absent")) {
+		t.Error("a stranger reaches what is not there")
+	}
+}
