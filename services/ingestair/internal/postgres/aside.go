@@ -21,7 +21,9 @@ const rejectSamples = `
 	  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
 	              $6::text[], $7::text[], $8::text[], $9::text[])
 	    AS r (node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent,
-	          dev_eui, reason, field, detail)`
+	          dev_eui, reason, field, detail)
+	 ORDER BY node_id, time_s -- two writers with the same samples must not wait for each other
+	    ON CONFLICT DO NOTHING`
 
 // rejectParameters are those of rejectSamples.
 func (*write) rejectParameters(rejected []ingest.RejectedRow) [][]byte {

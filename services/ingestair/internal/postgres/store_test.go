@@ -439,11 +439,18 @@ func TestForget(t *testing.T) {
 	s := newStore(t)
 	mustKeep(t, s, sample{1, noon, 400})
 	f := &ingest.Flush{}
-	for range 5 {
-		f.Rejected = append(f.Rejected, ingest.RejectedRow{NodeID: node(1), Fault: &measurement.Fault{Reason: measurement.TooOld}})
+	for i := range 5 {
+		f.Rejected = append(f.Rejected, ingest.RejectedRow{
+			NodeID: node(1), Sample: measurement.Sample{CO2PPM: i}, Fault: &measurement.Fault{Reason: measurement.TooOld},
+		})
 	}
-	if err := s.Keep(t.Context(), f); err != nil {
-		t.Fatal(err)
+	for range 2 { // a sample that comes again is kept aside once
+		if err := s.Keep(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := scan[int](t, s, "SELECT count(*) FROM rejected_sample"); n != 5 {
+		t.Errorf("%d rejected samples are kept, want 5", n)
 	}
 	if err := s.KeepUndecoded(t.Context(), []ingest.UndecodedUplink{{Reason: "why"}}); err != nil {
 		t.Fatal(err)

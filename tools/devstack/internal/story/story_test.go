@@ -84,7 +84,7 @@ func TestUplinksBecomeAnswers(t *testing.T) {
 
 	// Nodes that nobody registered yet are not turned away.
 	publishAll(t, network)
-	stacktest.Eventually(t, "kept before registration", "0 sample, 9 parked, 4 undecoded", s.counts(t))
+	stacktest.Eventually(t, "kept before registration", "0 sample, 9 parked, 3 rejected, 4 undecoded", s.counts(t))
 
 	metric := func(service *server.Server, series string) func() string {
 		return func() string {
@@ -98,7 +98,7 @@ func TestUplinksBecomeAnswers(t *testing.T) {
 	stacktest.Eventually(t, "rejected as from the future", "3", metric(s.Ingestair, `ingestair_samples_total{outcome="rejected"}`))
 
 	ids := s.Load(t, &museum)
-	const kept = "9 sample, 0 parked, 4 undecoded"
+	const kept = "9 sample, 0 parked, 3 rejected, 4 undecoded"
 	stacktest.Eventually(t, "kept after registration", kept, s.counts(t))
 	first := s.series(t, ids)
 	want := map[lorawan.EUI64][]sample{}
@@ -184,8 +184,9 @@ func (s installation) counts(t *testing.T) func() string {
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return func() string {
 		const sql = `
-			SELECT format('%s sample, %s parked, %s undecoded', (SELECT count(*) FROM sample),
-				(SELECT count(*) FROM parked_sample), (SELECT count(*) FROM undecoded_uplink))`
+			SELECT format('%s sample, %s parked, %s rejected, %s undecoded', (SELECT count(*) FROM sample),
+				(SELECT count(*) FROM parked_sample), (SELECT count(*) FROM rejected_sample),
+				(SELECT count(*) FROM undecoded_uplink))`
 		var counts string
 		if err := conn.QueryRow(t.Context(), sql).Scan(&counts); err != nil {
 			t.Fatal(err)
