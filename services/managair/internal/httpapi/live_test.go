@@ -206,7 +206,11 @@ func TestLive(t *testing.T) {
 	}
 	// What is not public anymore is not heard anymore, and then not even there.
 	th.exec(t, `UPDATE installation SET is_public = false WHERE id = 1`)
-	if h := public.next(t); h.name != "end" || h.data != `{"reason":"gone"}` {
+	h := public.next(t)
+	if h.name == "installations" && h.data == `[]` { // the notice of the new one was looked into just then
+		h = public.next(t)
+	}
+	if h.name != "end" || h.data != `{"reason":"gone"}` {
 		t.Errorf("%+v", h)
 	}
 	// Neither for one who is no member anymore.
@@ -294,7 +298,11 @@ func TestLiveEndsWithTheServer(t *testing.T) {
 	defer cancel()
 	stopped := make(chan error, 1)
 	go func() { stopped <- th.server.Config.Shutdown(ctx) }()
-	if h := e.next(t); h.name != "end" || h.data != `{"reason":"restart"}` {
+	h := e.next(t)
+	for h.name == "reset" { // a Redis that got no processor for a while may be the reason of one
+		h = e.next(t)
+	}
+	if h.name != "end" || h.data != `{"reason":"restart"}` {
 		t.Errorf("%+v", h)
 	}
 	if err := <-stopped; err != nil {
