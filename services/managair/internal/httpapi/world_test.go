@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	stream "github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
@@ -108,7 +109,7 @@ func newWorld(t testing.TB) *world {
 	api.AddImages(media.Folder{Path: t.TempDir()})
 	// A hub that does not run takes listeners, and a recorder has no connection to
 	// listen on: the stream ends at once.
-	api.AddLive(newHub(pool, nil))
+	api.AddLive(newHub(pool, stream.Stream{}))
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
