@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +20,7 @@ type engine struct {
 	debian, traefik, pebble string
 	work                    string
 	log                     *os.File
+	env                     []string // of commands, beside our own
 
 	process *exec.Cmd
 	ended   chan error
@@ -135,7 +137,7 @@ func (e *engine) runWith(ctx context.Context, stdin io.Reader, env []string, com
 	var both lockedBuilder
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin = stdin
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = slices.Concat(os.Environ(), e.env, env)
 	cmd.Stdout = io.MultiWriter(&stdout, &both, e.log)
 	cmd.Stderr = io.MultiWriter(&both, e.log)
 	// A tool that is told to stop cleans up after itself.

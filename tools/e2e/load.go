@@ -26,9 +26,12 @@ type requests struct {
 	failures []string
 }
 
-// startRequests asks for url (of the host, through our own machine) from four
-// connections, thirty times a second, below the limit of what one client may ask.
-func startRequests(ctx context.Context, host, url string) *requests {
+// requesters is how many requests are under way at a time.
+const requesters = 4
+
+// startRequests asks thirty times a second, below the limit of what one client may
+// ask.
+func startRequests(ctx context.Context, ask func(context.Context) error) *requests {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &requests{cancel: cancel}
 	ticks := make(chan struct{})
@@ -49,13 +52,12 @@ func startRequests(ctx context.Context, host, url string) *requests {
 			}
 		}
 	})
-	for range 4 {
+	for range requesters {
 		r.wg.Go(func() {
-			client := &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
 			for range ticks {
 				// Not ctx: what has been begun is to be answered, also when we stop.
 				begun := time.Now()
-				err := get(context.WithoutCancel(ctx), client, host, url, http.StatusOK)
+				err := ask(context.WithoutCancel(ctx))
 				r.mu.Lock()
 				r.took = append(r.took, time.Since(begun))
 				if err != nil {
@@ -118,8 +120,8 @@ type sampleKey struct {
 }
 
 // startUplinks plays the nodes' past at speed until it is stopped.
-func startUplinks(ctx context.Context, nodes []*simulate.Node, from time.Time, speed float64) (*uplinks, error) {
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://127.0.0.1:1883").SetClientID("e2e").SetOrderMatters(true))
+func startUplinks(ctx context.Context, broker string, nodes []*simulate.Node, from time.Time, speed float64) (*uplinks, error) {
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(broker).SetClientID("e2e").SetOrderMatters(true))
 	if token := client.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
 		return nil, fmt.Errorf("connect to the broker: %w", token.Error())
 	}

@@ -31,7 +31,7 @@ func main() {
 }
 
 func newCommand() *cobra.Command {
-	var s story
+	s := story{stage: stage{environment: environment, broker: "tcp://127.0.0.1:1883"}}
 	var keep bool
 	cmd := &cobra.Command{
 		Use:           "e2e",
@@ -40,7 +40,7 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return play(cmd.Context(), cmd.OutOrStdout(), &s, keep)
+			return play(cmd.Context(), cmd.OutOrStdout(), &s.stage, s.steps(), s.engine.stop, keep)
 		},
 	}
 	f := cmd.Flags()
@@ -61,7 +61,8 @@ const stepTimeout = 7 * time.Minute
 // figure is a line of the table that is printed in the end.
 type figure struct{ name, value string }
 
-func play(ctx context.Context, out io.Writer, s *story, keep bool) (err error) {
+// play takes the steps one after the other, and what they made down at the end.
+func play(ctx context.Context, out io.Writer, s *stage, steps []step, takeDown func(), keep bool) (err error) {
 	s.log, err = os.Create(filepath.Join(s.work, "e2e.log"))
 	if err != nil {
 		return err
@@ -75,8 +76,8 @@ func play(ctx context.Context, out io.Writer, s *story, keep bool) (err error) {
 		s.report("the whole story", "%s", time.Since(begun).Round(time.Second))
 		printFigures(out, s.figures)
 	}()
-	defer s.engine.stop()
-	for _, step := range s.steps() {
+	defer takeDown()
+	for _, step := range steps {
 		stepCtx, cancel := context.WithTimeout(ctx, stepTimeout)
 		stepBegun := time.Now()
 		err := step.do(stepCtx)

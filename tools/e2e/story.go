@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,42 +13,18 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/clairberlin/clair-stack/pkg/simulate"
 )
 
 const (
 	environment = "tools/e2e/e2e.env"
-	domain      = "clair.test"
 	proxy       = "http://127.0.0.1"
-	registry    = "clair-e2e"
-	stack       = "clair"
 )
 
 // story is the life of a deployed stack, told in steps that build on each other.
 type story struct {
-	engine  engine
-	work    string
-	images  string
-	secrets string
-	log     *os.File
-	figures []figure
-
-	nodes     []*simulate.Node
-	caller    uuid.UUID // the node of our own gRPC calls
-	from      time.Time // since when the nodes measure
+	stage
 	requests  *requests
-	uplinks   *uplinks
-	calls     string // id of the container that calls
-	callers   int    // how many there have been
-	sent      map[sampleKey]bool
-	called    int // samples acknowledged to our own calls
 	rowsSaved int
-}
-
-type step struct {
-	name string
-	do   func(context.Context) error
 }
 
 func (s *story) steps() []step {
@@ -76,25 +49,6 @@ func (s *story) steps() []step {
 		{"HTTPS comes by a certificate of an ACME server", s.useHTTPS},
 		{"the stack is removed", s.remove},
 	}
-}
-
-// tool runs one of the tools with our environment file.
-func (s *story) tool(ctx context.Context, name string, args ...string) (string, error) {
-	return s.toolWith(ctx, nil, nil, name, args...)
-}
-
-func (s *story) toolWith(ctx context.Context, stdin io.Reader, env []string, name string, args ...string) (string, error) {
-	command := append([]string{"tools/" + name, environment}, args...)
-	return s.engine.runWith(ctx, stdin, append(env, "CLAIR_SECRETS="+s.secrets), command...)
-}
-
-func (s *story) docker(ctx context.Context, args ...string) (string, error) {
-	out, err := s.engine.run(ctx, append([]string{"docker"}, args...)...)
-	return strings.TrimSpace(out), err
-}
-
-func (s *story) report(name, format string, args ...any) {
-	s.figures = append(s.figures, figure{name, fmt.Sprintf(format, args...)})
 }
 
 func (s *story) makeImages(ctx context.Context) error {
@@ -172,17 +126,6 @@ func (s *story) refuse(ctx context.Context) error {
 	return nil
 }
 
-// exitCode returns that of a command; -1 when it could not be run.
-func exitCode(err error) int {
-	if err == nil {
-		return 0
-	}
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return exit.ExitCode()
-	}
-	return -1
-}
-
 func (s *story) createSecretsAndVolumes(ctx context.Context) error {
 	for _, tool := range []string{"create-secrets.sh", "create-volumes.sh"} {
 		if _, err := s.tool(ctx, tool); err != nil {
@@ -199,16 +142,6 @@ func (s *story) deploy(ctx context.Context) error {
 	}
 	s.report("first deployment until healthy, with migration", "%.0f s", time.Since(begun).Seconds())
 	return nil
-}
-
-// tasks returns the ids of the tasks that run.
-func (s *story) tasks(ctx context.Context) (map[string]bool, error) {
-	out, err := s.docker(ctx, "stack", "ps", "--quiet", "--no-trunc", "--filter", "desired-state=running", stack)
-	ids := map[string]bool{}
-	for id := range strings.FieldsSeq(out) {
-		ids[id] = true
-	}
-	return ids, err
 }
 
 func (s *story) deployAgain(ctx context.Context) error {
@@ -267,28 +200,6 @@ func (s *story) memory(ctx context.Context) (sum float64, err error) {
 	return sum, nil
 }
 
-func (s *story) loadData(ctx context.Context) error {
-	s.from = time.Now().AddDate(0, 0, -4).Truncate(time.Hour)
-	s.nodes = simulate.Nodes(20, time.UTC)
-	s.caller = uuid.New()
-	path := filepath.Join(s.work, "e2e-fixtures.json")
-	if err := os.WriteFile(path, fixtures(s.nodes, s.caller, s.from), 0o600); err != nil {
-		return err
-	}
-	folder, err := filepath.Abs("services/managair/testdata/fixtures")
-	if err != nil {
-		return err
-	}
-	_, err = s.tool(ctx, "load-fixtures.sh", filepath.Join(folder, "user-fixtures.json"),
-		filepath.Join(folder, "inventory-fixtures.json"), path)
-	if err != nil {
-		return err
-	}
-	_, err = s.toolWith(ctx, nil, []string{"SUPERUSER_PASSWORD=correct horse battery staple"},
-		"manage.sh", "-y", "createsuperuser", "--noinput", "--username", "root", "--email", "root@clair.test")
-	return err
-}
-
 // apiPath is what the constant requests ask for.
 const apiPath = "/api/v1/rooms/9000/"
 
@@ -300,7 +211,10 @@ func (s *story) readAPI(ctx context.Context) error {
 
 func (s *story) startLoad(ctx context.Context) error {
 	running := context.WithoutCancel(ctx) // longer than this step
-	s.requests = startRequests(running, domain, proxy+apiPath)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: requesters}, Timeout: 10 * time.Second}
+	s.requests = startRequests(running, func(ctx context.Context) error {
+		return get(ctx, client, domain, proxy+apiPath, http.StatusOK)
+	})
 	if err := s.startCalls(ctx); err != nil {
 		return err
 	}
@@ -321,65 +235,6 @@ func (s *story) startLoad(ctx context.Context) error {
 		}
 		return err
 	})
-}
-
-func (s *story) startUplinks(ctx context.Context) (err error) {
-	const speed = 400 // some ten uplinks a second
-	s.uplinks, err = startUplinks(ctx, s.nodes, s.from, speed)
-	return err
-}
-
-// startCalls starts a service in the stack's network that calls ingestair.
-func (s *story) startCalls(ctx context.Context) error {
-	secret, err := s.docker(ctx, "service", "inspect", "--format",
-		"{{range .Spec.TaskTemplate.ContainerSpec.Secrets}}{{.SecretName}}\n{{end}}", stack+"_clairchen_forwarder")
-	if err != nil {
-		return err
-	}
-	for name := range strings.FieldsSeq(secret) {
-		if strings.HasPrefix(name, stack+"_ingest_token_") {
-			secret = name
-		}
-	}
-	// Each has a week of the node's past to itself.
-	from := time.Now().AddDate(0, 0, 7*(s.callers-5))
-	s.callers++
-	_, err = s.docker(ctx, "service", "create", "--quiet", "--detach", "--name", "calls", "--no-resolve-image",
-		"--no-healthcheck", "--restart-condition", "none", "--network", stack+"_backend",
-		"--secret", "source="+secret+",target=ingest_token,mode=0444", "--env", "INGEST_TOKEN_FILE=/run/secrets/ingest_token",
-		"--env", "INGESTAIR_ADDRESS=dns:///ingestair:50051", registry+"/e2e:one",
-		"calls", "--node", s.caller.String(), "--from", strconv.FormatInt(from.Unix(), 10))
-	if err != nil {
-		return err
-	}
-	return until(ctx, func() error {
-		s.calls, err = s.docker(ctx, "ps", "--quiet", "--filter", "label=com.docker.swarm.service.name=calls")
-		if err == nil && s.calls == "" {
-			err = errors.New("no container of the caller runs")
-		}
-		return err
-	})
-}
-
-// stopCalls ends the calling service and returns what it reported.
-func (s *story) stopCalls(ctx context.Context) (callReport, error) {
-	if _, err := s.docker(ctx, "stop", "--time", "40", s.calls); err != nil {
-		return callReport{}, err
-	}
-	out, err := s.docker(ctx, "logs", s.calls)
-	if err != nil {
-		return callReport{}, err
-	}
-	r, err := parseReport(strings.Split(out, "\n"))
-	if err == nil && !r.Ended {
-		err = errors.New("the caller did not end by itself")
-	}
-	if err != nil {
-		return r, err
-	}
-	s.called += r.Acknowledged
-	_, err = s.docker(ctx, "service", "rm", "calls")
-	return r, err
 }
 
 func (s *story) scale(ctx context.Context) error {
@@ -420,14 +275,6 @@ func (s *story) update(ctx context.Context) error {
 	})
 }
 
-func (s *story) sql(ctx context.Context, query string) (string, error) {
-	db, err := s.docker(ctx, "ps", "--quiet", "--filter", "label=com.docker.swarm.service.name="+stack+"_db")
-	if err != nil {
-		return "", err
-	}
-	return s.docker(ctx, "exec", db, "psql", "--no-align", "--tuples-only", "--username", "clair", "--dbname", "clair", "--command", query)
-}
-
 func (s *story) rollBack(ctx context.Context) error {
 	begun := time.Now()
 	_, err := s.tool(ctx, "update-services.sh", "managair_server", registry+"/managair:broken")
@@ -462,83 +309,6 @@ func (s *story) checkLoad(ctx context.Context) error {
 		err = errors.Join(err, errors.New("no call was made"))
 	}
 	return errors.Join(err, s.checkUplinks(ctx, "the updates"))
-}
-
-// checkUplinks ends the uplinks and waits until each of their samples is stored.
-func (s *story) checkUplinks(ctx context.Context, during string) error {
-	n, samples, err := s.uplinks.stop()
-	if err != nil {
-		return err
-	}
-	if s.sent == nil {
-		s.sent = map[sampleKey]bool{}
-	}
-	for key := range samples {
-		s.sent[key] = true
-	}
-	if len(samples) == 0 {
-		return errors.New("no uplink was sent")
-	}
-	var missing int
-	err = until(ctx, func() error {
-		var err error
-		missing, err = s.missing(ctx)
-		if err == nil && missing > 0 {
-			err = fmt.Errorf("%d of %d samples are missing", missing, len(s.sent))
-		}
-		return err
-	})
-	s.report("uplinks during "+during, "%d, samples %d, lost %d", n, len(samples), missing)
-	return err
-}
-
-// missing counts the samples that were sent or acknowledged and are not stored.
-func (s *story) missing(ctx context.Context) (int, error) {
-	rows, err := s.stored(ctx)
-	if err != nil {
-		return 0, err
-	}
-	missing, ofCaller := 0, 0
-	for key := range s.sent {
-		if !rows[key] {
-			missing++
-		}
-	}
-	for key := range rows {
-		if key.node == s.caller {
-			ofCaller++
-		}
-	}
-	return missing + max(0, s.called-ofCaller), nil
-}
-
-// stored returns the keys of all samples that the stack has.
-func (s *story) stored(ctx context.Context) (map[sampleKey]bool, error) {
-	out, err := s.tool(ctx, "dump-samples-csv.sh", "-")
-	if err != nil {
-		return nil, err
-	}
-	rows := map[sampleKey]bool{}
-	records, err := csv.NewReader(strings.NewReader(out)).ReadAll()
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range records[1:] {
-		node, err := uuid.Parse(r[0])
-		if err != nil {
-			return nil, err
-		}
-		at, err := time.Parse(time.RFC3339, r[2])
-		if err != nil {
-			return nil, err
-		}
-		key := sampleKey{node, at.Unix()}
-		if rows[key] {
-			return nil, fmt.Errorf("node %s has two samples at %s", node, at)
-		}
-		rows[key] = true
-	}
-	return rows, nil
 }
 
 func (s *story) rotateToken(ctx context.Context) error {
@@ -639,38 +409,4 @@ func (s *story) restore(ctx context.Context) error {
 func (s *story) remove(ctx context.Context) error {
 	_, err := s.tool(ctx, "rm-stack.sh")
 	return err
-}
-
-// explain says how the stack is, when a step has failed.
-func (s *story) explain(w io.Writer) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	for _, args := range [][]string{
-		{"service", "ls"},
-		{"stack", "ps", "--no-trunc", "--format", "{{.Name}} {{.Image}} {{.CurrentState}} {{.Error}}", stack},
-	} {
-		if out, err := s.docker(ctx, args...); err == nil {
-			_, _ = fmt.Fprintln(w, tail(out, 40))
-		}
-	}
-	services, _ := s.docker(ctx, "service", "ls", "--format", "{{.Name}}")
-	for name := range strings.FieldsSeq(services) {
-		_, _ = s.docker(ctx, "service", "logs", "--tail", "60", name) // into the log
-	}
-	_, _ = fmt.Fprintln(w, "everything in detail: artefacts/e2e/e2e.log")
-}
-
-// until tries until it succeeds or the step's time is over.
-func until(ctx context.Context, try func() error) error {
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w; at last: %w", context.Cause(ctx), err)
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
 }
