@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -95,6 +96,18 @@ func Text(err error) string {
 		return e.text
 	}
 	return "internal error"
+}
+
+// Describe returns err's text with the causes that Wrap leaves out for the eyes of
+// callers: for logs, and for those who run the service.
+func Describe(err error) string {
+	text := err.Error()
+	for e, ok := errors.AsType[*Error](err); ok && e.err != nil; e, ok = errors.AsType[*Error](e.err) {
+		if cause := e.err.Error(); !strings.Contains(text, cause) {
+			text += ": " + cause
+		}
+	}
+	return text
 }
 
 // HTTPStatus returns the status code that stands for err's kind.

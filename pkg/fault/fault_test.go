@@ -53,6 +53,20 @@ func TestCauseIsKept(t *testing.T) {
 	}
 }
 
+func TestDescribeTellsCauses(t *testing.T) {
+	t.Parallel()
+	inner := fault.Wrap(fault.Unavailable, io.ErrUnexpectedEOF, "the server is away")
+	for want, err := range map[string]error{
+		"plain":      errors.New("plain"),
+		"read: that": fault.New(fault.Invalid, "read: %w", errors.New("that")), // tells it already
+		"send: no mail today: the server is away: unexpected EOF": fmt.Errorf("send: %w", fault.Wrap(fault.Unavailable, inner, "no mail today")),
+	} {
+		if got := fault.Describe(err); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestKindCrossesGRPC(t *testing.T) {
 	t.Parallel()
 	kinds := []fault.Kind{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"text/tabwriter"
@@ -36,6 +37,15 @@ func Main() int {
 		_, _ = fmt.Fprintln(os.Stderr, "managair:", err)
 		return lifecycle.ExitFailure
 	}
+}
+
+// Run runs a command as Main does, with settings and an output of the caller's.
+func Run(ctx context.Context, out io.Writer, env config.Env, args ...string) error {
+	root := newRoot(env)
+	root.SetOut(out)
+	root.SetErr(io.Discard)
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
 }
 
 func newRoot(env config.Env) *cobra.Command {

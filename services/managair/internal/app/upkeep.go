@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
@@ -145,7 +146,7 @@ func sendTestEmailCommand(env config.Env) *cobra.Command {
 						Text: "This mail was sent by managair sendtestemail. The settings are right.\n",
 					})
 					if err != nil {
-						return errors.Join(err, errors.Unwrap(err))
+						return errors.New(fault.Describe(err))
 					}
 					if cfg.Host == "" {
 						cmd.Printf("kept for %s: EMAIL_HOST is not set, so mails stay in the database\n", to)

@@ -7,12 +7,14 @@ package mail
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"embed"
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
-	"net"
-	"net/textproto"
+	"net/url"
 	"strings"
 	texttemplate "text/template"
 	"time"
@@ -31,6 +33,7 @@ type Config struct {
 	User     string        `env:"EMAIL_HOST_USER" desc:"name to log in with; default: no log-in"`
 	Password config.Secret `env:"EMAIL_HOST_PASSWORD" desc:"its password"`
 	Security string        `env:"EMAIL_SECURITY" envDefault:"starttls" desc:"starttls, tls or none"`
+	CA       string        `env:"EMAIL_CA" desc:"certificates (PEM) that the mail server's is checked against; default: those of the system"`
 	From     string        `env:"DEFAULT_FROM_EMAIL" envDefault:"Clair <clair@localhost>" desc:"sender of mails"`
 }
 
@@ -43,11 +46,17 @@ func (c Config) Validate() error {
 	if err := gomail.NewMsg().From(c.From); err != nil {
 		problems = append(problems, fmt.Errorf("DEFAULT_FROM_EMAIL: %w", err))
 	}
+	if c.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(c.CA)) {
+		problems = append(problems, errors.New("EMAIL_CA has no certificate"))
+	}
 	return errors.Join(problems...)
 }
 
 // Message is a mail as it is sent.
 type Message struct {
+	// ID is the Message-ID without brackets. It stays the same when a mail is sent
+	// again, because nobody knows whether it has arrived: then the mailbox can tell.
+	ID      string `json:"id"`
 	To      string `json:"to"`
 	Subject string `json:"subject"`
 	Text    string `json:"text"`
@@ -93,7 +102,18 @@ func Write(m identity.Mail, publicURL string) (Message, error) {
 	// The first line of a template is the subject.
 	subject, body, _ := strings.Cut(text.String(), "\n")
 	body = strings.TrimSpace(body) + "\n"
-	return Message{To: m.To, Subject: subject, Text: body, HTML: asHTML(language, subject, body, link)}, nil
+	return Message{
+		ID: newID(publicURL), To: m.To, Subject: subject, Text: body, HTML: asHTML(language, subject, body, link),
+	}, nil
+}
+
+// newID makes a Message-ID of the host that the links lead to.
+func newID(publicURL string) string {
+	host := "clair.invalid"
+	if u, err := url.Parse(publicURL); err == nil && u.Hostname() != "" {
+		host = u.Hostname()
+	}
+	return rand.Text() + "@" + host
 }
 
 // asHTML sets the paragraphs of the text, with the link as a button.
@@ -135,7 +155,11 @@ func (s SMTP) Deliver(ctx context.Context, m Message) error {
 	}
 	msg.Subject(m.Subject)
 	msg.SetDate()
-	msg.SetMessageID()
+	if m.ID == "" {
+		msg.SetMessageID()
+	} else {
+		msg.SetMessageIDWithValue(m.ID)
+	}
 	// Otherwise out-of-office assistants answer.
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
@@ -154,7 +178,12 @@ func (s SMTP) Deliver(ctx context.Context, m Message) error {
 
 func (s SMTP) options() []gomail.Option {
 	c := s.Config
-	options := []gomail.Option{gomail.WithPort(c.Port), gomail.WithTimeout(20 * time.Second)}
+	tlsConfig := &tls.Config{ServerName: c.Host, MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		tlsConfig.RootCAs = x509.NewCertPool()
+		tlsConfig.RootCAs.AppendCertsFromPEM([]byte(c.CA)) // Validate has looked
+	}
+	options := []gomail.Option{gomail.WithPort(c.Port), gomail.WithTimeout(20 * time.Second), gomail.WithTLSConfig(tlsConfig)}
 	switch c.Security {
 	case "tls":
 		options = append(options, gomail.WithSSL())
@@ -170,16 +199,12 @@ func (s SMTP) options() []gomail.Option {
 	return options
 }
 
-// deliveryError tells refusals for good (5xx) from those for now.
+// deliveryError tells refusals of this mail for good (5xx for its recipient or its
+// content) from everything else, which may pass or be mended: a server that is away
+// or does not know us, a certificate, a wrong password.
 func deliveryError(err error) error {
-	if e, ok := errors.AsType[*gomail.SendError](err); ok && !e.IsTemp() && e.ErrorCode() >= 500 {
+	if e, ok := errors.AsType[*gomail.SendError](err); ok && !e.IsTemp() && e.ErrorCode() >= 500 && e.Reason != gomail.ErrSMTPMailFrom {
 		return fault.Wrap(fault.Invalid, err, "the mail server refuses the mail")
 	}
-	if e, ok := errors.AsType[*textproto.Error](err); ok && e.Code >= 400 {
-		return fault.Wrap(fault.Unavailable, err, fmt.Sprintf("the mail server answers %d %s", e.Code, e.Msg))
-	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return fault.Wrap(fault.Unavailable, err, "the mail server is not available")
-	}
-	return fmt.Errorf("send mail: %w", err)
+	return fault.Wrap(fault.Unavailable, err, "the mail server does not take mails")
 }

@@ -8,8 +8,6 @@ package worker
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -77,11 +75,8 @@ func (t *Tasks) Mux(log *slog.Logger, m *Metrics) *asynq.ServeMux {
 				return nil
 			}
 			retried, _ := asynq.GetRetryCount(ctx)
-			log.WarnContext(ctx, "task failed", "task", taskType, "retried", retried, "err", describe(err))
-			if hopeless(err) {
-				return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
-			}
-			return err
+			log.WarnContext(ctx, "task failed", "task", taskType, "retried", retried, "err", fault.Describe(err))
+			return failure{err}
 		})
 	}
 	return mux
@@ -97,15 +92,17 @@ func hopeless(err error) bool {
 	}
 }
 
-// describe returns the error's text with its cause, which a fault leaves out for
-// the eyes of callers.
-func describe(err error) string {
-	text := err.Error()
-	if cause := errors.Unwrap(err); cause != nil && fault.KindOf(err) != fault.Internal {
-		text += ": " + cause.Error()
-	}
-	return text
-}
+// failure is what asynq keeps of a failed task, for administrators to read.
+type failure struct{ err error }
+
+// Error says what went wrong, with its causes.
+func (f failure) Error() string { return fault.Describe(f.err) }
+
+// Unwrap returns what went wrong.
+func (f failure) Unwrap() error { return f.err }
+
+// Is lets asynq give up a hopeless task.
+func (f failure) Is(target error) bool { return target == asynq.SkipRetry && hopeless(f.err) } //nolint:errorlint // that is how Is works
 
 // Metrics counts tasks.
 type Metrics struct {
