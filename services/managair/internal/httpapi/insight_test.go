@@ -50,13 +50,6 @@ func (w *world) air(t *testing.T, user int64, path string) air {
 	return document.Data.Attributes
 }
 
-func (w *world) exec(t testing.TB, sql string, args ...any) {
-	t.Helper()
-	if _, err := w.pool.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
 // measure adds samples of a node every five minutes.
 func (w *world) measure(t *testing.T, node, from, to string, ppm int) {
 	t.Helper()

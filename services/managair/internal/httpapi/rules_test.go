@@ -3,7 +3,9 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -16,10 +18,15 @@ type attempt struct {
 	code, source string
 	// contains and lacks are pieces of the answer.
 	contains, lacks string
+	// before is SQL that is run first.
+	before string
 }
 
 func (a attempt) check(t *testing.T, w *world) {
 	t.Helper()
+	if a.before != "" {
+		w.exec(t, a.before)
+	}
 	got := w.do(t, a.request)
 	if got.status != a.status {
 		t.Errorf("%s %s: %d, want %d: %s", a.method, a.path, got.status, a.status, got.body)
@@ -123,6 +130,118 @@ func TestIsolation(t *testing.T) {
 			}
 			test.check(t, shared)
 		})
+	}
+}
+
+// dashboard returns the request as the predecessor's web client sends it.
+func dashboard(rq request) request {
+	rq.header = map[string]string{
+		"Accept":       "application/vnd.api+json, application/json, text/plain, */*",
+		"Content-Type": "application/vnd.api+json",
+		"X-CSRFTOKEN":  "x",
+	}
+	return rq
+}
+
+// An OWNER makes members of people he knows, or has found by their address. All other
+// accounts look to him as if they did not exist, at every door.
+func TestAnAccountIsNotFoundByItsID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	doors := []struct {
+		name string
+		to   func(user string) request
+	}{
+		{"a membership is created", func(user string) request {
+			return post(owner, "/api/v1/memberships/", doc("Membership", `"attributes":{},"relationships":{`+toOrganization1+`,"user":{"data":{"type":"User","id":"`+user+`"}}}`))
+		}},
+		{"a membership is handed on", func(user string) request {
+			return patch(owner, "/api/v1/memberships/2/", doc("Membership", `"id":"2","relationships":{"user":{"data":{"type":"User","id":"`+user+`"}}}`))
+		}},
+		{"an organization is created with users", func(user string) request {
+			return post(owner, "/api/v1/organizations/", doc("Organization", `"attributes":{"name":"Neu"},"relationships":{"users":{"data":[{"type":"User","id":"`+user+`"}]}}`))
+		}},
+		{"an organization's users are replaced", func(user string) request {
+			return patch(owner, "/api/v1/organizations/1/", doc("Organization", `"id":"1","relationships":{"users":{"data":[{"type":"User","id":"1"},{"type":"User","id":"`+user+`"}]}}`))
+		}},
+		{"users are added to an organization", func(user string) request {
+			return post(owner, "/api/v1/organizations/1/relationships/users/", `{"data":[{"type":"User","id":"`+user+`"}]}`)
+		}},
+		{"an organization's linkage is replaced", func(user string) request {
+			return patch(owner, "/api/v1/organizations/1/relationships/users/", `{"data":[{"type":"User","id":"1"},{"type":"User","id":"`+user+`"}]}`)
+		}},
+		{"an organization is added to a user", func(user string) request {
+			return post(owner, "/api/v1/users/"+user+"/relationships/organizations/", `{"data":[{"type":"Organization","id":"1"}]}`)
+		}},
+		{"a user's organizations are replaced", func(user string) request {
+			return patch(owner, "/api/v1/users/"+user+"/relationships/organizations/", `{"data":[{"type":"Organization","id":"1"}]}`)
+		}},
+		{"a user is read", func(user string) request { return get(owner, "/api/v1/users/"+user+"/") }},
+	}
+	for _, before := range []struct{ name, sql string }{
+		{"never found", ""},
+		{"found long ago", "INSERT INTO user_introduction SELECT 1, id, now() - interval '1 second' FROM user_account"},
+		{"found by somebody else", "DELETE FROM user_introduction; INSERT INTO user_introduction SELECT 5, id, now() + interval '1 hour' FROM user_account"},
+		{"found, but closed since", "INSERT INTO user_introduction SELECT 1, id, now() + interval '1 hour' FROM user_account; UPDATE user_account SET is_active = false WHERE id > 2"},
+	} {
+		w.exec(t, before.sql)
+		for _, door := range doors {
+			nobody := w.do(t, door.to("4711"))
+			if nobody.status != http.StatusBadRequest && nobody.status != http.StatusNotFound {
+				t.Errorf("%s: nobody: %d %s", door.name, nobody.status, nobody.body)
+			}
+			for _, user := range []string{"3", "4", "5"} {
+				got := w.do(t, door.to(user))
+				want := strings.ReplaceAll(nobody.body, "4711", user)
+				if got.status != nobody.status || got.body != want {
+					t.Errorf("%s, user %s %s: %d %s, want %d %s", door.name, user, before.name, got.status, got.body, nobody.status, want)
+				}
+			}
+		}
+	}
+	if members := w.get(t, owner, "/api/v1/memberships/"); !strings.Contains(members.body, `"count":2`) {
+		t.Errorf("members: %s", members.body)
+	}
+}
+
+// Two OWNERs who leave at once by different doors neither wait for each other nor
+// leave the organization without an OWNER.
+func TestOwnersWhoLeaveAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leave := func(user int) []request {
+		id := strconv.Itoa(user)
+		return []request{
+			remove(int64(user), "/api/v1/memberships/"+id+"/", ""),
+			remove(int64(user), "/api/v1/organizations/1/relationships/users/", `{"data":[{"type":"User","id":"`+id+`"}]}`),
+			remove(int64(user), "/api/v1/users/"+id+"/relationships/organizations/", `{"data":[{"type":"Organization","id":"1"}]}`),
+		}
+	}
+	for i, one := range leave(owner) {
+		for j, other := range leave(inspector) {
+			for range 5 {
+				w.exec(t, "DELETE FROM membership WHERE organization_id = 1")
+				w.exec(t, "INSERT INTO membership (id, user_id, organization_id, role) VALUES (1, 1, 1, 'O'), (2, 2, 1, 'O')")
+				var answers [2]answer
+				var wg sync.WaitGroup
+				wg.Go(func() { answers[0] = w.do(t, one) })
+				wg.Go(func() { answers[1] = w.do(t, other) })
+				wg.Wait()
+				gone := 0
+				for _, got := range answers {
+					switch got.status {
+					case http.StatusOK, http.StatusNoContent:
+						gone++
+					case http.StatusConflict:
+					default:
+						t.Errorf("doors %d and %d: %d %s", i, j, got.status, got.body)
+					}
+				}
+				if gone != 1 {
+					t.Errorf("doors %d and %d: %d of two left", i, j, gone)
+				}
+			}
+		}
 	}
 }
 
@@ -267,6 +386,24 @@ func TestSequences(t *testing.T) {
 			{request: get(stranger, "/api/v1/nodes/"+node1+"/"), status: 200},
 			{request: remove(owner, "/api/v1/memberships/101", ""), status: 204},
 			{request: get(stranger, "/api/v1/nodes/"+node1+"/"), status: 404},
+		},
+		"the dashboard adds a member: it finds him by his address, and sends an empty membership": {
+			{request: dashboard(get(owner, "/api/v1/users?filter%5Bsearch%5D=stefan%40example.org")), status: 200, contains: `"data":[{"type":"User","id":"3"`},
+			{request: dashboard(post(owner, "/api/v1/memberships/", doc("Membership", `"relationships":{"organization":{"data":{"type":"Organization","id":"1"}},"user":{"data":{"type":"User","id":"3"}}},"attributes":{}`))), status: 201, contains: `"role":"I"`},
+			{request: dashboard(patch(owner, "/api/v1/memberships/101/", doc("Membership", `"id":"101","attributes":{"role":"O"}`))), status: 200, contains: `"role":"O"`},
+			{request: dashboard(remove(owner, "/api/v1/memberships/101", "")), status: 204},
+		},
+		"a found user is added through the organization's members": {
+			{request: get(owner, "/api/v1/users/?filter[search]=stefan@example.org&page[size]=10"), status: 200, contains: `"count":1`},
+			{request: post(owner, "/api/v1/organizations/1/relationships/users/", `{"data":[{"type":"User","id":"3"}]}`), status: 200},
+		},
+		"whoever shares another organization with the OWNER is added without a search": {
+			{request: post(inspector, "/api/v1/organizations/", doc("Organization", `"attributes":{"name":"Neu"}`)), status: 201},
+			{request: post(inspector, "/api/v1/users/1/relationships/organizations/", `{"data":[{"type":"Organization","id":"101"}]}`), status: 200},
+		},
+		"a member whose account is closed does not keep the organization from changing": {
+			{before: "UPDATE user_account SET is_active = false WHERE id IN (1, 2, 5); INSERT INTO membership (user_id, organization_id, role) VALUES (4, 1, 'O')",
+				request: patch(superuser, "/api/v1/organizations/1/", doc("Organization", `"id":"1","attributes":{"description":"x"}`)), status: 200},
 		},
 		"a second OWNER lets the first one go": {
 			{request: patch(owner, "/api/v1/memberships/2/", doc("Membership", `"id":"2","attributes":{"role":"O"}`)), status: 200},

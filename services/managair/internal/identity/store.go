@@ -123,6 +123,6 @@ type Store interface {
 	Exhausted(ctx context.Context, key string, limit int, now time.Time) (wait time.Duration, err error)
 	// ForgetAttempts starts counting anew.
 	ForgetAttempts(ctx context.Context, keys ...string) error
-	// ClearExpired deletes sessions, tokens, keys and attempts that have expired.
+	// ClearExpired deletes sessions, tokens, keys, attempts and introductions that have expired.
 	ClearExpired(ctx context.Context, now time.Time) (int64, error)
 }

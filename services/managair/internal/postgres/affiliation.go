@@ -27,20 +27,20 @@ func (a *affiliations) Change(ctx context.Context, caller access.Caller, user in
 		wanted = change(slices.Clone(u.Organizations))
 		slices.Sort(wanted)
 		wanted = slices.Compact(wanted)
-		for _, organization := range wanted {
-			if !slices.Contains(u.Organizations, organization) {
-				changed = true
-				if err := affiliate(ctx, tx, caller, user, organization); err != nil {
-					return err
-				}
+		// All in one order, in which others lock them too.
+		either := append(slices.Clone(wanted), u.Organizations...)
+		slices.Sort(either)
+		for _, organization := range slices.Compact(either) {
+			do := affiliate
+			switch linked := slices.Contains(u.Organizations, organization); {
+			case linked == slices.Contains(wanted, organization):
+				continue
+			case linked:
+				do = disaffiliate
 			}
-		}
-		for _, organization := range u.Organizations {
-			if !slices.Contains(wanted, organization) {
-				changed = true
-				if err := disaffiliate(ctx, tx, caller, user, organization); err != nil {
-					return err
-				}
+			changed = true
+			if err := do(ctx, tx, caller, user, organization); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -55,12 +55,18 @@ func affiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, organ
 	if err := needOwnership(ctx, tx, caller, organization); err != nil {
 		return err
 	}
+	if err := lockMembers(ctx, tx, organization); err != nil {
+		return err
+	}
 	return exec(ctx, tx, "INSERT INTO membership (user_id, organization_id) VALUES (@user, @organization) ON CONFLICT ON CONSTRAINT membership_unique DO NOTHING",
 		pgx.NamedArgs{"user": user, "organization": organization})
 }
 
 func disaffiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, organization int64) error {
 	if err := needOwnership(ctx, tx, caller, organization); err != nil {
+		return err
+	}
+	if err := lockMembers(ctx, tx, organization); err != nil {
 		return err
 	}
 	err := exec(ctx, tx, "DELETE FROM membership WHERE user_id = @user AND organization_id = @organization",

@@ -545,7 +545,7 @@ func (s *Identity) ForgetAttempts(ctx context.Context, keys ...string) error {
 // ClearExpired deletes what has expired.
 func (s *Identity) ClearExpired(ctx context.Context, now time.Time) (int64, error) {
 	var n int64
-	for _, table := range []string{"account_session", "api_token", "account_key", "account_attempt"} {
+	for _, table := range []string{"account_session", "api_token", "account_key", "account_attempt", "user_introduction"} {
 		tag, err := s.pool.Exec(ctx, "DELETE FROM "+table+" WHERE expires_at <= $1", now)
 		if err != nil {
 			return n, fmt.Errorf("clear %s: %w", table, pgdb.Translate(err))

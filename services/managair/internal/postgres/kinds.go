@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -46,7 +48,7 @@ func organizations() kind[inventory.Organization, int64] {
 		order: "o.name, o.id",
 		sorts: map[string]string{"name": "o.name", "id": "o.id"},
 		references: func(o *inventory.Organization) []reference {
-			return userReferences(o.Users)
+			return userReferences("users", o.Users...)
 		},
 		insert: func(ctx context.Context, tx pgx.Tx, caller access.Caller, o *inventory.Organization) error {
 			err := insertReturningID(ctx, tx, &o.ID,
@@ -86,12 +88,17 @@ func organizations() kind[inventory.Organization, int64] {
 	}
 }
 
-// needOwner refuses a change after which nobody could manage the organization.
-// The organization's row is locked, so that two OWNERs do not leave at once.
+// lockMembers keeps the members of an organization as they are until the end of the
+// transaction, so that two OWNERs do not leave at once. It comes before any of them
+// is changed: whoever locks a membership first waits for whoever locks the
+// organization first, and the other way round.
+func lockMembers(ctx context.Context, tx pgx.Tx, organization int64) error {
+	return exec(ctx, tx, "SELECT FROM organization WHERE id = @id FOR UPDATE", pgx.NamedArgs{"id": organization})
+}
+
+// needOwner refuses a change after which nobody could manage the organization, whose
+// members are locked.
 func needOwner(ctx context.Context, tx pgx.Tx, organization int64, place inventory.Violation) error {
-	if err := exec(ctx, tx, "SELECT FROM organization WHERE id = @id FOR UPDATE", pgx.NamedArgs{"id": organization}); err != nil {
-		return err
-	}
 	var managed bool
 	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM membership WHERE organization_id = @id AND role = 'O')",
 		pgx.NamedArgs{"id": organization}).Scan(&managed)
@@ -102,12 +109,45 @@ func needOwner(ctx context.Context, tx pgx.Tx, organization int64, place invento
 	return err
 }
 
-func userReferences(users []int64) []reference {
+// isFellow is the condition that the user of an SQL expression is the caller, or
+// shares an organization with him.
+func isFellow(user string) string {
+	return user + ` = @caller OR EXISTS (SELECT FROM membership mine JOIN membership theirs
+		ON theirs.organization_id = mine.organization_id WHERE mine.user_id = @caller AND theirs.user_id = ` + user + ")"
+}
+
+// introduction is how long somebody who was found by his address can be made a
+// member by whoever found him.
+const introduction = time.Hour
+
+// isIntroduced is the condition that the caller may make the user @id a member: he
+// knows him already, or has found him by his address. To all others an account looks
+// as if it did not exist: ids can be guessed. The account is looked at last, so that
+// one that is there takes no longer to refuse than one that is not.
+var isIntroduced = "SELECT true, true FROM (SELECT " + isFellow("@id::bigint") + ` OR EXISTS (SELECT FROM user_introduction
+	WHERE finder_id = @caller AND user_id = @id AND expires_at > now())) known (yes)
+	WHERE yes AND EXISTS (SELECT FROM user_account WHERE id = @id AND is_active)`
+
+func userReferences(relationship string, users ...int64) []reference {
 	refs := make([]reference, len(users))
 	for i, id := range users {
-		refs[i] = reference{"users", id, "SELECT true, true FROM user_account WHERE id = @id AND is_active"}
+		refs[i] = reference{relationship, id, isIntroduced}
 	}
 	return refs
+}
+
+// introduce notes whom the caller has found by his address. Somebody whose account
+// goes in this moment is passed over.
+func introduce(ctx context.Context, tx pgx.Tx, caller access.Caller, found []inventory.User) error {
+	ids := make([]int64, len(found))
+	for i := range found {
+		ids[i] = found[i].ID
+	}
+	return exec(ctx, tx, `
+		INSERT INTO user_introduction (finder_id, user_id, expires_at)
+		SELECT @caller, id, now() + @valid FROM user_account WHERE id = ANY(@ids) FOR KEY SHARE
+		    ON CONFLICT ON CONSTRAINT user_introduction_pkey DO UPDATE SET expires_at = EXCLUDED.expires_at`,
+		pgx.NamedArgs{"caller": caller.UserID, "ids": ids, "valid": introduction})
 }
 
 func memberships() kind[inventory.Membership, int64] {
@@ -131,10 +171,14 @@ func memberships() kind[inventory.Membership, int64] {
 		order: "ms.id",
 		sorts: map[string]string{"id": "ms.id", "user_name": "u.username", "organization_name": "o.name", "role": "ms.role"},
 		references: func(m *inventory.Membership) []reference {
-			return append(userReferences([]int64{m.UserID}),
+			return append(userReferences("user", m.UserID),
 				organizationKind.reference("organization", m.OrganizationID, access.Owners))
 		},
+		lockFirst: "SELECT FROM organization WHERE id = (SELECT organization_id FROM membership WHERE id = @id) FOR UPDATE",
 		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, m *inventory.Membership) error {
+			if err := lockMembers(ctx, tx, m.OrganizationID); err != nil {
+				return err
+			}
 			return insertReturningID(ctx, tx, &m.ID, `
 				INSERT INTO membership (user_id, organization_id, role)
 				VALUES (@user, @organization, @role) RETURNING id`,
@@ -162,14 +206,11 @@ func memberships() kind[inventory.Membership, int64] {
 }
 
 func users() kind[inventory.User, int64] {
-	// Those who share an organization with the caller, and himself.
-	const fellow = `u.id = @caller OR EXISTS (SELECT FROM membership mine JOIN membership theirs
-		ON theirs.organization_id = mine.organization_id WHERE mine.user_id = @caller AND theirs.user_id = u.id)`
 	return kind[inventory.User, int64]{
 		permissions: access.Users,
 		audience: func(a access.Audience) string {
 			if a == access.Fellows {
-				return "u.is_active AND (" + fellow + ")"
+				return "u.is_active AND (" + isFellow("u.id") + ")"
 			}
 			return forAll(a)
 		},
@@ -196,6 +237,12 @@ func users() kind[inventory.User, int64] {
 				return ""
 			}
 			return "u.is_active AND EXISTS (SELECT FROM membership om WHERE om.user_id = @caller AND om.role = 'O')"
+		},
+		listed: func(ctx context.Context, pool *pgxpool.Pool, caller access.Caller, q inventory.Query, found []inventory.User) error {
+			if q.Email == "" || len(found) == 0 {
+				return nil
+			}
+			return inTx(ctx, pool, func(tx pgx.Tx) error { return introduce(ctx, tx, caller, found) })
 		},
 		order: "u.username, u.id",
 		sorts: map[string]string{"username": "u.username", "id": "u.id"},

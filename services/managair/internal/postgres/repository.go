@@ -53,12 +53,16 @@ type kind[T any, ID comparable] struct {
 
 	// widen adds to what the caller may read in lists, when it is not "".
 	widen func(q inventory.Query) string
+	// listed is told what a list has shown, when it is not nil.
+	listed func(ctx context.Context, pool *pgxpool.Pool, caller access.Caller, q inventory.Query, things []T) error
 	// filters has the condition for each field of a query that the kind knows.
 	filters filters
 	// order is the default order; sorts has the columns that clients may sort by.
 	order string
 	sorts map[string]string
 
+	// lockFirst locks what is to be locked before the thing @id, when it is not "".
+	lockFirst string
 	// references lists what the thing refers to.
 	references func(*T) []reference
 	insert     func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
@@ -102,7 +106,7 @@ func (k *kind[T, ID]) reference(relationship string, id ID, need access.Audience
 func (r *repository[T, ID]) List(ctx context.Context, caller access.Caller, q inventory.Query) ([]T, int, error) {
 	where, args := r.kind.where(caller, q)
 	if !q.Last && q.Limit == 0 && q.Offset == 0 {
-		things, err := r.collect(ctx, where+r.kind.orderBy(q.Sort), args)
+		things, err := r.collect(ctx, caller, q, where+r.kind.orderBy(q.Sort), args)
 		return things, len(things), err
 	}
 	var count int
@@ -115,11 +119,11 @@ func (r *repository[T, ID]) List(ctx context.Context, caller access.Caller, q in
 		offset = (count - 1) / q.Limit * q.Limit
 	}
 	args["limit"], args["offset"] = q.Limit, offset
-	things, err := r.collect(ctx, where+r.kind.orderBy(q.Sort)+" LIMIT @limit OFFSET @offset", args)
+	things, err := r.collect(ctx, caller, q, where+r.kind.orderBy(q.Sort)+" LIMIT @limit OFFSET @offset", args)
 	return things, count, err
 }
 
-func (r *repository[T, ID]) collect(ctx context.Context, tail string, args pgx.NamedArgs) ([]T, error) {
+func (r *repository[T, ID]) collect(ctx context.Context, caller access.Caller, q inventory.Query, tail string, args pgx.NamedArgs) ([]T, error) {
 	rows, err := r.pool.Query(ctx, r.kind.selectFrom()+tail, args)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
@@ -127,6 +131,11 @@ func (r *repository[T, ID]) collect(ctx context.Context, tail string, args pgx.N
 	things, err := pgx.CollectRows(rows, r.kind.scan)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
+	}
+	if r.kind.listed != nil {
+		if err := r.kind.listed(ctx, r.pool, caller, q, things); err != nil {
+			return nil, fmt.Errorf("note what was listed of %s: %w", r.kind.table, pgdb.Translate(err))
+		}
 	}
 	return things, nil
 }
@@ -314,6 +323,11 @@ func (r *repository[T, ID]) lock(ctx context.Context, tx pgx.Tx, caller access.C
 		return thing, inventory.Forbidden()
 	}
 	args := pgx.NamedArgs{"caller": caller.UserID, "id": id}
+	if r.kind.lockFirst != "" {
+		if _, err := tx.Exec(ctx, r.kind.lockFirst, args); err != nil {
+			return thing, err
+		}
+	}
 	// Locked before it is read: a row that somebody changes meanwhile is then read as changed.
 	if _, err := tx.Exec(ctx, "SELECT FROM "+r.kind.table+" WHERE id = @id FOR UPDATE", args); err != nil {
 		return thing, err
@@ -340,15 +354,19 @@ func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, call
 	if r.kind.references == nil {
 		return nil
 	}
-	known := map[string]any{}
+	type target struct {
+		relationship string
+		id           any
+	}
+	known := map[target]bool{}
 	if old != nil {
 		for _, ref := range r.kind.references(old) {
-			known[ref.relationship] = ref.id
+			known[target{ref.relationship, ref.id}] = true
 		}
 	}
 	permitted := true
 	for _, ref := range r.kind.references(thing) {
-		if id, ok := known[ref.relationship]; ok && id == ref.id {
+		if known[target{ref.relationship, ref.id}] {
 			continue
 		}
 		var visible, allowed bool

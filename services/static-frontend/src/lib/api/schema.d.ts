@@ -518,7 +518,10 @@ export interface paths {
             };
         };
         put?: never;
-        /** Create */
+        /**
+         * Create
+         * @description The caller becomes OWNER; given `users` become INSPECTORs. Whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -681,7 +684,10 @@ export interface paths {
             };
         };
         put?: never;
-        /** Create */
+        /**
+         * Create
+         * @description Makes a user a member, as INSPECTOR if no role is given. Needs OWNER. Whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -769,7 +775,10 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        /** Change */
+        /**
+         * Change
+         * @description Needs OWNER, in both organizations if it moves. For another user: whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         */
         patch: {
             parameters: {
                 query?: never;
@@ -818,7 +827,7 @@ export interface paths {
                     page?: components["parameters"]["page"];
                     /** @description Comma-separated; a minus sign before a key turns it round: id, username. */
                     sort?: string;
-                    /** @description `filter[organization]`, `filter[search]`. Others are refused. */
+                    /** @description `filter[organization]`, `filter[search]`: a whole e-mail address. An OWNER finds who has confirmed it, and can make him a member for an hour; others find fellow members. Other filters are refused. */
                     filter?: {
                         organization?: string;
                         search?: string;
@@ -3405,7 +3414,10 @@ export interface paths {
             };
         };
         put?: never;
-        /** Add */
+        /**
+         * Add
+         * @description Needs OWNER. Whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -3465,7 +3477,10 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        /** Replace */
+        /**
+         * Replace
+         * @description Needs OWNER. Whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         */
         patch: {
             parameters: {
                 query?: never;
