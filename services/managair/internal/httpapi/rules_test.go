@@ -402,8 +402,10 @@ func TestSequences(t *testing.T) {
 			{request: post(inspector, "/api/v1/users/1/relationships/organizations/", `{"data":[{"type":"Organization","id":"101"}]}`), status: 200},
 		},
 		"a member whose account is closed does not keep the organization from changing": {
-			{before: "UPDATE user_account SET is_active = false WHERE id IN (1, 2, 5); INSERT INTO membership (user_id, organization_id, role) VALUES (4, 1, 'O')",
-				request: patch(superuser, "/api/v1/organizations/1/", doc("Organization", `"id":"1","attributes":{"description":"x"}`)), status: 200},
+			{
+				before:  "UPDATE user_account SET is_active = false WHERE id IN (1, 2, 5); INSERT INTO membership (user_id, organization_id, role) VALUES (4, 1, 'O')",
+				request: patch(superuser, "/api/v1/organizations/1/", doc("Organization", `"id":"1","attributes":{"description":"x"}`)), status: 200,
+			},
 		},
 		"a second OWNER lets the first one go": {
 			{request: patch(owner, "/api/v1/memberships/2/", doc("Membership", `"id":"2","attributes":{"role":"O"}`)), status: 200},
