@@ -20,7 +20,8 @@ var roles = []struct {
 // organization. Routes without an id have only the first.
 type row struct {
 	public, private, foreign string
-	// body is what writing methods send; {id} and {node} are those of the path.
+	// body is what writing methods send; {id} and {node} are those of the path, {me} is
+	// the caller's.
 	body string
 	// before is SQL that makes what a change needs.
 	before string
@@ -45,6 +46,15 @@ var matrix = map[string]row{
 	"GET /api/v1/schema/swagger-ui":   {public: everyone},
 	"GET /api/v1/schema/redoc":        {public: everyone},
 	"GET /api/v1/schema/files/{name}": {public: hidden},
+
+	"POST /api/v1/auth/login":                  {public: "400 400 400 400 400", body: `{"data":{"type":"LoginView","attributes":{"username":"olga"}}}`},
+	"POST /api/v1/auth/logout":                 {public: everyone},
+	"GET /api/v1/auth/user":                    {public: accounts},
+	"PATCH /api/v1/auth/user":                  {public: accounts, body: `{"data":{"type":"User","id":"{me}","attributes":{"first_name":"x"}}}`},
+	"PUT /api/v1/auth/user":                    {public: accounts, body: `{"data":{"type":"User","id":"{me}","attributes":{"username":"x"}}}`},
+	"POST /api/v1/auth/password/change":        {public: "401 400 400 400 400", body: `{"data":{"type":"PasswordChangeView","attributes":{}}}`},
+	"POST /api/v1/auth/password/reset":         {public: everyone, body: `{"data":{"type":"PasswordResetView","attributes":{"email":"niemand@example.org"}}}`},
+	"POST /api/v1/auth/password/reset/confirm": {public: "400 400 400 400 400", body: `{"data":{"type":"PasswordResetConfirmView","attributes":{}}}`},
 
 	"GET /api/v1/quantities":         {public: everyone},
 	"GET /api/v1/quantities/{id}":    {public: everyone, private: everyone, foreign: hidden},
@@ -235,8 +245,9 @@ func TestEveryRouteAnswersEachRoleAsTheMatrixSays(t *testing.T) {
 	}
 }
 
-// checkRow asks as each role. What is expected to change something gets a world
-// of its own.
+// checkRow asks as each role, with a token that may write. What is expected to change
+// something gets a world of its own. A token that may only read sees the same, and
+// changes nothing anywhere; nor does a session that does not repeat its CSRF value.
 func checkRow(t *testing.T, shared *world, other *mutable, route httpapi.Route, row row, want string, id int) {
 	t.Helper()
 	if want == "" {
@@ -247,22 +258,41 @@ func checkRow(t *testing.T, shared *world, other *mutable, route httpapi.Route, 
 	if byNode(route.Pattern) {
 		thing = node
 	}
-	fill := strings.NewReplacer("{id}", thing, "{node}", node, "{month}", "2026-01", "{name}", "nichts")
+	expect := func(w *world, rq request, as, status string) {
+		t.Helper()
+		if got := w.do(t, rq); strconv.Itoa(got.status) != status {
+			t.Errorf("%s %s as %s: %d, want %s\n%s", rq.method, rq.path, as, got.status, status, got.body)
+		}
+	}
 	for i, status := range strings.Fields(want) {
-		path := fill.Replace(route.Pattern) + "/"
-		check := func(w *world) {
-			got := w.do(t, request{user: roles[i].user, method: route.Method, path: path, body: fill.Replace(row.body)})
-			if strconv.Itoa(got.status) != status {
-				t.Errorf("%s %s as %s: %d, want %s\n%s", route.Method, path, roles[i].name, got.status, status, got.body)
-			}
+		role, user := roles[i].name, strconv.FormatInt(roles[i].user, 10)
+		fill := strings.NewReplacer("{id}", thing, "{node}", node, "{month}", "2026-01", "{name}", "nichts", "{me}", user)
+		rq := request{method: route.Method, path: fill.Replace(route.Pattern) + "/", body: fill.Replace(row.body)}
+		if roles[i].user != anonymous {
+			rq.token = "write-" + user
 		}
 		if route.Method != http.MethodGet && strings.HasPrefix(status, "2") {
 			other.use(t, func(w *world) {
 				w.exec(t, row.before)
-				check(w)
+				expect(w, rq, role, status)
 			})
 		} else {
-			check(shared)
+			expect(shared, rq, role, status)
+		}
+		if roles[i].user == anonymous {
+			continue
+		}
+		rq.token = "read-" + user
+		if route.Method == http.MethodGet {
+			expect(shared, rq, role+" who may only read", status)
+			rq.method = http.MethodHead
+			expect(shared, rq, role+" who may only read", status)
+			continue
+		}
+		expect(shared, rq, role+" who may only read", "403")
+		if path := route.Pattern; path != "/api/v1/auth/login" && path != "/api/v1/auth/logout" {
+			rq.token, rq.session = "", "session-"+user
+			expect(shared, rq, role+" whom another page sends", "403")
 		}
 	}
 }

@@ -80,7 +80,7 @@ func edgeWorld(t *testing.T, cfg httpapi.Config) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{nil, api, handler}
+	return &world{api: api, handler: handler}
 }
 
 func TestClientThatAsksTooOftenIsHeldBack(t *testing.T) {

@@ -27,7 +27,6 @@ func TestDescriptionNamesEveryRouteAndNoOther(t *testing.T) {
 		}
 	}
 	w := newWorld(t)
-	w.api.AddAuth(nil, nil)
 	for _, route := range w.api.Routes() {
 		if route.Page || route.Pattern == httpapi.Base {
 			continue // pages, and the list of addresses
@@ -108,7 +107,7 @@ func TestDescriptionIsServed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{nil, api, handler}
+	w := &world{api: api, handler: handler}
 	for _, test := range []struct{ path, accept, media, contains string }{
 		{"/api/v1/schema/", "", "application/vnd.oai.openapi", "openapi: 3.1.0"},
 		{"/api/v1/schema/", "application/json", "application/json", `"openapi":"3.1.0"`},

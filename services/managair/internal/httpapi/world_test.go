@@ -18,8 +18,10 @@ import (
 	stream "github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
@@ -68,6 +70,10 @@ SELECT note_late_samples(array_agg(no)) FROM node;
 INSERT INTO node_outage (id, node_no, from_time, noticed_at, to_time) OVERRIDING SYSTEM VALUE
 SELECT right(id::text, 1)::bigint, no, '2026-01-02T00:00:00Z', '2026-01-02T02:00:10Z', '2026-01-02T03:00:00Z' FROM node;
 SELECT setval(pg_get_serial_sequence('node_outage', 'id'), 100);
+INSERT INTO api_token (user_id, name, digest, scope)
+SELECT id, scope, sha256(convert_to(scope || '-' || id, 'UTF8')), scope FROM user_account, unnest(ARRAY['read', 'write']) scope;
+INSERT INTO account_session (user_id, digest, csrf, expires_at)
+SELECT id, sha256(convert_to('session-' || id, 'UTF8')), 'csrf-' || id, '2027-01-01T00:00:00Z' FROM user_account;
 `
 
 // Ids of the world's users.
@@ -93,7 +99,14 @@ type world struct {
 	pool    *pgxpool.Pool
 	api     *httpapi.API
 	handler http.Handler
+	// doors is the handler behind the look at who asks, by token or session.
+	doors http.Handler
 }
+
+// noMail takes what is to be mailed, and forgets it.
+type noMail struct{}
+
+func (noMail) Send(context.Context, identity.Mail) error { return nil }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
@@ -101,7 +114,8 @@ func newWorld(t testing.TB) *world {
 	if _, err := pool.Exec(t.Context(), worldSQL); err != nil {
 		t.Fatal(err)
 	}
-	api := httpapi.New(httpapi.Config{}, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil,
+	log := slog.New(slog.NewTextHandler(testLog{t}, nil))
+	api := httpapi.New(httpapi.Config{}, log, nil,
 		postgres.NewInventory(pool), postgres.NewTelemetry(pool), func() time.Time { return worldNow })
 	api.AddAirQuality(airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)})
 	nodes := postgres.Fidelity{Pool: pool}
@@ -110,11 +124,16 @@ func newWorld(t testing.TB) *world {
 	// A hub that does not run takes listeners, and a recorder has no connection to
 	// listen on: the stream ends at once.
 	api.AddLive(newHub(pool, stream.Stream{}))
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), noMail{}, func() time.Time { return worldNow })
+	doors := account.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
+		httpapi.WriteRefusal(w, r, log, err)
+	})
+	api.AddAuth(accounts, doors)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{pool, api, handler}
+	return &world{pool, api, handler, doors.Middleware(handler)}
 }
 
 // mutable is a world that tests change one after the other. Making it anew is
@@ -158,8 +177,11 @@ func (l testLog) Write(p []byte) (int, error) {
 }
 
 type request struct {
-	user         int64
-	method, path string
+	user int64
+	// token and session come in by the door instead: read-1, write-1 and session-1
+	// are those of user 1.
+	token, session string
+	method, path   string
 	body         string
 	header       map[string]string
 }
@@ -179,8 +201,20 @@ func (w *world) do(t testing.TB, rq request) answer {
 	if rq.body != "" {
 		body = strings.NewReader(rq.body)
 	}
-	r := httptest.NewRequestWithContext(access.WithCaller(context.WithoutCancel(t.Context()), access.Caller{UserID: rq.user}), rq.method, rq.path, body)
+	ctx, handler := context.WithoutCancel(t.Context()), w.handler
+	if rq.token != "" || rq.session != "" {
+		handler = w.doors
+	} else {
+		ctx = access.WithCaller(ctx, access.Caller{UserID: rq.user})
+	}
+	r := httptest.NewRequestWithContext(ctx, rq.method, rq.path, body)
 	r.Host = "h"
+	if rq.token != "" {
+		r.Header.Set("Authorization", "Token "+rq.token)
+	}
+	if rq.session != "" {
+		r.AddCookie(&http.Cookie{Name: "sessionid", Value: rq.session}) //nolint:gosec // that of a request has no attributes
+	}
 	if rq.body != "" {
 		r.Header.Set("Content-Type", "application/vnd.api+json")
 	}
@@ -188,7 +222,7 @@ func (w *world) do(t testing.TB, rq request) answer {
 		r.Header.Set(name, value)
 	}
 	rec := httptest.NewRecorder()
-	w.handler.ServeHTTP(rec, r)
+	handler.ServeHTTP(rec, r)
 	got := answer{rec.Code, rec.Header(), rec.Body.String()}
 	validate(t, w.pattern(rq), rq, got)
 	return got
