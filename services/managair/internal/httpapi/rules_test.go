@@ -108,6 +108,11 @@ func TestIsolation(t *testing.T) {
 		{name: "members are not included for outsiders", request: get(anonymous, "/api/v1/organizations/1/?include=users"), status: 400, source: "include", lacks: "olga"},
 		{name: "members include members", request: get(inspector, "/api/v1/organizations/1/?include=users"), status: 200, contains: `"olga"`},
 		{name: "an organization's list of users is that of its members", request: get(owner, "/api/v1/organizations/1/users/"), status: 200, lacks: "stefan"},
+		{name: "an organization's list of users does not contain a stranger who asks", request: get(stranger, "/api/v1/organizations/1/users/"), status: 200, contains: `"data":[]`},
+		{name: "fidelity is that of one's own nodes", request: get(foreigner, "/api/v1/fidelity/"), status: 200, contains: `"count":1`, lacks: node1},
+		{name: "outages are those of one's own nodes", request: get(foreigner, "/api/v1/outages/"), status: 200, contains: `"count":1`, lacks: node1},
+		{name: "a stranger takes no OWNER away", request: remove(stranger, "/api/v1/organizations/1/relationships/users/", `{"data":[{"type":"User","id":"1"}]}`), status: 403},
+		{name: "a stranger changes nobody's organizations", request: patch(stranger, "/api/v1/users/1/relationships/organizations/", `{"data":[]}`), status: 404},
 		{name: "the list of users is that of fellow members", request: get(inspector, "/api/v1/users/"), status: 200, lacks: "stefan"},
 		{name: "a user is found by an OWNER by his whole address", request: get(owner, "/api/v1/users/?filter[search]=Stefan@example.org"), status: 200, contains: `"stefan"`},
 		{name: "a user is not found by a part of his address", request: get(owner, "/api/v1/users/?filter[search]=stefan"), status: 200, contains: `"data":[]`},
@@ -131,16 +136,6 @@ func TestIsolation(t *testing.T) {
 			test.check(t, shared)
 		})
 	}
-}
-
-// dashboard returns the request as the predecessor's web client sends it.
-func dashboard(rq request) request {
-	rq.header = map[string]string{
-		"Accept":       "application/vnd.api+json, application/json, text/plain, */*",
-		"Content-Type": "application/vnd.api+json",
-		"X-CSRFTOKEN":  "x",
-	}
-	return rq
 }
 
 // An OWNER makes members of people he knows, or has found by their address. All other
@@ -269,6 +264,8 @@ func TestAnswers(t *testing.T) {
 		{name: "include_timeseries=True includes it", request: get(anonymous, "/api/v1/installations/1/?include_timeseries=True"), status: 200, contains: `"timeseries":[{`},
 		{name: "include_timeseries is not known to rooms", request: get(anonymous, "/api/v1/rooms/1/?include_timeseries=1"), status: 400},
 		{name: "the time of the query is that of the query", request: get(anonymous, "/api/v1/installation-timeseries/1/"), status: 200, contains: `"query_timestamp_s":1768910400`},
+		{name: "a list of series ends now", request: get(inspector, "/api/v1/node-timeseries/"), status: 200, contains: `"to_timestamp_s":1768910400,"query_timestamp_s":1768910400`},
+		{name: "the time of an air quality query is that of the query", request: get(anonymous, "/api/v1/rooms/1/airquality/2026-01"), status: 200, contains: `"query_timestamp_s":1768910400`},
 		{name: "a public installation is listed once for members", request: get(inspector, "/api/v1/installation-timeseries/"), status: 200, contains: `"count":2`},
 		{name: "a public installation's series is there for members", request: get(inspector, "/api/v1/installations/1/timeseries/"), status: 200, contains: `"samples":[{`},
 		{name: "the alias of a node is not for outsiders", request: get(anonymous, "/api/v1/installations/1/timeseries/"), status: 200, contains: `"node_alias":null`},
@@ -288,20 +285,27 @@ func TestAnswers(t *testing.T) {
 		{name: "filter[room] must be a number", request: get(owner, "/api/v1/installations/?filter[room]=x"), status: 400, source: "filter[room]"},
 		{name: "filter[user] must be a number", request: get(owner, "/api/v1/memberships/?filter[user]=x"), status: 400, source: "filter[user]"},
 		{name: "filter[from] must be whole seconds", request: get(owner, "/api/v1/nodes/"+node1+"/?filter[from]=1e9"), status: 400, source: "filter[from]"},
+		{name: "filter[to] must not be a fraction", request: get(owner, "/api/v1/installations/1/?filter[to]=1.5"), status: 400, source: "filter[to]"},
 		{name: "filter[to] must not be empty", request: get(owner, "/api/v1/nodes/"+node1+"/?filter[to]="), status: 400, source: "filter[to]"},
 		{name: "filter[from] must be within the calendar", request: get(owner, "/api/v1/nodes/"+node1+"/?filter[from]=9223372036854775807"), status: 400, source: "filter[from]"},
 		{name: "filter[to] before filter[from] is nothing", request: get(anonymous, "/api/v1/installations/1/?include_timeseries=1&filter[from]=2000000000&filter[to]=5"), status: 200, contains: `"timeseries":[]`},
 		{name: "what has no linkage cannot be included", request: get(owner, "/api/v1/sites/?include=rooms"), status: 400, code: "invalid", source: "include"},
 		{name: "what is unknown cannot be included", request: get(owner, "/api/v1/rooms/?include=nichts"), status: 400, source: "include"},
+		{name: "memberships of organizations cannot be included", request: get(owner, "/api/v1/organizations/?include=memberships"), status: 400, source: "include"},
+		{name: "sites of organizations cannot be included", request: get(owner, "/api/v1/organizations/?include=sites"), status: 400, source: "include"},
+		{name: "nodes of organizations cannot be included", request: get(owner, "/api/v1/organizations/?include=nodes"), status: 400, source: "include"},
+		{name: "users include their organizations", request: get(owner, "/api/v1/users/1/?include=organizations"), status: 200, contains: `"included":[{"type":"Organization","id":"1"`},
 		{name: "rooms include their site", request: get(anonymous, "/api/v1/rooms/1/?include=site"), status: 200, contains: `"included":[{"type":"Site"`},
 		{name: "includes reach further than one step", request: get(anonymous, "/api/v1/rooms/1/?include=site.operator"), status: 200, contains: `{"type":"Organization","id":"1","attributes"`},
 		{name: "nodes include their model", request: get(owner, "/api/v1/nodes/?include=model.quantities"), status: 200, contains: `{"type":"Quantity","id":"2","attributes"`},
 		{name: "fields[Node] restricts nodes", request: get(owner, "/api/v1/nodes/?fields[Node]=alias"), status: 200, contains: `"attributes":{"alias":"Eins"},"links"`},
+		{name: "fields[Installation] restricts installations", request: get(owner, "/api/v1/installations/?fields[Installation]=is_public"), status: 200, contains: `"attributes":{"is_public":false},"links"`},
 		{name: "fields of another type restrict nothing", request: get(owner, "/api/v1/rooms/?fields[rooms]=name"), status: 200, contains: "size_sqm"},
 
 		{name: "rooms in a site's body are refused", request: patch(owner, "/api/v1/sites/1/", doc("Site", `"id":"1","relationships":{"rooms":{"data":[{"type":"Room","id":"1"}]}}`)), status: 400, code: "read_only", source: "/data/relationships/rooms"},
 		{name: "an empty list of rooms in a site's body is refused", request: patch(owner, "/api/v1/sites/1/", doc("Site", `"id":"1","relationships":{"rooms":{"data":[]}}`)), status: 400, code: "read_only"},
 		{name: "installations in a room's body are refused", request: patch(owner, "/api/v1/rooms/1/", doc("Room", `"id":"1","relationships":{"installations":{"data":[]}}`)), status: 400, code: "read_only"},
+		{name: "an empty list of installations in a room's body is refused", request: patch(owner, "/api/v1/rooms/1/", doc("Room", `"id":"1","relationships":{"installations":{"data":[]}}`)), status: 400, code: "read_only", source: "/data/relationships/installations"},
 		{name: "an address in use is not deleted", request: remove(owner, "/api/v1/addresses/1/", ""), status: 409, code: "in_use"},
 		{name: "a second organization of a name is refused", request: post(owner, "/api/v1/organizations/", doc("Organization", `"attributes":{"name":"Fremd"}`)), status: 400, code: "unique", source: "/data/attributes/name"},
 		{name: "an organization is not renamed to a name that is taken", request: patch(owner, "/api/v1/organizations/1/", doc("Organization", `"id":"1","attributes":{"name":"Fremd"}`)), status: 400, code: "unique"},
@@ -388,10 +392,10 @@ func TestSequences(t *testing.T) {
 			{request: get(stranger, "/api/v1/nodes/"+node1+"/"), status: 404},
 		},
 		"the dashboard adds a member: it finds him by his address, and sends an empty membership": {
-			{request: dashboard(get(owner, "/api/v1/users?filter%5Bsearch%5D=stefan%40example.org")), status: 200, contains: `"data":[{"type":"User","id":"3"`},
-			{request: dashboard(post(owner, "/api/v1/memberships/", doc("Membership", `"relationships":{"organization":{"data":{"type":"Organization","id":"1"}},"user":{"data":{"type":"User","id":"3"}}},"attributes":{}`))), status: 201, contains: `"role":"I"`},
-			{request: dashboard(patch(owner, "/api/v1/memberships/101/", doc("Membership", `"id":"101","attributes":{"role":"O"}`))), status: 200, contains: `"role":"O"`},
-			{request: dashboard(remove(owner, "/api/v1/memberships/101", "")), status: 204},
+			{request: browser("1", get(owner, "/api/v1/users?filter%5Bsearch%5D=stefan%40example.org")), status: 200, contains: `"data":[{"type":"User","id":"3"`},
+			{request: browser("1", post(owner, "/api/v1/memberships/", doc("Membership", `"relationships":{"organization":{"data":{"type":"Organization","id":"1"}},"user":{"data":{"type":"User","id":"3"}}},"attributes":{}`))), status: 201, contains: `"role":"I"`},
+			{request: browser("1", patch(owner, "/api/v1/memberships/101/", doc("Membership", `"id":"101","attributes":{"role":"O"}`))), status: 200, contains: `"role":"O"`},
+			{request: browser("1", remove(owner, "/api/v1/memberships/101", "")), status: 204},
 		},
 		"a found user is added through the organization's members": {
 			{request: get(owner, "/api/v1/users/?filter[search]=stefan@example.org&page[size]=10"), status: 200, contains: `"count":1`},
@@ -405,6 +409,12 @@ func TestSequences(t *testing.T) {
 			{
 				before:  "UPDATE user_account SET is_active = false WHERE id IN (1, 2, 5); INSERT INTO membership (user_id, organization_id, role) VALUES (4, 1, 'O')",
 				request: patch(superuser, "/api/v1/organizations/1/", doc("Organization", `"id":"1","attributes":{"description":"x"}`)), status: 200,
+			},
+		},
+		"a room is not renamed to a name that is taken": {
+			{
+				before:  "INSERT INTO room (id, site_id, name) VALUES (60, 1, 'Klasse 6')",
+				request: patch(owner, "/api/v1/rooms/1/", doc("Room", `"id":"1","attributes":{"name":"Klasse 6"}`)), status: 400, code: "unique", source: "/data/attributes/name",
 			},
 		},
 		"a second OWNER lets the first one go": {

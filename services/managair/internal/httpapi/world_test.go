@@ -182,8 +182,8 @@ type request struct {
 	// are those of user 1.
 	token, session string
 	method, path   string
-	body         string
-	header       map[string]string
+	body           string
+	header         map[string]string
 }
 
 type answer struct {
