@@ -37,7 +37,13 @@ func (w *write) parkParameters() [][]byte {
 	// Not the shared arrays: those of the samples are still to be sent.
 	own := write{flush: w.flush}
 	ids, times := own.arrays[0].reset(oidUUID), own.arrays[1].reset(oidTimestamptz)
-	own.measurements(2, len(w.unknown), func(i int) *measurement.Sample { return &w.flush.Rows[w.unknown[i].row].Sample })
+	own.measurements(2, func(yield func(*measurement.Sample) bool) {
+		for _, k := range w.unknown {
+			if !yield(&w.flush.Rows[k.row].Sample) {
+				return
+			}
+		}
+	})
 	euis, devices := own.arrays[6].reset(oidText), own.arrays[7].reset(oidText)
 	protocols, received := own.arrays[8].reset(oidText), own.arrays[9].reset(oidTimestamptz)
 	for _, k := range w.unknown {

@@ -111,7 +111,9 @@ func TestRollupsAreExact(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !more && scan[int](t, s, "SELECT count(*) FROM sample_late WHERE hour < (SELECT rolled_until FROM sample_rollup_state)") == 0 {
+		// Transactions of other tests, in whatever database, hold the bound up.
+		behind := scan[bool](t, s, "SELECT rolled_until < now() - interval '2 hours' FROM sample_rollup_state")
+		if !more && !behind && scan[int](t, s, "SELECT count(*) FROM sample_late WHERE hour < (SELECT rolled_until FROM sample_rollup_state)") == 0 {
 			break
 		}
 	}

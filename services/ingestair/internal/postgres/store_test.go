@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -116,11 +117,37 @@ func exec(t *testing.T, s *Store, sql string, args ...any) {
 	}
 }
 
+// eachWay runs a test with a store that expects repeated samples in each flush,
+// with one that never does, and with one that learns.
+func eachWay(t *testing.T, test func(*testing.T, *Store)) {
+	t.Helper()
+	for _, way := range []struct {
+		name       string
+		boldFrom   int
+		carefulFor int32
+	}{
+		{"careful", math.MaxInt, carefulFor},
+		{"bold", 1, 0},
+		{"learning", 1, 3},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			s.boldFrom, s.carefulFor = way.boldFrom, way.carefulFor
+			test(t, s)
+		})
+	}
+}
+
 // TestOutcomes follows a random history of samples, registrations and deletions
 // with a model in memory; every outcome and the samples in the end must agree.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
+	eachWay(t, testOutcomes)
+}
+
+func testOutcomes(t *testing.T, s *Store) {
+	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
 	type key struct {
 		node int
@@ -189,11 +216,35 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// TestRepeatedInLargeFlush: a large flush is written without looking first; when
+// some of its samples are there already, each still gets its own result.
+func TestRepeatedInLargeFlush(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, node(1), 1)
+	var samples []sample
+	for i := range 2 * boldFrom {
+		samples = append(samples, sample{1, noon.Add(time.Duration(i) * time.Minute), 400})
+	}
+	n := len(samples)
+	wantOutcomes(t, "new", mustKeep(t, s, samples...), slices.Repeat([]ingest.Outcome{ingest.Stored}, n)...)
+	samples[0].co2, samples[n-1].at = 500, samples[n-1].at.Add(time.Hour)
+	want := slices.Concat([]ingest.Outcome{ingest.Conflict}, slices.Repeat([]ingest.Outcome{ingest.Duplicate}, n-2), []ingest.Outcome{ingest.Stored, ingest.Duplicate})
+	wantOutcomes(t, "repeated but for one", mustKeep(t, s, append(samples, samples[n-1])...), want...)
+	if n := scan[int](t, s, "SELECT count(*) FROM node_status_journal"); n != 2 {
+		t.Errorf("%d rows in the journal, want one for each flush", n)
+	}
+}
+
 // TestConcurrentWriters: of all who send the same key, one stored it, and all who
 // sent its values learn that it is there. Nodes are registered meanwhile.
 func TestConcurrentWriters(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
+	eachWay(t, testConcurrentWriters)
+}
+
+func testConcurrentWriters(t *testing.T, s *Store) {
+	t.Helper()
 	const nodes, writers, rounds = 6, 4, 25
 	nodetest.Register(t, s.pool, node(1), 1)
 	type sent struct {

@@ -3,6 +3,8 @@ package postgres
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/google/uuid"
@@ -21,6 +23,8 @@ type write struct {
 
 	known   []knownRow
 	unknown []unknownRow
+	// distinct is how many keys the known rows have.
+	distinct int
 	// returned and parked are the keys of the rows that were inserted.
 	returned []sampleKey
 	parked   []parkedKey
@@ -84,9 +88,41 @@ func (w *write) split() {
 	slices.SortFunc(w.known, func(a, b knownRow) int {
 		return cmp.Or(a.compare(b.sampleKey), cmp.Compare(a.row, b.row))
 	})
+	w.distinct = 0
+	for range w.keys() {
+		w.distinct++
+	}
 	slices.SortFunc(w.unknown, func(a, b unknownRow) int {
 		return cmp.Or(a.compare(b.parkedKey), cmp.Compare(a.row, b.row))
 	})
+}
+
+// keys are the first rows of each key of the known ones.
+func (w *write) keys() iter.Seq[knownRow] {
+	return func(yield func(knownRow) bool) {
+		for i, k := range w.known {
+			if i > 0 && w.known[i-1].sampleKey == k.sampleKey {
+				continue
+			}
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// allReturned is what addSamples did when it has written so many rows.
+func (w *write) allReturned(rows int64) error {
+	switch rows {
+	case 0: // another epoch
+	case int64(w.distinct):
+		for k := range w.keys() {
+			w.returned = append(w.returned, k.sampleKey)
+		}
+	default:
+		return fmt.Errorf("of %d samples %d were written", w.distinct, rows)
+	}
+	return nil
 }
 
 func (w *write) values(n int) [][]byte {
@@ -99,21 +135,26 @@ func (w *write) values(n int) [][]byte {
 // sampleParameters are those of storeSamples.
 func (w *write) sampleParameters() [][]byte {
 	nos, times := w.arrays[0].reset(oidInt4), w.arrays[1].reset(oidTimestamptz)
-	for _, k := range w.known {
+	for k := range w.keys() {
 		nos.int4(k.no)
 		times.int8(k.micros)
 	}
-	w.measurements(2, len(w.known), func(i int) *measurement.Sample { return &w.flush.Rows[w.known[i].row].Sample })
+	w.measurements(2, func(yield func(*measurement.Sample) bool) {
+		for k := range w.keys() {
+			if !yield(&w.flush.Rows[k.row].Sample) {
+				return
+			}
+		}
+	})
 	epoch := binary.BigEndian.AppendUint64(nil, uint64(w.epoch))
 	return append([][]byte{epoch}, w.values(6)...)
 }
 
-// measurements fills four arrays with the values of n samples.
-func (w *write) measurements(first, n int, sample func(int) *measurement.Sample) {
+// measurements fills four arrays with the values of samples.
+func (w *write) measurements(first int, samples iter.Seq[*measurement.Sample]) {
 	co2, temperature := w.arrays[first].reset(oidInt2), w.arrays[first+1].reset(oidInt2)
 	humidity, status := w.arrays[first+2].reset(oidInt2), w.arrays[first+3].reset(oidChar)
-	for i := range n {
-		s := sample(i)
+	for s := range samples {
 		co2.int2(int16(s.CO2PPM))
 		smallint(temperature, s.TemperatureDecicelsius)
 		smallint(humidity, s.RelHumidityPercent)
