@@ -299,6 +299,8 @@ func TestSeveralInstallationsCountByTheirWorst(t *testing.T) {
 
 func TestPeriodsFollowTheClockOfTheSite(t *testing.T) {
 	t.Parallel()
+	// Of the past, as far as it goes: parliaments change what the zone data of a
+	// machine says of the future, and of last month.
 	cases := []struct {
 		name, zone string
 		year       int
@@ -310,13 +312,13 @@ func TestPeriodsFollowTheClockOfTheSite(t *testing.T) {
 		{"summer in Berlin", "Europe/Berlin", 2026, 6, "2026-05-31T22:00:00Z", "2026-06-30T22:00:00Z", 30, nil},
 		{"clocks forward in Berlin", "Europe/Berlin", 2026, 3, "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z", 31, map[int]int{28: 138}},
 		{"clocks back in Berlin", "Europe/Berlin", 2026, 10, "2026-09-30T22:00:00Z", "2026-10-31T23:00:00Z", 31, map[int]int{24: 150}},
-		{"leap year", "Europe/Berlin", 2028, 2, "2028-01-31T23:00:00Z", "2028-02-29T23:00:00Z", 29, nil},
+		{"leap year", "Europe/Berlin", 2024, 2, "2024-01-31T23:00:00Z", "2024-02-29T23:00:00Z", 29, nil},
 		{"after 2038", "Europe/Berlin", 2040, 12, "2040-11-30T23:00:00Z", "2040-12-31T23:00:00Z", 31, nil},
 		{"a quarter of an hour off", "Asia/Kathmandu", 2026, 6, "2026-05-31T18:15:00Z", "2026-06-30T18:15:00Z", 30, nil},
 		{"half an hour of change", "Australia/Lord_Howe", 2026, 4, "2026-03-31T13:00:00Z", "2026-04-30T13:30:00Z", 30, map[int]int{4: 147}},
 		{"midnight is skipped", "Africa/Cairo", 2023, 4, "2023-03-31T22:00:00Z", "2023-04-30T21:00:00Z", 30, map[int]int{27: 138}},
 		{"a month begins with a skipped midnight", "America/Asuncion", 2017, 10, "2017-10-01T04:00:00Z", "2017-11-01T03:00:00Z", 31, map[int]int{0: 138}},
-		{"midnight comes twice", "America/Havana", 2026, 11, "2026-11-01T04:00:00Z", "2026-12-01T05:00:00Z", 30, map[int]int{0: 150}},
+		{"midnight comes twice", "America/Havana", 2020, 11, "2020-11-01T04:00:00Z", "2020-12-01T05:00:00Z", 30, map[int]int{0: 150}},
 		{"23 o'clock comes twice", "Africa/Cairo", 2023, 10, "2023-09-30T21:00:00Z", "2023-10-31T22:00:00Z", 31, map[int]int{25: 150}},
 		{"a day is left out", "Pacific/Apia", 2011, 12, "2011-12-01T10:00:00Z", "2011-12-31T10:00:00Z", 30, nil},
 	}
