@@ -8,7 +8,7 @@ tools/generate.sh --check
 export GOWORK=off
 for module in $(GOWORK='' tools/modules.sh); do
   echo "verify: $module"
-  (cd "$module" && go mod tidy -diff && go build ./...) || {
+  (cd "$module" && go mod tidy -diff && go build -o /dev/null ./...) || {
     echo "verify: $module does not stand alone; run 'go mod tidy' in it with GOWORK=off" >&2
     exit 1
   }
