@@ -2,7 +2,7 @@
 # Builds and tests the web frontend.
 #
 #   tools/frontend.sh build     into services/static-frontend/dist, unless that is current
-#   tools/frontend.sh check     types, templates, format
+#   tools/frontend.sh check     types, templates, lint, format
 #   tools/frontend.sh test      check, unit tests, pages in a real browser
 #   tools/frontend.sh bench     what a visitor has to load and to wait for, against its limits
 #   tools/frontend.sh generate  the types of the API, from its description
@@ -47,7 +47,7 @@ installed() {
 }
 built() {
   local stamp=dist/.clair-source hash
-  hash=$(find src public scripts index.html ./*.config.* package-lock.json -type f -print0 |
+  hash=$(find src public scripts index.html ./*.config.* package-lock.json ../../pkg/palette/palette.css -type f -print0 |
     sort -z | xargs -0 sha256sum | sha256sum)
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && return
   installed
@@ -56,13 +56,19 @@ built() {
 }
 
 description=../managair/internal/httpapi/openapi/openapi.yaml
+# What was checked once is not checked again: "make test" lints before it tests.
 checked() {
+  local stamp=node_modules/.clair-checked hash
+  hash=$(find src tests public scripts index.html ./*.config.* package.json package-lock.json tsconfig.json \
+    .prettier* "$description" ../../pkg/palette/palette.css -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
   installed
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && return
   npx --no-install openapi-typescript "$description" --output src/lib/api/schema.d.ts --check >&2 || {
     echo 'frontend: the description of the API has changed; run "tools/frontend.sh generate"' >&2
     exit 1
   }
   npm run --silent check
+  echo "$hash" >"$stamp"
 }
 
 case ${1-} in

@@ -15,7 +15,7 @@ set -euo pipefail
 needs_of() {
   case $1 in
     demo) echo 'initdb:postgresql redis-server:redis-server? node:nodejs? npm:npm?' ;;
-    lint) echo 'shellcheck:shellcheck' ;;
+    lint) echo 'shellcheck:shellcheck node:nodejs npm:npm' ;;
     test) echo 'initdb:postgresql redis-server:redis-server mosquitto:mosquitto' \
       'cc:gcc /usr/include/stdlib.h:libc6-dev' ;;
     browser) echo 'chromium:chromium node:nodejs npm:npm' \

@@ -12,3 +12,4 @@ tools/generate.sh --check
 shellcheck "${scripts[@]}"
 # One run over the whole workspace loads what the modules share only once.
 golangci-lint run "${modules[@]/%//...}"
+tools/frontend.sh check

@@ -7,6 +7,7 @@
 //
 // The page around it may set --clair-font, --clair-surface, --clair-ink and --clair-radius. The element needs
 // no style element and no style attribute, so it works under a strict content security policy.
+import palette from "../../../../pkg/palette/palette.css?inline";
 import { adviceFor, currentLevel, freshness, type Level, type Sample } from "../lib/air";
 import { MEDIA_TYPE, type Document, type Resource } from "../lib/api/client";
 import { toInstallation, toRoom } from "../lib/api/resources";
@@ -19,18 +20,18 @@ import { representative, withSample } from "../lib/rooms";
 const HOME = new URL(import.meta.url).origin;
 
 const css = `
-:host { display: block; max-width: 24rem; color-scheme: light dark; font: 16px/1.4 var(--clair-font, system-ui, sans-serif); }
+:host { display: block; max-width: 24rem; font: 16px/1.4 var(--clair-font, system-ui, sans-serif); }
 :host([hidden]) { display: none; }
 :host([theme="light"]) { color-scheme: light; }
 :host([theme="dark"]) { color-scheme: dark; }
 a { display: grid; gap: .3rem; padding: 1.1rem 1.25rem; border-radius: var(--clair-radius, 1rem); text-decoration: none;
-  color: var(--clair-ink, light-dark(#12272e, #e4eef0)); background: var(--clair-surface, var(--soft)); }
+  color: var(--clair-ink, var(--ink)); background: var(--clair-surface, var(--soft)); }
 a:focus-visible { outline: 3px solid var(--level); outline-offset: 2px; }
 p { margin: 0; }
-.good { --level: light-dark(#08705f, #63d3bd); --soft: light-dark(#d5efe8, #11332d); }
-.elevated { --level: light-dark(#885200, #f3bd57); --soft: light-dark(#fcebc8, #3a2b0e); }
-.high { --level: light-dark(#ae2a1c, #ff9583); --soft: light-dark(#fde0da, #44190f); }
-.none { --level: light-dark(#53676f, #93a8ae); --soft: light-dark(#e1e9eb, #1f2c31); }
+.good { --level: var(--good); --soft: var(--good-soft); }
+.elevated { --level: var(--elevated); --soft: var(--elevated-soft); }
+.high { --level: var(--high); --soft: var(--high-soft); }
+.none { --level: var(--none); --soft: var(--none-soft); }
 .verdict { display: flex; gap: .5rem; align-items: center; font-weight: 600; color: var(--level); }
 .verdict svg { flex: none; width: 1.4rem; height: 1.4rem; fill: currentColor; }
 .ring { fill: none; stroke: currentColor; stroke-width: 2.5; stroke-dasharray: 4 3; }
@@ -82,7 +83,7 @@ export class ClairRoom extends HTMLElement {
   constructor() {
     super();
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
+    sheet.replaceSync(palette + css);
     this.#root.adoptedStyleSheets = [sheet];
   }
 
@@ -151,7 +152,7 @@ export class ClairRoom extends HTMLElement {
       credentials: "omit",
     });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    return ((await response.json()) as Document<never>).data as D;
+    return ((await response.json()) as Document<never>).data;
   }
 
   async #load(): Promise<void> {

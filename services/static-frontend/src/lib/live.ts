@@ -37,7 +37,9 @@ export function parseLive(text: string): LiveSample[] {
   return events.flatMap((event: Record<string, unknown> | null) => {
     const id = event?.installation_id ?? event?.installation;
     const sample = toSample(event?.sample ?? event);
-    return id !== undefined && id !== null && sample ? [{ installationId: String(id), sample }] : [];
+    return (typeof id === "string" || typeof id === "number") && sample
+      ? [{ installationId: String(id), sample }]
+      : [];
   });
 }
 
@@ -52,7 +54,7 @@ export function listen(target: LiveTarget, handlers: LiveHandlers, server = ""):
   const open = () => {
     source?.close();
     source = new EventSource(url);
-    source.addEventListener("sample", (event) => parseLive(event.data).forEach(handlers.sample));
+    source.addEventListener("sample", (event) => parseLive(String(event.data)).forEach(handlers.sample));
     // The server no longer knows what we missed. (A connection that was only lost goes on after the last
     // event by itself.)
     source.addEventListener("reset", handlers.refetch);

@@ -164,12 +164,14 @@ export class Fixture {
         !this.world.role &&
         /^\/api\/v1\/(auth|users|memberships|nodes|fidelity)\//.test(url.pathname)
       ) {
-        return this.json(response, 401, { errors: [{ status: "401", code: "not_authenticated" }] });
+        this.json(response, 401, { errors: [{ status: "401", code: "not_authenticated" }] });
+        return;
       }
       if (body === undefined) {
-        return this.json(response, 404, {
+        this.json(response, 404, {
           errors: [{ status: "404", code: "not_found", detail: "Nicht gefunden." }],
         });
+        return;
       }
       this.json(response, 200, body, request.headers["accept-encoding"]?.includes("gzip"));
     };

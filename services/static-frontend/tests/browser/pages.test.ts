@@ -83,7 +83,7 @@ describe("operators' pages", () => {
     expect(await visit.page.getByRole("button", { name: "Speichern" }).count()).toBe(0);
     expect(await visit.page.getByLabel("Name").isDisabled()).toBe(true);
     expect(await visit.page.getByRole("switch").isDisabled()).toBe(true);
-    expect(await visit.page.getByRole("link", { name: "Sensor einrichten" }).count()).toBe(0);
+    expect(await visit.page.getByRole("link", { name: "Sensor aufstellen" }).count()).toBe(0);
     fixture.world.role = "O";
     await visit.close();
   });

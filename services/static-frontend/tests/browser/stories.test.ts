@@ -97,15 +97,15 @@ test("from signing up to the first value", async () => {
   await page.getByRole("heading", { name: "Gruppe Igel" }).waitFor();
 
   await page.getByRole("link", { name: "Räume" }).click();
-  await page.getByRole("link", { name: "Sensor eintragen" }).click();
+  await page.getByRole("link", { name: "Sensor registrieren" }).click();
   await page.getByLabel("Bezeichnung").fill("Igel 1");
   await page.getByLabel("Geräte-EUI").fill("a81758-fffe0a-0001");
   await page.getByLabel("Modell").selectOption({ label: "Elsys ERS CO2" });
   await page.getByLabel("Protokoll").selectOption({ index: await elsys(page) });
-  await page.getByRole("button", { name: "Eintragen" }).click();
+  await page.getByRole("button", { name: "Registrieren" }).click();
 
   await page.getByRole("button", { name: /Gruppe Igel/ }).click();
-  await page.getByRole("button", { name: "Jetzt einrichten" }).click();
+  await page.getByRole("button", { name: "Jetzt aufstellen" }).click();
   await page.getByRole("heading", { name: "Gruppe Igel" }).waitFor();
   await page.getByText("Noch kein Messwert").waitFor();
 
@@ -156,7 +156,7 @@ describe("an owner", () => {
     const shown = page.getByRole("switch");
     expect(await shown.getAttribute("aria-checked")).toBe("false");
     await shown.click();
-    await page.getByText("alle Messwerte seit der Einrichtung", { exact: false }).waitFor();
+    await page.getByText("alle Messwerte seit der Aufstellung", { exact: false }).waitFor();
     await page.getByRole("button", { name: "Öffentlich machen" }).click();
     await page.getByText("Die Werte sind jetzt öffentlich.").waitFor();
     await expect.poll(() => shown.getAttribute("aria-checked")).toBe("true");

@@ -8,12 +8,11 @@ const calls: [string, RequestInit][] = [];
 
 beforeEach(() => {
   answers.length = calls.length = 0;
-  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+  vi.stubGlobal("fetch", (url: string, init: RequestInit) => {
     calls.push([url, init]);
     const { status = 200, body } = answers.shift() ?? {};
-    return new Response(body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body), {
-      status,
-    });
+    const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
+    return Promise.resolve(new Response(text, { status }));
   });
   document.cookie = "csrftoken=abc";
 });

@@ -7,10 +7,15 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
+	"slices"
+
+	"github.com/clairberlin/clair-stack/pkg/palette"
 )
 
 //go:embed style.css
-var style []byte
+var rules []byte
+
+var style = slices.Concat(palette.CSS, rules)
 
 // StylePath is the address of the stylesheet. It changes with its content, so
 // browsers keep it for good.

@@ -30,7 +30,7 @@ export const de = {
   "now.unit": "ppm CO₂",
   "now.measured": "gemessen {age}",
   "now.absentHint":
-    "Der Sensor ist eingerichtet und hat noch nichts gesendet. Der erste Wert erscheint hier von selbst.",
+    "Der Sensor steht bereit und hat noch nichts gesendet. Der erste Wert erscheint hier von selbst.",
   "now.staleHint":
     "Der letzte Wert ({level}) ist vom {time}. Wie die Luft jetzt ist, sagt er nicht: Der Sensor meldet sich gerade nicht.",
 
@@ -107,7 +107,7 @@ export const de = {
   "room.csv": "CSV herunterladen",
   "room.csvFailed": "Die Messwerte ließen sich nicht laden. Bitte noch einmal versuchen.",
   "room.gone": "Diesen Raum gibt es hier nicht",
-  "room.noSensor": "Hier ist kein Sensor eingerichtet",
+  "room.noSensor": "Hier steht kein Sensor",
   "room.noSensorHint":
     "Sobald ein Sensor in diesem Raum misst und sein Betreiber die Werte zeigt, stehen sie hier.",
 
@@ -123,6 +123,7 @@ export const de = {
 
   "compare.title": "Räume im Vergleich",
   "compare.choose": "Räume auswählen",
+  "compare.most": "Mehr als {n} Räume passen nicht nebeneinander. Nehmen Sie erst einen heraus.",
   "compare.empty": "Wählen Sie auf der Seite eines Standorts Räume zum Vergleich.",
   "compare.summary": "Mittel {mean} ppm, höchster Wert {max} ppm",
 
@@ -167,6 +168,8 @@ export const de = {
   "problem.retry": "Noch einmal versuchen",
   "problem.home": "Zur Startseite",
   "problem.noPage": "Diese Seite gibt es nicht",
+  "problem.noPageHint":
+    "Vielleicht ist die Adresse veraltet oder vertippt. Von der Startseite aus ist alles zu finden.",
   "problem.old": "Die Seite ließ sich nicht erneuern; gezeigt wird der letzte Stand.",
 
   "app.cancel": "Abbrechen",
@@ -206,8 +209,8 @@ export const de = {
   "first.done": "erledigt",
   "first.site": "Standort anlegen",
   "first.room": "Raum anlegen",
-  "first.sensor": "Sensor eintragen",
-  "first.install": "Sensor in einem Raum einrichten",
+  "first.sensor": "Sensor registrieren",
+  "first.install": "Sensor in einem Raum aufstellen",
   "first.value": "Erster Messwert ist da",
 
   "org.name": "Name der Organisation",
@@ -222,8 +225,8 @@ export const de = {
   "count.sitesLost.other": "{n} Standorte",
   "count.sensors.one": "{n} Sensor",
   "count.sensors.other": "{n} Sensoren",
-  "count.installations.one": "{n} Einrichtung eines Sensors",
-  "count.installations.other": "{n} Einrichtungen von Sensoren",
+  "count.installations.one": "{n} Aufstellung eines Sensors",
+  "count.installations.other": "{n} Aufstellungen von Sensoren",
 
   "site.new": "Neuer Standort",
   "site.create": "Standort anlegen",
@@ -270,14 +273,14 @@ export const de = {
   "public.text": "Ohne Anmeldung wird dann für alle sichtbar:",
   "public.along1": "Name und Anschrift des Standorts und der Name Ihrer Organisation",
   "public.along2": "Name und Größe des Raums, Foto der Aufstellung",
-  "public.along3": "alle Messwerte seit der Einrichtung, auch die bisherigen",
+  "public.along3": "alle Messwerte seit der Aufstellung, auch die bisherigen",
   "public.confirm": "Öffentlich machen",
   "public.shown": "Die Werte sind jetzt öffentlich.",
   "public.hidden": "Die Werte sind nicht mehr öffentlich.",
   "photo.choose": "Foto",
   "photo.saved": "Foto gespeichert.",
   "photo.alt": "Foto der Aufstellung",
-  "install.title": "Sensor einrichten",
+  "install.title": "Sensor aufstellen",
   "install.move": "In anderen Raum",
   "install.step.1": "Welcher Sensor?",
   "install.step.2": "In welchem Raum?",
@@ -287,14 +290,14 @@ export const de = {
   "install.moves": "Der Sensor misst gerade in {room}. Das endet damit; die Werte bleiben dort.",
   "install.already": "Dieser Sensor misst schon in diesem Raum.",
   "install.noRoom": "Legen Sie zuerst einen Raum an.",
-  "install.confirm": "Jetzt einrichten",
+  "install.confirm": "Jetzt aufstellen",
   "install.done": "{sensor} misst jetzt in {room}.",
-  "install.notAllowed": "Sensoren einrichten können nur Eigentümer der Organisation.",
+  "install.notAllowed": "Sensoren aufstellen können nur Eigentümer der Organisation.",
 
-  "sensor.new": "Sensor eintragen",
-  "sensor.create": "Eintragen",
+  "sensor.new": "Sensor registrieren",
+  "sensor.create": "Registrieren",
   "sensor.none": "Noch keine Sensoren",
-  "sensor.noneHint": "Tragen Sie den ersten Sensor mit der Nummer auf seiner Rückseite ein.",
+  "sensor.noneHint": "Registrieren Sie den ersten Sensor mit der Nummer auf seiner Rückseite.",
   "sensor.free": "in keinem Raum",
   "sensor.search": "Sensor oder Raum suchen",
   "sensor.silent.one": "{n} Sensor meldet sich nicht.",

@@ -125,6 +125,7 @@ export const en: Messages = {
 
   "compare.title": "Rooms side by side",
   "compare.choose": "Choose rooms",
+  "compare.most": "No more than {n} rooms fit side by side. Take one out first.",
   "compare.empty": "Choose rooms to compare on the page of a site.",
   "compare.summary": "Mean {mean} ppm, highest value {max} ppm",
 
@@ -166,6 +167,8 @@ export const en: Messages = {
   "problem.serverHint": "The server could not answer. Trying again in a moment usually helps.",
   "problem.retry": "Try again",
   "problem.home": "To the start page",
+  "problem.noPageHint":
+    "The address may be out of date or mistyped. Everything can be found from the start page.",
   "problem.noPage": "There is no such page",
   "problem.old": "The page could not be refreshed; this is how it was last.",
 

@@ -81,6 +81,16 @@ export function formatTime(
   return new Intl.DateTimeFormat(i18n.language, { ...style, timeZone }).format(new Date(unixS * 1000));
 }
 
+/** From when to when, without saying twice what both have in common. */
+export function formatPeriod(fromS: number, toS: number, timeZone: string): string {
+  const format = new Intl.DateTimeFormat(i18n.language, {
+    dateStyle: "medium",
+    timeStyle: "short",
+    timeZone,
+  });
+  return format.formatRange(new Date(fromS * 1000), new Date(toS * 1000));
+}
+
 export function formatAge(unixS: number, nowS: number): string {
   return ageText(i18n.language, t("age.now"), unixS, nowS);
 }

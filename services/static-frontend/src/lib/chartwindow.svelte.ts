@@ -1,0 +1,118 @@
+// The stretch of time that charts show, and the series that they need for it. Several charts may share a
+// window: then they move together.
+import { untrack } from "svelte";
+import type { Sample } from "./air";
+import { fetchSeries, type Installation } from "./api/resources";
+import { clock } from "./clock.svelte";
+import { Remote } from "./resource.svelte";
+import { SPAN_S, type Span } from "./series";
+
+/** Nothing can be seen in less. */
+export const SHORTEST_S = 1800;
+const LONGEST_S = 5 * SPAN_S.year;
+/** Moving is not followed by a request for every step of it. */
+const SETTLE_MS = 180;
+
+export class ChartWindow {
+  span = $state<Span>("day");
+  /** A window that reaches to now goes on doing so. */
+  view = $state.raw({ from: clock.now - SPAN_S.day, to: clock.now, following: true });
+
+  constructor() {
+    $effect(() => {
+      const now = clock.now;
+      const { from, to, following } = this.view;
+      if (following && now > to) this.view = { from: from + now - to, to: now, following };
+    });
+  }
+
+  show = (from: number, to: number): void => {
+    const latest = clock.now + Math.round((to - from) * 0.02);
+    const width = Math.min(to - from, LONGEST_S);
+    const end = Math.min(to, latest);
+    this.view = { from: end - width, to: end, following: end >= clock.now };
+  };
+
+  choose(span: Span): void {
+    this.span = span;
+    this.show(clock.now - SPAN_S[span], clock.now);
+  }
+
+  scale(factor: number): void {
+    const { from, to, following } = this.view;
+    const width = Math.max(SHORTEST_S, Math.round((to - from) * factor));
+    const middle = following ? to - width / 2 : (from + to) / 2;
+    this.show(Math.round(middle - width / 2), Math.round(middle + width / 2));
+  }
+
+  /** Moves on by its own width. */
+  turn(direction: 1 | -1): void {
+    const { from, to } = this.view;
+    this.show(from + direction * (to - from), to + direction * (to - from));
+  }
+}
+
+/** The series of a room for a window: what is looked at, in the detail that can be seen. */
+export class WindowSeries {
+  readonly remote: Remote<Sample[][]>;
+  #loaded: { from: number; to: number } | null = null;
+
+  /** maxPoints: more than the chart has pixels, so that the picture stays true. */
+  constructor(
+    private readonly window: () => ChartWindow,
+    private readonly lanes: () => Installation[][],
+    private readonly fresh: () => Map<string, Sample[]>,
+    maxPoints = 4000,
+  ) {
+    this.remote = new Remote(async (signal) => {
+      const { view } = this.window();
+      const width = view.to - view.from;
+      // A bit more than what is seen, so that panning does not meet an edge at once.
+      const from = Math.max(0, Math.round(view.from - width / 2));
+      const to = Math.round(Math.min(view.to + width / 2, clock.now + 60));
+      const samples = await Promise.all(
+        this.lanes().map(async (lane) => {
+          const touching = lane.filter((one) => one.from < to && (one.to ?? Infinity) > from);
+          const parts = await Promise.all(
+            touching.map((one) => fetchSeries(one.id, { from, to, maxPoints }, signal)),
+          );
+          return parts.flat();
+        }),
+      );
+      this.#loaded = { from, to };
+      return samples;
+    });
+    $effect(() => {
+      void [this.lanes(), this.window().span];
+      this.#loaded = null;
+      untrack(() => void this.remote.load());
+      return () => this.remote.cancel();
+    });
+    $effect(() => {
+      const { from, to } = this.window().view;
+      const timer = setTimeout(() => {
+        if (this.#wanting(from, to)) void this.remote.load();
+      }, SETTLE_MS);
+      return () => clearTimeout(timer);
+    });
+  }
+
+  #wanting(from: number, to: number): boolean {
+    const have = this.#loaded;
+    if (!have) return !this.remote.loading;
+    const tooCoarse = have.to - have.from > (to - from) * 6;
+    return tooCoarse || from < have.from || Math.min(to, clock.now - 300) > have.to;
+  }
+
+  /** What was fetched and what came in since, a list for each lane. */
+  samples = $derived.by(() =>
+    this.lanes().map((lane, index) => {
+      const own = this.remote.data?.[index] ?? [];
+      const last = own.at(-1)?.time ?? 0;
+      const newer = lane
+        .flatMap((one) => this.fresh().get(one.id) ?? [])
+        .filter((sample) => sample.time > last);
+      return newer.length ? [...own, ...newer] : own;
+    }),
+  );
+}
