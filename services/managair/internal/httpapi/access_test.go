@@ -147,6 +147,9 @@ var matrix = map[string]row{
 	"GET /api/v1/sites/{id}/address":      {public: members, private: members, foreign: nobody},
 	"GET /api/v1/sites/{id}/rooms":        {public: everyone, private: members0, foreign: hidden},
 
+	"GET /api/v1/public-sites":      {public: everyone},
+	"GET /api/v1/public-sites/{id}": {public: everyone, private: hidden, foreign: hidden},
+
 	"GET /api/v1/rooms":      {public: everyone},
 	"GET /api/v1/rooms/{id}": {public: everyone, private: members0, foreign: hidden},
 	"POST /api/v1/rooms": {public: "401 403 403 201 403", body: `{"data":{"type":"Room","attributes":{"name":"Neu"},"relationships":{

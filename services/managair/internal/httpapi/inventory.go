@@ -87,6 +87,7 @@ func (a *API) addInventory() {
 	users.addRoutes(a)
 	addresses.addRoutes(a)
 	sites.addRoutes(a)
+	a.publicSites().addRoutes(a)
 	rooms.addRoutes(a)
 	nodes.addRoutes(a)
 	installations.addRoutes(a)

@@ -120,6 +120,8 @@ func inventoryQuery(q jsonapi.Query) (inventory.Query, error) {
 			iq.Username = value
 		case "email":
 			iq.Email = strings.TrimSpace(value)
+		case "box":
+			iq.Box, valid = parseBox(value)
 		case "search":
 			iq.Search = strings.Fields(value)
 		}

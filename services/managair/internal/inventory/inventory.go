@@ -83,6 +83,31 @@ type Site struct {
 // DefaultTimeZone is that of a site of which nothing is said.
 const DefaultTimeZone = "Europe/Berlin"
 
+// PublicSite is what everyone may see of a site, with the air in its rooms now.
+type PublicSite struct {
+	ID        int64
+	Name      string
+	Street1   string
+	Zip, City string
+	Latitude  *string
+	Longitude *string
+	Rooms     []PublicRoom
+}
+
+// PublicRoom is a room with public installations, and the latest sample of each of
+// those that measure now.
+type PublicRoom struct {
+	ID     int64
+	Name   string
+	Latest []PublicSample
+}
+
+// PublicSample is what one needs to judge the air; the time is in Unix seconds.
+type PublicSample struct {
+	TimestampS int64 `json:"timestamp_s"`
+	CO2PPM     int   `json:"co2_ppm"`
+}
+
 // Room is a room of a site.
 type Room struct {
 	ID           int64

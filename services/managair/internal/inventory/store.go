@@ -32,6 +32,7 @@ type Store struct {
 	Users         Repository[User, int64]
 	Addresses     Repository[Address, int64]
 	Sites         Repository[Site, int64]
+	PublicSites   Repository[PublicSite, int64]
 	Rooms         Repository[Room, int64]
 	Quantities    Repository[Quantity, int64]
 	Protocols     Repository[Protocol, int64]
@@ -64,6 +65,8 @@ type Query struct {
 	Node                           uuid.UUID
 	Username                       string
 	Email                          string
+	// Box restricts to places inside of it, when it is not nil.
+	Box *Box
 	// Search holds words that must all occur, in any case.
 	Search []string
 
@@ -72,6 +75,10 @@ type Query struct {
 	Limit, Offset int
 	Last          bool
 }
+
+// Box is a part of the map, in degrees. West may be greater than East: then it
+// reaches over the 180th meridian.
+type Box struct{ West, South, East, North float64 }
 
 // Order is one key of the order.
 type Order struct {

@@ -28,6 +28,7 @@ func NewInventory(pool *pgxpool.Pool) inventory.Store {
 		Users:         &repository[inventory.User, int64]{pool, users()},
 		Addresses:     &repository[inventory.Address, int64]{pool, addresses()},
 		Sites:         &repository[inventory.Site, int64]{pool, sites()},
+		PublicSites:   &repository[inventory.PublicSite, int64]{pool, publicSites()},
 		Rooms:         &repository[inventory.Room, int64]{pool, rooms()},
 		Quantities:    &repository[inventory.Quantity, int64]{pool, quantities()},
 		Protocols:     &repository[inventory.Protocol, int64]{pool, protocols()},
@@ -74,7 +75,7 @@ type kind[T any, ID comparable] struct {
 }
 
 type filters struct {
-	organization, site, room, user, node, username, email, search string
+	organization, site, room, user, node, username, email, box, search string
 }
 
 // reference is a thing that another one refers to.
@@ -179,6 +180,10 @@ func (k *kind[T, ID]) where(caller access.Caller, q inventory.Query) (string, pg
 	}
 	if q.Email != "" {
 		restrict(k.filters.email, "email", q.Email)
+	}
+	if b := q.Box; b != nil {
+		conditions = append(conditions, k.filters.box)
+		args["west"], args["south"], args["east"], args["north"] = b.West, b.South, b.East, b.North
 	}
 	if len(q.Search) > 0 {
 		restrict("NOT EXISTS (SELECT FROM unnest(@search::text[]) word WHERE position(lower(word) IN lower("+

@@ -1226,6 +1226,104 @@ export interface paths {
         };
         trace?: never;
     };
+    "/api/v1/public-sites/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description What everyone may see of sites, with the air in their rooms now; for start pages and maps.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                    /** @description Comma-separated; a minus sign before a key turns it round: id, name. */
+                    sort?: string;
+                    /** @description `filter[search]`: words that must all occur in name, description, address or names of rooms. `filter[box]`: west,south,east,north in degrees; only sites on this part of the map. Others are refused. */
+                    filter?: {
+                        search?: string;
+                        box?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["PublicSiteList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/public-sites/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["PublicSiteDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rooms/": {
         parameters: {
             query?: never;
@@ -5482,6 +5580,44 @@ export interface components {
         };
         "Installation-TimeseriesList": {
             data: components["schemas"]["Installation-Timeseries"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        /** @description What everyone may see of a site, with the air in its rooms now. */
+        PublicSite: {
+            /** @constant */
+            type: "PublicSite";
+            /** @description That of the Site. */
+            id: string;
+            attributes: {
+                readonly name?: string;
+                readonly street1?: string;
+                readonly zip?: string;
+                readonly city?: string;
+                readonly latitude?: string | null;
+                readonly longitude?: string | null;
+                /** @description The rooms with public installations, by name. */
+                readonly rooms?: {
+                    id: string;
+                    name: string;
+                    /** @description The latest sample of each public installation that measures now. */
+                    latest_samples: {
+                        timestamp_s: number;
+                        co2_ppm: number;
+                    }[];
+                }[];
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        PublicSiteDocument: {
+            data: components["schemas"]["PublicSite"];
+            included?: components["schemas"]["Included"];
+        };
+        PublicSiteList: {
+            data: components["schemas"]["PublicSite"][];
             included?: components["schemas"]["Included"];
             links: components["schemas"]["PageLinks"];
             meta: components["schemas"]["PageMeta"];
