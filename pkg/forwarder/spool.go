@@ -15,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/logging"
+	"github.com/clairberlin/clair-stack/pkg/redisconn"
 )
 
 // SpoolConfig is what the environment says about where uplinks wait when the
@@ -56,14 +57,11 @@ type redisSpool struct {
 }
 
 func newRedisSpool(cfg SpoolConfig, service string) (*redisSpool, error) {
-	options, err := asynq.ParseRedisURI(cfg.RedisURL.Reveal())
+	options, err := redisconn.Parse(cfg.RedisURL)
 	if err != nil {
-		return nil, errors.New("REDIS_URL: want redis://, rediss:// or redis-sentinel://") // err shows the password
+		return nil, err
 	}
-	connection, ok := options.MakeRedisClient().(redis.UniversalClient)
-	if !ok {
-		return nil, errors.New("REDIS_URL: no client for it")
-	}
+	connection := options.Client()
 	return &redisSpool{
 		queue: "forward:" + service, options: options, redis: connection,
 		tasks: asynq.NewClientFromRedisClient(connection), now: time.Now,

@@ -15,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/pkg/tracing"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/grpcapi"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/httpapi"
@@ -56,7 +57,7 @@ func (c *Config) Validate() error {
 	if _, err := c.TLS.config(); err != nil {
 		problems = append(problems, err)
 	}
-	if _, err := redisClient(c.RedisURL); err != nil {
+	if _, err := redisconn.Parse(c.RedisURL); err != nil {
 		problems = append(problems, err)
 	}
 	switch httpapi.Legacy(c.Legacy) {
@@ -115,9 +116,10 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.Config.Validate(); err != nil {
 		return err
 	}
-	tokens, _ := token.Parse(a.Config.Token)   // Validate has
-	tlsConfig, _ := a.Config.TLS.config()      // looked at
-	redis, _ := redisClient(a.Config.RedisURL) // these
+	tokens, _ := token.Parse(a.Config.Token)         // Validate has
+	tlsConfig, _ := a.Config.TLS.config()            // looked at
+	address, _ := redisconn.Parse(a.Config.RedisURL) // these
+	redis := address.Client()
 	defer func() { _ = redis.Close() }()
 	pool, err := pgdb.Open(ctx, a.Database, "ingestair", postgres.Configure)
 	if err != nil {

@@ -1,12 +1,8 @@
 package app
 
 import (
-	"errors"
 	"sync"
 
-	"github.com/redis/go-redis/v9"
-
-	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -33,14 +29,4 @@ func (f *liveFeed) Stored(rows []ingest.Row) {
 	f.Publish(samples...)
 	*buffer = samples
 	f.buffers.Put(buffer)
-}
-
-// redisClient returns a client that connects when it is used.
-func redisClient(url config.Secret) (redis.UniversalClient, error) {
-	opt, err := redis.ParseURL(url.Reveal())
-	if err != nil {
-		// The cause would quote the URL, and with it the password.
-		return nil, errors.New("REDIS_URL: not a redis://, rediss:// or unix:// URL")
-	}
-	return redis.NewClient(opt), nil
 }

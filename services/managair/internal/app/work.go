@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/logging"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
@@ -24,27 +23,16 @@ type RedisConfig struct {
 	URL config.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of the task queues and live values"`
 }
 
-// Options returns what asynq connects with: a server, or a set of sentinels.
-func (c RedisConfig) Options() (asynq.RedisConnOpt, error) {
-	opt, err := asynq.ParseRedisURI(c.URL.Reveal())
-	if err != nil {
-		// The cause would quote the URL, and with it the password.
-		return nil, errors.New("REDIS_URL: not a redis://, rediss://, redis-socket:// or redis-sentinel:// URL")
-	}
-	return opt, nil
-}
+// Options returns what asynq connects with.
+func (c RedisConfig) Options() (asynq.RedisConnOpt, error) { return redisconn.Parse(c.URL) }
 
 // Client returns a client of the same Redis; it connects when it is used.
 func (c RedisConfig) Client() (redis.UniversalClient, error) {
-	opt, err := c.Options()
+	address, err := redisconn.Parse(c.URL)
 	if err != nil {
 		return nil, err
 	}
-	client, ok := opt.MakeRedisClient().(redis.UniversalClient)
-	if !ok {
-		return nil, fmt.Errorf("REDIS_URL: no client for %T", opt)
-	}
-	return client, nil
+	return address.Client(), nil
 }
 
 // WorkerConfig is what the environment says about background tasks.
