@@ -34,7 +34,13 @@ type PostgresOptions struct {
 	Durable bool
 	// Settings are further server settings, name=value.
 	Settings []string
+	// StandbyOf makes it a copy of a running server, which must have been prepared
+	// with Replicated, and follows it until it is promoted.
+	StandbyOf *Postgres
 }
+
+// Replicated are settings of a server that standbys can follow.
+func Replicated() []string { return []string{"wal_level=replica", "max_wal_senders=4"} }
 
 // Postgres is a PostgreSQL server of our own.
 type Postgres struct {
@@ -71,6 +77,9 @@ func NewPostgres(o PostgresOptions) (*Postgres, error) {
 		Port: o.Port,
 		name: "postgres",
 		prepare: func(ctx context.Context) error {
+			if o.StandbyOf != nil {
+				return p.copyFrom(ctx, o.StandbyOf, bin, data, runAs)
+			}
 			return p.initialize(ctx, bin, data, runAs)
 		},
 		command: func() (process.Spec, error) {
@@ -174,29 +183,54 @@ func (p *Postgres) initialize(ctx context.Context, bin, data string, runAs *proc
 	if runtime.GOOS == "darwin" {
 		locale = "en_US.UTF-8"
 	}
-	// Made aside, so that one that was interrupted is not taken for a cluster.
+	return p.makeData(ctx, data, process.Spec{
+		Name: "initdb", Path: filepath.Join(bin, "initdb"), User: runAs,
+		Args: []string{
+			"-U", PostgresSuperuser, "--pwfile", passwordFile, "--auth=scram-sha-256",
+			"--encoding=UTF8", "--locale=" + locale, "--no-sync",
+		},
+	})
+}
+
+// copyFrom makes the cluster a copy of a primary's, unless there is one.
+func (p *Postgres) copyFrom(ctx context.Context, primary *Postgres, bin, data string, runAs *process.User) error {
+	p.password = primary.password
+	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
+		return nil
+	}
+	if err := runAs.MakeDir(p.dir); err != nil {
+		return err
+	}
+	return p.makeData(ctx, data, process.Spec{
+		Name: "pg_basebackup", Path: filepath.Join(bin, "pg_basebackup"), User: runAs,
+		Args: []string{
+			"--dbname", primary.URL("postgres"), "--write-recovery-conf", "--wal-method=stream",
+			"--checkpoint=fast", "--no-sync",
+		},
+	})
+}
+
+// makeData runs a program that makes the folder that -D names; aside, so that one
+// that was interrupted is not taken for a cluster.
+func (p *Postgres) makeData(ctx context.Context, data string, program process.Spec) error {
 	unfinished := data + ".new"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return err
 	}
-	initdb, err := process.Start(process.Spec{
-		Name: "initdb", Path: filepath.Join(bin, "initdb"), Dir: p.dir, User: runAs, LogFile: p.LogFile(),
-		Args: []string{
-			"-D", unfinished, "-U", PostgresSuperuser, "--pwfile", passwordFile, "--auth=scram-sha-256",
-			"--encoding=UTF8", "--locale=" + locale, "--no-sync",
-		},
-	})
+	program.Dir, program.LogFile = p.dir, p.LogFile()
+	program.Args = append(program.Args, "-D", unfinished)
+	running, err := process.Start(program)
 	if err != nil {
 		return err
 	}
 	select {
-	case <-initdb.Done():
+	case <-running.Done():
 	case <-ctx.Done():
-		initdb.Kill()
+		running.Kill()
 		return context.Cause(ctx)
 	}
-	if err := initdb.Err(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, initdb.LogTail())
+	if err := running.Err(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", program.Name, err, running.LogTail())
 	}
 	return os.Rename(unfinished, data)
 }

@@ -60,7 +60,8 @@ func TestKilledUnderLoad(t *testing.T) {
 	t.Logf("%d rounds, seed %d", rounds, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 
-	s := start(t)
+	s := newSystem(t)
+	s.serve(t)
 	for n := range nodes - unknown - late {
 		s.register(t, n)
 	}
@@ -87,19 +88,21 @@ func TestKilledUnderLoad(t *testing.T) {
 
 // system is an ingestair with its database.
 type system struct {
+	dir         string
 	postgres    *server.Postgres
 	ingestair   *server.Server
 	databaseURL string
 	address     string
 }
 
-func start(t *testing.T) *system {
+// newSystem starts a database server.
+func newSystem(t *testing.T, settings ...string) *system {
 	t.Helper()
 	dir, remove, err := server.TempDir()
 	check(t, err)
 	t.Cleanup(remove)
-	s := &system{}
-	s.postgres, err = server.NewPostgres(server.PostgresOptions{Dir: filepath.Join(dir, "postgres")})
+	s := &system{dir: dir}
+	s.postgres, err = server.NewPostgres(server.PostgresOptions{Dir: filepath.Join(dir, "postgres"), Settings: settings})
 	check(t, err)
 	check(t, s.postgres.Start(t.Context()))
 	t.Cleanup(func() { check(t, s.postgres.Stop(context.Background())) })
@@ -107,12 +110,17 @@ func start(t *testing.T) *system {
 	check(t, err)
 	_, err = schema.Up(t.Context(), slog.New(slog.DiscardHandler), s.databaseURL)
 	check(t, err)
+	return s
+}
 
+// serve starts the ingestair.
+func (s *system) serve(t *testing.T) {
+	t.Helper()
 	port, err := server.FreePort(t.Context())
 	check(t, err)
 	s.address = fmt.Sprintf("%s:%d", server.Host, port)
 	s.ingestair = server.NewService(server.ServiceOptions{
-		Name: "ingestair", Path: buildIngestair(t), LogFile: filepath.Join(dir, "ingestair.log"),
+		Name: "ingestair", Path: buildIngestair(t), LogFile: filepath.Join(s.dir, "ingestair.log"),
 		Env: []string{
 			"INGEST_ADDRESS=" + s.address, "INGEST_TOKEN=" + token, "DATABASE_URL=" + s.databaseURL,
 			"REDIS_URL=redis://" + server.Host + ":1/0", // nobody is there, and nobody minds
@@ -125,7 +133,6 @@ func start(t *testing.T) *system {
 		}
 		check(t, s.ingestair.Stop(context.Background()))
 	})
-	return s
 }
 
 // check ends the test for an error, and skips it for a program that is not here.
