@@ -28,7 +28,7 @@ type Upkeep interface {
 	Purge(ctx context.Context, retiredFor time.Duration) (more bool, err error)
 	// EnsurePartitions makes room for the samples of the months ahead.
 	EnsurePartitions(ctx context.Context, now time.Time) error
-	// Compact saves the space that samples of a month that is over need no more.
+	// Compact saves the space that the samples of a month do not need.
 	Compact(ctx context.Context, now time.Time) (more bool, err error)
 	// Forget deletes what has been kept aside for long enough.
 	Forget(ctx context.Context, now time.Time, r Retention) error

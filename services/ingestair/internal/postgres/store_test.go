@@ -27,7 +27,7 @@ import (
 // noon is a time in the past whose month has no partition yet.
 var noon = time.Date(2025, 3, 14, 12, 0, 0, 0, time.UTC)
 
-func open(t *testing.T, url string) *pgxpool.Pool {
+func open(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgdb.Open(t.Context(), pgdb.Config{URL: config.NewSecret(url), MaxConns: 8}, "test", Configure)
 	if err != nil {
@@ -37,7 +37,7 @@ func open(t *testing.T, url string) *pgxpool.Pool {
 	return pool
 }
 
-func newStore(t *testing.T) *Store {
+func newStore(t testing.TB) *Store {
 	t.Helper()
 	return New(open(t, pgtest.URL(t)))
 }
@@ -97,7 +97,7 @@ func wantOutcomes(t *testing.T, what string, got []ingest.Outcome, want ...inges
 	}
 }
 
-func scan[T any](t *testing.T, s *Store, sql string, args ...any) T {
+func scan[T any](t testing.TB, s *Store, sql string, args ...any) T {
 	t.Helper()
 	rows, err := s.pool.Query(t.Context(), sql, args...)
 	if err != nil {
@@ -110,7 +110,7 @@ func scan[T any](t *testing.T, s *Store, sql string, args ...any) T {
 	return v
 }
 
-func exec(t *testing.T, s *Store, sql string, args ...any) {
+func exec(t testing.TB, s *Store, sql string, args ...any) {
 	t.Helper()
 	if _, err := s.pool.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -420,44 +420,54 @@ func TestArchivedMonth(t *testing.T) {
 	wantOutcomes(t, "after the archive was dropped", mustKeep(t, s, sample{1, noon.Add(time.Hour), 400}), ingest.Stored)
 }
 
-// TestCompact: the index of a month that is over shrinks, once, and that of a
-// running month is left alone; what an interrupted rebuild left is removed.
+// TestCompact: the index of the running month shrinks in the night when it has many
+// gaps, and that of a month that is over when it has some; never twice in a row.
+// What an interrupted rebuild left is removed.
 func TestCompact(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	const nodes, rounds = 150, 100
-	for n := range nodes {
-		nodetest.Register(t, s.pool, node(n), lorawan.EUI64(n))
+	nodetest.Register(t, s.pool, node(1), 1)
+	mustKeep(t, s, sample{1, noon.Add(-time.Minute), 402}) // makes the partition
+	const nodes = 10
+	rounds := 0
+	add := func(more int) {
+		exec(t, s, `
+			INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent)
+			SELECT no + i, $1::timestamptz + round * interval '1 second', 402, 200, 50
+			  FROM node, generate_series($2::integer, $3) round, generate_series(0, $4) i
+			 ORDER BY round, i`, noon, rounds, rounds+more-1, nodes-1)
+		rounds += more
+		exec(t, s, "ANALYZE sample")
 	}
-	for round := range rounds {
-		samples := make([]sample, nodes)
-		for n := range samples {
-			samples[n] = sample{n, noon.Add(time.Duration(round) * time.Minute), 400}
+	perRow := func() int64 {
+		return scan[int64](t, s, "SELECT pg_relation_size('sample_y2025m03_pkey')") / int64(nodes*rounds)
+	}
+	compact := func(what string, now time.Time, want bool) {
+		t.Helper()
+		before := perRow()
+		if _, err := s.Compact(t.Context(), now); err != nil {
+			t.Error(err)
 		}
-		mustKeep(t, s, samples...)
+		if after := perRow(); after < before != want || want && after > 38 {
+			t.Errorf("%s: the index had %d bytes for a row and has %d; rebuilt is %v", what, before, after, want)
+		}
 	}
-	exec(t, s, "ANALYZE sample")
-	size := func() int64 { return scan[int64](t, s, "SELECT pg_relation_size('sample_y2025m03_pkey')") }
-	before := size()
-	if more, err := s.Compact(t.Context(), noon.AddDate(0, 0, 17)); err != nil || more {
-		t.Errorf("in the running month: %v, %v", more, err)
-	}
-	if more, err := s.Compact(t.Context(), noon.AddDate(0, 1, 0)); err != nil || !more {
-		t.Errorf("in the next month: %v, %v", more, err)
-	}
-	after := size()
-	if perRow := after / (nodes * rounds); perRow > 47 || after >= before {
-		t.Errorf("the index shrank from %d to %d bytes, %d for a row", before, after, perRow)
-	}
+	night, over := time.Date(2025, 3, 20, 2, 30, 0, 0, time.UTC), noon.AddDate(0, 1, 0)
+	add(3000)
+	compact("by day", noon.AddDate(0, 0, 6), false)
+	compact("in the night", night, true)
+	compact("in the night, again", night, false)
+	add(150)
+	compact("in the night, a little larger", night, false)
+	compact("in the next month", over, true)
+	compact("in the next month, again", over, false)
 	exec(t, s, "CREATE INDEX sample_y2025m03_pkey_ccnew ON sample_y2025m03 (time)")
 	exec(t, s, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sample_y2025m03_pkey_ccnew'::regclass")
-	if more, err := s.Compact(t.Context(), noon.AddDate(0, 1, 0)); err != nil || more {
-		t.Errorf("a second time: %v, %v", more, err)
-	}
+	compact("with what is left of a rebuild", over, false)
 	if left := scan[*string](t, s, "SELECT to_regclass('sample_y2025m03_pkey_ccnew')::text"); left != nil {
 		t.Errorf("%s is left of an interrupted rebuild", *left)
 	}
-	wantOutcomes(t, "afterwards", mustKeep(t, s, sample{1, noon, 400}, sample{1, noon, 401}), ingest.Duplicate, ingest.Conflict)
+	wantOutcomes(t, "afterwards", mustKeep(t, s, sample{1, noon.Add(-time.Minute), 402}, sample{1, noon.Add(-time.Minute), 401}), ingest.Duplicate, ingest.Conflict)
 }
 
 // TestFarTimes: the year 2038 is no border, and the hour that clocks repeat in
