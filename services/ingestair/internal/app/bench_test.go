@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -37,6 +39,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
@@ -153,10 +156,61 @@ func (c rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return c.CodecV2.Marshal(v)
 }
 
-func (x *bench) dial() *grpc.ClientConn {
+func (c rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	if raw, ok := v.(*[]byte); ok {
+		*raw = data.Materialize()
+		return nil
+	}
+	return c.CodecV2.Unmarshal(data, v)
+}
+
+func newRawCodec() rawCodec { return rawCodec{encoding.GetCodecV2(grpcproto.Name)} }
+
+// echo starts a gRPC server that takes the calls of the ingestion service, and does
+// nothing but answer that three samples are stored.
+func (x *bench) echo() (address string) {
 	x.Helper()
-	conn, err := grpc.NewClient(x.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{encoding.GetCodecV2(grpcproto.Name)})))
+	three := slices.Repeat([]ingestv1.Outcome{ingestv1.Outcome_OUTCOME_STORED}, perUplink)
+	call, err := proto.Marshal(&ingestv1.StoreResponse{Outcomes: three})
+	if err != nil {
+		x.Fatal(err)
+	}
+	message, err := proto.Marshal(&ingestv1.StoreStreamResponse{Outcomes: three})
+	if err != nil {
+		x.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.ForceServerCodecV2(newRawCodec()), grpc.NumStreamWorkers(64),
+		grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+			answer := call
+			if method, _ := grpc.MethodFromServerStream(stream); method == ingestv1.IngestService_StoreStream_FullMethodName {
+				answer = message
+			}
+			for {
+				var request []byte
+				if err := stream.RecvMsg(&request); errors.Is(err, io.EOF) {
+					return nil
+				} else if err != nil {
+					return err
+				}
+				if err := stream.SendMsg(answer); err != nil {
+					return err
+				}
+			}
+		}))
+	var lc net.ListenConfig
+	listener, err := lc.Listen(x.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		x.Fatal(err)
+	}
+	go func() { _ = server.Serve(listener) }()
+	x.Cleanup(server.Stop)
+	return listener.Addr().String()
+}
+
+func (x *bench) dial(address string) *grpc.ClientConn {
+	x.Helper()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(newRawCodec())))
 	if err != nil {
 		x.Fatal(err)
 	}
@@ -242,7 +296,7 @@ func (x *bench) stream(ctx context.Context, conn *grpc.ClientConn, requests [][]
 func (x *bench) saturate(samples, perRequest, streams int) float64 {
 	x.Helper()
 	requests := x.requests(samples, perRequest)
-	conn := x.dial()
+	conn := x.dial(x.grpc)
 	share := (len(requests) + streams - 1) / streams
 	start := time.Now()
 	g, ctx := errgroup.WithContext(x.Context())
@@ -257,10 +311,10 @@ func (x *bench) saturate(samples, perRequest, streams int) float64 {
 
 // pingPong sends messages of perCall samples on streams of as many callers, each
 // of whom waits for the answer before the next.
-func (x *bench) pingPong(samples, perCall, callers int) float64 {
+func (x *bench) pingPong(address string, samples, perCall, callers int) float64 {
 	x.Helper()
 	requests := x.requests(samples, perCall)
-	conn := x.dial()
+	conn := x.dial(address)
 	start := time.Now()
 	g, ctx := errgroup.WithContext(x.Context())
 	for part := range slices.Chunk(requests, len(requests)/callers+1) {
@@ -285,9 +339,9 @@ func (x *bench) pingPong(samples, perCall, callers int) float64 {
 }
 
 // unary sends calls of perCall samples from callers at the same time.
-func (x *bench) unary(samples, perCall, callers int) float64 {
+func (x *bench) unary(address string, samples, perCall, callers int) float64 {
 	x.Helper()
-	conn := x.dial()
+	conn := x.dial(address)
 	calls := make(chan []byte, samples/perCall)
 	for range samples / perCall {
 		raw, err := proto.Marshal(&ingestv1.StoreRequest{Uplinks: x.uplinks(perCall)})
@@ -304,6 +358,39 @@ func (x *bench) unary(samples, perCall, callers int) float64 {
 			for call := range calls {
 				var response ingestv1.StoreResponse
 				if err := conn.Invoke(withToken(ctx, token), ingestv1.IngestService_Store_FullMethodName, call, &response); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		x.Fatal(err)
+	}
+	return float64(samples) / time.Since(start).Seconds()
+}
+
+// gathered is unary by way of the client library, whose callers share requests.
+func (x *bench) gathered(samples, perCall, callers int) float64 {
+	x.Helper()
+	client, err := ingestclient.New(ingestclient.Config{Address: x.grpc, Token: config.NewSecret(token)})
+	if err != nil {
+		x.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	gatherer := ingestclient.NewGatherer(client)
+	defer gatherer.Close()
+	calls := make(chan []*ingestv1.Uplink, samples/perCall)
+	for range samples / perCall {
+		calls <- x.uplinks(perCall)
+	}
+	close(calls)
+	start := time.Now()
+	g, ctx := errgroup.WithContext(x.Context())
+	for range callers {
+		g.Go(func() error {
+			for uplinks := range calls {
+				if _, err := gatherer.Store(ctx, uplinks...); err != nil {
 					return err
 				}
 			}
@@ -495,7 +582,8 @@ func BenchmarkSaturated(b *testing.B) {
 	x := newBench(b)
 	x.floor(samples / 3)
 	x.saturate(samples/3, 100, 4) // warm
-	var floors, streams, unaries, pings, direct []float64
+	echo := x.echo()
+	var floors, streams, unaries, pings, gathered, direct, pingEchoes, unaryEchoes []float64
 	var floorCPU, streamCPU, unaryCPU, pingCPU [2]time.Duration
 	mallocs, flushes := 0.0, 0.0
 	spent := func(on *[2]time.Duration, do func() float64) float64 {
@@ -510,13 +598,18 @@ func BenchmarkSaturated(b *testing.B) {
 		m0 := x.metric("go_memstats_mallocs_total")
 		streams = append(streams, spent(&streamCPU, func() float64 { return x.saturate(samples, 100, 4) }))
 		mallocs += x.metric("go_memstats_mallocs_total") - m0
-		unaries = append(unaries, spent(&unaryCPU, func() float64 { return x.unary(samples/4, perUplink, 64) }))
+		unaryEchoes = append(unaryEchoes, x.unary(echo, samples/4, perUplink, 64))
+		unaries = append(unaries, spent(&unaryCPU, func() float64 { return x.unary(x.grpc, samples/4, perUplink, 64) }))
+		gathered = append(gathered, x.gathered(samples/4, perUplink, 64))
 		direct = append(direct, x.inProcess(samples/4, perUplink, 64))
 		f0 := x.metric("ingestair_flush_samples_count")
-		pings = append(pings, spent(&pingCPU, func() float64 { return x.pingPong(samples/4, perUplink, 64) }))
+		pings = append(pings, spent(&pingCPU, func() float64 { return x.pingPong(x.grpc, samples/4, perUplink, 64) }))
 		flushes += x.metric("ingestair_flush_samples_count") - f0
+		pingEchoes = append(pingEchoes, x.pingPong(echo, samples/4, perUplink, 64))
 	}
 	median := func(v []float64) float64 { slices.Sort(v); return v[len(v)/2] }
+	// possible is the rate of gRPC and ingestion one after the other, on the same cores.
+	possible := func(echoes []float64) float64 { return 1 / (1/median(echoes) + 1/median(direct)) }
 	perSample := func(d time.Duration, of int) float64 { return float64(d.Microseconds()) / float64(rounds*of) }
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(floors), "floor-samples/s")
@@ -528,12 +621,18 @@ func BenchmarkSaturated(b *testing.B) {
 	b.ReportMetric(mallocs/(rounds*samples), "stream-mallocs/sample")
 	b.ReportMetric(median(unaries), "unary-samples/s")
 	b.ReportMetric(median(unaries)/median(floors), "unary/floor")
+	b.ReportMetric(median(unaryEchoes), "unary-echo-samples/s")
+	b.ReportMetric(median(unaries)/possible(unaryEchoes), "unary/possible")
 	b.ReportMetric(perSample(unaryCPU[0], samples/4), "unary-service-µs/sample")
 	b.ReportMetric(perSample(unaryCPU[1], samples/4), "unary-database-µs/sample")
 	b.ReportMetric(median(direct), "inprocess64-samples/s")
 	b.ReportMetric(median(direct)/median(floors), "inprocess64/floor")
 	b.ReportMetric(median(pings), "callers64-samples/s")
 	b.ReportMetric(median(pings)/median(floors), "callers64/floor")
+	b.ReportMetric(median(pingEchoes), "callers64-echo-samples/s")
+	b.ReportMetric(median(pings)/possible(pingEchoes), "callers64/possible")
+	b.ReportMetric(median(gathered), "library64-samples/s")
+	b.ReportMetric(median(gathered)/median(floors), "library64/floor")
 	b.ReportMetric(perSample(pingCPU[0], samples/4), "callers64-service-µs/sample")
 	b.ReportMetric(perSample(pingCPU[1], samples/4), "callers64-database-µs/sample")
 	b.ReportMetric(rounds*samples/4/flushes, "callers64-samples/flush")
@@ -593,7 +692,7 @@ func (x *bench) paced(rate, perMessage, samples int) []time.Duration {
 	const streams = 4
 	requests := x.requests(samples, perMessage)
 	gap := time.Duration(perMessage) * time.Second / time.Duration(rate)
-	conn := x.dial()
+	conn := x.dial(x.grpc)
 	begin := time.Now().Add(50 * time.Millisecond)
 	waits := make([]time.Duration, len(requests))
 	g, ctx := errgroup.WithContext(x.Context())

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,4 +111,25 @@ func TestJournalFormat(t *testing.T) {
 			t.Errorf("read %x without an error", broken)
 		}
 	}
+}
+
+// FuzzJournal: whatever stands in the journal is an error or entries that would be
+// written the same.
+func FuzzJournal(f *testing.F) {
+	s := status{no: 7, contactAt: 1, sampleAt: noTime, rssi: measurement.Known(-110), fCnt: measurement.Known(1 << 31)}
+	f.Add(s.append([]byte{journalVersion}))
+	f.Add([]byte{journalVersion + 1})
+	f.Fuzz(func(t *testing.T, row []byte) {
+		var j journal
+		j.reset()
+		if j.read(row) != nil {
+			return
+		}
+		for entry := range slices.Chunk(row[1:], entrySize) {
+			s := parseStatus(entry)
+			if again := s.append(nil); !bytes.Equal(again, entry) {
+				t.Errorf("%x becomes %x", entry, again)
+			}
+		}
+	})
 }

@@ -1,0 +1,196 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
+)
+
+// BenchmarkMonth is the space of a sample with its index over a month of 5-minute
+// samples, as it comes: all nodes in turn.
+func BenchmarkMonth(b *testing.B) {
+	s := newStore(b)
+	const nodes, days = 500, 31
+	begin := time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC)
+	if err := s.EnsurePartitions(b.Context(), begin); err != nil {
+		b.Fatal(err)
+	}
+	const addDay = `
+	INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent)
+	SELECT n, t, 400 + n, 200, 50
+	  FROM generate_series($1::timestamptz, $1::timestamptz + interval '23 hours 55 minutes', interval '5 minutes') t, generate_series(1, $2) n
+	 ORDER BY t, n`
+	space := func(rows int) float64 {
+		return float64(scan[int64](b, s, "SELECT pg_total_relation_size('sample_y2025m03')")) / float64(rows)
+	}
+	rows, analyzed, rebuilt := 0, 0, 0
+	var all []float64
+	var rebuilding time.Duration
+	for day := range days {
+		at := begin.AddDate(0, 0, day)
+		exec(b, s, addDay, at, nodes)
+		rows += nodes * 288
+		// As the server does by itself, each time a table has grown by a tenth.
+		if rows*10 > analyzed*11 {
+			exec(b, s, "ANALYZE sample_y2025m03")
+			analyzed = rows
+		}
+		all = append(all, space(rows))
+		start := time.Now()
+		if _, err := s.Compact(b.Context(), at.Add(nightHour*time.Hour)); err != nil {
+			b.Fatal(err)
+		}
+		if space(rows) < all[day] {
+			rebuilding += time.Since(start)
+			rebuilt++
+		}
+	}
+	mean := 0.0
+	for _, v := range all {
+		mean += v / days
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(mean, "mean-bytes/sample")
+	b.ReportMetric(slices.Max(all[days/4:]), "max-bytes/sample")
+	b.ReportMetric(all[days-1], "last-bytes/sample")
+	b.ReportMetric(float64(rebuilt), "rebuilds")
+	b.ReportMetric(float64(rebuilding.Microseconds())/float64(rows), "rebuilding-µs/sample")
+	if _, err := s.Compact(b.Context(), begin.AddDate(0, 1, 10)); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(space(rows), "over-bytes/sample")
+}
+
+// noteLateOnly is noteLate without the journal.
+const noteLateOnly = `
+	INSERT INTO sample_late (node_no, hour)
+	SELECT node_no, hour
+	  FROM unnest($1::integer[], $2::timestamptz[]) AS l (node_no, hour)
+	 WHERE hour < (SELECT late_before FROM sample_rollup_state)`
+
+// BenchmarkJournal is what the status of nodes costs a flush: the rate of flushes
+// with the journal, which is emptied as often as the ingestair does, and without.
+func BenchmarkJournal(b *testing.B) {
+	const nodes, perUplink, rounds = 2000, 3, 3
+	for _, size := range []struct {
+		name                string
+		perFlush, perSeries int
+	}{{"60", 60, 1000}, {"1000", 999, 100}} {
+		b.Run(size.name, func(b *testing.B) {
+			s := newStore(b)
+			for n := range nodes {
+				nodetest.Register(b, s.pool, node(n), lorawan.EUI64(n))
+			}
+			now := time.Now().UTC().Truncate(time.Second)
+			if err := s.EnsurePartitions(b.Context(), now); err != nil {
+				b.Fatal(err)
+			}
+			next := 0
+			flushes := func() chan *ingest.Flush {
+				all := make(chan *ingest.Flush, size.perSeries)
+				for range size.perSeries {
+					f := &ingest.Flush{At: now}
+					for i := range size.perFlush {
+						if i%perUplink == 0 {
+							f.Uplinks = append(f.Uplinks, &ingest.Uplink{NodeID: node(next % nodes), Meta: ingest.Metadata{
+								ReceivedAt: now, RSSIDBm: measurement.Known(-100), FCnt: measurement.Known(next),
+							}})
+							next++
+						}
+						at := now.Add(time.Duration(next/nodes*perUplink+i%perUplink) * time.Second)
+						f.Rows = append(f.Rows, ingest.Row{Sample: sample{at: at, co2: 402}.measurement(), Uplink: int32(len(f.Uplinks) - 1)})
+					}
+					all <- f
+				}
+				close(all)
+				return all
+			}
+			series := func(keep func(context.Context, *ingest.Flush) error) float64 {
+				all := flushes()
+				start := time.Now()
+				var g errgroup.Group
+				for range 2 {
+					g.Go(func() error {
+						for f := range all {
+							if err := keep(b.Context(), f); err != nil {
+								return err
+							}
+						}
+						return nil
+					})
+				}
+				if err := g.Wait(); err != nil {
+					b.Fatal(err)
+				}
+				return float64(size.perSeries) / time.Since(start).Seconds()
+			}
+			bare := func(ctx context.Context, f *ingest.Flush) error {
+				w := s.writes.Get().(*write)
+				defer s.writes.Put(w)
+				w.flush = f
+				if err := s.resolve(ctx, w); err != nil {
+					return err
+				}
+				if _, err := s.ensurePartitions(ctx, w); err != nil {
+					return err
+				}
+				w.split()
+				w.returned = w.returned[:0]
+				if err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+					p := pipeline{conn: conn.Conn()}
+					p.queue(ctx, addSamples, w.sampleParameters(), nil).done = w.allReturned
+					p.queue(ctx, noteLateOnly, w.lateParameters(), nil)
+					return p.run(ctx)
+				}); err != nil {
+					return err
+				}
+				return s.settleStored(ctx, w)
+			}
+			series(s.Keep) // warm
+			var with, without []float64
+			for range rounds {
+				without = append(without, series(bare))
+				ctx, cancel := context.WithCancel(b.Context())
+				emptied := make(chan error, 1)
+				go func() {
+					tick := time.NewTicker(2 * time.Second)
+					defer tick.Stop()
+					for {
+						select {
+						case <-tick.C:
+							if err := s.WriteStatus(b.Context()); err != nil {
+								emptied <- err
+								return
+							}
+						case <-ctx.Done():
+							emptied <- nil
+							return
+						}
+					}
+				}()
+				with = append(with, series(s.Keep))
+				cancel()
+				if err := <-emptied; err != nil {
+					b.Fatal(err)
+				}
+				if err := s.WriteStatus(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			median := func(v []float64) float64 { slices.Sort(v); return v[len(v)/2] }
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(median(with), "with-flushes/s")
+			b.ReportMetric(median(without), "without-flushes/s")
+			b.ReportMetric(median(with)/median(without), "with/without")
+		})
+	}
+}
