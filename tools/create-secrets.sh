@@ -5,8 +5,9 @@
 #
 # They are files in the folder CLAIR_SECRETS (default: secrets), which git ignores.
 # What others give us (API keys of The Things Stack, the password of the mail
-# server) cannot be made up: those are asked for on a terminal; otherwise, or with
-# an empty answer, the file says "placeholder", and tools/status.sh reminds of it.
+# server, the key of a store of pictures) cannot be made up: those are asked for on
+# a terminal; otherwise, or with an empty answer, the file says "placeholder", and
+# tools/status.sh reminds of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/lib/stack.sh
@@ -25,7 +26,7 @@ for name in version_key backup_password $(secret_names); do
       [ -s "$SECRETS/ingest_token" ] || random >"$SECRETS/ingest_token"
       cp "$SECRETS/ingest_token" "$file"
       ;;
-    *_api_key | smtp_password)
+    *_api_key | smtp_password | media_s3_secret_key)
       value=''
       if [ -t 0 ]; then
         read -r -s -p "$name (empty: later): " value

@@ -14,7 +14,7 @@ options "$@"
 file=${ARGS[0]-samples-$(date -u +%Y%m%dT%H%M%SZ).csv.gz}
 id=$(container db)
 dump() {
-  on exec --interactive --env PGTZ=UTC "$id" psql --quiet --username clair --dbname clair --set ON_ERROR_STOP=1 <<'SQL'
+  run_in "$id" --interactive --env PGTZ=UTC -- psql --quiet --username clair --dbname clair --set ON_ERROR_STOP=1 <<'SQL'
 COPY (
   SELECT n.id AS node_id, n.eui64 AS dev_eui,
          to_char(s.time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS measured_at,

@@ -31,5 +31,5 @@ for file in "${files[@]}"; do
   case $file in
     *.gz) gzip -dc "$file" ;;
     *) cat "$file" ;;
-  esac | on exec --interactive "$id" /managair loaddata -
+  esac | run_in "$id" --interactive -- /managair loaddata -
 done

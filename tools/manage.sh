@@ -27,4 +27,4 @@ fi
 while IFS='=' read -r name _; do
   flags+=(--env "$name")
 done < <(env | grep -E '^(DJANGO_)?SUPERUSER_[A-Z_]+=' || true)
-on exec "${flags[@]}" "$id" /managair "${ARGS[@]}"
+run_in "$id" "${flags[@]}" -- /managair "${ARGS[@]}"

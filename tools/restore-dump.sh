@@ -32,7 +32,7 @@ confirm_always "replace the database of '$CLAIR_STACK' by $file"
 
 db=$(container db)
 managair=$(container managair_server)
-sql() { on exec --interactive "$db" psql --quiet --username clair --dbname postgres --set ON_ERROR_STOP=1; }
+sql() { run_in "$db" --interactive -- psql --quiet --username clair --dbname postgres --set ON_ERROR_STOP=1; }
 fresh=clair_restored
 old=clair_before_$(date -u +%Y%m%dT%H%M%SZ)
 
@@ -42,11 +42,11 @@ CREATE DATABASE $fresh TEMPLATE template0;
 SQL
 drop_fresh() { sql <<<"DROP DATABASE IF EXISTS $fresh" || true; }
 if ! { if [ "$file" = - ]; then cat; else cat "$file"; fi; } |
-  on exec --interactive "$db" pg_restore --username clair --dbname "$fresh" --no-owner --exit-on-error --single-transaction; then
+  run_in "$db" --interactive -- pg_restore --username clair --dbname "$fresh" --no-owner --exit-on-error --single-transaction; then
   drop_fresh
   fail "the dump could not be read; the database is as it was"
 fi
-if ! on exec --env "DB_NAME=$fresh" "$managair" /managair migrate >&2; then
+if ! run_in "$managair" --env "DB_NAME=$fresh" -- /managair migrate >&2; then
   drop_fresh
   fail "the dump could not be migrated to the deployed version; the database is as it was"
 fi

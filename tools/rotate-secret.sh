@@ -3,8 +3,8 @@
 #
 #   tools/rotate-secret.sh ENVIRONMENT [-y] NAME
 #
-# On a terminal API keys and the mail password are asked for; otherwise their new
-# value is one line of standard input. All others get a random value. The old value
+# On a terminal API keys, the mail password and the key of the store of pictures
+# are asked for; otherwise their new value is one line of standard input. All others get a random value. The old value
 # is kept beside it as NAME.old until the next rotation.
 #
 #   ingest_token  the servers first learn to take both tokens, then the callers get
@@ -51,13 +51,13 @@ case $name in
     replace db_password "$new"
     # The value goes through standard input, because a command line can be seen.
     if ! printf "ALTER ROLE clair PASSWORD '%s';\n" "$new" |
-      on exec --interactive "$id" psql --quiet --username clair --dbname clair --set ON_ERROR_STOP=1; then
+      run_in "$id" --interactive -- psql --quiet --username clair --dbname clair --set ON_ERROR_STOP=1; then
       mv "$SECRETS/db_password.old" "$SECRETS/db_password"
       fail "the database did not take the new password; nothing was changed"
     fi
     deploy
     ;;
-  *_api_key | smtp_password)
+  *_api_key | smtp_password | media_s3_secret_key)
     new=''
     if [ -t 0 ]; then
       read -r -s -p "new $name: " new

@@ -70,8 +70,9 @@ func New(cfg Config, options ...grpc.DialOption) (*Client, error) {
 		// and each look-up would wait until a name server without an answer gives up.
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
-		// The server allows a ping every 30 seconds.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute, Timeout: 10 * time.Second}),
+		// The server allows a ping every 30 seconds. The timeout is also that of what was
+		// sent and is not acknowledged: a server whose machine is lost does not say so.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute, Timeout: 5 * time.Second}),
 	}, options...)
 	conn, err := grpc.NewClient(cfg.Address, options...)
 	if err != nil {

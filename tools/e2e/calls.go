@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
@@ -30,7 +32,9 @@ type callReport struct {
 	SlowestMs    int64  `json:"slowest_millis"`
 	SlowestAt    string `json:"slowest_at"`
 	LastError    string `json:"last_error,omitempty"`
-	Ended        bool   `json:"ended"`
+	// ByServer has the calls that each task answered, by its address.
+	ByServer map[string]int `json:"by_server"`
+	Ended    bool           `json:"ended"`
 }
 
 // callsCommand is what the end-to-end test runs as a service in the stack's
@@ -51,14 +55,15 @@ func callsCommand() *cobra.Command {
 			if err := config.FromOS().Load(&cfg); err != nil {
 				return err
 			}
-			client, err := ingestclient.New(cfg)
+			byServer := map[string]int{}
+			client, err := ingestclient.New(cfg, grpc.WithUnaryInterceptor(countByServer(byServer)))
 			if err != nil {
 				return err
 			}
 			defer func() { _ = client.Close() }()
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
 			defer stop()
-			return callAllTheTime(ctx, client, id, from)
+			return callAllTheTime(ctx, client, id, from, byServer)
 		},
 	}
 	cmd.Flags().StringVar(&node, "node", "", "node whose samples are sent")
@@ -66,14 +71,27 @@ func callsCommand() *cobra.Command {
 	return cmd
 }
 
-func callAllTheTime(ctx context.Context, client *ingestclient.Client, node uuid.UUID, at int64) error {
+// countByServer counts the calls that succeed; one is made after the other.
+func countByServer(counts map[string]int) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+		var server peer.Peer
+		err := invoke(ctx, method, req, reply, conn, append(options, grpc.Peer(&server))...)
+		if err == nil && server.Addr != nil {
+			counts[server.Addr.String()]++
+		}
+		return err
+	}
+}
+
+func callAllTheTime(ctx context.Context, client *ingestclient.Client, node uuid.UUID, at int64, byServer map[string]int) error {
 	const (
 		interval   = 20 * time.Millisecond
 		perCall    = 3
+		tryFor     = 5 * time.Second
 		retryFor   = 15 * time.Second
 		retryAfter = 50 * time.Millisecond
 	)
-	var report callReport
+	report := callReport{ByServer: byServer}
 	var took []time.Duration
 	var slowest time.Duration
 	show := func() {
@@ -111,7 +129,7 @@ func callAllTheTime(ctx context.Context, client *ingestclient.Client, node uuid.
 		begun := time.Now()
 		report.Calls++
 		for {
-			callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), retryFor)
+			callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryFor)
 			response, err := client.Store(callCtx, request)
 			cancel()
 			if err == nil {

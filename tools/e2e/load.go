@@ -70,6 +70,13 @@ func startRequests(ctx context.Context, ask func(context.Context) error) *reques
 	return r
 }
 
+// count returns how many requests there have been, and how many of them failed.
+func (r *requests) count() (n, failed int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.took), len(r.failures)
+}
+
 // stop returns how many requests there were, the failures, and the 99th percentile
 // of the times that they took.
 func (r *requests) stop() (n int, failures []string, p99 time.Duration) {
@@ -82,7 +89,8 @@ func (r *requests) stop() (n int, failures []string, p99 time.Duration) {
 	return len(r.took), r.failures, p99
 }
 
-func get(ctx context.Context, client *http.Client, host, url string, want int) error {
+// get asks for a page, which must be there.
+func get(ctx context.Context, client *http.Client, host, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
@@ -97,7 +105,7 @@ func get(ctx context.Context, client *http.Client, host, url string, want int) e
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode != want {
+	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("GET %s: %s: %.200s", url, resp.Status, body)
 	}
 	return nil

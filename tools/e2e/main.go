@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -31,7 +32,7 @@ func main() {
 }
 
 func newCommand() *cobra.Command {
-	s := story{stage: stage{environment: environment, broker: "tcp://127.0.0.1:1883"}}
+	s := story{stage: stage{environment: environment, days: 4, broker: "tcp://127.0.0.1:1883"}}
 	var keep bool
 	cmd := &cobra.Command{
 		Use:           "e2e",
@@ -43,16 +44,20 @@ func newCommand() *cobra.Command {
 			return play(cmd.Context(), cmd.OutOrStdout(), &s.stage, s.steps(), s.engine.stop, keep)
 		},
 	}
-	f := cmd.Flags()
+	s.flags(cmd.Flags(), &keep)
+	cmd.AddCommand(clusterCommand(), callsCommand())
+	cmd.AddCommand(unhealthyCommands()...)
+	return cmd
+}
+
+// flags defines those that every story has.
+func (s *stage) flags(f *pflag.FlagSet, keep *bool) {
 	f.StringVar(&s.engine.debian, "debian", "", "archive of a root file system with the servers")
 	f.StringVar(&s.engine.traefik, "traefik", "", "binary of Traefik")
 	f.StringVar(&s.engine.pebble, "pebble", "", "binary of Pebble, an ACME server for tests")
 	f.StringVar(&s.images, "images", "", "archive of our own images")
 	f.StringVar(&s.work, "work", "", "folder for the engine's data and logs")
-	f.BoolVar(&keep, "keep", false, "wait for Ctrl-C before everything is removed, to look around")
-	cmd.AddCommand(callsCommand())
-	cmd.AddCommand(unhealthyCommands()...)
-	return cmd
+	f.BoolVar(keep, "keep", false, "wait for Ctrl-C before everything is removed, to look around")
 }
 
 // stepTimeout is far more than any step takes on a machine that does nothing else.

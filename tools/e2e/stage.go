@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,13 +26,18 @@ const (
 	stack    = "clair"
 )
 
+const superuserPassword = "correct horse battery staple"
+
 // stage is a swarm with a stack on it, what is done to that, and what came of it.
 type stage struct {
 	engine      engine // that docker commands are for
 	environment string // file that the tools are given
+	toolFlags   []string
+	callerFlags []string // of the service that calls, which must be on the engine's node
 	work        string
 	images      string
 	secrets     string
+	days        int    // of the past that nodes play
 	broker      string // address that uplinks are published to
 	log         *os.File
 	figures     []figure
@@ -53,12 +59,12 @@ type step struct {
 
 // tool runs one of the tools with our environment file.
 func (s *stage) tool(ctx context.Context, name string, args ...string) (string, error) {
-	return s.toolWith(ctx, nil, nil, name, args...)
+	return s.toolWith(ctx, nil, name, args...)
 }
 
-func (s *stage) toolWith(ctx context.Context, stdin io.Reader, env []string, name string, args ...string) (string, error) {
-	command := append([]string{"tools/" + name, s.environment}, args...)
-	return s.engine.runWith(ctx, stdin, append(env, "CLAIR_SECRETS="+s.secrets), command...)
+func (s *stage) toolWith(ctx context.Context, env []string, name string, args ...string) (string, error) {
+	command := slices.Concat([]string{"tools/" + name, s.environment}, s.toolFlags, args)
+	return s.engine.runWith(ctx, nil, append(env, "CLAIR_SECRETS="+s.secrets), command...)
 }
 
 func (s *stage) docker(ctx context.Context, args ...string) (string, error) {
@@ -101,11 +107,14 @@ func (s *stage) startCalls(ctx context.Context) error {
 	// Each has a week of the node's past to itself.
 	from := time.Now().AddDate(0, 0, 7*(s.callers-5))
 	s.callers++
-	_, err = s.docker(ctx, "service", "create", "--quiet", "--detach", "--name", "calls", "--no-resolve-image",
-		"--no-healthcheck", "--restart-condition", "none", "--network", stack+"_backend",
-		"--secret", "source="+secret+",target=ingest_token,mode=0444", "--env", "INGEST_TOKEN_FILE=/run/secrets/ingest_token",
-		"--env", "INGESTAIR_ADDRESS=dns:///ingestair:50051", registry+"/e2e:one",
-		"calls", "--node", s.caller.String(), "--from", strconv.FormatInt(from.Unix(), 10))
+	_, err = s.docker(ctx, slices.Concat([]string{
+		"service", "create", "--quiet", "--detach", "--name", "calls", "--no-resolve-image",
+		"--no-healthcheck", "--restart-condition", "none", "--network", stack + "_backend",
+		"--secret", "source=" + secret + ",target=ingest_token,mode=0444", "--env", "INGEST_TOKEN_FILE=/run/secrets/ingest_token",
+		"--env", "INGESTAIR_ADDRESS=dns:///ingestair:50051",
+	}, s.callerFlags, []string{
+		registry + "/e2e:one", "calls", "--node", s.caller.String(), "--from", strconv.FormatInt(from.Unix(), 10),
+	})...)
 	if err != nil {
 		return err
 	}
@@ -244,7 +253,7 @@ func (s *stage) explain(w io.Writer) {
 }
 
 func (s *stage) loadData(ctx context.Context) error {
-	s.from = time.Now().AddDate(0, 0, -4).Truncate(time.Hour)
+	s.from = time.Now().AddDate(0, 0, -s.days).Truncate(time.Hour)
 	s.nodes = simulate.Nodes(20, time.UTC)
 	s.caller = uuid.New()
 	path := filepath.Join(s.work, "e2e-fixtures.json")
@@ -260,7 +269,7 @@ func (s *stage) loadData(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.toolWith(ctx, nil, []string{"SUPERUSER_PASSWORD=correct horse battery staple"},
+	_, err = s.toolWith(ctx, []string{"SUPERUSER_PASSWORD=" + superuserPassword},
 		"manage.sh", "-y", "createsuperuser", "--noinput", "--username", "root", "--email", "root@clair.test")
 	return err
 }
@@ -289,4 +298,42 @@ func until(ctx context.Context, try func() error) error {
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
+}
+
+// loadImages gives the engine all images that the stack needs.
+func (s *stage) loadImages(ctx context.Context) error {
+	if err := s.engine.importImages(ctx); err != nil {
+		return err
+	}
+	if _, err := s.docker(ctx, "load", "--quiet", "--input", s.images); err != nil {
+		return err
+	}
+	return s.makeFrontend(ctx)
+}
+
+// makeFrontend makes the image of the pages, where they have been built.
+func (s *stage) makeFrontend(ctx context.Context) error {
+	if _, err := os.Stat("services/static-frontend/dist/index.html"); err != nil {
+		_, err := s.docker(ctx, "tag", "clair-standin/nginx", registry+"/static-frontend:one")
+		return err
+	}
+	_, err := s.engine.runWith(ctx, nil, []string{"CLAIR_REGISTRY=" + registry, "NGINX_IMAGE=clair-standin/nginx"},
+		"tools/build-images.sh", "--load", "--tag", "one", "static-frontend")
+	return err
+}
+
+// samplesArrive tells whether samples of most nodes are still missing.
+func (s *stage) samplesArrive(ctx context.Context) error {
+	rows, err := s.stored(ctx)
+	if err != nil {
+		return err
+	}
+	nodes := map[uuid.UUID]bool{}
+	for key := range rows {
+		nodes[key.node] = true
+	}
+	if len(nodes) < len(s.nodes)/2 {
+		return fmt.Errorf("samples of %d nodes only", len(nodes))
+	}
+	return nil
 }

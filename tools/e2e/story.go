@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 const (
@@ -52,13 +50,7 @@ func (s *story) steps() []step {
 }
 
 func (s *story) makeImages(ctx context.Context) error {
-	if err := s.engine.importImages(ctx); err != nil {
-		return err
-	}
-	if _, err := s.docker(ctx, "load", "--quiet", "--input", s.images); err != nil {
-		return err
-	}
-	if err := s.makeFrontend(ctx); err != nil {
+	if err := s.loadImages(ctx); err != nil {
 		return err
 	}
 	// Another name is another version to the swarm.
@@ -86,17 +78,6 @@ func (s *story) makeImages(ctx context.Context) error {
 		s.report("image of "+name, "%.1f MB", n/1e6)
 	}
 	return nil
-}
-
-// makeFrontend makes the image of the pages, where they have been built.
-func (s *story) makeFrontend(ctx context.Context) error {
-	if _, err := os.Stat("services/static-frontend/dist/index.html"); err != nil {
-		_, err := s.docker(ctx, "tag", "clair-standin/nginx", registry+"/static-frontend:one")
-		return err
-	}
-	_, err := s.engine.runWith(ctx, nil, []string{"CLAIR_REGISTRY=" + registry, "NGINX_IMAGE=clair-standin/nginx"},
-		"tools/build-images.sh", "--load", "--tag", "one", "static-frontend")
-	return err
 }
 
 // refuse calls tools as one should not, before there is anything to break.
@@ -205,7 +186,7 @@ const apiPath = "/api/v1/rooms/9000/"
 
 func (s *story) readAPI(ctx context.Context) error {
 	return until(ctx, func() error {
-		return get(ctx, http.DefaultClient, domain, proxy+apiPath, http.StatusOK)
+		return get(ctx, http.DefaultClient, domain, proxy+apiPath)
 	})
 }
 
@@ -213,7 +194,7 @@ func (s *story) startLoad(ctx context.Context) error {
 	running := context.WithoutCancel(ctx) // longer than this step
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: requesters}, Timeout: 10 * time.Second}
 	s.requests = startRequests(running, func(ctx context.Context) error {
-		return get(ctx, client, domain, proxy+apiPath, http.StatusOK)
+		return get(ctx, client, domain, proxy+apiPath)
 	})
 	if err := s.startCalls(ctx); err != nil {
 		return err
@@ -221,20 +202,7 @@ func (s *story) startLoad(ctx context.Context) error {
 	if err := s.startUplinks(running); err != nil {
 		return err
 	}
-	return until(ctx, func() error {
-		rows, err := s.stored(ctx)
-		if err == nil && len(rows) == 0 {
-			err = errors.New("no samples yet")
-		}
-		nodes := map[uuid.UUID]bool{}
-		for key := range rows {
-			nodes[key.node] = true
-		}
-		if err == nil && len(nodes) < len(s.nodes)/2 {
-			err = fmt.Errorf("samples of %d nodes only", len(nodes))
-		}
-		return err
-	})
+	return until(ctx, func() error { return s.samplesArrive(ctx) })
 }
 
 func (s *story) scale(ctx context.Context) error {
@@ -339,7 +307,7 @@ func (s *story) killDatabase(ctx context.Context) error {
 		return err
 	}
 	err = until(ctx, func() error {
-		return get(ctx, http.DefaultClient, domain, proxy+apiPath, http.StatusOK)
+		return get(ctx, http.DefaultClient, domain, proxy+apiPath)
 	})
 	if err != nil {
 		return err
@@ -363,7 +331,7 @@ func (s *story) killDatabase(ctx context.Context) error {
 // backup runs the tool for backups, with a folder to keep them.
 func (s *story) backup(ctx context.Context, args ...string) (string, error) {
 	env := []string{"RESTIC_REPOSITORY=" + filepath.Join(s.work, "backups"), "RESTIC_CACHE_DIR=" + filepath.Join(s.work, "restic")}
-	return s.toolWith(ctx, nil, env, "backup.sh", args...)
+	return s.toolWith(ctx, env, "backup.sh", args...)
 }
 
 func (s *story) backUpAndDestroy(ctx context.Context) error {

@@ -153,17 +153,40 @@ services() { on service ls --filter "label=com.docker.stack.namespace=$CLAIR_STA
 
 require_stack() { [ -n "$(services)" ] || fail "the stack '$CLAIR_STACK' is not deployed; tools/deploy-stack.sh does that"; }
 
-# container SERVICE: the id of a running container of it, on the context's node.
+# container SERVICE: where a running container of it is, as CONTEXT/ID for run_in.
+# A swarm does not run commands in the containers of its other nodes, so these are
+# reached through a Docker context that has the node's name.
 container() {
-  local name id
+  local name id node task
   name=$(full_name "$1")
   id=$(on ps --filter "label=com.docker.swarm.service.name=$name" --filter status=running --quiet | head -n 1)
-  if [ -z "$id" ]; then
-    say "no container of $name runs on the node of this context; its tasks:"
-    on service ps --filter desired-state=running --format '  {{.Name}} on {{.Node}}: {{.CurrentState}} {{.Error}}' "$name" >&2 || true
-    return 1
+  if [ -n "$id" ]; then
+    echo "$CONTEXT/$id"
+    return
   fi
-  echo "$id"
+  while read -r node task; do
+    docker context inspect "$node" >/dev/null 2>&1 || continue
+    id=$(on inspect --type task --format '{{.Status.ContainerStatus.ContainerID}}' "$task" 2>/dev/null) || continue
+    echo "$node/$id"
+    return
+  done < <(on service ps --no-trunc --filter desired-state=running --format '{{.Node}} {{.ID}} {{.CurrentState}}' "$name" |
+    sed -n 's/ Running .*//p')
+  say "no container of $name can be reached; its tasks:"
+  on service ps --filter desired-state=running --format '  {{.Name}} on {{.Node}}: {{.CurrentState}} {{.Error}}' "$name" >&2 || true
+  say "for one that runs on another node, make a context of that node's name: docker context create NODE --docker host=ssh://..."
+  return 1
+}
+
+# run_in CONTEXT/ID [OPTION...] -- COMMAND...: docker exec, on whichever node it is.
+run_in() {
+  local where=$1 options=()
+  shift
+  while [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+  done
+  shift
+  docker --context "${where%/*}" exec "${options[@]}" "${where##*/}" "$@"
 }
 
 # update_state SERVICE: "STATE STARTED" of its last update, "- -" without one.
