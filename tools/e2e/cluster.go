@@ -420,26 +420,27 @@ func (c *cluster) callsSoFar(ctx context.Context) (callReport, error) {
 // during watches the load while something happens. It returns a function that
 // makes a line of the figures and tells what failed, and what had to be sent again.
 func (c *cluster) during(ctx context.Context) (func(what string) (retried int, err error), error) {
-	n, failed := c.requests.count()
+	n, failures := c.requests.soFar()
 	retries := len(c.balancer.retries())
 	calls, err := c.callsSoFar(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return func(what string) (int, error) {
-		n2, failed2 := c.requests.count()
+		n2, failures2 := c.requests.soFar()
+		failed := failures2[len(failures):]
 		again := c.balancer.retries()[retries:]
 		calls2, err := c.callsSoFar(ctx)
 		if err != nil {
 			return 0, err
 		}
-		c.report("  HTTP requests", "%d, failed %d, sent again %d", n2-n, failed2-failed, len(again))
+		c.report("  HTTP requests", "%d, failed %d, sent again %d", n2-n, len(failed), len(again))
 		c.report("  gRPC calls", "%d, failed %d, sent again %d", calls2.Calls-calls.Calls, calls2.Failed-calls.Failed, calls2.Retried-calls.Retried)
 		for _, text := range again {
 			_, _ = fmt.Fprintln(c.log, "sent again:", text)
 		}
-		if failed2 > failed {
-			err = fmt.Errorf("%d requests failed during %s", failed2-failed, what)
+		if len(failed) > 0 {
+			err = fmt.Errorf("%d requests failed during %s, the last: %s", len(failed), what, lastOf(failed))
 		}
 		if calls2.Failed > calls.Failed {
 			err = errors.Join(err, fmt.Errorf("%d calls failed during %s, the last: %s", calls2.Failed-calls.Failed, what, calls2.LastError))

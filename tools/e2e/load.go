@@ -70,11 +70,11 @@ func startRequests(ctx context.Context, ask func(context.Context) error) *reques
 	return r
 }
 
-// count returns how many requests there have been, and how many of them failed.
-func (r *requests) count() (n, failed int) {
+// soFar returns how many requests there have been, and the failures.
+func (r *requests) soFar() (n int, failures []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.took), len(r.failures)
+	return len(r.took), slices.Clip(r.failures)
 }
 
 // stop returns how many requests there were, the failures, and the 99th percentile
