@@ -39,6 +39,7 @@ if [ "${1-}" = cluster ]; then
 fi
 # shellcheck disable=SC2317 # called by the trap
 cleanup() {
+  trap '' INT TERM # a second one must not end this
   mkdir -p artefacts/e2e
   cp "$work"/*.log artefacts/e2e/ 2>/dev/null || true
   rm -rf "$work"
