@@ -1,6 +1,6 @@
 // Rooms with what their sensors say. Pure functions.
 import { currentLevel, worst, type Level, type Sample } from "./air";
-import { isActive, type Installation, type Room, type Site } from "./api/resources";
+import { isActive, type Installation, type PublicSite, type Room, type Site } from "./api/resources";
 
 export interface RoomState {
   room: Room;
@@ -17,11 +17,17 @@ export interface SiteState {
 }
 
 /** With several sensors in a room the worst fresh value counts: nobody is helped by the average. */
-export function representative(installations: readonly Installation[], nowS: number): Sample | null {
-  const samples = installations.filter((one) => isActive(one, nowS) && one.latest).map((one) => one.latest!);
+export function representativeOf(samples: readonly Sample[], nowS: number): Sample | null {
   const fresh = samples.filter((sample) => currentLevel(sample, nowS) !== "none");
   if (fresh.length) return fresh.reduce((a, b) => (b.co2 > a.co2 ? b : a));
   return samples.length ? samples.reduce((a, b) => (b.time > a.time ? b : a)) : null;
+}
+
+export function representative(installations: readonly Installation[], nowS: number): Sample | null {
+  return representativeOf(
+    installations.flatMap((one) => (isActive(one, nowS) && one.latest ? [one.latest] : [])),
+    nowS,
+  );
 }
 
 export function roomStates(
@@ -61,23 +67,17 @@ export function siteStates(
   });
 }
 
-/** Every word must occur somewhere, as in the API's own search. */
-export function matches(state: SiteState, search: string): boolean {
-  const { site, rooms } = state;
-  const text = [
-    site.name,
-    site.description,
-    site.address?.street1,
-    site.address?.zip,
-    site.address?.city,
-    ...rooms.map((one) => one.room.name),
-  ]
-    .join(" ")
-    .toLocaleLowerCase();
-  return search
-    .toLocaleLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
+export interface PublicSiteState {
+  site: PublicSite;
+  /** Of the rooms, in their order. */
+  levels: Level[];
+  /** The worst of them. */
+  level: Level;
+}
+
+export function publicSiteState(site: PublicSite, nowS: number): PublicSiteState {
+  const levels = site.rooms.map((room) => currentLevel(representativeOf(room.latest, nowS), nowS));
+  return { site, levels, level: worst(levels) };
 }
 
 /** Puts a new sample into its installation; older ones than what is there change nothing. */

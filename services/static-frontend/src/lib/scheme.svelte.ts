@@ -29,6 +29,15 @@ class SchemeChoice {
     this.choice = choice;
     if (choice === "auto") delete document.documentElement.dataset.scheme;
     else document.documentElement.dataset.scheme = choice;
+    // The browser's own frame goes along; the two elements are for the two schemes of the system.
+    for (const one of document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')) {
+      one.media =
+        choice === "auto"
+          ? `(prefers-color-scheme: ${one.id.slice(6)})`
+          : one.id === `theme-${choice}`
+            ? ""
+            : "not all";
+    }
   }
 }
 export const scheme = new SchemeChoice();

@@ -86,6 +86,48 @@ test("the room page answers soon on a slow phone", async () => {
   await visit.close();
 }, 60_000);
 
+test("the start page bears 2,000 public sites", async () => {
+  fixture.world.more = 2000;
+  try {
+    const visit = await open(browser, "about:blank", { viewport: { width: 360, height: 740 } });
+    const session = await visit.page.context().newCDPSession(visit.page);
+    await session.send("Network.enable");
+    await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+    const answers = new Set<string>();
+    let bytes = 0;
+    session.on("Network.responseReceived", ({ requestId, response }) => {
+      if (response.url.includes("/api/")) answers.add(requestId);
+    });
+    session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+      if (answers.has(requestId)) bytes += encodedDataLength;
+    });
+    await visit.page.goto(base, { waitUntil: "commit" });
+    await visit.page.getByText("2003 Standorte zeigen ihre Luft").waitFor();
+    await visit.page.getByRole("link", { name: /Stadtbibliothek/ }).waitFor();
+    const shown = await visit.page.evaluate(() => performance.getEntriesByName("sites")[0]?.startTime ?? NaN);
+    figure("start page of 2,000 sites, answers of the API", bytes / KB, 30, "kB");
+    figure("the same, first sites at a quarter of the speed", shown, 2000, "ms");
+    expect(bytes).toBeGreaterThan(KB);
+    expect(bytes).toBeLessThan(30 * KB);
+    expect(shown).toBeGreaterThan(0);
+    if (STRICT) expect(shown).toBeLessThan(2000);
+
+    // The map asks for what it shows, and never for everything.
+    bytes = 0;
+    await visit.page.getByRole("button", { name: "Karte" }).click();
+    await visit.page.getByText("200 von 2003 Standorten", { exact: false }).waitFor();
+    figure("its map, answers of the API", bytes / KB, 60, "kB");
+    expect(bytes).toBeLessThan(60 * KB);
+    await visit.page.getByRole("button", { name: "Vergrößern" }).click();
+    await expect
+      .poll(() => fixture.requests.some((one) => decodeURIComponent(one).includes("filter[box]=")))
+      .toBe(true);
+    await visit.close();
+  } finally {
+    fixture.world.more = 0;
+  }
+}, 60_000);
+
 test("a chart of 100,000 points is drawn at once", async () => {
   fixture.world.step = 300;
   const visit = await open(browser, `${base}/rooms/1`);

@@ -55,6 +55,8 @@ interface World {
   empty: boolean;
   failing: RegExp | null;
   slow: RegExp | null;
+  /** So many sites more than the usual ones. */
+  more: number;
 }
 
 const rooms = [
@@ -120,6 +122,7 @@ export class Fixture {
       empty: false,
       failing: null,
       slow: null,
+      more: 0,
     };
     this.server = createServer((request, response) => this.answer(request, response));
   }
@@ -311,6 +314,8 @@ export class Fixture {
     switch (`${kind}${id ? "/:id" : ""}${sub ? `/${sub}` : ""}`) {
       case "sites":
         return many(this.world.empty ? [] : sites.map(site), sites.map(address));
+      case "public-sites":
+        return this.publicSites(url);
       case "sites/:id": {
         const one = sites.find((candidate) => candidate.id === id);
         return one && single(site(one), [address(one)]);
@@ -366,6 +371,62 @@ export class Fixture {
       default:
         return this.world.role ? this.memberApi(path, many, single) : undefined;
     }
+  }
+
+  private publicSites(url: URL): unknown {
+    const words = (url.searchParams.get("filter[search]") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+    const [west = -180, south = -90, east = 180, north = 90] = (url.searchParams.get("filter[box]") ?? "")
+      .split(",")
+      .filter(Boolean)
+      .map(Number);
+    const size = Number(url.searchParams.get("page[size]") ?? 100);
+    const usual = sites.map((site) => ({
+      ...site,
+      rooms: rooms.filter((room) => room.site === site.id).map((room) => room.id),
+    }));
+    const more = Array.from({ length: this.world.more }, (_, index) => ({
+      id: String(100 + index),
+      name: `Schule ${index + 1} an der ${["Allee", "Brücke", "Mauer"][index % 3]}`,
+      street: `Musterstraße ${index + 1}`,
+      zip: "10115",
+      city: ["Berlin", "Köln", "München", "Rostock"][index % 4]!,
+      lat: (47.5 + ((index * 37) % 700) / 100).toFixed(6),
+      lon: (6.5 + ((index * 53) % 800) / 100).toFixed(6),
+      rooms: ["1", "2", "3", "4", "6"],
+    }));
+    const all = (this.world.empty ? [] : [...usual, ...more]).filter(
+      (site) =>
+        words.every((word) => `${site.name} ${site.street} ${site.city}`.toLowerCase().includes(word)) &&
+        Number(site.lon) >= west &&
+        Number(site.lon) <= east &&
+        Number(site.lat) >= south &&
+        Number(site.lat) <= north,
+    );
+    return {
+      data: all.slice(0, size).map((site) => ({
+        type: "PublicSite",
+        id: site.id,
+        attributes: {
+          name: site.name,
+          street1: site.street,
+          zip: site.zip,
+          city: site.city,
+          latitude: site.lat,
+          longitude: site.lon,
+          rooms: site.rooms.map((id) => {
+            const latest = this.latest(id);
+            return {
+              id,
+              name: rooms.find((room) => room.id === id)!.name,
+              latest_samples: latest ? [{ timestamp_s: latest.timestamp_s, co2_ppm: latest.co2_ppm }] : [],
+            };
+          }),
+        },
+        links: { self: `/api/v1/public-sites/${site.id}/` },
+      })),
+      links: {},
+      meta: { pagination: { page: 1, pages: Math.ceil(all.length / size), count: all.length } },
+    };
   }
 
   /** What only members of the organization see. */

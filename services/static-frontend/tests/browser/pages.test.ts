@@ -89,6 +89,36 @@ describe("operators' pages", () => {
   });
 });
 
+// 320 px are what is left of 1280 px at 400 % (WCAG 1.4.10); 44 px is what a thumb hits.
+test("at 320 px nothing is cut off, and what is pressed is large enough", async () => {
+  fixture.world.role = "O";
+  const visit = await open(browser, base, { viewport: { width: 320, height: 640 }, expect: EXPECTED });
+  const problems: string[] = [];
+  for (const path of Object.values({ ...publicPages, ...operatorPages })) {
+    await visit.page.goto(base + path);
+    await visit.page.locator("h1").first().waitFor({ state: "attached" });
+    await visit.page.locator('[role="status"] .bone').first().waitFor({ state: "detached" });
+    problems.push(
+      ...(await visit.page.evaluate((of) => {
+        const small = [
+          ...document.querySelectorAll<HTMLElement>("button:not([role]), a.button, select, input, summary"),
+        ]
+          .filter((one) => one.checkVisibility() && !one.closest(".visually-hidden, .file, .switch"))
+          .filter((one) => one.getBoundingClientRect().height < 43.5)
+          .map(
+            (one) =>
+              `${of}: ${one.tagName} "${one.innerText}" is ${one.getBoundingClientRect().height} px high`,
+          );
+        const over = document.documentElement.scrollWidth - innerWidth;
+        return over > 0 ? [...small, `${of}: ${over} px too wide`] : small;
+      }, path)),
+    );
+  }
+  expect(problems).toEqual([]);
+  fixture.world.role = null;
+  await visit.close();
+});
+
 test("somebody who is not logged in comes back after the log-in", async () => {
   const visit = await open(browser, `${base}/dashboard/1/sensors`, { expect: EXPECTED });
   await visit.page.waitForURL(/\/accounts\/login\//);
@@ -175,6 +205,26 @@ test("search on the start page finds by street and says when there is nothing", 
   expect(await page.getByRole("link", { name: /Museum/ }).count()).toBe(1);
   await page.getByRole("searchbox").fill("xyz");
   await page.getByText("Nichts gefunden zu „xyz“").waitFor();
+  await close();
+});
+
+test("compared rooms move together", async () => {
+  const { page, close } = await open(browser, `${base}/compare?rooms=1,3`);
+  const charts = page.getByRole("application");
+  await expect.poll(() => charts.count()).toBe(2);
+  const windows = () =>
+    charts.evaluateAll((all) =>
+      all.map((one) => [one.getAttribute("data-from"), one.getAttribute("data-to")].join()),
+    );
+  const before = (await windows())[0]!;
+  await charts.first().focus();
+  await page.keyboard.press("+");
+  await page.keyboard.press("ArrowLeft");
+  await expect.poll(async () => (await windows())[0]).not.toBe(before);
+  await expect.poll(async () => new Set(await windows()).size).toBe(1);
+  await page.getByRole("button", { name: "Aula" }).click();
+  await expect.poll(() => charts.count()).toBe(3);
+  await expect.poll(async () => new Set(await windows()).size).toBe(1);
   await close();
 });
 

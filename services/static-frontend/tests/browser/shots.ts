@@ -33,6 +33,12 @@ async function violations(page: Page): Promise<string[]> {
   );
 }
 
+/** A picture of a page as a story left it, for people. */
+export async function picture(page: Page, name: string): Promise<void> {
+  mkdirSync(SHOTS, { recursive: true });
+  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+}
+
 /** What is wrong with a page: script errors, requests to others, too wide, not accessible. */
 export async function look(
   browser: Browser,

@@ -1,9 +1,12 @@
 // Stories of people, in a real browser on the real stack.
+import jsQR from "jsqr";
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, open } from "./browser";
+import { picture } from "./shots";
 import { publishUplink, startStack, type Stack } from "./stack";
 
 let browser: Browser;
@@ -18,6 +21,12 @@ afterAll(async () => {
 }, 60_000);
 
 const PASSWORD = "clair-demo";
+const PHONE: BrowserContextOptions = {
+  viewport: { width: 360, height: 740 },
+  hasTouch: true,
+  isMobile: true,
+  reducedMotion: "reduce",
+};
 
 async function logIn(page: Page, name: string, password = PASSWORD): Promise<void> {
   await page.locator("#login").fill(name);
@@ -25,9 +34,9 @@ async function logIn(page: Page, name: string, password = PASSWORD): Promise<voi
   await page.getByRole("button", { name: "Einloggen" }).click();
 }
 
-async function enter(path: string, name: string) {
+async function enter(path: string, name: string, options: BrowserContextOptions = {}) {
   // The browser tells of the 401 that leads to the log-in page.
-  const visit = await open(browser, stack.web + path, { expect: /status of 401/ });
+  const visit = await open(browser, stack.web + path, { expect: /status of 401/, ...options });
   await visit.page.waitForURL(/\/accounts\/login\//);
   await logIn(visit.page, name);
   return visit;
@@ -53,6 +62,7 @@ test("a visitor finds a room and sees its air", async () => {
 test("from signing up to the first value", async () => {
   const eui = "A81758FFFE0A0001";
   const { page, problems, close } = await open(browser, `${stack.web}/accounts/signup/`, {
+    ...PHONE,
     expect: /status of 401/,
   });
   await page.locator("#username").fill("nina");
@@ -82,9 +92,11 @@ test("from signing up to the first value", async () => {
   await logIn(page, "nina", "frische-luft-2026");
 
   await page.getByRole("heading", { name: /Willkommen/ }).waitFor();
+  await picture(page, "story-1-welcome");
   await page.getByLabel("Name der Organisation").fill("Kita Sonnenschein");
   await page.getByRole("button", { name: "Organisation anlegen" }).click();
 
+  await picture(page, "story-2-steps");
   await page.getByRole("link", { name: "Standort anlegen" }).click();
   await page.getByLabel("Name", { exact: true }).fill("Haus am See");
   await page.getByLabel("Straße und Hausnummer").fill("Seestraße 1");
@@ -92,19 +104,23 @@ test("from signing up to the first value", async () => {
   await page.getByLabel("Ort", { exact: true }).fill("Berlin");
   await page.getByRole("button", { name: "Standort anlegen" }).click();
 
+  await picture(page, "story-3-site");
   await page.getByLabel("Neuer Raum").fill("Gruppe Igel");
   await page.getByRole("button", { name: "Hinzufügen" }).click();
   await page.getByRole("heading", { name: "Gruppe Igel" }).waitFor();
 
+  await picture(page, "story-4-room");
   await page.getByRole("link", { name: "Räume" }).click();
   await page.getByRole("link", { name: "Sensor registrieren" }).click();
   await page.getByLabel("Bezeichnung").fill("Igel 1");
   await page.getByLabel("Geräte-EUI").fill("a81758-fffe0a-0001");
   await page.getByLabel("Modell").selectOption({ label: "Elsys ERS CO2" });
-  await page.getByLabel("Protokoll").selectOption({ index: await elsys(page) });
+  expect(await page.getByLabel("Protokoll").locator("option:checked").textContent()).toMatch(/elsys/i);
+  await picture(page, "story-5-sensor");
   await page.getByRole("button", { name: "Registrieren" }).click();
 
   await page.getByRole("button", { name: /Gruppe Igel/ }).click();
+  await picture(page, "story-6-install");
   await page.getByRole("button", { name: "Jetzt aufstellen" }).click();
   await page.getByRole("heading", { name: "Gruppe Igel" }).waitFor();
   await page.getByText("Noch kein Messwert").waitFor();
@@ -112,15 +128,19 @@ test("from signing up to the first value", async () => {
   await publishUplink(stack.mqtt, eui, 1234, 1);
   await page.getByTestId("co2").waitFor({ timeout: 5000 });
   expect(await page.getByTestId("co2").textContent()).toBe("1234");
+  await picture(page, "story-7-value");
+
+  await page.getByRole("link", { name: "Verlauf ansehen" }).click();
+  await page.getByRole("button", { name: "CSV herunterladen" }).waitFor();
+  const [csv] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "CSV herunterladen" }).click(),
+  ]);
+  expect(readFileSync(await csv.path(), "utf8")).toMatch(/,1234,21\.5,45\r\n$/);
+  await picture(page, "story-8-history");
   expect(problems).toEqual([]);
   await close();
 }, 90_000);
-
-/** The place of the protocol of Elsys in the list. */
-async function elsys(page: Page): Promise<number> {
-  const options = await page.getByLabel("Protokoll").locator("option").allTextContents();
-  return options.findIndex((one) => /elsys|ers/i.test(one));
-}
 
 describe("an owner", () => {
   test("comes back to the page that was asked for, and sees which sensors report", async () => {
@@ -164,6 +184,215 @@ describe("an owner", () => {
     await expect.poll(() => shown.getAttribute("aria-checked")).toBe("false");
     await close();
   });
+});
+
+/** An installation of organization 1 that no other story is about. */
+function somewhere(more = ""): { node: string; alias: string; room: string; roomName: string } {
+  const [node, alias, room, roomName] = stack
+    .sql(
+      "SELECT n.id, n.alias, r.id, r.name FROM installation i JOIN node n ON n.id = i.node_id JOIN room r ON r.id = i.room_id" +
+        ` WHERE n.owner_id = 1 AND i.to_time IS NULL AND r.name NOT IN ('Room 101', 'Open-plan office') ${more} ORDER BY i.id LIMIT 1`,
+    )
+    .split("|");
+  return { node: node!, alias: alias!, room: room!, roomName: roomName! };
+}
+
+describe("an owner on a phone", () => {
+  test("takes a photo of where the sensor stands", async () => {
+    const { room } = somewhere();
+    const { page, problems, close } = await enter(`/dashboard/1/rooms/${room}`, "olga", PHONE);
+    // The smallest picture in colour that a camera could make.
+    const photo = Buffer.from(
+      await page.evaluate(() => {
+        const canvas = document.createElement("canvas");
+        canvas.width = canvas.height = 64;
+        const context = canvas.getContext("2d")!;
+        context.fillStyle = "#0b5c6e";
+        context.fillRect(0, 0, 64, 64);
+        return canvas.toDataURL("image/jpeg").split(",")[1]!;
+      }),
+      "base64",
+    );
+    await page
+      .locator('input[type="file"]')
+      .first()
+      .setInputFiles({ name: "sensor.jpg", mimeType: "image/jpeg", buffer: photo });
+    await page.getByText("Foto gespeichert.").waitFor();
+    const shown = page.getByAltText("Foto der Aufstellung").first();
+    await shown.scrollIntoViewIfNeeded();
+    await expect.poll(() => shown.evaluate((one: HTMLImageElement) => one.naturalWidth)).toBe(64);
+    await picture(page, "story-photo");
+    expect(problems).toEqual([]);
+    await close();
+  });
+
+  test("carries a sensor into another room, and the old values stay where they were measured", async () => {
+    const { node, alias, room, roomName } = somewhere();
+    const [target, targetName] = stack
+      .sql(
+        "SELECT r.id, r.name FROM room r JOIN site s ON s.id = r.site_id" +
+          ` WHERE s.operator_id = 1 AND r.id <> ${room} AND r.name <> 'Room 101' ORDER BY r.id DESC LIMIT 1`,
+      )
+      .split("|");
+    const { page, problems, close } = await enter(`/dashboard/1/sensors/${node}`, "olga", PHONE);
+    await page.getByRole("link", { name: "In anderen Raum" }).click();
+    await page.getByRole("button", { name: new RegExp(`^${targetName!}`) }).click();
+    await page.getByText(`Der Sensor misst gerade in ${roomName}.`, { exact: false }).waitFor();
+    await page.getByRole("button", { name: "Jetzt aufstellen" }).click();
+    await page.getByText(`${alias} misst jetzt in ${targetName!}.`).waitFor();
+    await page.getByRole("heading", { name: targetName!, level: 1 }).waitFor();
+    // Without a gap, and without an overlap.
+    expect(
+      stack.sql(
+        "SELECT old.room_id, new.room_id, old.to_time = new.from_time FROM installation old" +
+          ` JOIN installation new ON new.node_id = old.node_id AND new.to_time IS NULL WHERE old.node_id = '${node}' AND old.to_time IS NOT NULL ORDER BY old.to_time DESC LIMIT 1`,
+      ),
+    ).toBe(`${room}|${target!}|t`);
+    expect(problems).toEqual([]);
+    await close();
+  });
+});
+
+test("two fingers zoom the chart, and one moves it", async () => {
+  const { page, problems, close } = await open(browser, `${stack.web}/rooms/1`, PHONE);
+  await page.getByText(/Von \d+ ppm bis \d+ ppm/).waitFor();
+  const chart = page.getByRole("application");
+  await chart.scrollIntoViewIfNeeded();
+  const window = async () => {
+    const from = Number(await chart.getAttribute("data-from"));
+    const to = Number(await chart.getAttribute("data-to"));
+    return { from, width: to - from };
+  };
+  const box = (await chart.boundingBox())!;
+  const y = box.y + box.height / 2;
+  const at = (share: number, id: number) => ({ x: box.x + 60 + (box.width - 70) * share, y, id });
+  const session = await page.context().newCDPSession(page);
+  const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...touchPoints: ReturnType<typeof at>[]) =>
+    session.send("Input.dispatchTouchEvent", { type, touchPoints });
+
+  const before = await window();
+  await touch("touchStart", at(0.4, 1), at(0.6, 2));
+  for (const spread of [0.05, 0.1, 0.15, 0.2])
+    await touch("touchMove", at(0.4 - spread, 1), at(0.6 + spread, 2));
+  await touch("touchEnd");
+  await expect.poll(async () => (await window()).width / before.width).toBeLessThan(0.4);
+
+  const zoomed = await window();
+  await touch("touchStart", at(0.3, 1));
+  for (const share of [0.4, 0.5, 0.6, 0.7]) await touch("touchMove", at(share, 1));
+  await touch("touchEnd");
+  await expect.poll(async () => ((await window()).from - zoomed.from) / zoomed.width).toBeLessThan(-0.3);
+  expect((await window()).width).toBe(zoomed.width);
+  expect(problems).toEqual([]);
+  await close();
+});
+
+test("the code on the door sign leads to the room", async () => {
+  const { page, problems, close } = await open(browser, `${stack.web}/rooms/1`);
+  await page.getByRole("button", { name: "Teilen" }).click();
+  const code = page.getByAltText(/^QR-Code/);
+  await code.waitFor();
+  const read = async () => {
+    const { data, width, height } = await code.evaluate(async (image: HTMLImageElement) => {
+      await image.decode();
+      const canvas = document.createElement("canvas");
+      canvas.width = canvas.height = 400;
+      const context = canvas.getContext("2d")!;
+      context.drawImage(image, 0, 0, 400, 400);
+      const pixels = context.getImageData(0, 0, 400, 400);
+      return { data: Array.from(pixels.data), width: pixels.width, height: pixels.height };
+    });
+    return jsQR(new Uint8ClampedArray(data), width, height)?.data;
+  };
+  expect(await read()).toBe(`${stack.web}/rooms/1`);
+  // Printed, there is the sign and nothing else.
+  await page.emulateMedia({ media: "print" });
+  expect(await page.getByText("Code lesen und sehen", { exact: false }).isVisible()).toBe(true);
+  expect(await page.locator("#app").isVisible()).toBe(false);
+  expect(await page.getByRole("button").count()).toBe(0);
+  await picture(page, "door-sign-print");
+  expect(problems).toEqual([]);
+  await close();
+});
+
+test("the room page is walked with the keyboard alone", async () => {
+  const { page, problems, close } = await open(browser, `${stack.web}/rooms/1`);
+  await page.getByText(/Von \d+ ppm bis \d+ ppm/).waitFor();
+  await page.getByText("Eine typische Woche").waitFor();
+  const walked: string[] = [];
+  for (let i = 0; i < 60; i++) {
+    await page.keyboard.press("Tab");
+    const { name, seen } = await page.evaluate(() => {
+      const at = document.activeElement as HTMLElement;
+      const { outlineStyle, outlineWidth } = getComputedStyle(at);
+      const place = at.getBoundingClientRect();
+      return {
+        name: (at.getAttribute("aria-label") ?? at.innerText).trim().split("\n")[0]!,
+        // Marked, and not outside of what is shown.
+        seen:
+          outlineStyle !== "none" &&
+          parseFloat(outlineWidth) >= 2 &&
+          place.bottom > 0 &&
+          place.top < innerHeight &&
+          place.width > 0,
+      };
+    });
+    if (walked.length && name === walked[0]) break; // Round once.
+    if (!name) continue; // The browser's own frame.
+    expect(seen, `the focus is seen at "${name}"`).toBe(true);
+    walked.push(name);
+  }
+  const order = ["Zum Inhalt", "Clair", "English", "Für Betreiber", "Teilen", "Tag", "Jahr", "CO₂", "Früher"];
+  const places = [...order, "Als Tabelle", "Die Bedingungen", "CSV herunterladen"].map((name) =>
+    walked.indexOf(name),
+  );
+  expect(places).not.toContain(-1);
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+  expect(walked.some((name) => name.startsWith("Kohlendioxid, "))).toBe(true);
+
+  // A dialog keeps the focus, and gives it back.
+  await page.getByRole("button", { name: "Teilen" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  for (let i = 0; i < 12; i++) {
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate(() => document.activeElement?.closest('[role="dialog"]') !== null)).toBe(true);
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await expect
+    .poll(() => page.evaluate(() => (document.activeElement as HTMLElement).innerText.trim()))
+    .toBe("Teilen");
+  expect(problems).toEqual([]);
+  await close();
+});
+
+test("old and deep addresses lead somewhere, and the way back works", async () => {
+  const { page, problems, close } = await open(browser, `${stack.web}/widget/#/sites/1`);
+  await page.getByRole("heading", { name: "School at the canal" }).waitFor();
+  expect(new URL(page.url()).pathname).toBe("/embed/1");
+
+  await page.goto(`${stack.web}/?q=canal`);
+  await page.getByRole("link", { name: /School at the canal/ }).click();
+  await page.getByRole("heading", { name: "School at the canal", level: 1 }).waitFor();
+  await expect.poll(() => page.title()).toBe("School at the canal · Clair");
+  await page.getByRole("link", { name: /Room 101/ }).click();
+  await page.getByRole("heading", { name: "Room 101", level: 1 }).waitFor();
+  await expect.poll(() => page.title()).toBe("Room 101, School at the canal · Clair");
+  await page.goBack();
+  await page.getByRole("heading", { name: "School at the canal", level: 1 }).waitFor();
+  await page.goBack();
+  await page.getByRole("heading", { name: "Wie ist die Luft?" }).waitFor();
+  expect(await page.getByRole("searchbox").inputValue()).toBe("canal");
+
+  await page.goto(`${stack.web}/nirgends/und/tief`);
+  await page.getByRole("heading", { name: "Diese Seite gibt es nicht" }).waitFor();
+  await expect.poll(() => page.title()).toBe("Diese Seite gibt es nicht · Clair");
+  for (const file of ["favicon.svg", "favicon.ico", "apple-touch-icon.png", "manifest.json"]) {
+    expect((await page.request.get(`${stack.web}/${file}`)).status(), file).toBe(200);
+  }
+  expect(problems).toEqual([]);
+  await close();
 });
 
 test("an inspector sees everything and is told why nothing can be changed", async () => {

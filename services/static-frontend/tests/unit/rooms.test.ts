@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Sample } from "../../src/lib/air";
 import type { Installation, Room, Site } from "../../src/lib/api/resources";
-import { matches, representative, siteStates, withSample } from "../../src/lib/rooms";
+import { publicSiteState, representative, siteStates, withSample } from "../../src/lib/rooms";
 
 const NOW = 1_700_000_000;
 const sample = (co2: number, ago: number): Sample => ({
@@ -76,12 +76,25 @@ test("a site is as good as its worst room", () => {
   expect(state!.rooms.map((one) => one.level)).toEqual(["good", "high"]);
 });
 
-test("search finds words in any order, of site, address and rooms", () => {
-  const state = { site: site("1", "Grundschule"), rooms: [], level: "none" as const };
-  expect(matches(state, "")).toBe(true);
-  expect(matches(state, "berlin GRUND")).toBe(true);
-  expect(matches(state, "10439")).toBe(true);
-  expect(matches(state, "potsdam")).toBe(false);
+test("a public site is as good as the worst of what its rooms measure now", () => {
+  const site = {
+    id: "1",
+    name: "Schule",
+    street1: "Weg 1",
+    city: "Berlin",
+    latitude: null,
+    longitude: null,
+    rooms: [
+      { id: "1", name: "A", latest: [sample(600, 60), sample(1200, 60)] },
+      { id: "2", name: "B", latest: [sample(2300, 7200)] },
+      { id: "3", name: "C", latest: [] },
+    ],
+  };
+  expect(publicSiteState(site, NOW)).toEqual({
+    site,
+    levels: ["elevated", "none", "none"],
+    level: "elevated",
+  });
 });
 
 test("a sample that came late does not replace a newer one", () => {

@@ -147,6 +147,20 @@ export async function list<T extends Resource>(
   return all;
 }
 
+/** Fetches one page of a list; count is of all pages. */
+export async function page(
+  path: string,
+  query: Query,
+  size: number,
+  signal?: AbortSignal,
+): Promise<{ data: Resource[]; count: number }> {
+  const document = await request<Document<Resource[]>>("GET", path, {
+    query: { ...query, "page[size]": size },
+    signal,
+  });
+  return { data: document.data, count: document.meta?.pagination?.count ?? document.data.length };
+}
+
 export interface Draft {
   attributes?: Record<string, unknown>;
   relationships?: Record<string, Identifier>;

@@ -1,6 +1,6 @@
 // The resources of the API as the pages want them: plain objects, numbers as numbers.
 import type { Sample } from "../air";
-import { create, get, list, relatedId, remove, request, update, type Resource } from "./client";
+import { create, get, list, page, relatedId, remove, request, update, type Resource } from "./client";
 import type { components } from "./schema";
 
 type Schemas = components["schemas"];
@@ -37,6 +37,16 @@ export interface Site {
   timeZone: string;
   operatorId: string | null;
   address: Address | null;
+}
+/** What everyone may see of a site, with what its rooms measure now. */
+export interface PublicSite {
+  id: string;
+  name: string;
+  street1: string;
+  city: string;
+  latitude: number | null;
+  longitude: number | null;
+  rooms: { id: string; name: string; latest: Sample[] }[];
 }
 export interface Room {
   id: string;
@@ -172,6 +182,24 @@ export function toSite(resource: Resource, included: readonly Resource[] = []): 
   };
 }
 
+function toPublicSite(resource: Resource): PublicSite {
+  const a = attributes<"PublicSite">(resource);
+  const rooms = Array.isArray(a.rooms) ? (a.rooms as Record<string, unknown>[]) : [];
+  return {
+    id: resource.id,
+    name: text(a.name),
+    street1: text(a.street1),
+    city: text(a.city),
+    latitude: numberOrNull(a.latitude),
+    longitude: numberOrNull(a.longitude),
+    rooms: rooms.map((room) => ({
+      id: text(room.id),
+      name: text(room.name),
+      latest: samplesOf(room.latest_samples),
+    })),
+  };
+}
+
 export function toRoom(resource: Resource): Room {
   const a = attributes<"Room">(resource);
   return {
@@ -260,6 +288,28 @@ export async function fetchSite(id: string, signal?: AbortSignal): Promise<Site>
   const { data, included } = await get(`sites/${encodeURIComponent(id)}/`, {}, signal);
   return toSite(data, included);
 }
+/** A part of the map, in degrees. */
+export interface Box {
+  west: number;
+  south: number;
+  east: number;
+  north: number;
+}
+export interface PublicSiteFilter {
+  search?: string;
+  box?: Box;
+}
+export async function fetchPublicSites(
+  { search, box }: PublicSiteFilter,
+  most: number,
+  signal?: AbortSignal,
+): Promise<{ sites: PublicSite[]; count: number }> {
+  const edges = box && [box.west, box.south, box.east, box.north].map((one) => one.toFixed(5)).join(",");
+  const query = { "filter[search]": search, "filter[box]": edges };
+  const { data, count } = await page("public-sites/", query, most, signal);
+  return { sites: data.map(toPublicSite), count };
+}
+
 export interface InventoryFilter {
   organization?: string;
   site?: string;

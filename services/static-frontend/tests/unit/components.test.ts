@@ -1,0 +1,120 @@
+// What components do by themselves; how they look together is for the browser tests.
+import { cleanup, fireEvent, render, screen } from "@testing-library/svelte";
+import { createRawSnippet } from "svelte";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import CurrentValue from "../../src/components/CurrentValue.svelte";
+import Heatmap from "../../src/components/Heatmap.svelte";
+import RoomTile from "../../src/components/RoomTile.svelte";
+import EditForm from "../../src/components/form/EditForm.svelte";
+import type { Sample } from "../../src/lib/air";
+import { ApiError } from "../../src/lib/api/client";
+import { Form } from "../../src/lib/form.svelte";
+
+afterEach(cleanup);
+
+const now = Math.floor(Date.now() / 1000);
+const sample = (co2: number, ago = 60): Sample => ({
+  time: now - ago,
+  co2,
+  temperature: 21.5,
+  humidity: null,
+});
+
+describe("the current value", () => {
+  const show = (of: Sample | null) => render(CurrentValue, { sample: of, timeZone: "Europe/Berlin" });
+
+  test("is told with what it means, and not every minute anew", async () => {
+    const { rerender } = show(sample(640));
+    const spoken = () => screen.getByRole("status").textContent.replace(/\s+/g, " ").trim();
+    expect(spoken()).toBe("Die Luft ist gut 640 ppm CO₂");
+    await rerender({ sample: sample(2310) });
+    expect(spoken()).toBe("Die Luft ist schlecht 2310 ppm CO₂");
+  });
+  test("says what to do when the air is bad", () => {
+    show(sample(2310));
+    expect(screen.getByText(/^Jetzt lüften/)).toBeTruthy();
+  });
+  test("does not judge the air by an old value", () => {
+    show(sample(640, 3 * 3600));
+    expect(screen.queryByText("Die Luft ist gut")).toBeNull();
+    expect(screen.getByText("Kein aktueller Wert", { selector: ".verdict span" })).toBeTruthy();
+  });
+  test("shows no quantity that is not measured", () => {
+    show(sample(640));
+    expect(screen.getByText("Temperatur")).toBeTruthy();
+    expect(screen.queryByText("Luftfeuchte")).toBeNull();
+  });
+});
+
+describe("a form", () => {
+  const show = (over: { locked?: boolean; save?: () => Promise<unknown> } = {}) => {
+    const form = new Form();
+    render(EditForm, {
+      form,
+      fields: ["name"],
+      heading: "Zum Raum",
+      action: "Speichern",
+      save: over.save ?? (() => Promise.resolve()),
+      locked: over.locked ?? false,
+      children: createRawSnippet(() => ({ render: () => '<input aria-label="Name" />' })),
+    });
+    return form;
+  };
+  const submit = () => fireEvent.submit(screen.getByRole("form", { name: "Zum Raum" }));
+
+  test("is not sent twice while it is under way", async () => {
+    let done = () => {};
+    const save = vi.fn(() => new Promise<void>((resolve) => (done = resolve)));
+    show({ save });
+    await submit();
+    await submit();
+    expect(save).toHaveBeenCalledTimes(1);
+    expect(screen.getByRole<HTMLButtonElement>("button").disabled).toBe(true);
+    done();
+    await vi.waitFor(() => expect(screen.getByRole<HTMLButtonElement>("button").disabled).toBe(false));
+  });
+  test("tells what is wrong with it as a whole, and leaves what is wrong with a field to the field", async () => {
+    const refused = (pointer: string) => () =>
+      Promise.reject(new ApiError(400, [{ detail: "So nicht.", source: { pointer } }]));
+    const form = show({ save: refused("/data/attributes/other") });
+    await submit();
+    expect((await screen.findByRole("alert")).textContent).toBe("So nicht.");
+    await form.send(refused("/data/attributes/name"));
+    await vi.waitFor(() => expect(screen.queryByRole("alert")).toBeNull());
+    expect(form.wrong("name")).toBe("So nicht.");
+  });
+  test("has no button for who may not send it", () => {
+    show({ locked: true });
+    expect(screen.queryByRole("button")).toBeNull();
+    expect(screen.getByRole<HTMLFieldSetElement>("group").disabled).toBe(true);
+  });
+});
+
+test("the week is read with the arrow keys", async () => {
+  const histogram = Array.from({ length: 7 }, (_, day) =>
+    Array.from({ length: 24 }, (__, hour) => 400 + day * 100 + hour),
+  );
+  render(Heatmap, { histogram });
+  const week = screen.getByRole("group");
+  await fireEvent.keyDown(week, { key: "ArrowRight" });
+  expect(screen.getByText("Montag, 08–09 Uhr: 408 ppm, gut")).toBeTruthy();
+  await fireEvent.keyDown(week, { key: "ArrowUp" });
+  expect(screen.getByText("Sonntag, 08–09 Uhr: 1008 ppm, erhöht")).toBeTruthy();
+});
+
+test("a tile says its level in words", () => {
+  const room = {
+    id: "1",
+    name: "Aula",
+    description: "",
+    sizeSqm: null,
+    heightM: null,
+    maxOccupancy: null,
+    siteId: "1",
+  };
+  render(RoomTile, {
+    state: { room, installations: [], sample: sample(2310, 600), level: "high" },
+    href: "/rooms/1",
+  });
+  expect(screen.getByRole("link").textContent).toMatch(/Aula.*2310.*ppm.*hoch.*vor 10 Minuten/s);
+});
