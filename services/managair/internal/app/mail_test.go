@@ -19,6 +19,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/app"
@@ -31,7 +32,7 @@ const password = "Trompete-7-blau"
 // world is managair as it runs, with its database and Redis: the server from the
 // beginning, a worker when it is started.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	env       config.Env
 	base      string
 	log       logText
@@ -39,7 +40,7 @@ type world struct {
 	browser   *http.Client
 }
 
-func newWorld(t *testing.T, mail config.Env) *world {
+func newWorld(t testing.TB, mail config.Env) *world {
 	t.Helper()
 	w := &world{t: t, env: config.Env{
 		"DATABASE_URL": pgtest.URL(t), "REDIS_URL": redistest.URL(t), "OPS_ADDRESS": "127.0.0.1:0",
@@ -280,7 +281,7 @@ func TestSendTestEmail(t *testing.T) {
 	}
 	env["EMAIL_HOST_PASSWORD"] = "falsch"
 	err := app.Run(t.Context(), io.Discard, env, "sendtestemail", "vera@schule.example")
-	if err == nil || !strings.Contains(err.Error(), "535") {
+	if err == nil || !strings.Contains(fault.Describe(err), "535") {
 		t.Errorf("with a wrong password: %v", err)
 	}
 }

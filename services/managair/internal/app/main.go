@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/logging"
 	"github.com/clairberlin/clair-stack/pkg/ops"
@@ -34,7 +35,7 @@ func Main() int {
 	case err == nil, errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return lifecycle.ExitOK
 	default:
-		_, _ = fmt.Fprintln(os.Stderr, "managair:", err)
+		_, _ = fmt.Fprintln(os.Stderr, "managair:", fault.Describe(err))
 		return lifecycle.ExitFailure
 	}
 }
@@ -90,7 +91,24 @@ background tasks of the Clair Stack. Settings come from the environment; see
 		},
 	)
 	root.AddCommand(manageCommands(env)...)
+	for _, cmd := range root.Commands() {
+		tellUsage(cmd)
+	}
 	return root
+}
+
+// tellUsage adds to complaints about arguments and flags how the command is used.
+func tellUsage(cmd *cobra.Command) {
+	usage := func(cmd *cobra.Command, err error) error {
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("%w\nusage: %s (more by --help)", err, cmd.UseLine())
+	}
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error { return usage(cmd, check(cmd, args)) }
+	}
+	cmd.SetFlagErrorFunc(usage)
 }
 
 func serveCommand(env config.Env) *cobra.Command {

@@ -81,6 +81,9 @@ DJANGO_SUPERUSER_* variables are understood too.`,
 				username = p.ask("Username", username)
 				email = p.ask("E-mail address", email)
 			}
+			if username == "" {
+				return errors.New("no name: give --username, set SUPERUSER_USERNAME, or run on a terminal")
+			}
 			if username, err = identity.CleanUsername(username); err != nil {
 				return describeField(err)
 			}
@@ -386,7 +389,7 @@ func (p *prompt) newPassword(known ...string) (string, error) {
 		case first == "":
 			p.cmd.PrintErrln("It is empty.")
 		case weakness != identity.NotWeak:
-			if p.ask(fmt.Sprintf("It is weak (%s). Use it all the same? (y/N)", weakness), "") == "y" {
+			if p.ask(fmt.Sprintf("It is weak: %s. Use it all the same? (y/N)", strings.ReplaceAll(string(weakness), "_", " ")), "") == "y" {
 				return first, nil
 			}
 		default:

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
-	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
@@ -46,11 +45,15 @@ exit status is 1. --deploy also asks what matters on the open network only.`,
 			for _, p := range problems {
 				cmd.Println("problem:", p)
 			}
-			if len(problems) > 0 {
+			switch len(problems) {
+			case 0:
+				cmd.Println("no problems")
+				return nil
+			case 1:
+				return errors.New("one problem")
+			default:
 				return fmt.Errorf("%d problems", len(problems))
 			}
-			cmd.Println("no problems")
-			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&deploy, "deploy", false, "also ask what matters on the open network")
@@ -146,7 +149,7 @@ func sendTestEmailCommand(env config.Env) *cobra.Command {
 						Text: "This mail was sent by managair sendtestemail. The settings are right.\n",
 					})
 					if err != nil {
-						return errors.New(fault.Describe(err))
+						return err
 					}
 					if cfg.Host == "" {
 						cmd.Printf("kept for %s: EMAIL_HOST is not set, so mails stay in the database\n", to)

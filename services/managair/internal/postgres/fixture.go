@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
@@ -39,29 +41,109 @@ func (l *FixtureLoader) Load(ctx context.Context, objects iter.Seq2[*fixture.Obj
 		return report, pgdb.Translate(err)
 	}
 	defer conn.Release()
-	if err := createStage(ctx, conn.Conn()); err != nil {
+	stage, err := newStage(ctx, conn.Conn())
+	if err != nil {
 		return report, err
 	}
-	defer dropStage(ctx, conn.Conn())
+	defer stage.drop(ctx)
 
+	now := l.Now() // one judgement of what is in the future
 	inventory := &fixture.Inventory{}
-	stage := &stagedSamples{now: l.Now(), inventory: inventory, report: report, progress: l.progress}
-	var stop func()
-	stage.next, stop = iter.Pull2(objects)
-	defer stop()
-	if _, err := conn.CopyFrom(ctx, pgx.Identifier{"staged_sample"}, stagedColumns, stage); err != nil {
-		if stage.err != nil { // the driver wraps it into text
-			return report, stage.err
-		}
-		return report, fmt.Errorf("stage samples: %w", err)
+	if err := l.read(ctx, now, objects, inventory, stage, report); err != nil {
+		return report, err
 	}
 	if err := l.LoadInventory(ctx, inventory, report); err != nil {
 		return report, err
 	}
-	if report.Samples.Read == 0 {
-		return report, nil
+	return report, l.storeStaged(ctx, now, stage, report)
+}
+
+// read puts the samples among objects aside, and everything else into the inventory.
+// Writing and reading take turns in being ahead by a batch.
+func (l *FixtureLoader) read(ctx context.Context, now time.Time, objects iter.Seq2[*fixture.Object, error], inventory *fixture.Inventory, stage *stage, report *fixture.Report) error {
+	g, ctx := errgroup.WithContext(ctx)
+	full, free := make(chan []loadedSample), make(chan []loadedSample, 2)
+	free <- make([]loadedSample, 0, batchRows)
+	free <- make([]loadedSample, 0, batchRows)
+	g.Go(func() error {
+		for batch := range full {
+			if err := stage.put(ctx, batch); err != nil {
+				return err
+			}
+			free <- batch[:0]
+		}
+		return nil
+	})
+	g.Go(func() error {
+		defer close(full)
+		hand := func(batch []loadedSample) ([]loadedSample, error) {
+			select {
+			case full <- batch:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			select {
+			case next := <-free:
+				return next, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		batch := <-free
+		for o, err := range objects {
+			if err != nil {
+				return err
+			}
+			if o.Model != fixture.ModelSample {
+				takeRow(o, inventory, report)
+				continue
+			}
+			sample, ok := l.takeSample(o, now, report)
+			if !ok {
+				continue
+			}
+			if batch = append(batch, sample); len(batch) == batchRows {
+				if batch, err = hand(batch); err != nil {
+					return err
+				}
+			}
+		}
+		_, err := hand(batch)
+		return err
+	})
+	return g.Wait()
+}
+
+func takeRow(o *fixture.Object, inventory *fixture.Inventory, report *fixture.Report) {
+	if fixture.WhySkipped(o.Model) != "" {
+		report.Skip(o.Model)
+		return
 	}
-	return report, l.storeStaged(ctx, conn.Conn(), report)
+	report.ReadOne(o.Model)
+	if err := inventory.Add(o); err != nil {
+		report.Problem(unreadable(o.Model, string(o.PK), err))
+	}
+}
+
+func (l *FixtureLoader) takeSample(o *fixture.Object, now time.Time, report *fixture.Report) (loadedSample, bool) {
+	report.Samples.Read++
+	if report.Samples.Read%progressStep == 0 {
+		l.progress("read", report.Samples.Read)
+	}
+	sample, err := o.Sample(now)
+	if err != nil {
+		report.Samples.LeftOut++
+		report.Problem(unreadable(o.Model, string(o.PK), err))
+		return loadedSample{}, false
+	}
+	return newLoadedSample(&sample), true
+}
+
+// progressStep is how many samples are worth a word to the operator.
+const progressStep = 100_000
+
+func unreadable(model, pk string, err error) fixture.Problem {
+	return fixture.Problem{Model: model, PK: pk, What: err.Error(), Repair: "correct it and load again", Outcome: fixture.LeftOut}
 }
 
 func (l *FixtureLoader) progress(step string, samples int64) {
@@ -70,282 +152,52 @@ func (l *FixtureLoader) progress(step string, samples int64) {
 	}
 }
 
-// The staged samples wait in a temporary table, because their nodes may come
-// after them. It is not logged and gone with the connection.
-const createStageSQL = `
-	CREATE TEMPORARY TABLE staged_sample (
-	    node         uuid        NOT NULL,
-	    time         timestamptz NOT NULL,
-	    co2          integer     NOT NULL,
-	    temperature  integer,
-	    humidity     integer,
-	    status       "char"      NOT NULL,
-	    fault_reason text,
-	    fault_field  text,
-	    fault_detail text
-	)`
-
-var stagedColumns = []string{
-	"node", "time", "co2", "temperature", "humidity", "status", "fault_reason", "fault_field", "fault_detail",
-}
-
-func createStage(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Exec(ctx, "DROP TABLE IF EXISTS staged_sample"); err != nil {
-		return pgdb.Translate(err)
-	}
-	if _, err := conn.Exec(ctx, createStageSQL); err != nil {
-		return fmt.Errorf("create the temporary table of samples: %w", err)
-	}
-	return nil
-}
-
-// dropStage frees the disk at once; the connection goes back to the pool. If it
-// fails, the connection is broken and the table gone with it.
-func dropStage(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	_, _ = conn.Exec(ctx, "DROP TABLE IF EXISTS staged_sample")
-}
-
-// stagedSamples hands the samples among objects to COPY, and puts everything
-// else into the inventory on the way.
-type stagedSamples struct {
-	next      func() (*fixture.Object, error, bool)
-	now       time.Time
-	inventory *fixture.Inventory
-	report    *fixture.Report
-	progress  func(string, int64)
-	err       error
-	row       [9]any
-}
-
-// Next goes to the next sample.
-func (s *stagedSamples) Next() bool {
-	for {
-		o, err, more := s.next()
-		if !more || err != nil {
-			s.err = err
-			return false
-		}
-		if o.Model == fixture.ModelSample {
-			if s.take(o) {
-				return true
-			}
-			continue
-		}
-		if fixture.WhySkipped(o.Model) != "" {
-			s.report.Skip(o.Model)
-			continue
-		}
-		s.report.ReadOne(o.Model)
-		if err := s.inventory.Add(o); err != nil {
-			s.report.Problem(fixture.Problem{
-				Model: o.Model, PK: string(o.PK), What: err.Error(), Repair: "correct it and load again", Outcome: fixture.LeftOut,
-			})
-		}
-	}
-}
-
-func (s *stagedSamples) take(o *fixture.Object) bool {
-	s.report.Samples.Read++
-	if s.report.Samples.Read%100_000 == 0 {
-		s.progress("read", s.report.Samples.Read)
-	}
-	sample, err := o.Sample(s.now)
-	if err != nil {
-		s.report.Samples.LeftOut++
-		s.report.Problem(fixture.Problem{
-			Model: o.Model, PK: string(o.PK), What: err.Error(), Repair: "correct it and load again", Outcome: fixture.LeftOut,
-		})
-		return false
-	}
-	s.row = [9]any{sample.Node, sample.Time, int32(sample.CO2PPM), nil, nil, byte(sample.Status), nil, nil, nil}
-	if sample.TemperatureDecicelsius.Known {
-		s.row[3] = int32(sample.TemperatureDecicelsius.Value)
-	}
-	if sample.RelHumidityPercent.Known {
-		s.row[4] = int32(sample.RelHumidityPercent.Value)
-	}
-	if f := sample.Fault; f != nil {
-		s.row[6], s.row[7], s.row[8] = string(f.Reason), f.Field, f.Detail
-	}
-	return true
-}
-
-// Values returns the sample's columns.
-func (s *stagedSamples) Values() ([]any, error) { return s.row[:], nil }
-
-// Err returns what ended the reading.
-func (s *stagedSamples) Err() error { return s.err }
-
-// stagePages is how many pages of the temporary table one transaction takes,
-// about 100 rows each.
-const stagePages = 2000
-
-// storeStaged moves the staged samples to where they belong.
-func (l *FixtureLoader) storeStaged(ctx context.Context, conn *pgx.Conn, report *fixture.Report) error {
-	var pages int64
-	err := conn.QueryRow(ctx, "SELECT pg_relation_size('staged_sample') / current_setting('block_size')::bigint").Scan(&pages)
-	if err != nil {
-		return pgdb.Translate(err)
-	}
-	// Nobody analyzes temporary tables for us.
-	if _, err := conn.Exec(ctx, "ANALYZE staged_sample"); err != nil {
-		return pgdb.Translate(err)
-	}
-	for page := int64(0); page < pages; page += stagePages {
-		var n fixture.SampleCount
-		err := retry(ctx, func() error {
-			n = fixture.SampleCount{}
-			return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return storeChunk(ctx, tx, page, page+stagePages, &n) })
-		})
-		report.Samples.Add(n)
-		if err != nil {
-			return fmt.Errorf("store samples: %w", pgdb.Translate(err))
-		}
-		s := report.Samples
-		l.progress("stored", s.Stored+s.Duplicate+s.Conflict+s.Parked+s.Rejected)
-	}
-	return nil
-}
-
-// The chunk is a range of pages, which PostgreSQL reads without an index, sorted
-// once for all statements that follow. node_no is NULL for nodes that are not
-// registered. Of several samples with one key, the first in the file stays.
-const createChunkSQL = `
-	CREATE TEMPORARY TABLE chunk ON COMMIT DROP AS
-	WITH part AS MATERIALIZED (
-	    SELECT ctid AS place, * FROM staged_sample
-	     WHERE ctid >= format('(%s,0)', @from_page::bigint)::tid AND ctid < format('(%s,0)', @to_page::bigint)::tid
-	), known AS MATERIALIZED (
-	    -- The lock keeps the node's number from being retired before we commit.
-	    SELECT id, no FROM node WHERE id IN (SELECT node FROM part) FOR KEY SHARE
-	)
-	SELECT k.no AS node_no, p.*
-	  FROM part p LEFT JOIN known k ON k.id = p.node
-	 ORDER BY k.no, p.time, p.place`
-
-const countChunkSQL = `
-	SELECT count(*) FILTER (WHERE fault_reason IS NULL AND node_no IS NOT NULL),
-	       count(*) FILTER (WHERE fault_reason IS NULL AND node_no IS NULL),
-	       count(*) FILTER (WHERE fault_reason IS NOT NULL)
-	  FROM chunk`
-
-const chunkPartitionsSQL = `
-	SELECT ensure_sample_partition(month)
-	  FROM (SELECT DISTINCT date_trunc('month', day AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS month
-	          FROM (SELECT DISTINCT date_bin('1 day', time, '2000-01-01T00:00:00Z') AS day
-	                  FROM chunk WHERE fault_reason IS NULL AND node_no IS NOT NULL) days) months`
-
-const chunkStoreSQL = `
-	INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
-	SELECT node_no, time, co2, temperature, humidity, status
-	  FROM chunk
-	 WHERE fault_reason IS NULL AND node_no IS NOT NULL
-	    ON CONFLICT DO NOTHING`
-
-// Whoever writes samples tells which hours are to be rolled up again, after them in
-// the same transaction.
-const chunkLateSQL = `
-	INSERT INTO sample_late (node_no, hour)
-	SELECT DISTINCT node_no, date_bin('1 hour', time, '2000-01-01T00:00:00Z')
-	  FROM chunk
-	 WHERE fault_reason IS NULL AND node_no IS NOT NULL AND time < (SELECT late_before FROM sample_rollup_state)`
-
-const chunkStatusSQL = `
-	INSERT INTO node_status AS s (node_no, last_contact_at, last_sample_at, last_co2_ppm, last_temperature_decicelsius,
-	                              last_rel_humidity_percent, last_status)
-	SELECT x.node_no, x.time, x.time, x.co2_ppm, x.temperature_decicelsius, x.rel_humidity_percent, x.status
-	  FROM (SELECT node_no, max(time) AS time FROM chunk WHERE fault_reason IS NULL AND node_no IS NOT NULL GROUP BY node_no) newest
-	  JOIN sample x ON x.node_no = newest.node_no AND x.time = newest.time
-	 ORDER BY x.node_no -- the same order for all who write here
-	    ON CONFLICT (node_no) DO UPDATE
-	   SET last_contact_at = greatest(s.last_contact_at, excluded.last_contact_at),
-	       last_sample_at = excluded.last_sample_at, last_co2_ppm = excluded.last_co2_ppm,
-	       last_temperature_decicelsius = excluded.last_temperature_decicelsius,
-	       last_rel_humidity_percent = excluded.last_rel_humidity_percent, last_status = excluded.last_status
-	 WHERE s.last_sample_at IS NULL OR s.last_sample_at < excluded.last_sample_at`
-
-const chunkConflictsSQL = `
-	SELECT count(*)
-	  FROM chunk c
-	  JOIN sample s ON s.node_no = c.node_no AND s.time = c.time
-	 WHERE c.fault_reason IS NULL
-	   AND (s.co2_ppm, s.temperature_decicelsius, s.rel_humidity_percent, s.status)
-	       IS DISTINCT FROM (c.co2::smallint, c.temperature::smallint, c.humidity::smallint, c.status)`
-
-// Registering a node takes a lock that conflicts with ours on parked_sample, and
-// then adopts; see the trigger of table node. Ours is taken before we look which
-// nodes there are, so none can be registered in between.
-const chunkParkSQL = `
-	INSERT INTO parked_sample (node_id, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
-	SELECT node, time, co2, temperature, humidity, status
-	  FROM chunk
-	 WHERE fault_reason IS NULL AND node_no IS NULL
-	    ON CONFLICT DO NOTHING`
-
-const chunkRejectSQL = `
-	INSERT INTO rejected_sample (node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent, reason, field, detail)
-	SELECT c.node, extract(epoch FROM c.time)::bigint, c.co2, c.temperature, c.humidity, c.fault_reason, c.fault_field, c.fault_detail
-	  FROM chunk c
-	 WHERE c.fault_reason IS NOT NULL
-	   AND NOT EXISTS (SELECT FROM rejected_sample r
-	                    WHERE (r.node_id, r.time_s, r.co2_ppm, r.reason, r.field)
-	                        = (c.node, extract(epoch FROM c.time)::bigint, c.co2, c.fault_reason, c.fault_field))`
-
-func storeChunk(ctx context.Context, tx pgx.Tx, fromPage, toPage int64, n *fixture.SampleCount) error {
-	// A chunk has about 15 MB; spilling it costs more than all else.
-	if _, err := tx.Exec(ctx, "SET LOCAL work_mem = '64MB'"); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, "LOCK TABLE parked_sample IN ROW EXCLUSIVE MODE"); err != nil {
-		return err
-	}
-	// Arguments cannot stand in CREATE TABLE AS; these are our own numbers.
-	create := strings.NewReplacer("@from_page", fmt.Sprint(fromPage), "@to_page", fmt.Sprint(toPage)).Replace(createChunkSQL)
-	if _, err := tx.Exec(ctx, create); err != nil {
-		return err
-	}
-	var known, unknown int64
-	if err := tx.QueryRow(ctx, countChunkSQL).Scan(&known, &unknown, &n.Rejected); err != nil {
-		return err
-	}
-	if n.Rejected > 0 {
-		if _, err := tx.Exec(ctx, chunkRejectSQL); err != nil {
-			return err
-		}
-	}
-	if unknown > 0 {
-		if _, err := tx.Exec(ctx, chunkParkSQL); err != nil {
-			return err
-		}
-		n.Parked = unknown
-	}
-	if known == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, chunkPartitionsSQL); err != nil {
-		return err
-	}
-	tag, err := tx.Exec(ctx, chunkStoreSQL)
-	if err != nil {
-		return err
-	}
-	n.Stored = tag.RowsAffected()
-	if n.Stored > 0 {
-		for _, sql := range []string{chunkLateSQL, chunkStatusSQL} {
-			if _, err := tx.Exec(ctx, sql); err != nil {
+// storeStaged moves the staged samples to where they belong, over several
+// connections as far as there are.
+func (l *FixtureLoader) storeStaged(ctx context.Context, now time.Time, stage *stage, report *fixture.Report) error {
+	var mu sync.Mutex // of the report
+	return concurrently(ctx, l.Pool, defaultJobs, func(ctx context.Context, conn *pgx.Conn) error {
+		store := &sampleStore{conn: conn, now: now}
+		var batch []loadedSample
+		for {
+			var more bool
+			var err error
+			if batch, more, err = stage.take(ctx, batch[:0]); err != nil || !more {
 				return err
 			}
+			n, err := store.store(ctx, batch, nil)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			before := report.Samples.Done()
+			report.Samples.Add(n)
+			if done := report.Samples.Done(); done/progressStep != before/progressStep {
+				l.progress("stored", done)
+			}
+			mu.Unlock()
 		}
+	})
+}
+
+// defaultJobs is how many connections store samples at the same time.
+const defaultJobs = 4
+
+// concurrently calls do with several connections at the same time, of which the pool
+// must have one beside those that the caller has.
+func concurrently(ctx context.Context, pool *pgxpool.Pool, jobs int, do func(ctx context.Context, conn *pgx.Conn) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for range max(1, min(jobs, int(pool.Config().MaxConns)-2)) {
+		g.Go(func() error {
+			conn, err := pool.Acquire(ctx)
+			if err != nil {
+				return pgdb.Translate(err)
+			}
+			defer conn.Release()
+			return do(ctx, conn.Conn())
+		})
 	}
-	if n.Stored < known {
-		if err := tx.QueryRow(ctx, chunkConflictsSQL).Scan(&n.Conflict); err != nil {
-			return err
-		}
-	}
-	n.Duplicate = known - n.Stored - n.Conflict
-	return nil
+	return g.Wait()
 }
 
 // LoadInventory writes the checked rows in one transaction. Each row has a

@@ -3,15 +3,12 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
@@ -30,11 +27,9 @@ type Importer struct {
 	Jobs int
 	// Again copies also what an earlier run has copied.
 	Again bool
-	// ChunkRows is how many ids of samples are one step; 0 for the default.
+	// ChunkRows is how many ids of samples are one transaction; 0 for the default.
 	ChunkRows int64
 }
-
-const defaultChunkRows = 500_000
 
 // sourceTables are the predecessor's tables by model. Keys of other tables end in
 // _id there, and have no ending in its fixtures.
@@ -60,9 +55,14 @@ var sourceTables = []struct{ model, sql string }{
 // Import copies everything and compares the result with the source.
 func (im *Importer) Import(ctx context.Context) (*fixture.Report, error) {
 	report := &fixture.Report{}
-	src, err := pgx.Connect(ctx, im.Source)
+	release, err := im.alone(ctx)
 	if err != nil {
-		return report, fmt.Errorf("connect to the predecessor's database: %w", err)
+		return report, err
+	}
+	defer release()
+	src, err := im.connect(ctx)
+	if err != nil {
+		return report, err
 	}
 	defer func() { _ = src.Close(context.WithoutCancel(ctx)) }()
 	tx, err := src.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
@@ -78,7 +78,7 @@ func (im *Importer) Import(ctx context.Context) (*fixture.Report, error) {
 	}
 	inventory := &fixture.Inventory{}
 	if err := readInventory(ctx, tx, inventory, report); err != nil {
-		return report, err
+		return report, fromSource(err)
 	}
 	if err := im.Loader.LoadInventory(ctx, inventory, report); err != nil {
 		return report, err
@@ -146,31 +146,37 @@ func (im *Importer) copySamples(ctx context.Context, tx pgx.Tx, snapshot, source
 	if err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	g, ctx := errgroup.WithContext(ctx)
-	work := make(chan chunkRange)
-	g.Go(func() error {
-		defer close(work)
-		for _, c := range todo {
-			select {
-			case work <- c:
-			case <-ctx.Done():
-				return ctx.Err()
+	work := make(chan chunkRange, len(todo))
+	for _, c := range todo {
+		work <- c
+	}
+	close(work)
+	now := im.Loader.Now()
+	var mu sync.Mutex // of the report
+	return concurrently(ctx, im.Loader.Pool, im.Jobs, func(ctx context.Context, conn *pgx.Conn) error {
+		chunks, err := im.open(ctx, conn, now, snapshot, source)
+		if err != nil {
+			return err
+		}
+		defer chunks.close(ctx)
+		for c := range work {
+			n, problems, err := chunks.copy(ctx, c)
+			if err != nil {
+				return err
 			}
+			mu.Lock()
+			before := report.Samples.Read
+			report.Samples.Add(n)
+			for _, p := range problems {
+				report.Problem(p)
+			}
+			if done := report.Samples.Read; done/progressStep != before/progressStep {
+				im.Loader.progress("copied", done)
+			}
+			mu.Unlock()
 		}
 		return nil
 	})
-	for range max(1, im.Jobs) {
-		g.Go(func() error {
-			return im.copyChunks(ctx, snapshot, source, work, func(n fixture.SampleCount) {
-				mu.Lock()
-				defer mu.Unlock()
-				report.Samples.Add(n)
-				im.Loader.progress("copied", report.Samples.Read)
-			})
-		})
-	}
-	return g.Wait()
 }
 
 // plan lists the ranges that are not copied yet. The ranges are whole multiples,
@@ -179,7 +185,7 @@ func (im *Importer) copySamples(ctx context.Context, tx pgx.Tx, snapshot, source
 func (im *Importer) plan(ctx context.Context, tx pgx.Tx, source string) ([]chunkRange, error) {
 	var low, high *int64
 	if err := tx.QueryRow(ctx, "SELECT min(id), max(id) FROM core_sample").Scan(&low, &high); err != nil {
-		return nil, fmt.Errorf("read core_sample: %w", err)
+		return nil, fmt.Errorf("core_sample: %w", fromSource(err))
 	}
 	if low == nil {
 		return nil, nil
@@ -197,7 +203,7 @@ func (im *Importer) plan(ctx context.Context, tx pgx.Tx, source string) ([]chunk
 	}
 	size := im.ChunkRows
 	if size == 0 {
-		size = defaultChunkRows
+		size = batchRows
 	}
 	var todo []chunkRange
 	for start := *low / size * size; start <= *high; start += size {
@@ -209,104 +215,23 @@ func (im *Importer) plan(ctx context.Context, tx pgx.Tx, source string) ([]chunk
 	return todo, nil
 }
 
-// copyChunks copies ranges of samples over a connection pair of its own.
-func (im *Importer) copyChunks(ctx context.Context, snapshot, source string, work <-chan chunkRange, done func(fixture.SampleCount)) error {
-	src, err := pgx.Connect(ctx, im.Source)
-	if err != nil {
-		return fmt.Errorf("connect to the predecessor's database: %w", err)
-	}
-	defer func() { _ = src.Close(context.WithoutCancel(ctx)) }()
-	tx, err := src.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	// The name comes from the server and has no quotes.
-	if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'"); err != nil {
-		return err
-	}
-	conn, err := im.Loader.Pool.Acquire(ctx)
-	if err != nil {
-		return pgdb.Translate(err)
-	}
-	defer conn.Release()
-	defer dropStage(ctx, conn.Conn())
-	for c := range work {
-		if err := createStage(ctx, conn.Conn()); err != nil {
-			return err
-		}
-		n, err := pipe(ctx, tx, conn, im.copyOutSQL(c))
-		if err != nil {
-			return fmt.Errorf("copy samples %d to %d: %w", c.low, c.high, err)
-		}
-		part := fixture.Report{Samples: fixture.SampleCount{Read: n}}
-		quiet := im.Loader
-		quiet.Progress = nil
-		if err := quiet.storeStaged(ctx, conn.Conn(), &part); err != nil {
-			return err
-		}
-		_, err = conn.Exec(ctx, `
-			INSERT INTO import_chunk (source, low, high, read, stored) VALUES ($1, $2, $3, $4, $5)
-			    ON CONFLICT (source, low) DO UPDATE
-			   SET high = excluded.high, read = excluded.read, stored = import_chunk.stored + excluded.stored, imported_at = now()`,
-			source, c.low, c.high, n, part.Samples.Stored)
-		if err != nil {
-			return pgdb.Translate(err)
-		}
-		done(part.Samples)
-	}
-	return nil
-}
-
-// sampleFault is the rule of package measurement, in SQL, so that samples need not
-// pass through here one by one. Its text is NULL for what is plausible.
-func (im *Importer) sampleFault() string {
-	return fmt.Sprintf(`CASE
-		WHEN co2_ppm NOT BETWEEN %d AND %d THEN 'co2_ppm'
-		WHEN temperature_celsius * 10 NOT BETWEEN %d AND %d THEN 'temperature_decicelsius'
-		WHEN rel_humidity_percent NOT BETWEEN %d AND %d THEN 'rel_humidity_percent'
-		WHEN timestamp_s NOT BETWEEN %d AND %d THEN 'time_s' END`,
+// plausible is the rule of package measurement, in SQL, so that the samples need not
+// pass through here once more to be compared.
+func (im *Importer) plausible() string {
+	return fmt.Sprintf(`co2_ppm BETWEEN %d AND %d
+		AND (temperature IS NULL OR temperature BETWEEN %d AND %d)
+		AND (rel_humidity_percent IS NULL OR rel_humidity_percent BETWEEN %d AND %d)
+		AND timestamp_s BETWEEN %d AND %d`,
 		measurement.MinCO2PPM, measurement.MaxCO2PPM,
 		measurement.MinTemperatureDecicelsius, measurement.MaxTemperatureDecicelsius,
 		measurement.MinRelHumidityPercent, measurement.MaxRelHumidityPercent,
 		measurement.Earliest.Unix(), im.Loader.Now().Add(measurement.MaxAhead).Unix())
 }
 
-// copyOutSQL gives the samples the form of the stage.
-func (im *Importer) copyOutSQL(c chunkRange) string {
-	return fmt.Sprintf(`
-		COPY (SELECT node_id, to_timestamp(timestamp_s), co2_ppm::integer, (temperature_celsius * 10)::integer,
-		             rel_humidity_percent::integer, measurement_status::"char",
-		             CASE WHEN fault IS NULL THEN NULL WHEN fault = 'time_s' AND timestamp_s > %d THEN '%s'
-		                  WHEN fault = 'time_s' THEN '%s' ELSE '%s' END,
-		             fault, CASE WHEN fault IS NOT NULL THEN 'imported' END
-		        FROM (SELECT *, %s AS fault FROM core_sample WHERE id BETWEEN %d AND %d ORDER BY id) s)
-		  TO STDOUT (FORMAT binary)`,
-		measurement.Earliest.Unix(), measurement.InFuture, measurement.TooOld, measurement.OutOfRange,
-		im.sampleFault(), c.low, c.high)
-}
-
-// pipe hands what the source's COPY writes to the stage, as it comes.
-func pipe(ctx context.Context, tx pgx.Tx, conn *pgxpool.Conn, sql string) (int64, error) {
-	r, w := io.Pipe()
-	var g errgroup.Group
-	g.Go(func() error {
-		_, err := tx.Conn().PgConn().CopyTo(ctx, w, sql)
-		_ = w.CloseWithError(err) // always nil
-		return err
-	})
-	tag, err := conn.Conn().PgConn().CopyFrom(ctx, r, "COPY staged_sample ("+strings.Join(stagedColumns, ", ")+") FROM STDIN (FORMAT binary)")
-	_ = r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // lets the other side go; always nil
-	if readErr := g.Wait(); readErr != nil && err == nil {
-		err = readErr
-	}
-	return tag.RowsAffected(), err
-}
-
 // checksums add up, per node, what is sensitive to each value and to which values
 // belong together. Both databases compute them alike.
 const checksums = `
-	count(*), coalesce(sum(t), 0)::text, coalesce(sum((co2 + 1)::numeric * t), 0)::text,
+	count(*), coalesce(sum(t), 0)::text, coalesce(sum((co2 + 1)::bigint * t), 0)::text,
 	coalesce(sum((temperature + 1000)::bigint * (t % 9973)), 0)::text,
 	coalesce(sum((humidity + 1)::bigint * (t % 9967)), 0)::text,
 	coalesce(sum(ascii(status)::bigint * (t % 9949)), 0)::text`
@@ -315,28 +240,30 @@ const checksums = `
 // are not registered here are left to the report.
 func (im *Importer) compare(ctx context.Context, tx pgx.Tx, report *fixture.Report) error {
 	im.Loader.progress("comparing", report.Samples.Read)
-	there, last, err := im.sourceSums(ctx, tx)
-	if err != nil {
-		return fmt.Errorf("compare: %w", err)
+	var last int64
+	if err := tx.QueryRow(ctx, "SELECT coalesce(max(timestamp_s), 0) FROM core_sample").Scan(&last); err != nil {
+		return fmt.Errorf("compare: %w", fromSource(err))
 	}
-	conn, err := im.Loader.Pool.Acquire(ctx)
-	if err != nil {
-		return pgdb.Translate(err)
-	}
-	defer conn.Release()
-	here, err := sums(ctx, conn, `
-		SELECT n.id::text, `+checksums+`
-		  FROM (SELECT node_no, extract(epoch FROM time)::bigint AS t, co2_ppm AS co2, temperature_decicelsius AS temperature,
-		               rel_humidity_percent AS humidity, status::text AS status
-		          FROM sample WHERE time <= to_timestamp($1)) s
-		  JOIN node n ON n.no = s.node_no
-		 GROUP BY n.id`, last)
-	if err != nil {
-		return fmt.Errorf("compare: %w", pgdb.Translate(err))
-	}
-	registered, err := registeredNodes(ctx, conn)
-	if err != nil {
-		return fmt.Errorf("compare: %w", pgdb.Translate(err))
+	var there, here map[string][6]string
+	var registered map[string]bool
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		if there, err = im.sourceSums(ctx, tx); err != nil {
+			return fmt.Errorf("compare: %w", fromSource(err))
+		}
+		return nil
+	})
+	g.Go(func() (err error) {
+		if here, err = im.sumsHere(ctx, last); err == nil {
+			registered, err = registeredNodes(ctx, im.Loader.Pool)
+		}
+		if err != nil {
+			return fmt.Errorf("compare: %w", pgdb.Translate(err))
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	for node, want := range there {
 		if got := here[node]; registered[node] && got != want {
@@ -360,19 +287,23 @@ func or0(s string) string {
 	return s
 }
 
-func (im *Importer) sourceSums(ctx context.Context, tx pgx.Tx) (map[string][6]string, int64, error) {
-	var last int64
-	if err := tx.QueryRow(ctx, "SELECT coalesce(max(timestamp_s), 0) FROM core_sample").Scan(&last); err != nil {
-		return nil, 0, err
-	}
-	all, err := sums(ctx, tx, `
+func (im *Importer) sumsHere(ctx context.Context, until int64) (map[string][6]string, error) {
+	return sums(ctx, im.Loader.Pool, `
+		SELECT coalesce((SELECT id::text FROM node WHERE no = s.node_no), ''), `+checksums+`
+		  FROM (SELECT node_no, extract(epoch FROM time)::bigint AS t, co2_ppm AS co2, temperature_decicelsius AS temperature,
+		               rel_humidity_percent AS humidity, status::text AS status
+		          FROM sample WHERE time <= to_timestamp($1)) s
+		 GROUP BY node_no`, until)
+}
+
+func (im *Importer) sourceSums(ctx context.Context, tx pgx.Tx) (map[string][6]string, error) {
+	return sums(ctx, tx, `
 		SELECT node_id::text, `+checksums+`
-		  FROM (SELECT node_id, timestamp_s::bigint AS t, co2_ppm AS co2, (temperature_celsius * 10)::integer AS temperature,
-		               rel_humidity_percent AS humidity, measurement_status::text AS status, `+im.sampleFault()+` AS fault
-		          FROM core_sample) s
-		 WHERE fault IS NULL
+		  FROM (SELECT node_id, timestamp_s, timestamp_s::bigint AS t, co2_ppm, co2_ppm AS co2, (nullif(temperature_celsius, 'NaN') * 10)::integer AS temperature,
+		               rel_humidity_percent, rel_humidity_percent AS humidity, measurement_status::text AS status
+		          FROM core_sample WHERE measurement_status IN ('M', 'R', 'E')) s
+		 WHERE `+im.plausible()+`
 		 GROUP BY node_id`)
-	return all, last, err
 }
 
 func sums(ctx context.Context, q querier, sql string, args ...any) (map[string][6]string, error) {

@@ -1,52 +1,19 @@
 package postgres_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/djangotest"
 )
-
-// predecessor returns a database of the old schema with n samples.
-func predecessor(t testing.TB, n int) (*pgx.Conn, string) {
-	t.Helper()
-	url := pgtest.Empty(t)
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(t.Context()) })
-	schema, err := os.ReadFile("testdata/predecessor.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Exec(t.Context(), string(schema)); err != nil {
-		t.Fatal(err)
-	}
-	addSamples(t, conn, 0, n)
-	return conn, url
-}
-
-func addSamples(t testing.TB, conn *pgx.Conn, from, n int) {
-	t.Helper()
-	_, err := conn.Exec(t.Context(), `
-		INSERT INTO core_sample (timestamp_s, co2_ppm, temperature_celsius, rel_humidity_percent, measurement_status, node_id)
-		SELECT 1600000000 + i / 20 * 180, 400 + i % 1000, CASE WHEN i % 7 > 0 THEN (i % 600 - 200) / 10.0 END, nullif(i % 101, 0), 'M',
-		       ('00000000-0000-4000-8000-' || lpad((i % 20 + 1)::text, 12, '0'))::uuid
-		  FROM generate_series($1::int, $2::int) i`, from, from+n-1)
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 func imported(t testing.TB, pool *pgxpool.Pool, url string) *fixture.Report {
 	t.Helper()
@@ -60,7 +27,7 @@ func imported(t testing.TB, pool *pgxpool.Pool, url string) *fixture.Report {
 
 func TestImport(t *testing.T) {
 	t.Parallel()
-	old, url := predecessor(t, 10_000)
+	old, url := djangotest.New(t, 10_000)
 	if _, err := old.Exec(t.Context(), `
 		INSERT INTO core_sample (timestamp_s, co2_ppm, temperature_celsius, rel_humidity_percent, measurement_status, node_id)
 		VALUES (1500000000, 10001, NULL, NULL, 'M', '00000000-0000-4000-8000-000000000001'),
@@ -90,7 +57,7 @@ func TestImport(t *testing.T) {
 	}
 
 	// What came later, and nothing else but the last range again.
-	addSamples(t, old, 10_000, 500)
+	djangotest.AddSamples(t, old, 10_000, 500)
 	report = imported(t, pool, url)
 	if report.Samples.Stored != 500 || report.Samples.Read > 2000 || report.Differing != 0 {
 		t.Errorf("second import: %+v, differing %d", report.Samples, report.Differing)
@@ -100,7 +67,7 @@ func TestImport(t *testing.T) {
 // A value that is not as it was there does not go unnoticed.
 func TestImportNoticesDifferences(t *testing.T) {
 	t.Parallel()
-	_, url := predecessor(t, 3000)
+	_, url := djangotest.New(t, 3000)
 	pool := pgtest.New(t)
 	imported(t, pool, url)
 	for _, change := range []string{
