@@ -22,6 +22,8 @@ import (
 // -ldflags "-X github.com/clairberlin/clair-stack/pkg/lifecycle.Version=...".
 var Version = "development"
 
+func init() { ops.Version = Version }
+
 // Exit codes of Main.
 const (
 	ExitOK      = 0

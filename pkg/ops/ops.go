@@ -3,7 +3,8 @@
 //
 //	GET /metrics       Prometheus
 //	GET /healthz       200 once started; the container's health check
-//	GET /readyz        200 when everything it depends on answers, else 503 and the reason
+//	GET /readyz        200 when everything it depends on answers, else 503 and the reason;
+//	                   the header Clair-Version has the commit of the binary
 //	GET /debug/pprof/  profiles
 //
 // /healthz does not look at dependencies on purpose: restarting a service
@@ -26,6 +27,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+// VersionHeader is the header of /readyz that tells the version.
+const VersionHeader = "Clair-Version"
+
+// Version is the commit that the binary was built from. Package lifecycle, into which
+// the build writes it, sets it before anything runs.
+var Version = "development"
 
 // Config is what the environment says about the operations port.
 type Config struct {
@@ -115,6 +123,7 @@ func (o *Ops) ready(w http.ResponseWriter, r *http.Request) {
 		wg.Go(func() { results[i] = c.ask(ctx) })
 	}
 	wg.Wait()
+	w.Header().Set(VersionHeader, Version)
 	if !o.started.Load() || slices.ContainsFunc(results, func(err error) bool { return err != nil }) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}

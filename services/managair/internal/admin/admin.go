@@ -8,21 +8,25 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/account/theme"
@@ -33,8 +37,9 @@ import (
 const (
 	// pageSize is how many rows a page of a list has.
 	pageSize = 50
-	// maxOptions is how many rows a picker offers; beyond it one enters the id.
-	maxOptions = 500
+	// maxOptions is how many rows a picker offers; beyond it one searches, and is
+	// offered maxFound.
+	maxOptions, maxFound = 500, 50
 	// maxForm bounds the bodies of forms, in bytes. A page of 100 inline rows has
 	// some ten thousand.
 	maxForm = 1 << 20
@@ -76,6 +81,7 @@ var templates = func() map[string]map[string]*template.Template {
 			"logdata": func(rows []backoffice.ListRow, columns []string) map[string]any {
 				return map[string]any{"Rows": rows, "Columns": columns}
 			},
+			"diff":    func(changes string) []change { return changesOf(lang, changes) },
 			"reftime": func(s string) string { return strings.Replace(s, "T", " ", 1) },
 		}
 		all[lang] = map[string]*template.Template{}
@@ -93,6 +99,46 @@ var templates = func() map[string]map[string]*template.Template {
 	}
 	return all
 }()
+
+// change is what became of a field, as people read it.
+type change struct{ Field, Before, After string }
+
+// maxChanges is how many fields of a change are shown; a row that was made has more.
+const maxChanges = 8
+
+// changesOf reads the changes of audit_log, {"field": [before, after]}. The id, which
+// stands beside them, and what was and is empty are left out.
+func changesOf(lang, raw string) []change {
+	var fields map[string][2]any
+	if err := json.Unmarshal([]byte(raw), &fields); err != nil {
+		return []change{{After: short(raw)}} // not of ours
+	}
+	show := func(v any) string {
+		switch v := v.(type) {
+		case nil:
+			return ""
+		case bool:
+			return map[bool]string{true: text(lang, "yes"), false: text(lang, "no")}[v]
+		case string:
+			return short(v)
+		default:
+			b, _ := json.Marshal(v) // it was JSON
+			return short(string(b))
+		}
+	}
+	var all []change
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		c := change{fieldText(lang, name), show(fields[name][0]), show(fields[name][1])}
+		if name == "id" || c.Before == c.After && c.Before == "" {
+			continue
+		}
+		if len(all) == maxChanges {
+			return append(all, change{After: "…"})
+		}
+		all = append(all, c)
+	}
+	return all
+}
 
 func short(s string) string {
 	const limit = 120
@@ -321,6 +367,9 @@ type filterOption struct {
 	Chosen     bool
 }
 
+// Narrowed tells whether a search or a filter leaves rows out.
+func (d listData) Narrowed() bool { return d.Query.Search != "" || len(d.Query.Filters) > 0 }
+
 // Page returns the address of a page of the list.
 func (d listData) Page(n int) string { return d.with("p", strconv.Itoa(n)) }
 
@@ -415,7 +464,7 @@ func (a *Admin) addFilters(r *request, s *backoffice.Subject, q backoffice.Query
 			}
 		case backoffice.Ref:
 			// A filter with very many choices is what the search is for.
-			all, _, err := a.Store.Options(r.Context(), r.caller, f.Of, 30)
+			all, _, err := a.Store.Options(r.Context(), r.caller, f.Of, backoffice.OptionQuery{Limit: 30})
 			if err != nil {
 				return err
 			}
@@ -606,45 +655,50 @@ func (a *Admin) services(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	facts = append([][2]string{{"managair", lifecycle.Version}}, facts...)
-	v.Data = append(facts, askAll(r.Context(), a.Services)...)
+	services := append([]serviceHealth{{Name: "managair", Version: lifecycle.Version, State: "well"}}, askAll(r.Context(), a.Services)...)
+	v.Data = map[string]any{"Facts": facts, "Services": services}
 	return a.show(w, r, http.StatusOK, "services", v)
 }
 
+// serviceHealth is how a service is.
+type serviceHealth struct {
+	Name, Version string
+	State         string // well, ill or away
+	Checks        string // what it says of what it depends on
+}
+
 // askAll asks the services' operations ports whether they are ready.
-func askAll(ctx context.Context, services map[string]string) [][2]string {
+func askAll(ctx context.Context, services map[string]string) []serviceHealth {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	names := make([]string, 0, len(services))
-	for name := range services {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	answers := make([][2]string, len(names))
-	done := make(chan struct{})
+	names := slices.Sorted(maps.Keys(services))
+	answers := make([]serviceHealth, len(names))
+	var asked sync.WaitGroup
 	for i, name := range names {
-		go func() {
-			answers[i] = [2]string{name, ask(ctx, services[name])}
-			done <- struct{}{}
-		}()
+		asked.Go(func() {
+			answers[i] = ask(ctx, services[name])
+			answers[i].Name = name
+		})
 	}
-	for range names {
-		<-done
-	}
+	asked.Wait()
 	return answers
 }
 
-func ask(ctx context.Context, address string) string {
+func ask(ctx context.Context, address string) serviceHealth {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+"/readyz", http.NoBody)
 	if err != nil {
-		return err.Error()
+		return serviceHealth{State: "away", Checks: err.Error()}
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "no answer"
+		return serviceHealth{State: "away"}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var body bytes.Buffer
 	_, _ = body.ReadFrom(http.MaxBytesReader(nil, resp.Body, 2048)) // what came is shown
-	return resp.Status + " " + strings.Join(strings.Fields(body.String()), " ")
+	h := serviceHealth{Version: resp.Header.Get(ops.VersionHeader), State: "ill", Checks: strings.TrimSpace(body.String())}
+	if resp.StatusCode == http.StatusOK {
+		h.State = "well"
+	}
+	return h
 }

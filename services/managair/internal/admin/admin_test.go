@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
@@ -27,6 +28,7 @@ import (
 
 // site is the admin site on the predecessor's fixtures.
 type site struct {
+	pool     *pgxpool.Pool
 	server   *httptest.Server
 	accounts *identity.Accounts
 	store    backoffice.Store
@@ -62,7 +64,7 @@ func newSite(t *testing.T) *site {
 	pages := &admin.Admin{Store: store, Hasher: hasher, Identity: accounts.Store(), Log: log, Inspector: inspector}
 	server := httptest.NewServer(doors.Middleware(pages.Handler()))
 	t.Cleanup(server.Close)
-	return &site{server, accounts, store}
+	return &site{pool, server, accounts, store}
 }
 
 // as returns a browser in which the user is logged in.
@@ -245,4 +247,60 @@ func TestLists(t *testing.T) {
 			t.Errorf("GET /admin/node/%.40s: %d, %d rows, want %d", query, status, got, rows)
 		}
 	}
+}
+
+// Where there are more rows than a list of choices can show, one searches, without a
+// script.
+func TestPickFromVeryMany(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	if _, err := s.pool.Exec(t.Context(), `
+		INSERT INTO organization (id, name) SELECT 10000 + i, 'Schule ' || i FROM generate_series(1, 600) i`); err != nil {
+		t.Fatal(err)
+	}
+	b := s.as(t, "admin")
+	want := func(got, what string, is bool) {
+		t.Helper()
+		if strings.Contains(got, what) != is {
+			t.Errorf("%q in the page: %t, want %t\n%s", what, !is, is, got)
+		}
+	}
+	const site = "name=Neu&address_id=1&time_zone=Europe/Berlin&operator_id="
+	_, page := b.get("/admin/site/add/")
+	want(page, `name="operator_id~find"`, true)
+	want(page, "Schule 599", false)
+	want(page, `name="address_id~find"`, false)
+	// Searching changes nothing and keeps what was entered.
+	status, page, _ := b.post("/admin/site/add/", site+"&operator_id~find=schule+59&find=1")
+	if status != http.StatusOK {
+		t.Errorf("searching: %d", status)
+	}
+	want(page, `<option value="10599">Schule 599</option>`, true)
+	want(page, `<option value="10001">`, false)
+	want(page, `value="Neu"`, true)
+	// Saving with a search for several asks to choose.
+	_, page, _ = b.post("/admin/site/add/", site+"&operator_id~find=schule+59")
+	want(page, "please choose", true)
+	_, page, _ = b.post("/admin/site/add/", site+"&operator_id~find=nowhere")
+	want(page, "Nothing matches", true)
+	// One match is taken, a chosen one too.
+	status, _, to := b.post("/admin/site/add/", site+"&operator_id~find=schule+599")
+	if status != http.StatusSeeOther {
+		t.Fatalf("saving with one match: %d", status)
+	}
+	edit := strings.TrimSuffix(to, "?done=saved")
+	_, page = b.get(edit)
+	want(page, `<option value="10599" selected>Schule 599</option>`, true)
+	if status, _, _ = b.post(edit, site+"10598&operator_id~find=schule+59"); status != http.StatusSeeOther {
+		t.Fatalf("saving with a chosen match: %d", status)
+	}
+	_, page = b.get(edit)
+	want(page, `<option value="10598" selected>Schule 598</option>`, true)
+	// Enter in another field presses the first button of the form, which is to search.
+	if status, _, _ = b.post(edit, site+"10598&find=1"); status != http.StatusSeeOther {
+		t.Errorf("saving by the button to search, with nothing to search for: %d", status)
+	}
+	// Percent signs are not a way to find everything.
+	_, page, _ = b.post("/admin/site/add/", site+"&operator_id~find=%25&find=1")
+	want(page, "Nothing matches", true)
 }

@@ -20,8 +20,10 @@ type formField struct {
 	Value   string
 	Wrong   string
 	Options []backoffice.Option
-	More    bool // there are more rows than options
+	More    bool   // there are too many rows to offer them all: one searches
+	Find    string // what was searched for
 	ID      string
+	Inline  bool // in a row of a table, whose head names it
 }
 
 // Chosen tells whether an option of a Many is among the values.
@@ -68,21 +70,88 @@ func (p *pickers) fill(f *formField) error {
 		return nil
 	}
 	if _, known := p.all[f.Of]; !known {
-		options, more, err := p.a.Store.Options(p.r.Context(), p.r.caller, f.Of, maxOptions)
+		options, more, err := p.a.Store.Options(p.r.Context(), p.r.caller, f.Of, backoffice.OptionQuery{Limit: maxOptions})
 		if err != nil {
 			return err
 		}
 		p.all[f.Of], p.cut[f.Of] = options, more
 	}
 	f.Options, f.More = p.all[f.Of], p.cut[f.Of]
+	if f.Kind != backoffice.Ref || !f.More {
+		return nil
+	}
+	f.Options, f.Find = nil, p.r.PostForm.Get(f.Input+findSuffix)
+	queries := []backoffice.OptionQuery{{ID: f.Value, Limit: 1}, {Search: f.Find, Limit: maxFound}}
+	for _, q := range queries {
+		if q.ID+q.Search == "" {
+			continue
+		}
+		found, _, err := p.a.Store.Options(p.r.Context(), p.r.caller, f.Of, q)
+		if err != nil {
+			return err
+		}
+		f.Options = append(f.Options, slices.DeleteFunc(found, func(o backoffice.Option) bool { return q.ID == "" && o.ID == f.Value })...)
+	}
 	return nil
+}
+
+// findSuffix makes of an input's name that of the input to search for it.
+const findSuffix = "~find"
+
+// find looks for what was entered to search for related rows. If it is one row, that
+// is chosen in the form; else there is something to choose or to mend, which wrong
+// says. It tells whether the form is to be shown again.
+func (a *Admin) find(r *request, s *backoffice.Subject, wrong wrongs) (again bool, err error) {
+	pressed := r.PostForm.Has("find")
+	for key, texts := range r.PostForm {
+		input, ok := strings.CutSuffix(key, findSuffix)
+		if !ok || texts[0] == "" {
+			continue
+		}
+		f, ok := fieldOf(s, input)
+		if !ok {
+			continue
+		}
+		found, _, err := a.Store.Options(r.Context(), r.caller, f.Of, backoffice.OptionQuery{Search: texts[0], Limit: maxFound})
+		if err != nil {
+			return false, err
+		}
+		chosen := slices.ContainsFunc(found, func(o backoffice.Option) bool { return o.ID == r.PostForm.Get(input) })
+		switch {
+		case len(found) == 1:
+			r.PostForm.Set(input, found[0].ID)
+		case len(found) == 0:
+			wrong[input], again = text(r.lang, "find_none"), true
+		case !chosen && !pressed:
+			wrong[input], again = text(r.lang, "find_many"), true
+		}
+		again = again || pressed
+	}
+	return again, nil
+}
+
+// fieldOf returns the field that an input of a subject's form is for, if it refers
+// to something.
+func fieldOf(s *backoffice.Subject, input string) (backoffice.Field, bool) {
+	prefix, name := "", input
+	if at := strings.LastIndex(input, "."); at >= 0 {
+		prefix, name = input[:at+1], input[at+1:]
+	}
+	for n, in := range s.Inlines {
+		if strings.HasPrefix(prefix, fmt.Sprintf("i%d.", n)) {
+			s, _ = backoffice.Find(in.Subject)
+			break
+		}
+	}
+	f, ok := s.Field(name)
+	return f, ok && f.Kind == backoffice.Ref
 }
 
 // form builds the form of a row. values has what to show in the fields; posted is
 // set when they come from a form.
 func (a *Admin) form(r *request, s *backoffice.Subject, id string, row backoffice.Row) (editData, *pickers, error) {
 	p := &pickers{a, r, map[string][]backoffice.Option{}, map[string]bool{}}
-	d := editData{Subject: s, ID: id, History: slices.Contains(r.allowed, "audit_log")}
+	d := editData{Subject: s, ID: id, History: !s.Fixed && slices.Contains(r.allowed, "audit_log")}
 	for _, f := range s.Fields {
 		ff := formField{Field: f, Input: f.Name, Value: row[f.Name], ID: id}
 		if s.Fixed {
@@ -177,7 +246,7 @@ func (a *Admin) addInlines(r *request, s *backoffice.Subject, id string, p *pick
 			fr.Bad = wrong[fr.Prefix]
 			for _, name := range in.Fields {
 				f, _ := of.Field(name)
-				ff := formField{Field: f, Input: fr.Prefix + name, Value: row[name], Wrong: wrong[fr.Prefix+name]}
+				ff := formField{Field: f, Input: fr.Prefix + name, Value: row[name], Wrong: wrong[fr.Prefix+name], Inline: true}
 				if r.Method == http.MethodPost && r.PostForm.Has(fr.Prefix+"here") {
 					ff.Value = r.PostForm.Get(ff.Input)
 				}
@@ -245,6 +314,14 @@ func (a *Admin) add(w http.ResponseWriter, r *request) error {
 		return notFound()
 	}
 	wrong := wrongs{}
+	again, err := a.find(r, s, wrong)
+	if err != nil {
+		return err
+	}
+	if again {
+		_, row := posted(r.lang, r.PostForm, s, s.Fields, "", true, wrongs{})
+		return a.showForm(w, r, s, "", row, wrong, http.StatusOK)
+	}
 	change, row := posted(r.lang, r.PostForm, s, s.Fields, "", true, wrong)
 	id := ""
 	if len(wrong) == 0 {
@@ -256,7 +333,20 @@ func (a *Admin) add(w http.ResponseWriter, r *request) error {
 	if len(wrong) > 0 {
 		return a.showForm(w, r, s, "", row, wrong, http.StatusUnprocessableEntity)
 	}
-	return redirect(w, r, "/admin/"+s.Name+"/"+url.PathEscape(id)+"/?done=saved")
+	return redirect(w, r, r.afterwards(s, id))
+}
+
+// afterwards is where one goes on after saving: as with Django's admin, to the row
+// itself, to the list, or to the next new row.
+func (r *request) afterwards(s *backoffice.Subject, id string) string {
+	switch r.PostForm.Get("then") {
+	case "list":
+		return "/admin/" + s.Name + "/?done=saved"
+	case "add":
+		return "/admin/" + s.Name + "/add/?done=saved"
+	default:
+		return "/admin/" + s.Name + "/" + url.PathEscape(id) + "/?done=saved"
+	}
 }
 
 func (a *Admin) edit(w http.ResponseWriter, r *request) error {
@@ -269,6 +359,14 @@ func (a *Admin) edit(w http.ResponseWriter, r *request) error {
 	}
 	id := r.PathValue("id")
 	wrong := wrongs{}
+	again, err := a.find(r, s, wrong)
+	if err != nil {
+		return err
+	}
+	if again {
+		_, row := posted(r.lang, r.PostForm, s, s.Fields, "", false, wrongs{})
+		return a.showForm(w, r, s, id, row, wrong, http.StatusOK)
+	}
 	change, row := posted(r.lang, r.PostForm, s, s.Fields, "", false, wrong)
 	change.ID = id
 	changes, prefixes := []backoffice.Change{change}, []string{""}
@@ -291,7 +389,7 @@ func (a *Admin) edit(w http.ResponseWriter, r *request) error {
 	if len(wrong) > 0 {
 		return a.showForm(w, r, s, id, row, wrong, http.StatusUnprocessableEntity)
 	}
-	return redirect(w, r, "/admin/"+s.Name+"/"+url.PathEscape(id)+"/?done=saved")
+	return redirect(w, r, r.afterwards(s, id))
 }
 
 // postedInline reads the rows of an inline from the form: those that differ from

@@ -353,6 +353,15 @@ type Query struct {
 // Option is a row that a field can refer to.
 type Option struct{ ID, Label string }
 
+// OptionQuery picks rows to refer to.
+type OptionQuery struct {
+	// Search is a part of what a row is called, or its id; "" finds all.
+	Search string
+	// ID picks the row with that id instead.
+	ID    string
+	Limit int
+}
+
 // Change is a row to be made (no ID), changed or deleted.
 type Change struct {
 	Subject *Subject
@@ -414,8 +423,9 @@ type Store interface {
 	Get(ctx context.Context, caller access.Caller, s *Subject, id string) (row Row, label string, err error)
 	// Related returns the rows of an inline, at most 100.
 	Related(ctx context.Context, caller access.Caller, in Inline, id string) ([]Row, error)
-	// Options returns at most limit rows to refer to, and those with the ids in keep.
-	Options(ctx context.Context, caller access.Caller, subject string, limit int) (options []Option, more bool, err error)
+	// Options returns rows to refer to, and whether there are more. Staff see the
+	// names of what they may refer to.
+	Options(ctx context.Context, caller access.Caller, subject string, q OptionQuery) (options []Option, more bool, err error)
 	// Apply makes all the changes or none, and returns the id of the first.
 	Apply(ctx context.Context, caller access.Caller, changes []Change) (id string, err error)
 	// Act runs one of the subject's actions on rows.
@@ -427,7 +437,8 @@ type Store interface {
 	// Health lists the nodes, those that do not report first.
 	Health(ctx context.Context, caller access.Caller) ([]NodeHealth, error)
 	Overview(ctx context.Context, caller access.Caller) (Overview, error)
-	// Facts tells about the database: version, size, schema.
+	// Facts returns what there is to know of the database: postgresql, since, database
+	// and samples (sizes), schema (the last migration).
 	Facts(ctx context.Context) ([][2]string, error)
 }
 

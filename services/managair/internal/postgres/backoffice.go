@@ -300,13 +300,18 @@ func (b Backoffice) Related(ctx context.Context, caller access.Caller, in backof
 	return all, nil
 }
 
-// Options is part of backoffice.Store. Staff see the names of what they may refer to.
-func (b Backoffice) Options(ctx context.Context, caller access.Caller, subject string, limit int) ([]backoffice.Option, bool, error) {
+// Options is part of backoffice.Store.
+func (b Backoffice) Options(ctx context.Context, caller access.Caller, subject string, q backoffice.OptionQuery) ([]backoffice.Option, bool, error) {
 	if !caller.Staff {
 		return nil, false, fault.New(fault.NotFound, "not found")
 	}
-	rows, err := b.Pool.Query(ctx, fmt.Sprintf("SELECT x.id::text, coalesce(%s, '') FROM %s x ORDER BY 2, 1 LIMIT @limit",
-		labelOf(subject), pgx.Identifier{subject}.Sanitize()), pgx.NamedArgs{"limit": limit + 1})
+	rows, err := b.Pool.Query(ctx, fmt.Sprintf(`
+		SELECT id, label
+		  FROM (SELECT x.id::text AS id, coalesce(%s, '') AS label FROM %s x) x
+		 WHERE CASE WHEN @id <> '' THEN id = @id ELSE @search = '' OR label ILIKE @pattern OR id = @search END
+		 ORDER BY label, id
+		 LIMIT @limit`, labelOf(subject), pgx.Identifier{subject}.Sanitize()),
+		pgx.NamedArgs{"id": q.ID, "search": q.Search, "pattern": "%" + likeEscaper.Replace(q.Search) + "%", "limit": q.Limit + 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("list %s: %w", subject, pgdb.Translate(err))
 	}
@@ -314,8 +319,8 @@ func (b Backoffice) Options(ctx context.Context, caller access.Caller, subject s
 	if err != nil {
 		return nil, false, fmt.Errorf("list %s: %w", subject, pgdb.Translate(err))
 	}
-	if len(all) > limit {
-		return all[:limit], true, nil
+	if len(all) > q.Limit {
+		return all[:q.Limit], true, nil
 	}
 	return all, false, nil
 }
@@ -664,8 +669,10 @@ func (b Backoffice) Facts(ctx context.Context) ([][2]string, error) {
 		return nil, fmt.Errorf("ask the database: %w", pgdb.Translate(err))
 	}
 	return [][2]string{
-		{"PostgreSQL", version + ", since " + started.UTC().Format("2006-01-02 15:04 UTC")},
-		{"Database", size + ", of these samples " + samples},
-		{"Schema", fmt.Sprintf("%05d", migration)},
+		{"postgresql", version},
+		{"since", started.UTC().Format("2006-01-02 15:04 UTC")},
+		{"database", size},
+		{"samples", samples},
+		{"schema", fmt.Sprintf("%05d", migration)},
 	}, nil
 }

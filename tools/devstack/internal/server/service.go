@@ -18,7 +18,9 @@ type ServiceOptions struct {
 	Args []string // for example the subcommand
 	// Env are its settings, NAME=value. OPS_ADDRESS is added; of our own
 	// environment it sees only what every program needs.
-	Env     []string
+	Env []string
+	// MoreEnv, if set, is asked at each start for what is known only then.
+	MoreEnv func() []string
 	LogFile string
 }
 
@@ -33,9 +35,11 @@ func NewService(o ServiceOptions) *Server {
 				env = append(env, name+"="+value)
 			}
 		}
-		return process.Spec{
-			Name: o.Name, Path: o.Path, Args: o.Args, Env: append(env, o.Env...), LogFile: o.LogFile,
-		}, nil
+		env = append(env, o.Env...)
+		if o.MoreEnv != nil {
+			env = append(env, o.MoreEnv()...)
+		}
+		return process.Spec{Name: o.Name, Path: o.Path, Args: o.Args, Env: env, LogFile: o.LogFile}, nil
 	}
 	s.probe = func(ctx context.Context) error { return ready(ctx, "http://"+s.Address()+"/readyz") }
 	return s

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/process"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/server"
@@ -80,14 +81,32 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 	s.Ingestair = s.service("ingestair", "ingestair", nil, database, redis, []string{
 		"INGEST_ADDRESS=" + s.ingestAddress(), "INGEST_TOKEN=" + s.ingestToken,
 	})
-	s.Managair = s.service("managair", "managair", []string{"serve"}, database, redis, []string{
-		"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
-		"CORS_ORIGINS=*", // rooms are shown in pages of others
+	s.Managair = server.NewService(server.ServiceOptions{
+		Name: "managair", Path: filepath.Join(o.Bin, "managair"), Args: []string{"serve"}, LogFile: s.LogFile("managair"),
+		Env: slices.Concat(database, redis, []string{
+			"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
+			"CORS_ORIGINS=*", // rooms are shown in pages of others
+		}),
+		MoreEnv: s.others,
 	})
 	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis)
 	s.ClairchenForwarder = s.NewForwarder(ClairchenApplication, "clairchen-forwarder")
 	s.ERSForwarder = s.NewForwarder(ERSApplication, "ers-forwarder")
 	return s, nil
+}
+
+// others tells managair where to ask how the other services are, for its admin
+// pages: of those that have been started, the operations ports.
+func (s *Stack) others() []string {
+	var all []string
+	for name, service := range map[string]*server.Server{
+		"ingestair": s.Ingestair, "worker": s.Worker, "clairchen-forwarder": s.ClairchenForwarder, "ers-forwarder": s.ERSForwarder,
+	} {
+		if service.Port != 0 {
+			all = append(all, name+"=http://"+service.Address())
+		}
+	}
+	return []string{"SERVICES=" + strings.Join(all, ",")}
 }
 
 // NewForwarder prepares a forwarder for an application, beside the one that is
@@ -140,7 +159,7 @@ func (s *Stack) LogFile(service string) string {
 
 // Services are all of them in the order in which they start.
 func (s *Stack) Services() []*server.Server {
-	return []*server.Server{s.Ingestair, s.Managair, s.Worker, s.ClairchenForwarder, s.ERSForwarder}
+	return []*server.Server{s.Ingestair, s.Worker, s.ClairchenForwarder, s.ERSForwarder, s.Managair}
 }
 
 // Start brings the database up to date and starts the services. After an error,
