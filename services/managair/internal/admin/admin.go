@@ -120,6 +120,9 @@ func changesOf(lang, raw string) []change {
 		case bool:
 			return map[bool]string{true: text(lang, "yes"), false: text(lang, "no")}[v]
 		case string:
+			if t, err := time.Parse(time.RFC3339, v); err == nil {
+				return t.UTC().Format("2006-01-02 15:04:05")
+			}
 			return short(v)
 		default:
 			b, _ := json.Marshal(v) // it was JSON
