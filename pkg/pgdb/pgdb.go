@@ -96,8 +96,8 @@ func Violation(err error) (code, constraint string, ok bool) {
 
 // Translate gives err the kind Unavailable when the database is away, starting,
 // stopping, read-only or out of connections, and NotFound when a query for one
-// row found none. Other errors, violations too, come back as they are: only
-// the caller knows what they mean.
+// row found none, and Invalid for texts that it cannot keep. Other errors,
+// violations too, come back as they are: only the caller knows what they mean.
 func Translate(err error) error {
 	switch {
 	case err == nil:
@@ -106,9 +106,18 @@ func Translate(err error) error {
 		return fault.Wrap(fault.NotFound, err, "not found")
 	case IsUnavailable(err):
 		return fault.Wrap(fault.Unavailable, err, "the database is not available")
+	case isUnstorableText(err):
+		return fault.Wrap(fault.Invalid, err, "a text has characters that cannot be kept")
 	default:
 		return err
 	}
+}
+
+// isUnstorableText recognizes texts with a NUL, or that are not UTF-8. Whoever sends
+// them must not find where nobody looked.
+func isUnstorableText(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == "22021" // character not in repertoire
 }
 
 // IsUnavailable tells whether err says that the database is away for now.

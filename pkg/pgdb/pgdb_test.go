@@ -62,6 +62,11 @@ func TestTranslate(t *testing.T) {
 	if !ok || code != pgdb.CheckViolation || constraint != "organization_name_length" {
 		t.Errorf("got %s %s %v", code, constraint, ok)
 	}
+	for _, text := range []string{"a\x00b", "a\xffb"} {
+		if _, err := pool.Exec(t.Context(), "SELECT $1::text", text); fault.KindOf(pgdb.Translate(err)) != fault.Invalid {
+			t.Errorf("text %q: %v", text, err)
+		}
+	}
 	var n int
 	if err := pool.QueryRow(t.Context(), "SELECT 1 WHERE false").Scan(&n); fault.KindOf(pgdb.Translate(err)) != fault.NotFound {
 		t.Errorf("no rows: %v", err)

@@ -26,6 +26,7 @@ func (a *API) AddAirQuality(service airquality.Service) {
 			return err
 		}
 		v := a.newView(r)
+		defer v.free()
 		v.query, v.detail = q, true
 		analysis, err := service.Room(r.Context(), v.caller, id, period)
 		if err != nil {

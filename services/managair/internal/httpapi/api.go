@@ -29,6 +29,7 @@ type Config struct {
 	CORSOrigins []string `env:"CORS_ORIGINS" desc:"origins whose pages may read what is public, comma-separated; * for all"`
 	RateLimit   float64  `env:"RATE_LIMIT" envDefault:"50" desc:"requests per second of one client; 0 for no limit"`
 	RateBurst   int      `env:"RATE_BURST" envDefault:"300" desc:"requests that a client may make at once"`
+	LongReads   int      `env:"LONG_READS" envDefault:"3" desc:"long series that are read at once for charts, and as many for downloads; others wait. Both together should leave some of DB_MAX_CONNS"`
 }
 
 // API answers the requests.
@@ -40,9 +41,12 @@ type API struct {
 	now       func() time.Time
 	metrics   *metrics
 	limiter   *limiter
-	media     media.Store // nil without AddImages
-	loaders   map[string]loader
-	routes    []Route
+	// Charts are read to the end before they are written, downloads are as slow as
+	// whoever takes them: charts shall not wait for those.
+	charts, downloads gate
+	media             media.Store // nil without AddImages
+	loaders           map[string]loader
+	routes            []Route
 }
 
 // New returns the API on its stores. Metrics are registered with r, if it is not
@@ -51,6 +55,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, inv inventory.St
 	a := &API{
 		config: cfg, log: log, inventory: inv, telemetry: tel, now: now,
 		metrics: newMetrics(r), limiter: newLimiter(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{},
+		charts: make(gate, max(cfg.LongReads, 1)), downloads: make(gate, max(cfg.LongReads, 1)),
 	}
 	a.Add(Route{Method: http.MethodGet, Pattern: Base, Audience: access.Everyone, Handler: a.root})
 	a.addInventory()

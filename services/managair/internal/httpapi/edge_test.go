@@ -2,18 +2,22 @@ package httpapi_test
 
 import (
 	"compress/gzip"
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
 func TestSeriesIsCompressed(t *testing.T) {
@@ -148,4 +152,68 @@ func TestLargeBodiesAreRefused(t *testing.T) {
 	if got := w.do(t, post(owner, "/api/v1/rooms/", body)); got.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d, want 413: %.200s", got.status, got.body)
 	}
+}
+
+// slowStore has long series; reading one lasts until somebody goes on.
+type slowStore struct {
+	telemetry.Store
+	reading chan struct{} // somebody begins to read
+	goOn    chan struct{}
+}
+
+func (s slowStore) Summaries(_ context.Context, spans []telemetry.Span, _ bool) ([]telemetry.Summary, error) {
+	all := make([]telemetry.Summary, len(spans))
+	for i := range all {
+		all[i] = telemetry.Summary{Count: 1_000_000, First: &worldNow, Latest: &measurement.Sample{Time: worldNow, Status: measurement.Measured}}
+	}
+	return all, nil
+}
+
+func (s slowStore) Samples(ctx context.Context, _ telemetry.Span, _ func(measurement.Sample) error) error {
+	s.reading <- struct{}{}
+	select {
+	case <-s.goOn:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// While long series are read, further ones wait, charts not for downloads, and
+// nothing else for them.
+func TestLongSeriesWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	pool := newWorld(t).pool
+	store := slowStore{reading: make(chan struct{}), goOn: make(chan struct{})}
+	api := httpapi.New(httpapi.Config{LongReads: 1}, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil,
+		postgres.NewInventory(pool), store, func() time.Time { return worldNow })
+	handler, err := api.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{api: api, handler: handler}
+	var asked sync.WaitGroup
+	for _, path := range []string{
+		"/api/v1/installations/1/timeseries/?max_points=10", "/api/v1/installations/1/timeseries/?max_points=10&resolution=10m",
+		"/api/v1/installations/1/timeseries.csv", "/api/v1/installations/1/?include_timeseries=1",
+	} {
+		asked.Go(func() { w.get(t, anonymous, path) })
+	}
+	<-store.reading // a chart
+	<-store.reading // and a download
+	for range 10 {
+		w.get(t, anonymous, "/api/v1/rooms/1/")
+		w.get(t, anonymous, "/api/v1/installations/1/")
+	}
+	select {
+	case <-store.reading:
+		t.Error("a third long series is read")
+	default:
+	}
+	store.goOn <- struct{}{}
+	store.goOn <- struct{}{}
+	<-store.reading
+	<-store.reading
+	close(store.goOn)
+	asked.Wait()
 }

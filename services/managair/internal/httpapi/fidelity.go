@@ -28,17 +28,17 @@ func (a *API) AddFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 			id := n.ID.String()
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeFidelity, ID: id},
-				Attributes: []jsonapi.Attribute{
+				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "fidelity", Value: jsonapi.String(string(rune(n.State)))},
 					{Name: "last_contact_s", Value: optTime(n.LastContact)},
 					{Name: "last_check_s", Value: optTime(n.CheckedAt)},
 					{Name: "battery_percent", Value: jsonapi.OptInt(n.BatteryPercent)},
 					{Name: "battery_millivolts", Value: jsonapi.OptInt(n.BatteryMillivolts)},
 					{Name: "rssi_dbm", Value: jsonapi.OptInt(n.RSSIdBm)},
-				},
-				Relationships: []jsonapi.Relationship{
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "node", Linkage: jsonapi.ToOne(typeNode, id), Related: v.url("nodes", id)},
-				},
+				}),
 				Self: v.url("fidelity", id),
 			}
 		},
@@ -49,18 +49,18 @@ func (a *API) AddFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
 		filters: []string{"organization", "site", "room", "node"}, sorts: []string{"id", "from_timestamp_s", "to_timestamp_s"},
 		show: func(v *view, o *fidelity.Outage) jsonapi.Resource {
-			id, node := formatInt64(o.ID), o.NodeID.String()
+			id, node := v.id(o.ID), o.NodeID.String()
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeOutage, ID: id},
-				Attributes: []jsonapi.Attribute{
+				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "from_timestamp_s", Value: optTime(o.From)},
 					{Name: "to_timestamp_s", Value: optTime(o.To)},
 					{Name: "noticed_timestamp_s", Value: optTime(o.NoticedAt)},
 					{Name: "dead_timestamp_s", Value: optTime(o.DeadAt)},
-				},
-				Relationships: []jsonapi.Relationship{
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "node", Linkage: jsonapi.ToOne(typeNode, node), Related: v.url("nodes", node)},
-				},
+				}),
 				Self: v.url("outages", id),
 			}
 		},

@@ -1,42 +1,117 @@
 package httpapi_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 )
+
+// fuzzHeaders are what fuzzed requests bring along besides.
+var fuzzHeaders = []map[string]string{
+	{},
+	{"Accept": "text/html"},
+	{"Accept": "text/csv"},
+	{"Accept": "application/json", "Accept-Encoding": "gzip, zstd;q=0.5"},
+	{"Range": "bytes=0-0,-1,5-2"},
+	{"Range": "bytes=99999999999999999999-"},
+	{"If-None-Match": "*"},
+	{"Accept": "text/event-stream", "Last-Event-ID": "99999999999999999999-1"},
+	{"Accept-Language": "en;q=x, \xff"},
+	{"Content-Type": "application/vnd.api+json; version=\"1"},
+	{"Content-Type": "multipart/form-data; boundary=x"},
+	{"Content-Type": "application/x-www-form-urlencoded"},
+	{"Accept": "*/*;q=0, text/html;q=abc"},
+}
+
+// fuzzBodies are documents of all sorts.
+func fuzzBodies() []string {
+	return []string{
+		"",
+		`{"data":{"type":"Room","id":"1","attributes":{"size_sqm":1e400,"height_m":"NaN","max_occupancy":"99999999999999999999"}}}`,
+		`{"data":{"type":"Site","attributes":{"name":null,"time_zone":"../../etc/passwd"},"relationships":{"rooms":{"data":[]}}}}`,
+		`{"data":{"type":"Node","id":"` + node1 + `","attributes":{"alias":"\u0000","description":"\ud800","expected_interval_s":-9223372036854775809}}}`,
+		`{"data":[{"type":"User","id":"1"},{"type":"User","id":"1"},{"type":"User","id":"-1"}]}`,
+		`{"data":{"type":"Installation","attributes":{"from_timestamp_s":-1,"to_timestamp_s":253402300799}}}`,
+		`{"data":{"type":"Installation","id":"1","attributes":{"from_timestamp_s":"0","is_public":"ja"},"relationships":{"node":{"data":{"type":"Node","id":"x"}}}}}`,
+		`{"data":{"type":"Room","type":"Site","id":"1","id":"2","attributes":{"name":"a","name":["b"]},"attributes":7}}`,
+		`{"data":{"type":"User","id":"1","attributes":{"username":"\u0000","first_name":{"a":[]}}}}`,
+		`{"data":{"type":"LoginView","attributes":{"username":"\u0000","password":"\u0000"}}}`,
+		`{"data":{"type":"PasswordResetView","attributes":{"email":"a\u0000@b"}}}`,
+		`{"data":{"type":"PasswordResetConfirmView","attributes":{"uid":"\u0000","token":"x","new_password1":"Klavier-9-gelb","new_password2":"Klavier-9-gelb"}}}`,
+		`{"data":{"type":"PasswordChangeView","attributes":{"old_password":"\u0000","new_password1":"Klavier-9-gelb","new_password2":"Klavier-9-gelb"}}}`,
+		`{"data":{"type":"Model","attributes":{"name":"x","trade_name":"x","manufacturer":"x","sensor_type":"x"},"relationships":{"quantities":{"data":[{"type":"Quantity","id":"1"},{"type":"Quantity","id":"1"}]}}}}`,
+		`{"data":{"type":"Organization","id":"1","attributes":{"name":"\u0000"},"relationships":{"users":{"data":[{"type":"User","id":"1"},{"type":"User","id":"1"}]}}}}`,
+		`{"data":{"type":"Membership","id":"1","attributes":{"role":"\u0000"},"relationships":{"user":{"data":{"type":"User","id":"9223372036854775807"}}}}}`,
+		`{"data":{"type":"Address","id":"1","attributes":{"latitude":1e-400,"longitude":"-0","street2":"` + strings.Repeat("x", 300) + `"}}}`,
+		"{\"data\":{\"type\":\"Room\",\"id\":\"1\",\"attributes\":{\"name\":\"\xff\xfe\"}}}",
+		strings.Repeat(`{"data":`, 20_000),
+		`{"data":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + "}",
+		"name=x&site=1&name=%00&max_occupancy=%ff",
+		"--x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\n\x89PNG\r\n\x1a\n\x00\x00\r\n--x--\r\n",
+		"--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\n\x00\r\n--x--\r\n",
+		"\xef\xbb\xbf{}", "null", "[]", `"`, "1e999",
+	}
+}
+
+// fuzzIDs are what stands in paths where an id should.
+var fuzzIDs = []string{
+	"1", "2", node1, "x", "", " 1", "+1", "01", "0", "-1", "9223372036854775807", "99999999999999999999",
+	"../1", "..", "%00", "\x00", "\xff", "1/", "1;a=b", "{" + node1 + "}", strings.ReplaceAll(node1, "-", ""), strings.Repeat("9", 5000),
+}
+
+var fuzzQueries = []string{
+	"", "include=site&fields[Room]=name&page[size]=1&page[number]=last&sort=-name",
+	"filter[from]=1e9&filter[to]=-1", "filter[from]=-253402300799&filter[to]=253402300799&include_timeseries=1",
+	"include_timeseries=1&resolution=1h&max_points=3&filter[from]=0", "include_timeseries=1&resolution=1d&filter[to]=253402300799",
+	"resolution=10m&max_points=5000", "max_points=99999999999999999999", "resolution=%00",
+	"filter[organization]=99999999999999999999&filter[search]=%00", "filter[search]=%ff%fe", "filter[search]=%25_%5c",
+	"filter[username]=%00", "filter[node]=" + node1 + "&filter[room]=1&filter[site]=1", "filter[user]=1&filter[organization]=1",
+	"page[size]=1000&page[number]=2147483648", "page[size]=-1&page[number]=9223372036854775807", "page[number]=%00", "page[size]=1000&page[number]=9223372036854775",
+	"include=room.site.operator.users,node.owner,node.model.quantities&fields[]=x&fields[User]=%00", "include=%00,,.", "sort=,-,--id,id,id",
+	"include_histogram=true&include_days=1", "last_event_id=%00", "organization=1&site=1", "%00=%00", "%zz=1", "a=b;c=d", "filter=1&filter[]=2&filter[[]]=3", "format=json",
+}
 
 // Nothing that comes from outside may end in a 500. testLog fails the test when
 // anything is logged as an error.
 func FuzzRequests(f *testing.F) {
 	w := newWorld(f)
 	routes := w.api.Routes()
-	for _, seed := range []struct{ id, query, body string }{
-		{"1", "", ""},
-		{"1", "include=site&fields[Room]=name&page[size]=1&page[number]=last&sort=-name", `{"data":{"type":"Room","id":"1","attributes":{"size_sqm":1e400}}}`},
-		{"x", "filter[from]=1e9&filter[to]=-1", `{"data":{"type":"Site","attributes":{"name":null},"relationships":{"rooms":{"data":[]}}}}`},
-		{node1, "include_timeseries=1&resolution=1h&max_points=3&filter[from]=0", `{"data":{"type":"Node","id":"` + node1 + `","attributes":{"alias":"\u0000"}}}`},
-		{"99999999999999999999", "filter[organization]=99999999999999999999&filter[search]=%00", `{"data":[{"type":"User","id":"1"}]}`},
-		{"%2e%2e", "filter[node]=" + node1 + "&resolution=1d", `{"data":{"type":"Installation","attributes":{"from_timestamp_s":-1,"to_timestamp_s":253402300799}}}`},
-		{"1", "page[size]=1000&page[number]=2147483648", "name=x&site=1"},
-		{"1", "max_points=3&filter[to]=253402300799", `{"data":{"type":"Installation","id":"1","attributes":{"from_timestamp_s":"0","is_public":"ja"},"relationships":{"node":{"data":{"type":"Node","id":"x"}}}}}`},
-	} {
-		for i := range routes {
-			f.Add(uint16(i), seed.id, seed.query, seed.body, uint8(1))
+	bodies, ids := fuzzBodies(), fuzzIDs
+	// Each query and document once with each route, and with something of all else.
+	for i, route := range routes {
+		if route.Method == http.MethodGet {
+			for j, query := range fuzzQueries {
+				f.Add(uint16(i), ids[j%len(ids)], query, "", uint8(i+j), uint8(j))
+			}
+			for j, id := range ids {
+				f.Add(uint16(i), id, "", "", uint8(1), uint8(i+j))
+			}
+			continue
+		}
+		for j, body := range bodies {
+			f.Add(uint16(i), []string{"1", node1}[j%2], "", body, uint8(1), uint8(j))
+			f.Add(uint16(i), ids[j%len(ids)], fuzzQueries[j%len(fuzzQueries)], body, uint8(i+j), uint8(0))
 		}
 	}
-	f.Fuzz(func(t *testing.T, route uint16, id, query, body string, user uint8) {
+	f.Fuzz(func(t *testing.T, route uint16, id, query, body string, user, header uint8) {
 		rt := routes[int(route)%len(routes)]
-		path := strings.ReplaceAll(rt.Pattern, "{id}", url.PathEscape(id)) + "/"
-		if u, err := url.ParseRequestURI("http://h" + path + "?" + query); err != nil || strings.ContainsAny(query, " \r\n#") || strings.ContainsFunc(query, func(r rune) bool { return r < ' ' || r > '~' }) || u.Fragment != "" {
+		path := strings.NewReplacer("{id}", url.PathEscape(id), "{month}", url.PathEscape(id), "{name}", url.PathEscape(id)).Replace(rt.Pattern) + "/"
+		if _, err := url.ParseRequestURI("http://h" + path + "?" + query); err != nil || strings.ContainsAny(query, " \r\n#") ||
+			strings.ContainsFunc(query, func(r rune) bool { return r < ' ' || r > '~' }) {
 			return // no request that a server would ever see
 		}
-		rq := request{user: int64(user % 6), method: rt.Method, path: path + "?" + query, body: body}
-		if body != "" && !strings.HasPrefix(body, "{") {
-			rq.header = map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+		rq := request{method: rt.Method, path: path + "?" + query, body: body, header: maps.Clone(fuzzHeaders[int(header)%len(fuzzHeaders)])}
+		if user %= 7; user != 0 && user != 6 {
+			rq.token = "write-" + strconv.Itoa(int(user))
 		}
-		if got := w.do(t, rq); got.status >= http.StatusInternalServerError {
+		if body != "" && !strings.HasPrefix(body, "{") && rq.header["Content-Type"] == "" && len(body)%2 == 0 {
+			rq.header["Content-Type"] = "application/x-www-form-urlencoded"
+		}
+		got := w.do(t, rq)
+		if got.status >= http.StatusInternalServerError {
 			t.Errorf("%s %s %q: %d %s", rq.method, rq.path, body, got.status, got.body)
 		}
 	})

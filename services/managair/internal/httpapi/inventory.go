@@ -38,9 +38,9 @@ func (a *API) addInventory() {
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "quantity"},
 		show: func(v *view, q *inventory.Quantity) jsonapi.Resource {
 			return jsonapi.Resource{
-				Identifier: jsonapi.Identifier{Type: typeQuantity, ID: formatInt64(q.ID)},
-				Attributes: []jsonapi.Attribute{{Name: "quantity", Value: jsonapi.String(q.Name)}, {Name: "base_unit", Value: jsonapi.String(q.BaseUnit)}},
-				Self:       v.url("quantities", formatInt64(q.ID)),
+				Identifier: jsonapi.Identifier{Type: typeQuantity, ID: v.id(q.ID)},
+				Attributes: v.attributes(0, []jsonapi.Attribute{{Name: "quantity", Value: jsonapi.String(q.Name)}, {Name: "base_unit", Value: jsonapi.String(q.BaseUnit)}}),
+				Self:       v.url("quantities", v.id(q.ID)),
 			}
 		},
 		decode: func(f *jsonapi.Fields, q *inventory.Quantity) {
@@ -54,13 +54,13 @@ func (a *API) addInventory() {
 		initial: inventory.Protocol{NumUplinkMsgs: 1, NumDownlinkMsgs: 1},
 		show: func(v *view, p *inventory.Protocol) jsonapi.Resource {
 			return jsonapi.Resource{
-				Identifier: jsonapi.Identifier{Type: typeProtocol, ID: formatInt64(p.ID)},
-				Attributes: []jsonapi.Attribute{
+				Identifier: jsonapi.Identifier{Type: typeProtocol, ID: v.id(p.ID)},
+				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "identifier", Value: jsonapi.String(p.Identifier)},
 					{Name: "num_uplink_msgs", Value: jsonapi.Int(p.NumUplinkMsgs)},
 					{Name: "num_downlink_msgs", Value: jsonapi.Int(p.NumDownlinkMsgs)},
-				},
-				Self: v.url("protocols", formatInt64(p.ID)),
+				}),
+				Self: v.url("protocols", v.id(p.ID)),
 			}
 		},
 		decode: func(f *jsonapi.Fields, p *inventory.Protocol) {
@@ -128,15 +128,15 @@ func (a *API) models() *resource[inventory.Model, int64] {
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "name", "trade_name", "manufacturer"},
 		show: func(v *view, m *inventory.Model) jsonapi.Resource {
 			return jsonapi.Resource{
-				Identifier: jsonapi.Identifier{Type: typeModel, ID: formatInt64(m.ID)},
-				Attributes: []jsonapi.Attribute{
+				Identifier: jsonapi.Identifier{Type: typeModel, ID: v.id(m.ID)},
+				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "name", Value: jsonapi.String(m.Name)},
 					{Name: "trade_name", Value: jsonapi.String(m.TradeName)},
 					{Name: "manufacturer", Value: jsonapi.String(m.Manufacturer)},
 					{Name: "sensor_type", Value: jsonapi.String(m.SensorType)},
-				},
-				Relationships: []jsonapi.Relationship{{Name: "quantities", Linkage: toMany(typeQuantity, m.Quantities), Count: true}},
-				Self:          v.url("models", formatInt64(m.ID)),
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{{Name: "quantities", Linkage: toMany(typeQuantity, m.Quantities), Count: true}}),
+				Self:          v.url("models", v.id(m.ID)),
 			}
 		},
 		decode: func(f *jsonapi.Fields, m *inventory.Model) {
@@ -165,7 +165,7 @@ func (a *API) organizations() *resource[inventory.Organization, int64] {
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
 		filters: []string{"search"}, sorts: []string{"id", "name"},
 		show: func(v *view, o *inventory.Organization) jsonapi.Resource {
-			id := formatInt64(o.ID)
+			id := v.id(o.ID)
 			users := jsonapi.Relationship{Name: "users", Related: v.url("organizations", id, "users")}
 			if o.Member {
 				users.Linkage, users.Count = toMany(typeUser, o.Users), true
@@ -173,16 +173,16 @@ func (a *API) organizations() *resource[inventory.Organization, int64] {
 			}
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeOrganization, ID: id},
-				Attributes: []jsonapi.Attribute{
+				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "name", Value: jsonapi.String(o.Name)},
 					{Name: "description", Value: jsonapi.OptString(o.Description)},
-				},
-				Relationships: []jsonapi.Relationship{
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
 					users,
 					{Name: "memberships", Related: v.url("organizations", id, "memberships")},
 					{Name: "sites", Related: v.url("organizations", id, "sites")},
 					{Name: "nodes", Related: v.url("organizations", id, "nodes")},
-				},
+				}),
 				Self: v.url("organizations", id),
 			}
 		},
@@ -204,18 +204,18 @@ func (a *API) memberships() *resource[inventory.Membership, int64] {
 		filters: []string{"organization", "username", "user"}, sorts: []string{"id", "role", "user_name", "organization_name"},
 		initial: inventory.Membership{Role: inventory.Inspector},
 		show: func(v *view, m *inventory.Membership) jsonapi.Resource {
-			id := formatInt64(m.ID)
+			id := v.id(m.ID)
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeMembership, ID: id},
-				Attributes: []jsonapi.Attribute{
+				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "role", Value: jsonapi.String(m.Role)},
 					{Name: "user_name", Value: jsonapi.String(m.UserName)},
 					{Name: "organization_name", Value: jsonapi.String(m.OrganizationName)},
-				},
-				Relationships: []jsonapi.Relationship{
-					{Name: "user", Linkage: jsonapi.ToOne(typeUser, formatInt64(m.UserID)), Related: v.url("memberships", id, "user")},
-					{Name: "organization", Linkage: jsonapi.ToOne(typeOrganization, formatInt64(m.OrganizationID)), Related: v.url("memberships", id, "organization")},
-				},
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
+					{Name: "user", Linkage: jsonapi.ToOne(typeUser, v.id(m.UserID)), Related: v.url("memberships", id, "user")},
+					{Name: "organization", Linkage: jsonapi.ToOne(typeOrganization, v.id(m.OrganizationID)), Related: v.url("memberships", id, "organization")},
+				}),
 				Self: v.url("memberships", id),
 			}
 		},
@@ -237,10 +237,10 @@ func (a *API) users() *resource[inventory.User, int64] {
 			iq.Search, iq.Email = nil, strings.TrimSpace(q.Filter["search"])
 		},
 		show: func(v *view, u *inventory.User) jsonapi.Resource {
-			id := formatInt64(u.ID)
+			id := v.id(u.ID)
 			resource := jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeUser, ID: id},
-				Attributes: []jsonapi.Attribute{{Name: "username", Value: jsonapi.String(u.Username)}},
+				Attributes: v.attributes(0, []jsonapi.Attribute{{Name: "username", Value: jsonapi.String(u.Username)}}),
 				Self:       v.url("users", id),
 			}
 			if v.detail {
@@ -271,16 +271,16 @@ func (a *API) addresses() *resource[inventory.Address, int64] {
 		filters: []string{"search"}, sorts: []string{"id", "city", "zip", "street1"},
 		show: func(v *view, ad *inventory.Address) jsonapi.Resource {
 			return jsonapi.Resource{
-				Identifier: jsonapi.Identifier{Type: typeAddress, ID: formatInt64(ad.ID)},
-				Attributes: []jsonapi.Attribute{
+				Identifier: jsonapi.Identifier{Type: typeAddress, ID: v.id(ad.ID)},
+				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "street1", Value: jsonapi.String(ad.Street1)},
 					{Name: "street2", Value: jsonapi.OptString(ad.Street2)},
 					{Name: "zip", Value: jsonapi.String(ad.Zip)},
 					{Name: "city", Value: jsonapi.String(ad.City)},
 					{Name: "latitude", Value: jsonapi.OptString(ad.Latitude)},
 					{Name: "longitude", Value: jsonapi.OptString(ad.Longitude)},
-				},
-				Self: v.url("addresses", formatInt64(ad.ID)),
+				}),
+				Self: v.url("addresses", v.id(ad.ID)),
 			}
 		},
 		decode: func(f *jsonapi.Fields, ad *inventory.Address) {
@@ -304,19 +304,19 @@ func (a *API) sites() *resource[inventory.Site, int64] {
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
 		filters: []string{"organization", "search"}, sorts: []string{"id", "name"},
 		show: func(v *view, s *inventory.Site) jsonapi.Resource {
-			id := formatInt64(s.ID)
+			id := v.id(s.ID)
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeSite, ID: id},
-				Attributes: []jsonapi.Attribute{
+				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "name", Value: jsonapi.String(s.Name)},
 					{Name: "description", Value: jsonapi.OptString(s.Description)},
 					{Name: "time_zone", Value: jsonapi.String(s.TimeZone)},
-				},
-				Relationships: []jsonapi.Relationship{
-					{Name: "address", Linkage: jsonapi.ToOne(typeAddress, formatInt64(s.AddressID)), Related: v.url("sites", id, "address")},
-					{Name: "operator", Linkage: jsonapi.ToOne(typeOrganization, formatInt64(s.OperatorID)), Related: v.url("sites", id, "organization")},
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
+					{Name: "address", Linkage: jsonapi.ToOne(typeAddress, v.id(s.AddressID)), Related: v.url("sites", id, "address")},
+					{Name: "operator", Linkage: jsonapi.ToOne(typeOrganization, v.id(s.OperatorID)), Related: v.url("sites", id, "organization")},
 					{Name: "rooms", Related: v.url("sites", id, "rooms")},
-				},
+				}),
 				Self: v.url("sites", id),
 			}
 		},
@@ -353,20 +353,20 @@ func (a *API) rooms() *resource[inventory.Room, int64] {
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
 		filters: []string{"site", "organization", "search"}, sorts: []string{"id", "name", "size_sqm", "height_m", "max_occupancy"},
 		show: func(v *view, r *inventory.Room) jsonapi.Resource {
-			id := formatInt64(r.ID)
+			id := v.id(r.ID)
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeRoom, ID: id},
-				Attributes: []jsonapi.Attribute{
+				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "name", Value: jsonapi.String(r.Name)},
 					{Name: "description", Value: jsonapi.OptString(r.Description)},
 					{Name: "size_sqm", Value: jsonapi.OptString(r.SizeSqm)},
 					{Name: "height_m", Value: jsonapi.OptString(r.HeightM)},
 					{Name: "max_occupancy", Value: jsonapi.OptInt(r.MaxOccupancy)},
-				},
-				Relationships: []jsonapi.Relationship{
-					{Name: "site", Linkage: jsonapi.ToOne(typeSite, formatInt64(r.SiteID)), Related: v.url("rooms", id, "site")},
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
+					{Name: "site", Linkage: jsonapi.ToOne(typeSite, v.id(r.SiteID)), Related: v.url("rooms", id, "site")},
 					{Name: "installations", Related: v.url("rooms", id, "installations")},
-				},
+				}),
 				Self: v.url("rooms", id),
 			}
 		},
@@ -403,17 +403,18 @@ func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 			id := n.ID.String()
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeNode, ID: id},
-				Attributes: append(make([]jsonapi.Attribute, 0, 9),
-					jsonapi.Attribute{Name: "eui64", Value: jsonapi.String(n.EUI64)},
-					jsonapi.Attribute{Name: "alias", Value: jsonapi.String(n.Alias)},
-					jsonapi.Attribute{Name: "description", Value: jsonapi.OptString(n.Description)},
-					jsonapi.Attribute{Name: "expected_interval_s", Value: jsonapi.OptInt(n.ExpectedIntervalS)}),
-				Relationships: []jsonapi.Relationship{
-					{Name: "protocol", Linkage: jsonapi.ToOne(typeProtocol, formatInt64(n.ProtocolID)), Related: v.url("nodes", id, "protocol")},
-					{Name: "model", Linkage: jsonapi.ToOne(typeModel, formatInt64(n.ModelID)), Related: v.url("nodes", id, "model")},
-					{Name: "owner", Linkage: jsonapi.ToOne(typeOrganization, formatInt64(n.OwnerID)), Related: v.url("nodes", id, "owner")},
+				Attributes: v.attributes(5, []jsonapi.Attribute{
+					{Name: "eui64", Value: jsonapi.String(n.EUI64)},
+					{Name: "alias", Value: jsonapi.String(n.Alias)},
+					{Name: "description", Value: jsonapi.OptString(n.Description)},
+					{Name: "expected_interval_s", Value: jsonapi.OptInt(n.ExpectedIntervalS)},
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
+					{Name: "protocol", Linkage: jsonapi.ToOne(typeProtocol, v.id(n.ProtocolID)), Related: v.url("nodes", id, "protocol")},
+					{Name: "model", Linkage: jsonapi.ToOne(typeModel, v.id(n.ModelID)), Related: v.url("nodes", id, "model")},
+					{Name: "owner", Linkage: jsonapi.ToOne(typeOrganization, v.id(n.OwnerID)), Related: v.url("nodes", id, "owner")},
 					{Name: "installations", Related: v.url("nodes", id, "installations")},
-				},
+				}),
 				Self: v.url("nodes", id),
 			}
 		},
@@ -464,7 +465,7 @@ func (a *API) installations() *resource[inventory.Installation, int64] {
 		detail:   seriesKnown,
 		decorate: a.decorateInstallations,
 		show: func(v *view, i *inventory.Installation) jsonapi.Resource {
-			id := formatInt64(i.ID)
+			id := v.id(i.ID)
 			to := int64(openEnd)
 			if i.To != nil {
 				to = i.To.Unix()
@@ -475,16 +476,17 @@ func (a *API) installations() *resource[inventory.Installation, int64] {
 			}
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeInstallation, ID: id},
-				Attributes: append(make([]jsonapi.Attribute, 0, 9),
-					jsonapi.Attribute{Name: "from_timestamp_s", Value: jsonapi.Int(i.From.Unix())},
-					jsonapi.Attribute{Name: "to_timestamp_s", Value: jsonapi.Int(to)},
-					jsonapi.Attribute{Name: "description", Value: jsonapi.OptString(i.Description)},
-					jsonapi.Attribute{Name: "is_public", Value: jsonapi.Bool(i.IsPublic)},
-					jsonapi.Attribute{Name: "image", Value: image}),
-				Relationships: []jsonapi.Relationship{
+				Attributes: v.attributes(5, []jsonapi.Attribute{
+					{Name: "from_timestamp_s", Value: jsonapi.Int(i.From.Unix())},
+					{Name: "to_timestamp_s", Value: jsonapi.Int(to)},
+					{Name: "description", Value: jsonapi.OptString(i.Description)},
+					{Name: "is_public", Value: jsonapi.Bool(i.IsPublic)},
+					{Name: "image", Value: image},
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "node", Linkage: jsonapi.ToOne(typeNode, i.NodeID.String()), Related: v.url("installations", id, "node")},
-					{Name: "room", Linkage: jsonapi.ToOne(typeRoom, formatInt64(i.RoomID)), Related: v.url("installations", id, "room")},
-				},
+					{Name: "room", Linkage: jsonapi.ToOne(typeRoom, v.id(i.RoomID)), Related: v.url("installations", id, "room")},
+				}),
 				Self: v.url("installations", id),
 			}
 		},

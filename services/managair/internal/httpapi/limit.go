@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"math"
 	"sync"
 	"time"
@@ -59,5 +60,25 @@ func (l *limiter) forget(now time.Time) {
 	}
 	if len(l.clients) >= maxClients {
 		clear(l.clients)
+	}
+}
+
+// gate lets a few at a time do what takes the database long; the others wait, and
+// short questions find the database free.
+type gate chan struct{}
+
+// gateTime is how long one waits for his turn. There is no point in reading for
+// somebody who has gone.
+const gateTime = 30 * time.Second
+
+// enter waits for one's turn, until leave is called.
+func (g gate) enter(ctx context.Context) (leave func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, gateTime)
+	defer cancel()
+	select {
+	case g <- struct{}{}:
+		return func() { <-g }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }

@@ -105,6 +105,7 @@ func (a *API) respondLinkage(w http.ResponseWriter, r *http.Request, l jsonapi.L
 		return err
 	}
 	v := a.newView(r)
+	defer v.free()
 	writeBody(w, r, http.StatusOK, jsonapi.AppendLinkage(nil, l, v.url(path, formatInt64(id), "relationships", name), v.url(path, formatInt64(id), name)))
 	return nil
 }

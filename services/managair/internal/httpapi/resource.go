@@ -29,27 +29,35 @@ type view struct {
 	query  jsonapi.Query
 	// series fills the document's hole.
 	series *series
+	parts  *parts
 }
 
+// newView returns the view of a request, which is freed when the answer is written.
 func (a *API) newView(r *http.Request) *view {
-	return &view{caller: access.CallerFrom(r.Context()), base: a.BaseURL(r) + Base}
+	return &view{caller: access.CallerFrom(r.Context()), base: a.BaseURL(r) + Base, parts: newParts()}
 }
+
+func (v *view) free() { v.parts.free() }
 
 // url returns the address of what the segments name.
-func (v *view) url(segments ...string) string {
-	n := len(v.base) + len(segments) + 1
-	for _, segment := range segments {
-		n += len(segment)
+func (v *view) url(segments ...string) string { return v.parts.url(v.base, segments) }
+
+// id returns the text of an id.
+func (v *view) id(id int64) string {
+	if id < 100 {
+		return formatInt64(id) // costs nothing
 	}
-	var b strings.Builder
-	b.Grow(n) // lists have six of these a line
-	b.WriteString(v.base)
-	for _, segment := range segments {
-		b.WriteByte('/')
-		b.WriteString(segment)
-	}
-	b.WriteByte('/')
-	return b.String()
+	v.parts.scratch = strconv.AppendInt(v.parts.scratch[:0], id, 10)
+	return v.parts.string(v.parts.scratch)
+}
+
+// attributes returns attributes to which some more can be added.
+func (v *view) attributes(more int, list []jsonapi.Attribute) []jsonapi.Attribute {
+	return v.parts.attributes.take(more, list)
+}
+
+func (v *view) relationships(list []jsonapi.Relationship) []jsonapi.Relationship {
+	return v.parts.relationships.take(0, list)
 }
 
 // resource is how the things of one kind appear in the API.
@@ -142,6 +150,7 @@ func (res *resource[T, ID]) list(a *API, w http.ResponseWriter, r *http.Request,
 		return err
 	}
 	v := a.newView(r)
+	defer v.free()
 	v.query = q
 	iq, err := inventoryQuery(q)
 	if err != nil {
@@ -192,6 +201,7 @@ func (res *resource[T, ID]) get(a *API, w http.ResponseWriter, r *http.Request, 
 		return err
 	}
 	v := a.newView(r)
+	defer v.free()
 	v.query, v.detail = q, true
 	thing, err := res.repository.Get(r.Context(), v.caller, id)
 	if err != nil {
@@ -217,7 +227,11 @@ func (a *API) respond(w http.ResponseWriter, r *http.Request, status int, v *vie
 	if v.series != nil {
 		return a.stream(w, r, v, doc)
 	}
-	writeBody(w, r, status, doc.Append(make([]byte, 0, 1024+1024*len(doc.Many))))
+	withBody(func(body []byte) []byte {
+		body = doc.Append(body)
+		writeBody(w, r, status, body)
+		return body
+	})
 	return nil
 }
 
@@ -248,6 +262,7 @@ func (a *API) finish(ctx context.Context, v *view, doc *jsonapi.Document) error 
 // create answers a POST.
 func (res *resource[T, ID]) create(a *API, w http.ResponseWriter, r *http.Request) error {
 	v := a.newView(r)
+	defer v.free()
 	var err error
 	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{}); err != nil {
 		return err
@@ -282,6 +297,7 @@ func (res *resource[T, ID]) create(a *API, w http.ResponseWriter, r *http.Reques
 // as on creation.
 func (res *resource[T, ID]) change(a *API, w http.ResponseWriter, r *http.Request, id ID, whole bool) error {
 	v := a.newView(r)
+	defer v.free()
 	var err error
 	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{}); err != nil {
 		return err
@@ -461,7 +477,7 @@ func (res *resource[T, ID]) load(ctx context.Context, v *view, ids []string) ([]
 	if err != nil {
 		return nil, err
 	}
-	return res.build(ctx, &view{caller: v.caller, base: v.base}, things)
+	return res.build(ctx, &view{caller: v.caller, base: v.base, parts: v.parts}, things)
 }
 
 // include follows the relationship paths that are asked for, a level of all
@@ -478,6 +494,9 @@ func (a *API) include(ctx context.Context, v *view, doc *jsonapi.Document) error
 	}
 	if len(paths) > maxIncludes {
 		paths = paths[:maxIncludes]
+	}
+	if len(paths) == 0 {
+		return nil
 	}
 	seen := map[jsonapi.Identifier]bool{}
 	for _, r := range primary {

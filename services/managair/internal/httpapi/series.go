@@ -110,7 +110,8 @@ func (a *API) decorate(ctx context.Context, v *view, spans []seriesSpan, resourc
 		r := &resources[i]
 		add(r, "sample_count", jsonapi.Int(sums[i].Count))
 		if latest := sums[i].Latest; latest != nil {
-			add(r, "latest_sample", jsonapi.Raw(string(appendSample(nil, *latest))))
+			v.parts.scratch = appendSample(v.parts.scratch[:0], *latest)
+			add(r, "latest_sample", jsonapi.Raw(v.parts.string(v.parts.scratch)))
 		} else if installed {
 			add(r, "latest_sample", jsonapi.Null())
 		}
@@ -147,9 +148,9 @@ func (a *API) addSeries(nodes *resource[inventory.Node, inventory.NodeID], insta
 		id := n.ID.String()
 		return jsonapi.Resource{
 			Identifier:    jsonapi.Identifier{Type: typeNodeSeries, ID: id},
-			Attributes:    []jsonapi.Attribute{{Name: "node_alias", Value: jsonapi.String(n.Alias)}},
+			Attributes:    v.attributes(4, []jsonapi.Attribute{{Name: "node_alias", Value: jsonapi.String(n.Alias)}}),
 			Self:          v.url("node-timeseries", id),
-			Relationships: []jsonapi.Relationship{{Name: "node", Linkage: jsonapi.ToOne(typeNode, id), Related: v.url("nodes", id)}},
+			Relationships: v.relationships([]jsonapi.Relationship{{Name: "node", Linkage: jsonapi.ToOne(typeNode, id), Related: v.url("nodes", id)}}),
 		}
 	}
 	nodeSeries.decorate = func(ctx context.Context, v *view, things []inventory.Node, resources []jsonapi.Resource) error {
@@ -162,15 +163,15 @@ func (a *API) addSeries(nodes *resource[inventory.Node, inventory.NodeID], insta
 	installationSeries.detail = pureKnown
 	installationSeries.filters = append(slices.Clone(installations.filters), pureKnown.Filters...)
 	installationSeries.show = func(v *view, i *inventory.Installation) jsonapi.Resource {
-		id := formatInt64(i.ID)
+		id := v.id(i.ID)
 		return jsonapi.Resource{
 			Identifier: jsonapi.Identifier{Type: typeInstallationSeries, ID: id},
-			Attributes: []jsonapi.Attribute{
+			Attributes: v.attributes(4, []jsonapi.Attribute{
 				{Name: "node_alias", Value: jsonapi.OptString(i.NodeAlias)},
 				{Name: "node_id", Value: jsonapi.String(i.NodeID.String())},
-			},
+			}),
 			Self:          v.url("installation-timeseries", id),
-			Relationships: []jsonapi.Relationship{{Name: "installation", Linkage: jsonapi.ToOne(typeInstallation, id), Related: v.url("installations", id)}},
+			Relationships: v.relationships([]jsonapi.Relationship{{Name: "installation", Linkage: jsonapi.ToOne(typeInstallation, id), Related: v.url("installations", id)}}),
 		}
 	}
 	installationSeries.decorate = func(ctx context.Context, v *view, things []inventory.Installation, resources []jsonapi.Resource) error {
@@ -332,7 +333,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	err := v.series.read(r.Context(), a.telemetry, out)
+	err := a.read(r.Context(), v.series, out)
 	if err == nil {
 		out.buffer = append(out.buffer, after...)
 		err = out.flush()
@@ -341,6 +342,8 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 		return nil
 	}
 	if !out.started {
+		header.Del("ETag")
+		header.Del("Content-Disposition")
 		return err
 	}
 	if r.Context().Err() == nil {
@@ -348,6 +351,26 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 	}
 	// A part of it is out: the client must not take it for the whole.
 	panic(http.ErrAbortHandler)
+}
+
+// longSeries is the number of samples from which on reading a series is a long read.
+const longSeries = 5000
+
+// read hands the series to out, when it is its turn.
+func (a *API) read(ctx context.Context, s *series, out *seriesWriter) error {
+	reading := a.downloads
+	switch {
+	case s.resolution != telemetry.Raw && s.resolution != telemetry.TenMinutes, s.summary.Count < longSeries:
+		return s.read(ctx, a.telemetry, out)
+	case s.maxPoints > 0:
+		reading = a.charts
+	}
+	leave, err := reading.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return s.read(ctx, a.telemetry, out)
 }
 
 // read hands the series to out.

@@ -170,7 +170,8 @@ func (w *world) exec(t testing.TB, sql string, args ...any) {
 type testLog struct{ t testing.TB }
 
 func (l testLog) Write(p []byte) (int, error) {
-	if strings.Contains(string(p), "level=ERROR") {
+	// A fuzz test looks at each answer by itself.
+	if _, fuzzed := l.t.(*testing.F); !fuzzed && strings.Contains(string(p), "level=ERROR") {
 		l.t.Errorf("logged: %s", p)
 	}
 	return len(p), nil

@@ -13,6 +13,10 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
+// uuidBytes lets the driver write the bytes of a UUID where they belong. It would
+// make a text of them for the library's type to parse, with three allocations.
+func uuidBytes(id *inventory.NodeID) *[16]byte { return (*[16]byte)(id) }
+
 func isNoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 
 // insertReturningID runs an INSERT .. RETURNING id.
@@ -561,7 +565,7 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 		table:       "node", alias: "n",
 		columns: "n.id, n.eui64, n.alias, n.description, n.protocol_id, n.model_id, n.owner_id, n.expected_interval_s::bigint, n.no",
 		scan: func(row pgx.CollectableRow) (n inventory.Node, err error) {
-			err = row.Scan(&n.ID, &n.EUI64, &n.Alias, &n.Description, &n.ProtocolID, &n.ModelID, &n.OwnerID, &n.ExpectedIntervalS, &n.No)
+			err = row.Scan(uuidBytes(&n.ID), &n.EUI64, &n.Alias, &n.Description, &n.ProtocolID, &n.ModelID, &n.OwnerID, &n.ExpectedIntervalS, &n.No)
 			return n, err
 		},
 		idOf: func(n *inventory.Node) inventory.NodeID { return n.ID },
@@ -621,7 +625,7 @@ func installations() kind[inventory.Installation, int64] {
 			// Outsiders learn no names of nodes.
 			"CASE WHEN " + operated(access.Members) + " THEN xn.alias END",
 		scan: func(row pgx.CollectableRow) (i inventory.Installation, err error) {
-			err = row.Scan(&i.ID, &i.NodeID, &i.RoomID, &i.From, &i.To, &i.Description, &i.IsPublic, &i.Image, &i.NodeNo, &i.NodeAlias)
+			err = row.Scan(&i.ID, uuidBytes(&i.NodeID), &i.RoomID, &i.From, &i.To, &i.Description, &i.IsPublic, &i.Image, &i.NodeNo, &i.NodeAlias)
 			return i, err
 		},
 		idOf: func(i *inventory.Installation) int64 { return i.ID },

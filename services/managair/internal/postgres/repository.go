@@ -124,12 +124,16 @@ func (r *repository[T, ID]) List(ctx context.Context, caller access.Caller, q in
 	return things, count, err
 }
 
+// listRoom is for how many things a list has room from the beginning; it is that of
+// most of them.
+const listRoom = 32
+
 func (r *repository[T, ID]) collect(ctx context.Context, caller access.Caller, q inventory.Query, tail string, args pgx.NamedArgs) ([]T, error) {
 	rows, err := r.pool.Query(ctx, r.kind.selectFrom()+tail, args)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
 	}
-	things, err := pgx.CollectRows(rows, r.kind.scan)
+	things, err := pgx.AppendRows(make([]T, 0, listRoom), rows, r.kind.scan)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
 	}
