@@ -94,7 +94,7 @@ func benchWorld(b *testing.B) (pool *pgxpool.Pool, handler, cached http.Handler)
 		b.Fatal(err)
 	}
 	// As it is served: lists may be two seconds old.
-	served := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil, postgres.NewInventory(pool),
+	served := httpapi.New(httpapi.Config{LongReads: 3}, slog.New(slog.DiscardHandler), nil, postgres.NewInventory(pool),
 		&telemetry.Cached{Store: postgres.NewTelemetry(pool), For: 2 * time.Second, Now: time.Now}, time.Now)
 	if cached, err = served.Handler(); err != nil {
 		b.Fatal(err)
@@ -190,6 +190,28 @@ func BenchmarkAPI(b *testing.B) {
 	for _, test := range []struct{ name, path string }{{"list_100_nodes", nodes}, {"room", room}, {"series_2000_points", points}} {
 		b.Run("clients_32/"+test.name+"/api", func(b *testing.B) { benchClients(b, cached, test.path) })
 		b.Run("clients_32/"+test.name+"/floor_bytes", func(b *testing.B) { benchClients(b, trivial(b, handler, test.path), test.path) })
+	}
+	b.Run("clients_32/room_beside_charts/api", func(b *testing.B) {
+		defer pull(b, cached, points)()
+		benchClients(b, cached, room)
+	})
+}
+
+// pull asks for path as 32 clients at once, until stop is called.
+func pull(b *testing.B, handler http.Handler, path string) (stop func()) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(access.WithCaller(context.Background(), access.Caller{UserID: 1}))
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				handler.ServeHTTP(&discard{header: http.Header{}}, httptest.NewRequestWithContext(ctx, http.MethodGet, path, http.NoBody))
+			}
+		})
+	}
+	return func() {
+		cancel()
+		wg.Wait()
 	}
 }
 

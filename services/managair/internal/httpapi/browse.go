@@ -57,15 +57,15 @@ func (a *API) browse(w http.ResponseWriter, r *http.Request, answer func(http.Re
 	pattern := r.Pattern + "/"
 	operations := openapi.Read().Paths[pattern]
 	page := struct {
-		Lang, Method, Path, Query, URL, Title, Base, Style, User, Allow, Bodies string
-		Status                                                                  int
-		Cut                                                                     bool
-		Crumbs                                                                  []crumb
-		Methods                                                                 []string
-		Document                                                                template.HTML
-		Text                                                                    map[string]string
+		Lang, Method, Path, Query, URL, Title, Summary, Base, Style, User, Allow, Bodies string
+		Status                                                                           int
+		Cut                                                                              bool
+		Crumbs                                                                           []crumb
+		Methods                                                                          []string
+		Document                                                                         template.HTML
+		Text                                                                             map[string]string
 	}{
-		Lang: lang, Method: r.Method, Path: r.URL.Path + "/", URL: r.URL.Path + "/", Title: title(r.Pattern, operations["get"].Summary),
+		Lang: lang, Method: r.Method, Path: r.URL.Path + "/", URL: r.URL.Path + "/", Title: title(r.URL.Path), Summary: operations["get"].Summary,
 		Base: Base, Style: theme.StylePath, Allow: allow, Status: recorded.status, Cut: recorded.cut,
 		Crumbs: crumbs(r.URL.Path), Text: browseTexts[lang],
 	}
@@ -148,16 +148,12 @@ func crumbs(path string) []crumb {
 	return list
 }
 
-func title(pattern, summary string) string {
-	name := strings.TrimPrefix(pattern, Base)
-	if name == "" {
-		return "Clair API"
-	}
-	name = strings.Trim(strings.ReplaceAll(name, "{id}", "…"), "/")
-	if summary == "" {
+// title is the address as far as it tells one page from another.
+func title(path string) string {
+	if name := strings.Trim(strings.TrimPrefix(path, Base), "/"); name != "" {
 		return name
 	}
-	return name + ": " + summary
+	return "Clair API"
 }
 
 // sampleBodies returns a document to begin with for each method that takes one.

@@ -150,6 +150,7 @@ func TestPagesForBrowsers(t *testing.T) {
 		{"/api/v1/", 200, `<a href="http://h/api/v1/rooms/">`},
 		{"/api/v1/rooms/1/", 200, `<a href="http://h/api/v1/rooms/1/site/">`},
 		{"/api/v1/rooms/", 200, "<option>POST</option>"},
+		{"/api/v1/rooms/1/", 200, "<h1>rooms/1</h1>"},
 		{"/api/v1/nodes/", 401, "Anmeldedaten fehlen."},
 		{"/api/v1/rooms/4711/", 404, "Nicht gefunden."},
 		{"/api/v1/installations/1/?include_timeseries=1", 200, `<span class="k">&#34;timeseries&#34;</span>`},
