@@ -8,7 +8,7 @@ import { startStack, type Stack } from "./stack";
 
 let browser: Browser;
 let stack: Stack;
-let session: Awaited<ReturnType<Awaited<ReturnType<typeof open>>["page"]["context"]>["storageState"]>;
+let session: BrowserContextOptions["storageState"];
 
 beforeAll(async () => {
   mkdirSync(SHOTS, { recursive: true });
