@@ -4,8 +4,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-PATH=$(tools/gotools.sh buf protoc-gen-go protoc-gen-go-grpc):$PATH
+PATH=$(tools/gotools.sh buf protoc-gen-go protoc-gen-go-grpc templ):$PATH
+# pages are the files of HTML, without their suffixes.
+pages() { find services -name '*.templ' -o -name '*_templ.go' | sed 's/\(_templ.go\|.templ\)$//' | sort -u; }
+# Where it is called from becomes part of what it writes.
+write_page() { (cd "$(dirname "$1")" && templ generate -log-level error -stdout -f "$(basename "$1").templ"); }
+
 if [ "${1-}" != --check ]; then
+  pages | while read -r page; do write_page "$page" >"${page}_templ.go"; done
   cd proto
   exec buf generate
 fi
@@ -19,6 +25,12 @@ written=$(cd "$fresh" && find . -name '*.pb.go' | sort)
 for file in $(printf '%s\n' "$committed" "$written" | sort -u); do
   if ! diff -u "proto/$file" "$fresh/$file" >&2; then
     echo "generate: proto/${file#./} is not what its source says; run 'make generate'" >&2
+    exit 1
+  fi
+done
+pages | while read -r page; do
+  if ! write_page "$page" | diff -u "${page}_templ.go" - >&2; then
+    echo "generate: ${page}_templ.go is not what its source says; run 'make generate'" >&2
     exit 1
   fi
 done

@@ -2,10 +2,8 @@ package account
 
 import (
 	"bytes"
-	"embed"
 	"errors"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"math"
 	"net/http"
@@ -13,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/account/theme"
@@ -38,44 +38,29 @@ func NewPages(accounts *identity.Accounts, doors *Authenticator, log *slog.Logge
 	return &Pages{accounts, doors, log, now}
 }
 
-//go:embed templates/*.html
-var templateFiles embed.FS
+// pages are what stands in the frame, by name.
+var pages = map[string]func(*view) templ.Component{
+	"confirm":   confirmPage,
+	"delete":    deletePage,
+	"email":     emailPage,
+	"home":      homePage,
+	"login":     loginPage,
+	"logout":    logoutPage,
+	"message":   messagePage,
+	"password":  passwordPage,
+	"profile":   profilePage,
+	"reset":     resetPage,
+	"reset_key": resetKeyPage,
+	"sessions":  sessionsPage,
+	"signup":    signupPage,
+}
 
-// pageTemplates has the templates of each language by the names of the pages.
-var pageTemplates = func() map[string]map[string]*template.Template {
-	all := map[string]map[string]*template.Template{}
-	for _, lang := range []string{"de", "en"} {
-		funcs := template.FuncMap{
-			"t": func(key string, args ...any) string { return text(lang, key, args...) },
-			"when": func(t any) string {
-				switch t := t.(type) {
-				case time.Time:
-					return formatTime(lang, t)
-				case *time.Time:
-					return formatTime(lang, *t)
-				default:
-					return fmt.Sprint(t)
-				}
-			},
-			"style": func() string {
-				return theme.StylePath
-			},
-		}
-		all[lang] = map[string]*template.Template{}
-		names, err := templateFiles.ReadDir("templates")
-		if err != nil {
-			panic(err)
-		}
-		for _, n := range names {
-			if n.Name() == "frame.html" {
-				continue
-			}
-			t := template.Must(template.New("frame.html").Funcs(funcs).ParseFS(templateFiles, "templates/frame.html", "templates/"+n.Name()))
-			all[lang][strings.TrimSuffix(n.Name(), ".html")] = t
-		}
+func otherLanguage(lang string) string {
+	if lang == "de" {
+		return "en"
 	}
-	return all
-}()
+	return "de"
+}
 
 func formatTime(lang string, t time.Time) string {
 	// The stack is run where its users are; a page has no way to know better.
@@ -102,8 +87,33 @@ type view struct {
 	Data  any
 }
 
-// Value returns what was entered in a field.
-func (v *view) Value(name string) string { return v.Form.Get(name) }
+// t returns what stands on the page under key.
+func (v *view) t(key string, args ...any) string { return text(v.Lang, key, args...) }
+
+// addresses returns the addresses of the page's data in one line.
+func (v *view) addresses() string {
+	list, _ := v.Data.([]identity.EmailAddress)
+	if len(list) == 0 {
+		return v.t("no_email")
+	}
+	var addresses []string
+	for _, e := range list {
+		addresses = append(addresses, e.Email)
+	}
+	return strings.Join(addresses, ", ")
+}
+
+// tokenUse tells when a token was used and until when it can be.
+func (v *view) tokenUse(token identity.Token) string {
+	use := v.t("never_used")
+	if token.LastUsedAt != nil {
+		use = v.t("token_used", formatTime(v.Lang, *token.LastUsedAt))
+	}
+	if token.ExpiresAt != nil {
+		use += ", " + v.t("token_expires", formatTime(v.Lang, *token.ExpiresAt))
+	}
+	return use
+}
 
 // handler answers a request for a page, or says why not.
 type handler func(w http.ResponseWriter, r *http.Request) error
@@ -179,7 +189,7 @@ func newView(r *http.Request, title string) *view {
 
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, page string, v *view) error {
 	var out bytes.Buffer
-	if err := pageTemplates[v.Lang][page].Execute(&out, v); err != nil {
+	if err := frame(v, pages[page](v)).Render(r.Context(), &out); err != nil {
 		return fmt.Errorf("page %s: %w", page, err)
 	}
 	theme.Headers(w.Header())

@@ -7,11 +7,10 @@ package admin
 import (
 	"bytes"
 	"context"
-	"embed"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -22,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/hibiken/asynq"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
@@ -59,46 +59,83 @@ type Admin struct {
 	Services map[string]string
 }
 
-//go:embed templates/*.html
-var templateFiles embed.FS
-
 //go:embed admin.css
 var style []byte
 
-var templates = func() map[string]map[string]*template.Template {
-	all := map[string]map[string]*template.Template{}
-	for _, lang := range []string{"de", "en"} {
-		funcs := template.FuncMap{
-			"t":      func(key string, args ...any) string { return text(lang, key, args...) },
-			"name":   func(subject string) string { return text(lang, "s_"+subject) },
-			"one":    func(subject string) string { return text(lang, "o_"+subject) },
-			"field":  func(f string) string { return fieldText(lang, f) },
-			"choice": func(f, value string) string { return choiceText(lang, f, value) },
-			"style":  func() string { return theme.StylePath },
-			"ago":    func(t *time.Time) string { return ago(lang, t) },
-			"short":  short,
-			"add":    func(a, b int) int { return a + b },
-			"logdata": func(rows []backoffice.ListRow, columns []string) map[string]any {
-				return map[string]any{"Rows": rows, "Columns": columns}
-			},
-			"diff":    func(changes string) []change { return changesOf(lang, changes) },
-			"reftime": func(s string) string { return strings.Replace(s, "T", " ", 1) },
-		}
-		all[lang] = map[string]*template.Template{}
-		entries, err := templateFiles.ReadDir("templates")
-		if err != nil {
-			panic(err)
-		}
-		for _, e := range entries {
-			if e.Name() == "frame.html" {
-				continue
-			}
-			all[lang][strings.TrimSuffix(e.Name(), ".html")] = template.Must(
-				template.New("frame.html").Funcs(funcs).ParseFS(templateFiles, "templates/frame.html", "templates/"+e.Name()))
-		}
+// page is what stands in the frame.
+type page struct {
+	head    func(*view) templ.Component // nil: the title
+	content func(*view) templ.Component
+}
+
+var pages = map[string]page{
+	"delete":   {content: deletePage},
+	"edit":     {editHead, editPage},
+	"fidelity": {content: fidelityPage},
+	"history":  {content: historyPage},
+	"index":    {content: indexPage},
+	"list":     {listHead, listPage},
+	"message":  {content: messagePage},
+	"parked":   {content: parkedPage},
+	"queues":   {content: queuesPage},
+	"services": {content: servicesPage},
+}
+
+// logData is a table of what was changed.
+type logData struct {
+	Rows    []backoffice.ListRow
+	Columns []string
+}
+
+// indexData is what the first page shows.
+type indexData struct {
+	Overview backoffice.Overview
+	Recent   logData // no columns: the caller may not see it
+}
+
+// queue is a queue of tasks, and those that wait for another try or were given up.
+type queue struct {
+	*asynq.QueueInfo
+	Failing []*asynq.TaskInfo
+}
+
+// spaced is a time as it is read, not as forms send it.
+func spaced(s string) string { return strings.Replace(s, "T", " ", 1) }
+
+// when returns the class if it is so.
+func when(so bool, class string) string {
+	if so {
+		return class
 	}
-	return all
-}()
+	return ""
+}
+
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+// firstCell is what leads to a row: its first value, or its label.
+func firstCell(row backoffice.ListRow) string {
+	switch c := row.Cells[0]; {
+	case c.Kind == backoffice.Ref && c.Ref != "":
+		return c.Text
+	case c.Kind == backoffice.Time:
+		return spaced(c.Text)
+	case c.Text != "":
+		return short(c.Text)
+	default:
+		return row.Label
+	}
+}
+
+// registerAddress leads to the form that makes an unknown node known.
+func registerAddress(n backoffice.ParkedNode) string {
+	return "/admin/node/add/?" + url.Values{"id": {n.NodeID.String()}, "eui64": {n.DevEUI}, "alias": {n.DeviceID}}.Encode()
+}
+
+// servicesData is what the page of services shows.
+type servicesData struct {
+	Services []serviceHealth
+	Facts    [][2]string
+}
 
 // change is what became of a field, as people read it.
 type change struct{ Field, Before, After string }
@@ -180,6 +217,14 @@ type view struct {
 	Crumbs  [][2]string // address and text
 	Data    any
 }
+
+func (v *view) t(key string, args ...any) string { return text(v.Lang, key, args...) }
+
+// name is what many of a subject are called, one what one is.
+func (v *view) name(subject string) string { return text(v.Lang, "s_"+subject) }
+func (v *view) one(subject string) string  { return text(v.Lang, "o_"+subject) }
+
+func (v *view) field(name string) string { return fieldText(v.Lang, name) }
 
 type group struct {
 	Name     string
@@ -301,7 +346,7 @@ func (r *request) view(title string) *view {
 
 func (a *Admin) show(w http.ResponseWriter, r *request, status int, page string, v *view) error {
 	var out bytes.Buffer
-	if err := templates[r.lang][page].Execute(&out, v); err != nil {
+	if err := frame(v, pages[page]).Render(r.Context(), &out); err != nil {
 		return fmt.Errorf("page %s: %w", page, err)
 	}
 	theme.Headers(w.Header())
@@ -333,13 +378,13 @@ func (a *Admin) index(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	data := map[string]any{"Overview": overview}
+	data := indexData{Overview: overview}
 	if s, _ := backoffice.Find("audit_log"); slices.Contains(r.allowed, s.Name) {
 		recent, _, err := a.Store.List(r.Context(), r.caller, s, backoffice.Query{Page: 1, Size: 10})
 		if err != nil {
 			return err
 		}
-		data["Recent"], data["Columns"] = recent, s.Columns
+		data.Recent = logData{recent, s.Columns}
 	}
 	v.Data = data
 	return a.show(w, r, http.StatusOK, "index", v)
@@ -370,11 +415,11 @@ type filterOption struct {
 	Chosen     bool
 }
 
-// Narrowed tells whether a search or a filter leaves rows out.
-func (d listData) Narrowed() bool { return d.Query.Search != "" || len(d.Query.Filters) > 0 }
+// narrowed tells whether a search or a filter leaves rows out.
+func (d listData) narrowed() bool { return d.Query.Search != "" || len(d.Query.Filters) > 0 }
 
-// Page returns the address of a page of the list.
-func (d listData) Page(n int) string { return d.with("p", strconv.Itoa(n)) }
+// page returns the address of a page of the list.
+func (d listData) page(n int) string { return d.with("p", strconv.Itoa(n)) }
 
 func (d listData) with(key, value string) string {
 	q := url.Values{}
@@ -558,7 +603,7 @@ func (a *Admin) history(w http.ResponseWriter, r *request) error {
 	v := r.view(text(r.lang, "history"))
 	v.Here = s.Name
 	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", text(r.lang, "s_"+s.Name)}, {"/admin/" + s.Name + "/" + id + "/", id}}
-	v.Data = map[string]any{"Rows": rows, "Columns": log.Columns}
+	v.Data = logData{rows, log.Columns}
 	return a.show(w, r, http.StatusOK, "history", v)
 }
 
@@ -600,10 +645,6 @@ func (a *Admin) queues(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		v.Bad = text(r.lang, "redis_away")
 		return a.show(w, r, http.StatusServiceUnavailable, "queues", v)
-	}
-	type queue struct {
-		*asynq.QueueInfo
-		Failing []*asynq.TaskInfo
 	}
 	var all []queue
 	for _, name := range names {
@@ -659,7 +700,7 @@ func (a *Admin) services(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	services := append([]serviceHealth{{Name: "managair", Version: lifecycle.Version, State: "well"}}, askAll(r.Context(), a.Services)...)
-	v.Data = map[string]any{"Facts": facts, "Services": services}
+	v.Data = servicesData{services, facts}
 	return a.show(w, r, http.StatusOK, "services", v)
 }
 

@@ -26,11 +26,21 @@ type formField struct {
 	Inline  bool // in a row of a table, whose head names it
 }
 
-// Chosen tells whether an option of a Many is among the values.
-func (f formField) Chosen(id string) bool { return slices.Contains(strings.Split(f.Value, ","), id) }
+// chosen tells whether an option of a Many is among the values.
+func (f formField) chosen(id string) bool { return slices.Contains(strings.Split(f.Value, ","), id) }
 
-// ShowOnly tells whether the field cannot be changed.
-func (f formField) ShowOnly() bool { return f.ReadOnly || (f.OnCreate && f.ID != "") }
+// showOnly tells whether the field cannot be changed.
+func (f formField) showOnly() bool { return f.ReadOnly || (f.OnCreate && f.ID != "") }
+
+// label is what the option is called that is chosen.
+func (f formField) label() string {
+	for _, o := range f.Options {
+		if o.ID == f.Value {
+			return o.Label
+		}
+	}
+	return ""
+}
 
 // formRow is a row of an inline.
 type formRow struct {
@@ -66,7 +76,7 @@ type pickers struct {
 }
 
 func (p *pickers) fill(f *formField) error {
-	if f.Kind != backoffice.Ref && f.Kind != backoffice.Many || f.ShowOnly() && f.Kind == backoffice.Many {
+	if f.Kind != backoffice.Ref && f.Kind != backoffice.Many || f.showOnly() && f.Kind == backoffice.Many {
 		return nil
 	}
 	if _, known := p.all[f.Of]; !known {
@@ -202,7 +212,7 @@ func (a *Admin) showForm(w http.ResponseWriter, r *request, s *backoffice.Subjec
 			return err
 		}
 		for i, f := range d.Fields {
-			if f.ShowOnly() {
+			if f.showOnly() {
 				d.Fields[i].Value = stored[f.Name]
 			}
 		}

@@ -2,10 +2,9 @@ package httpapi
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
 	"errors"
-	"html/template"
+	"html"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,10 +15,17 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi/openapi"
 )
 
-//go:embed browse.html
-var browseHTML string
-
-var browsePage = template.Must(template.New("browse").Parse(browseHTML))
+// browsed is an answer as a page shows it.
+type browsed struct {
+	Lang, Method, Path, Query, URL, Title, Summary, User, Allow string
+	Bodies                                                      string // JSON by method
+	Document                                                    string // HTML
+	Status                                                      int
+	Cut                                                         bool
+	Crumbs                                                      string // HTML
+	Methods                                                     []string
+	Text                                                        map[string]string
+}
 
 // browseTexts are what the pages say, in German and English.
 var browseTexts = map[string]map[string]string{
@@ -56,18 +62,9 @@ func (a *API) browse(w http.ResponseWriter, r *http.Request, answer func(http.Re
 	lang := account.LanguageOf(r)
 	pattern := r.Pattern + "/"
 	operations := openapi.Read().Paths[pattern]
-	page := struct {
-		Lang, Method, Path, Query, URL, Title, Summary, Base, Style, User, Allow, Bodies string
-		Status                                                                           int
-		Cut                                                                              bool
-		Crumbs                                                                           []crumb
-		Methods                                                                          []string
-		Document                                                                         template.HTML
-		Text                                                                             map[string]string
-	}{
+	page := browsed{
 		Lang: lang, Method: r.Method, Path: r.URL.Path + "/", URL: r.URL.Path + "/", Title: title(r.URL.Path), Summary: operations["get"].Summary,
-		Base: Base, Style: theme.StylePath, Allow: allow, Status: recorded.status, Cut: recorded.cut,
-		Crumbs: crumbs(r.URL.Path), Text: browseTexts[lang],
+		Allow: allow, Status: recorded.status, Cut: recorded.cut, Crumbs: crumbs(r.URL.Path), Text: browseTexts[lang],
 	}
 	if r.URL.RawQuery != "" {
 		page.Query = "?" + r.URL.RawQuery
@@ -90,7 +87,7 @@ func (a *API) browse(w http.ResponseWriter, r *http.Request, answer func(http.Re
 	page.Bodies = string(bodies)
 	page.Document = highlight(recorded.body.Bytes())
 	var out bytes.Buffer
-	if err := browsePage.Execute(&out, page); err != nil {
+	if err := browsePage(page).Render(r.Context(), &out); err != nil {
 		writeError(w, r, a.log, err)
 		return
 	}
@@ -134,18 +131,17 @@ func (p *pageRecorder) record(r *http.Request, answer func(http.ResponseWriter, 
 	answer(p, r)
 }
 
-type crumb struct{ Name, URL string }
-
-func crumbs(path string) []crumb {
-	var list []crumb
+// crumbs is the path with each of its parts as a link.
+func crumbs(path string) string {
+	var out strings.Builder
 	path = strings.Trim(path, "/")
 	for i := range len(path) + 1 {
 		if i == len(path) || path[i] == '/' {
 			at := path[:i]
-			list = append(list, crumb{at[strings.LastIndexByte(at, '/')+1:], "/" + at + "/"})
+			out.WriteString(`/<a href="` + html.EscapeString("/"+at+"/") + `">` + html.EscapeString(at[strings.LastIndexByte(at, '/')+1:]) + `</a>`)
 		}
 	}
-	return list
+	return out.String()
 }
 
 // title is the address as far as it tells one page from another.
@@ -204,11 +200,11 @@ func sampleBodies(r *http.Request, operations map[string]openapi.Operation) map[
 }
 
 // highlight makes JSON readable: indented, coloured, its addresses as links.
-// What is no JSON is shown as it is.
-func highlight(document []byte) template.HTML {
+// What is no JSON is shown as it is. Every part that comes from data is escaped.
+func highlight(document []byte) string {
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, document, "", "  "); err != nil {
-		return template.HTML(template.HTMLEscapeString(string(document))) //nolint:gosec // escaped
+		return html.EscapeString(string(document))
 	}
 	var out strings.Builder
 	text := indented.String()
@@ -229,24 +225,24 @@ func highlight(document []byte) template.HTML {
 			for end < len(text) && !strings.ContainsRune(",\n}] ", rune(text[end])) {
 				end++
 			}
-			out.WriteString(`<span class="n">` + template.HTMLEscapeString(text[i:end]) + `</span>`)
+			out.WriteString(`<span class="n">` + html.EscapeString(text[i:end]) + `</span>`)
 			i = end
 		default:
 			out.WriteByte(c)
 			i++
 		}
 	}
-	return template.HTML(out.String()) //nolint:gosec // every part that comes from data is escaped
+	return out.String()
 }
 
 func writeString(out *strings.Builder, quoted string, key bool) {
-	escaped := template.HTMLEscapeString(quoted)
+	escaped := html.EscapeString(quoted)
 	var value string
 	switch {
 	case key:
 		out.WriteString(`<span class="k">` + escaped + `</span>`)
 	case json.Unmarshal([]byte(quoted), &value) == nil && (strings.HasPrefix(value, "http://") || strings.HasPrefix(value, "https://")):
-		out.WriteString(`<a href="` + template.HTMLEscapeString(value) + `">` + escaped + `</a>`)
+		out.WriteString(`<a href="` + html.EscapeString(value) + `">` + escaped + `</a>`)
 	default:
 		out.WriteString(`<span class="s">` + escaped + `</span>`)
 	}

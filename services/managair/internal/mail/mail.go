@@ -13,10 +13,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	htmltemplate "html/template"
 	"net/url"
 	"strings"
-	texttemplate "text/template"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -69,13 +67,8 @@ type Deliverer interface {
 	Deliver(ctx context.Context, m Message) error
 }
 
-//go:embed templates
-var templateFiles embed.FS
-
-var (
-	textTemplates = texttemplate.Must(texttemplate.ParseFS(templateFiles, "templates/*.txt"))
-	htmlTemplates = htmltemplate.Must(htmltemplate.ParseFS(templateFiles, "templates/*.html"))
-)
+//go:embed texts
+var textFiles embed.FS
 
 // Write writes the mail. publicURL is scheme and host of the links in it.
 func Write(m identity.Mail, publicURL string) (Message, error) {
@@ -94,17 +87,19 @@ func Write(m identity.Mail, publicURL string) (Message, error) {
 	case identity.MailKnown, identity.MailPasswordSet, identity.MailEmailReplaced:
 		link += "/accounts/password/reset/"
 	}
-	data := map[string]string{"Name": m.Username, "Link": link, "Address": m.To}
-	var text bytes.Buffer
-	if err := textTemplates.ExecuteTemplate(&text, string(m.Kind)+"."+language+".txt", data); err != nil {
+	content, err := textFiles.ReadFile("texts/" + string(m.Kind) + "." + language + ".txt")
+	if err != nil {
 		return Message{}, fmt.Errorf("write mail: %w", err)
 	}
-	// The first line of a template is the subject.
-	subject, body, _ := strings.Cut(text.String(), "\n")
+	text := strings.NewReplacer("{name}", m.Username, "{link}", link, "{address}", m.To).Replace(string(content))
+	// The first line is the subject.
+	subject, body, _ := strings.Cut(text, "\n")
 	body = strings.TrimSpace(body) + "\n"
-	return Message{
-		ID: newID(publicURL), To: m.To, Subject: subject, Text: body, HTML: asHTML(language, subject, body, link),
-	}, nil
+	var page bytes.Buffer
+	if err := asHTML(language, subject, body, link).Render(context.Background(), &page); err != nil {
+		return Message{}, fmt.Errorf("write mail: %w", err)
+	}
+	return Message{ID: newID(publicURL), To: m.To, Subject: subject, Text: body, HTML: page.String()}, nil
 }
 
 // newID makes a Message-ID of the host that the links lead to.
@@ -114,31 +109,6 @@ func newID(publicURL string) string {
 		host = u.Hostname()
 	}
 	return rand.Text() + "@" + host
-}
-
-// asHTML sets the paragraphs of the text, with the link as a button.
-func asHTML(language, subject, body, link string) string {
-	type paragraph struct {
-		Text string
-		Link string
-	}
-	var paragraphs []paragraph
-	for p := range strings.SplitSeq(strings.TrimSpace(body), "\n\n") {
-		p = strings.TrimSpace(p)
-		if p == link {
-			paragraphs = append(paragraphs, paragraph{Link: link})
-			continue
-		}
-		paragraphs = append(paragraphs, paragraph{Text: p})
-	}
-	var out bytes.Buffer
-	err := htmlTemplates.ExecuteTemplate(&out, "frame.html", map[string]any{
-		"Language": language, "Subject": subject, "Paragraphs": paragraphs,
-	})
-	if err != nil {
-		panic(err) // the template is ours and all of its data is text
-	}
-	return out.String()
 }
 
 // SMTP delivers to a mail server.
