@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Backs up the database of a deployed stack, encrypted, to a folder or to S3, and
-# brings it back.
+# Backs up the database and the pictures of a deployed stack, encrypted, to a folder
+# or to S3, and brings them back.
 #
 #   tools/backup.sh ENVIRONMENT [now]               make one, thin out old ones
 #   tools/backup.sh ENVIRONMENT list                what there is
@@ -24,16 +24,20 @@ export RESTIC_REPOSITORY
 export RESTIC_PASSWORD_FILE=$SECRETS/backup_password
 [ -s "$RESTIC_PASSWORD_FILE" ] || fail "$SECRETS_FOLDER/backup_password is missing; tools/create-secrets.sh makes it"
 
-dump=$CLAIR_STACK.dump
+archive=$CLAIR_STACK.tar
 tag=$CLAIR_STACK@$CLAIR_DOMAIN
 case ${ARGS[0]-now} in
   now)
     restic cat config >/dev/null 2>&1 || restic init
-    # Through a file, because restic 0.14 would keep the first half of a dump that broke.
+    # Through files, because restic 0.14 would keep the first half of a dump that broke.
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    tools/dump-db.sh "$file" "$work/$dump"
-    restic backup --quiet --tag "$tag" --host clair --stdin --stdin-filename "$dump" <"$work/$dump"
+    tools/dump-db.sh "$file" "$work/db.dump"
+    # After the database, so that no picture is missing that it names, but for those
+    # that were deleted meanwhile.
+    tools/manage.sh "$file" -y dumpmedia >"$work/media.tar"
+    tar --create --directory "$work" --owner 0 --group 0 db.dump media.tar |
+      restic backup --quiet --tag "$tag" --host clair --stdin --stdin-filename "$archive"
     # shellcheck disable=SC2086 # they are several words
     restic forget --quiet --tag "$tag" --host clair --prune \
       ${BACKUP_KEEP:---keep-last 3 --keep-daily 14 --keep-weekly 8 --keep-monthly 24}
@@ -49,11 +53,12 @@ case ${ARGS[0]-now} in
         *) id=$argument ;;
       esac
     done
-    confirm_always "replace the database of '$CLAIR_STACK' by the backup '$id'"
+    confirm_always "replace database and pictures of '$CLAIR_STACK' by the backup '$id'"
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    restic dump --tag "$tag" --host clair "$id" "$dump" >"$work/$dump"
-    tools/restore-dump.sh "$file" -y "$work/$dump"
+    restic dump --tag "$tag" --host clair "$id" "$archive" | tar --extract --directory "$work"
+    tools/restore-dump.sh "$file" -y "$work/db.dump"
+    tools/manage.sh "$file" -y loadmedia - <"$work/media.tar"
     ;;
   schedule)
     cat <<UNITS

@@ -31,6 +31,8 @@ func manageCommands(env config.Env) []*cobra.Command {
 		changePasswordCommand(env),
 		loadDataCommand(env),
 		dumpDataCommand(env),
+		loadMediaCommand(env),
+		dumpMediaCommand(env),
 		importCommand(env),
 	)
 }

@@ -1,6 +1,7 @@
 package media_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"image/png"
 	"io"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/johannesboyne/gofakes3"
@@ -202,5 +204,60 @@ func checkStore(t *testing.T, f media.Store) {
 		if _, err := f.Open(t.Context(), bad); !fault.Is(err, fault.NotFound) {
 			t.Errorf("open %q: %v", bad, err)
 		}
+	}
+}
+
+func TestArchiveCarriesPicturesFromStoreToStore(t *testing.T) {
+	t.Parallel()
+	from, to := media.Folder{Path: t.TempDir()}, media.Folder{Path: t.TempDir()}
+	want := map[string][]byte{"a.png": []byte("first"), "b.jpg": bytes.Repeat([]byte("second"), 1000)}
+	for name, content := range want {
+		if err := from.Put(t.Context(), name, content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var archive bytes.Buffer
+	missing, err := media.Export(t.Context(), &archive, from, []string{"a.png", "b.jpg", "gone.png"})
+	if err != nil || !slices.Equal(missing, []string{"gone.png"}) {
+		t.Fatalf("export: missing %q, %v", missing, err)
+	}
+	if n, err := media.Import(t.Context(), &archive, to); n != 2 || err != nil {
+		t.Fatalf("import: %d, %v", n, err)
+	}
+	for name, content := range want {
+		file, err := to.Open(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(file)
+		if err = errors.Join(err, file.Close()); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s: %d bytes, %v; want %d", name, len(got), err, len(content))
+		}
+	}
+}
+
+func TestImportRefuses(t *testing.T) {
+	t.Parallel()
+	for _, header := range []tar.Header{
+		{Name: "../out.png", Size: 1, Mode: 0o644},
+		{Name: "a.sh", Size: 1, Mode: 0o644},
+		{Name: "a.png", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"},
+	} {
+		t.Run(header.Name, func(t *testing.T) {
+			t.Parallel()
+			var archive bytes.Buffer
+			w := tar.NewWriter(&archive)
+			err := w.WriteHeader(&header)
+			if header.Size > 0 {
+				_, wErr := w.Write([]byte("x"))
+				err = errors.Join(err, wErr)
+			}
+			if err = errors.Join(err, w.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := media.Import(t.Context(), &archive, media.Folder{Path: t.TempDir()}); n != 0 || err == nil {
+				t.Errorf("took %d, %v", n, err)
+			}
+		})
 	}
 }

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/services/managair/internal/media"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+// pictures returns the store that the environment describes.
+func pictures(env config.Env) (media.Store, error) {
+	var cfg media.Config
+	if err := env.Load(&cfg); err != nil {
+		return nil, err
+	}
+	return media.New(cfg)
+}
+
+func dumpMediaCommand(env config.Env) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "dumpmedia",
+		Short: "Write the pictures of all installations as a tar archive",
+		Long: `Writes the pictures of all installations as a tar archive, wherever they are kept:
+in MEDIA_FOLDER or in the bucket of MEDIA_S3_URL. loadmedia reads it. Pictures that
+the database names, but that are not there, are told on standard error.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := pictures(env)
+			if err != nil {
+				return err
+			}
+			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+				names, err := postgres.PictureNames(ctx, pool)
+				if err != nil {
+					return err
+				}
+				return toFile(output, cmd.OutOrStdout(), func(w io.Writer) error {
+					missing, err := media.Export(ctx, w, store, names)
+					for _, name := range missing {
+						cmd.PrintErrln("missing:", name)
+					}
+					return err
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, compressed if it ends in .gz; default standard output")
+	return cmd
+}
+
+func loadMediaCommand(env config.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "loadmedia FILE|-",
+		Short: "Store the pictures of an archive that dumpmedia wrote",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, err := pictures(env)
+			if err != nil {
+				return err
+			}
+			in := cmd.InOrStdin()
+			if args[0] != "-" {
+				f, err := os.Open(args[0])
+				if err != nil {
+					return err
+				}
+				defer func() { _ = f.Close() }()
+				in = f
+			}
+			n, err := media.Import(cmd.Context(), in, store)
+			if err != nil {
+				return fmt.Errorf("after %d pictures: %w", n, err)
+			}
+			cmd.PrintErrf("%d pictures\n", n)
+			return nil
+		},
+	}
+}
