@@ -12,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
@@ -98,6 +99,8 @@ func (c *courier) part() lifecycle.Part {
 // The end of ctx means that we stop, and want to be rid of it soon.
 func (c *courier) deliver(ctx, hard context.Context, batch []entry, turn int64) {
 	message := request(batch)
+	// All attempts at a batch, also those from Redis, have the same name in the logs.
+	hard = correlation.With(hard, correlation.New())
 	for {
 		if c.breaker.closed(c.now()) {
 			err := c.send(hard, batch, message)
@@ -163,6 +166,9 @@ func (c *courier) send(ctx context.Context, batch []entry, message []byte) (err 
 	c.metrics.countOutcomes(batch, response.GetOutcomes())
 	for i := range batch {
 		c.metrics.delay.Observe(end.Sub(batch[i].received).Seconds())
+		if c.log.Enabled(ctx, slog.LevelDebug) {
+			c.log.DebugContext(ctx, "uplink delivered", "dev_eui", batch[i].devEUI(), "undecoded", batch[i].undecoded)
+		}
 		batch[i].finish(stored)
 	}
 	return nil
@@ -180,7 +186,7 @@ func deliverRequest(ctx context.Context, client *ingestclient.Client, undecoded 
 // one bad uplink does not take others with it. What is alone and invalid is given up.
 func (c *courier) divide(ctx, hard context.Context, batch []entry, turn int64, cause error) {
 	if len(batch) == 1 {
-		c.log.ErrorContext(ctx, "uplink refused by the ingestair", "dev_eui", batch[0].devEUI(), "undecoded", batch[0].undecoded, "err", cause)
+		c.log.ErrorContext(hard, "uplink refused by the ingestair", "dev_eui", batch[0].devEUI(), "undecoded", batch[0].undecoded, "err", cause)
 		batch[0].finish(refused)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
@@ -75,7 +76,8 @@ func (s *redisSpool) put(ctx context.Context, undecoded bool, uplinks int, reque
 	if undecoded {
 		kind = taskKeepUndecoded
 	}
-	_, err := s.tasks.EnqueueContext(ctx, asynq.NewTask(kind, request), asynq.Queue(s.queue),
+	headers := map[string]string{correlation.Key: correlation.ID(ctx)}
+	_, err := s.tasks.EnqueueContext(ctx, asynq.NewTaskWithHeaders(kind, request, headers), asynq.Queue(s.queue),
 		asynq.MaxRetry(spoolRetryLimit), asynq.Timeout(keepSpooled), asynq.Deadline(s.now().Add(keepSpooled)))
 	if err != nil {
 		return fmt.Errorf("hand over to Redis: %w", err)
@@ -136,12 +138,14 @@ func (s *redisSpool) watch(ctx context.Context) {
 // fails would go behind those that came after it.
 func (s *redisSpool) deliver(ctx context.Context, task *asynq.Task) error {
 	undecoded := task.Type() == taskKeepUndecoded
+	ctx = correlation.With(ctx, task.Headers()[correlation.Key])
 	for {
 		if s.breaker.closed(s.now()) {
 			err := s.send(ctx, undecoded, task.Payload())
 			switch {
 			case err == nil:
 				s.breaker.succeeded()
+				s.log.InfoContext(ctx, "uplinks from Redis delivered")
 				return nil
 			case fault.Is(err, fault.Invalid):
 				s.breaker.succeeded()

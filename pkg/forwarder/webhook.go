@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/correlation"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
@@ -49,7 +50,7 @@ func (h *webhook) server() *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /webhook", h.post)
 	return &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: webhookTimeout,
+		Handler: correlation.Middleware(mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: webhookTimeout,
 		WriteTimeout: 2 * webhookTimeout, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 	}

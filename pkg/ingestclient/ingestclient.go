@@ -27,6 +27,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
@@ -110,7 +111,7 @@ func (c *Client) KeepUndecoded(ctx context.Context, request []byte) error {
 }
 
 func (c *Client) invoke(ctx context.Context, method string, request []byte, response proto.Message) error {
-	return fault.FromGRPC(c.conn.Invoke(ctx, method, request, response, grpc.ForceCodecV2(encoded{encoding.GetCodecV2("proto")})))
+	return fault.FromGRPC(c.conn.Invoke(correlation.Outgoing(ctx), method, request, response, grpc.ForceCodecV2(encoded{encoding.GetCodecV2("proto")})))
 }
 
 // encoded is the codec for requests that are encoded already.

@@ -151,7 +151,7 @@ func (a *App) Run(ctx context.Context) error {
 	ingester.Listener = feed
 	grpcServer := grpcapi.New(ingester, grpcapi.Options{
 		Authorized: tokens.Has, TLS: tlsConfig, MaxConnectionAge: a.Config.MaxConnectionAge,
-		MaxCallsPerPeer: a.Config.MaxCalls, Reflection: a.Config.Reflection, Undecoded: store, Tracer: tracer,
+		MaxCallsPerPeer: a.Config.MaxCalls, Reflection: a.Config.Reflection, Undecoded: store, Tracer: tracer, Log: a.Log,
 	})
 	parts := []lifecycle.Part{
 		lifecycle.HTTP("operations", o.Server(a.Log), opsListener),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -40,6 +41,8 @@ type Options struct {
 	Reflection bool
 	// Tracer may be nil.
 	Tracer *tracing.Tracer
+	// Log gets a line for each call, at level DEBUG.
+	Log *slog.Logger
 }
 
 const (
@@ -88,7 +91,7 @@ func New(ingester *ingest.Ingester, o Options) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)...)
 	s.grpc.RegisterService(serviceDesc(), &service{
-		ingester: ingester, undecoded: o.Undecoded, draining: s.draining, streamAge: o.MaxConnectionAge, tracer: o.Tracer,
+		ingester: ingester, undecoded: o.Undecoded, draining: s.draining, streamAge: o.MaxConnectionAge, tracer: o.Tracer, log: o.Log,
 	})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	if o.Reflection {

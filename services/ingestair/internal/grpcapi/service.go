@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type service struct {
 	// draining ends when streams have to come to an end.
 	draining  <-chan struct{}
 	tracer    *tracing.Tracer
+	log       *slog.Logger
 	streamAge time.Duration
 }
 
@@ -79,6 +81,7 @@ func (s *service) store(ctx context.Context, in *storeRequest) (*ingestv1.StoreR
 	ctx, span := s.tracer.Start(ctx, "commit", attribute.Int("samples", len(in.batch.Samples)))
 	result, err := s.ingester.Store(ctx, &in.batch)
 	span.End(err)
+	s.tell(ctx, "samples", len(in.batch.Uplinks), err)
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +92,23 @@ func (s *service) keepUndecoded(ctx context.Context, in *keepUndecodedRequest) (
 	if in.err != nil {
 		return nil, in.err
 	}
-	if err := s.ingester.KeepUndecoded(ctx, in.uplinks); err != nil {
+	err := s.ingester.KeepUndecoded(ctx, in.uplinks)
+	s.tell(ctx, "undecoded uplinks", len(in.uplinks), err)
+	if err != nil {
 		return nil, err
 	}
 	return &ingestv1.KeepUndecodedResponse{}, nil
+}
+
+// tell writes a line for a call, where somebody wants to read it.
+func (s *service) tell(ctx context.Context, what string, uplinks int, err error) {
+	switch {
+	case !s.log.Enabled(ctx, slog.LevelDebug):
+	case err != nil:
+		s.log.DebugContext(ctx, "call refused", "kind", what, "uplinks", uplinks, "err", err)
+	default:
+		s.log.DebugContext(ctx, "call committed", "kind", what, "uplinks", uplinks)
+	}
 }
 
 // maxUnanswered is how many messages of a stream may wait for their answer; then

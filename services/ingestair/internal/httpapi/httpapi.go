@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -59,7 +60,7 @@ func New(ingester *ingest.Ingester, log *slog.Logger, o Options) *http.Server {
 		both("/ingest/v1/ingest", s.post(o.Legacy == LegacyToken, legacyMediaTypes, s.legacy))
 	}
 	return &http.Server{
-		Handler:           mux,
+		Handler:           correlation.Middleware(mux),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      45 * time.Second,

@@ -12,6 +12,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
@@ -101,7 +102,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Inspector: inspector, Services: cfg.Services,
 	}).Handler())
 	server := &http.Server{
-		Handler:           people.doors.Middleware(mux),
+		Handler:           correlation.Middleware(people.doors.Middleware(mux)),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}

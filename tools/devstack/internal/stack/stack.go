@@ -39,6 +39,8 @@ type Options struct {
 	MQTT        MQTT
 	// ForwarderEnv are further settings of an application's forwarder, NAME=value.
 	ForwarderEnv map[string][]string
+	// Env are further settings of all services, NAME=value.
+	Env []string
 	// HTTPPort is managair's port; 0 chooses a free one.
 	HTTPPort int
 	// PublicURL is where the public finds managair; empty is its own address.
@@ -120,7 +122,7 @@ func (s *Stack) NewForwarder(application, name string, env ...string) *server.Se
 func (s *Stack) service(name, binary string, args []string, env ...[]string) *server.Server {
 	return server.NewService(server.ServiceOptions{
 		Name: name, Path: filepath.Join(s.options.Bin, binary), Args: args,
-		Env: slices.Concat(env...), LogFile: s.LogFile(name),
+		Env: slices.Concat(append(env, s.options.Env)...), LogFile: s.LogFile(name),
 	})
 }
 
