@@ -63,7 +63,7 @@ func newWorld(t testing.TB, mail config.Env) *world {
 	w.browser = &http.Client{Jar: jar}
 	w.run(app.Serve)
 	w.eventually("the server answers", func() bool {
-		resp, err := w.browser.Get(w.base + "/accounts/signup/") //nolint:noctx // bounded by the test
+		resp, err := w.browser.Get(w.base + "/accounts/signup/")
 		if err != nil {
 			return false
 		}
@@ -104,7 +104,7 @@ func (w *world) eventually(what string, is func() bool) {
 // post sends a form as a browser does and returns the page that follows.
 func (w *world) post(path string, form url.Values) string {
 	w.t.Helper()
-	resp, err := w.browser.PostForm(w.base+path, form) //nolint:noctx // bounded by the test
+	resp, err := w.browser.PostForm(w.base+path, form)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -214,7 +214,7 @@ func (w *world) do(t testing.TB, rq request) answer {
 		r.Header.Set("Authorization", "Token "+rq.token)
 	}
 	if rq.session != "" {
-		r.AddCookie(&http.Cookie{Name: "sessionid", Value: rq.session}) //nolint:gosec // that of a request has no attributes
+		r.AddCookie(&http.Cookie{Name: "sessionid", Value: rq.session})
 	}
 	if rq.body != "" {
 		r.Header.Set("Content-Type", "application/vnd.api+json")

@@ -102,7 +102,7 @@ func (f failure) Error() string { return fault.Describe(f.err) }
 func (f failure) Unwrap() error { return f.err }
 
 // Is lets asynq give up a hopeless task.
-func (f failure) Is(target error) bool { return target == asynq.SkipRetry && hopeless(f.err) } //nolint:errorlint // that is how Is works
+func (f failure) Is(target error) bool { return target == asynq.SkipRetry && hopeless(f.err) }
 
 // Metrics counts tasks.
 type Metrics struct {
