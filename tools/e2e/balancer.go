@@ -3,10 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,6 +37,7 @@ type entry struct {
 const (
 	checkInterval = 500 * time.Millisecond
 	checksToRise  = 4 // in a row, before a node is taken in again
+	checksToFall  = 2 // without an answer, in a row
 	tryTimeout    = 4 * time.Second
 	maxTries      = 4
 )
@@ -60,14 +61,19 @@ func (b *balancer) stop() {
 func (e *entry) watch(ctx context.Context) {
 	// Not the connections of requests: it must see that no new ones are taken.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
-	good := 0
+	good, silent := 0, 0
 	tick := time.NewTicker(checkInterval)
 	defer tick.Stop()
 	for {
-		if err := get(ctx, client, "", e.base+"/ping"); err != nil {
+		// One that says that it ends is left at once, one that does not answer in time may
+		// only be slow.
+		switch err := get(ctx, client, "", e.base+"/ping"); {
+		case err == nil:
+			good, silent = good+1, 0
+		case os.IsTimeout(err) && silent+1 < checksToFall:
+			silent++
+		default:
 			good = 0
-		} else {
-			good++
 		}
 		if good == 0 && e.well.Swap(false) {
 			e.client.CloseIdleConnections()
@@ -83,14 +89,15 @@ func (e *entry) watch(ctx context.Context) {
 	}
 }
 
-// pick returns the next proxy that is well.
-func (b *balancer) pick() (*entry, error) {
+// pick returns the next proxy that is well. When none seems to be, any is better
+// than none.
+func (b *balancer) pick() *entry {
 	for range b.entries {
 		if e := b.entries[b.next.Add(1)%uint64(len(b.entries))]; e.well.Load() {
-			return e, nil
+			return e
 		}
 	}
-	return nil, errors.New("no node is well")
+	return b.entries[b.next.Add(1)%uint64(len(b.entries))]
 }
 
 // request is sent through the balancer; its answer must be 200.
@@ -105,17 +112,12 @@ type request struct {
 func (b *balancer) do(ctx context.Context, r request) ([]byte, http.Header, error) {
 	for try := 1; ; try++ {
 		begun := time.Now()
-		e, err := b.pick()
-		var body []byte
-		var header http.Header
-		var again bool
+		e := b.pick()
+		again, body, header, err := e.do(ctx, r)
 		if err == nil {
-			again, body, header, err = e.do(ctx, r)
-			if err == nil {
-				return body, header, nil
-			}
-			err = fmt.Errorf("%s, after %s, through %s: %w", time.Now().Format(time.TimeOnly), time.Since(begun).Round(time.Millisecond), e.name, err)
+			return body, header, nil
 		}
+		err = fmt.Errorf("%s, after %s, through %s: %w", time.Now().Format(time.TimeOnly), time.Since(begun).Round(time.Millisecond), e.name, err)
 		if !again || try == maxTries || ctx.Err() != nil {
 			return nil, nil, err
 		}
