@@ -1,4 +1,5 @@
-// The account and admin pages, on the real stack: each is looked at in all its forms, in German and English.
+// The account and admin pages, on the real stack: each is looked at in all its forms, in German and English. That
+// takes minutes, so it is done where pictures are asked for: CLAIR_SHOTS=1, or all.
 import { mkdirSync } from "node:fs";
 import type { Browser, BrowserContextOptions } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -51,6 +52,8 @@ const FIXED = [
   "kept_mail",
 ];
 
+const walk = describe.runIf(process.env.CLAIR_SHOTS);
+
 const languages: [string, BrowserContextOptions][] = [
   ["de", { locale: "de-DE" }],
   ["en", { locale: "en-GB" }],
@@ -60,7 +63,7 @@ function problems(path: string, name: string, options: BrowserContextOptions & {
   return look(browser, stack.web + path, name, options);
 }
 
-describe.each(languages)(
+walk.each(languages)(
   "in %s: no errors, no violated policy, nothing too wide, accessible",
   (language, locale) => {
     const strange = { ...locale, expect: /status of (404|410)/ };
