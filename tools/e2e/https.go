@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -76,16 +75,11 @@ func handshake(ctx context.Context, version uint16) (tls.ConnectionState, error)
 }
 
 func checkHTTPS(ctx context.Context) error {
+	transport := throughProxy()
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // as above
 	client := &http.Client{
-		Timeout:       10 * time.Second,
+		Timeout: 10 * time.Second, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				_, port, _ := net.SplitHostPort(address)
-				return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
-			},
-			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // as above
-		},
 	}
 	defer client.CloseIdleConnections()
 	ask := func(scheme string) (int, http.Header, error) {

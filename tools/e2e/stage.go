@@ -270,7 +270,7 @@ func (s *stage) loadData(ctx context.Context) error {
 		return err
 	}
 	_, err = s.toolWith(ctx, []string{"SUPERUSER_PASSWORD=" + superuserPassword},
-		"manage.sh", "-y", "createsuperuser", "--noinput", "--username", "root", "--email", "root@clair.test")
+		"manage.sh", "-y", "createsuperuser", "--noinput", "--username", superuser, "--email", "root@clair.test")
 	return err
 }
 
