@@ -2,7 +2,6 @@ package ingestclient
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -162,7 +161,7 @@ func share(batch []*gathered, response *ingestv1.StoreResponse) error {
 	first := 0
 	for _, b := range batch {
 		if len(outcomes) < b.samples {
-			return fmt.Errorf("the ingestair answers for %d samples less than were sent", b.samples-len(outcomes))
+			return fault.New(fault.Unavailable, "the ingestair answers for %d samples less than were sent", b.samples-len(outcomes))
 		}
 		b.response = &ingestv1.StoreResponse{Outcomes: outcomes[:b.samples:b.samples]}
 		outcomes = outcomes[b.samples:]

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
@@ -196,7 +194,7 @@ func (s *sampleStore) sort(batch []loadedSample, numbers map[uuid.UUID]int32) (t
 			t := time.Unix(l.seconds, 0).UTC()
 			day, month = d, int64(t.Year())*12+int64(t.Month())-1
 		}
-		s.keys = append(s.keys, sampleKey{int32(month), no, l.seconds, int32(i)}) //nolint:gosec // plausible times end in 2038
+		s.keys = append(s.keys, sampleKey{int32(month), no, l.seconds, int32(i)}) //nolint:gosec // plausible times are not in the far future
 	}
 	slices.SortFunc(s.keys, func(a, b sampleKey) int {
 		return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(a.nodeNo, b.nodeNo), cmp.Compare(a.time, b.time), cmp.Compare(a.index, b.index))
@@ -234,7 +232,7 @@ func (s *sampleStore) storeKnown(ctx context.Context, tx pgx.Tx, batch []loadedS
 			n.Stored = int64(len(s.keys))
 			return nil
 		}
-		if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || pgErr.Code != pgdb.UniqueViolation {
+		if code, _, _ := pgdb.Violation(err); code != pgdb.UniqueViolation {
 			return err
 		}
 	}
