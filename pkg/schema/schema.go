@@ -83,7 +83,7 @@ func withProvider(log *slog.Logger, connString string, do func(*goose.Provider) 
 	}
 	p, err := goose.NewProvider(goose.DialectPostgres, db, Files(),
 		goose.WithSessionLocker(locker), goose.WithSlog(log),
-		// Numbers go by subject: what lands later may have a lower one.
+		// Branches land in another order than that of their numbers.
 		goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return err

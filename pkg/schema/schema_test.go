@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
@@ -34,6 +36,44 @@ func TestUpTwiceAppliesOnce(t *testing.T) {
 		if m.AppliedAt.IsZero() {
 			t.Errorf("%s is pending", m.Name)
 		}
+	}
+}
+
+func TestDownLeavesNothing(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	url := pgtest.Empty(t)
+	if _, err := schema.Up(t.Context(), log, url); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := stdlib.OpenDB(*cfg)
+	defer func() { _ = db.Close() }()
+	down, err := goose.NewProvider(goose.DialectPostgres, db, schema.Files())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := down.DownTo(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	// Tables, sequences, indexes, and functions that no extension brought.
+	const left = `
+		SELECT coalesce(string_agg(name, ', '), '') FROM (
+			SELECT relname::text AS name FROM pg_class
+			 WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'goose_%'
+			UNION ALL
+			SELECT proname FROM pg_proc p
+			 WHERE pronamespace = 'public'::regnamespace
+			   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')) objects`
+	var names string
+	if err := db.QueryRowContext(t.Context(), left).Scan(&names); err != nil || names != "" {
+		t.Errorf("left: %q, %v", names, err)
+	}
+	if _, err := schema.Up(t.Context(), log, url); err != nil {
+		t.Errorf("up again: %v", err)
 	}
 }
 

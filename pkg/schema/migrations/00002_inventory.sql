@@ -118,10 +118,14 @@ CREATE TABLE node (
     protocol_id bigint NOT NULL REFERENCES node_protocol (id) ON DELETE RESTRICT,
     model_id    bigint NOT NULL REFERENCES node_model (id) ON DELETE RESTRICT,
     owner_id    bigint NOT NULL REFERENCES organization (id) ON DELETE CASCADE,
+    -- How often the node is expected to report; NULL is the default (an hour). A node is
+    -- missing after two such intervals, dead after four.
+    expected_interval_s integer,
     CONSTRAINT node_no_unique UNIQUE (no),
     CONSTRAINT node_eui64_unique UNIQUE (eui64),
     CONSTRAINT node_eui64_form CHECK (eui64 ~ '^[0-9A-F]{16}$'),
-    CONSTRAINT node_alias_length CHECK (length(alias) BETWEEN 1 AND 100)
+    CONSTRAINT node_alias_length CHECK (length(alias) BETWEEN 1 AND 100),
+    CONSTRAINT node_expected_interval_range CHECK (expected_interval_s BETWEEN 60 AND 604800)
 );
 CREATE INDEX node_owner ON node (owner_id);
 CREATE INDEX node_protocol_use ON node (protocol_id);
@@ -147,5 +151,33 @@ CREATE TABLE installation (
 CREATE INDEX installation_room ON installation (room_id);
 CREATE INDEX installation_public ON installation (room_id) WHERE is_public;
 
+-- Whoever streams live values needs to know at once when what a listener may see
+-- has changed: a notice on this channel is heard when the change is committed. It
+-- carries nothing; the listener asks anew. A notice takes no lock that a row would.
+-- +goose StatementBegin
+CREATE FUNCTION notify_inventory_changed() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('inventory_changed', '');
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER notify_inventory_changed AFTER INSERT OR UPDATE OR DELETE ON installation
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_inventory_changed();
+CREATE TRIGGER notify_inventory_changed AFTER INSERT OR UPDATE OR DELETE ON membership
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_inventory_changed();
+CREATE TRIGGER notify_inventory_changed AFTER UPDATE OR DELETE ON room
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_inventory_changed();
+CREATE TRIGGER notify_inventory_changed AFTER UPDATE OR DELETE ON site
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_inventory_changed();
+CREATE TRIGGER notify_inventory_changed AFTER DELETE ON node
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_inventory_changed();
+-- Logging in updates the account, too; that is no change of what one may see.
+CREATE TRIGGER notify_inventory_changed AFTER UPDATE OF is_active, is_superuser OR DELETE ON user_account
+    FOR EACH STATEMENT EXECUTE FUNCTION notify_inventory_changed();
+
 -- +goose Down
+DROP TRIGGER notify_inventory_changed ON user_account;
 DROP TABLE installation, node, node_model_quantity, node_model, node_protocol, quantity, room, site, address, membership, organization;
+DROP FUNCTION notify_inventory_changed;

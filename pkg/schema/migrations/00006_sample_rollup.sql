@@ -34,13 +34,56 @@ CREATE TABLE sample_hour (
     rel_humidity_sum integer     NOT NULL,
     rel_humidity_min smallint,
     rel_humidity_max smallint,
+    -- A year of hours is read from the key alone: its rows came hour by hour, so each is
+    -- on a page of its own.
     CONSTRAINT sample_hour_pkey PRIMARY KEY (node_no, hour)
-);
+        INCLUDE (n, co2_sum, co2_min, co2_max, temperature_n, temperature_sum, temperature_min, temperature_max,
+                 rel_humidity_n, rel_humidity_sum, rel_humidity_min, rel_humidity_max)
+) WITH (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 20000);
 
 -- sample_day has the sum of the hours of a UTC day, always.
 CREATE TABLE sample_day (LIKE sample_hour);
 ALTER TABLE sample_day RENAME COLUMN hour TO day;
 ALTER TABLE sample_day ADD CONSTRAINT sample_day_pkey PRIMARY KEY (node_no, day);
+
+-- sample_total has the sum of the days of a node, always. Lists show the number of
+-- samples of each of a hundred nodes, and adding up years of days for that costs a
+-- hundred times what one row does.
+CREATE TABLE sample_total (
+    node_no integer PRIMARY KEY,
+    n       bigint NOT NULL
+);
+
+-- Rows are changed in the order of their key, so that two writers cannot deadlock.
+CREATE FUNCTION add_to_sample_total(nos integer[], ns bigint[]) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO sample_total AS t (node_no, n)
+    SELECT no, sum(delta) FROM unnest(nos, ns) change (no, delta) GROUP BY no ORDER BY no
+        ON CONFLICT (node_no) DO UPDATE SET n = t.n + excluded.n
+$$;
+
+-- +goose StatementBegin
+CREATE FUNCTION sample_day_changed() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM add_to_sample_total(array_agg(node_no), array_agg(n::bigint)) FROM new_day HAVING count(*) > 0;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM add_to_sample_total(array_agg(node_no), array_agg(-n::bigint)) FROM old_day HAVING count(*) > 0;
+    ELSE
+        PERFORM add_to_sample_total(array_agg(node_no), array_agg(n))
+           FROM (SELECT node_no, n::bigint FROM new_day UNION ALL SELECT node_no, -n::bigint FROM old_day) d HAVING count(*) > 0;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER sample_day_inserted AFTER INSERT ON sample_day
+    REFERENCING NEW TABLE AS new_day FOR EACH STATEMENT EXECUTE FUNCTION sample_day_changed();
+CREATE TRIGGER sample_day_updated AFTER UPDATE ON sample_day
+    REFERENCING NEW TABLE AS new_day OLD TABLE AS old_day FOR EACH STATEMENT EXECUTE FUNCTION sample_day_changed();
+CREATE TRIGGER sample_day_deleted AFTER DELETE ON sample_day
+    REFERENCING OLD TABLE AS old_day FOR EACH STATEMENT EXECUTE FUNCTION sample_day_changed();
 
 -- sample_late has hours whose roll-up is out of date, each any number of times.
 CREATE TABLE sample_late (
@@ -75,9 +118,6 @@ LANGUAGE sql AS $$
     UNION
     SELECT h.node_no, h.hour FROM sample_hour h WHERE h.node_no = ANY (nos)
 $$;
-
--- Samples that are there already are rolled up as late ones.
-SELECT note_late_samples(array_agg(no)) FROM node;
 
 -- sample_hours_raw aggregates the samples of a node in [from_time, to_time) by hour.
 CREATE FUNCTION sample_hours_raw(no integer, from_time timestamptz, to_time timestamptz) RETURNS SETOF sample_hour
@@ -199,37 +239,6 @@ END
 $$;
 -- +goose StatementEnd
 
--- A registered node's parked samples are most often late; and its status has the
--- values of the newest one. The rest is as before.
--- +goose StatementBegin
-CREATE OR REPLACE FUNCTION node_adopts_parked_samples() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    LOCK TABLE parked_sample IN SHARE ROW EXCLUSIVE MODE;
-    PERFORM ensure_sample_partition(month)
-       FROM (SELECT DISTINCT date_trunc('month', p.time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS month
-               FROM parked_sample p JOIN new_node n ON p.node_id = n.id) months;
-    INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
-    SELECT n.no, p.time, p.co2_ppm, p.temperature_decicelsius, p.rel_humidity_percent, p.status
-      FROM parked_sample p JOIN new_node n ON p.node_id = n.id
-     ORDER BY n.no, p.time
-        ON CONFLICT DO NOTHING;
-    INSERT INTO sample_late (node_no, hour)
-    SELECT DISTINCT n.no, date_trunc('hour', p.time, 'UTC')
-      FROM parked_sample p JOIN new_node n ON p.node_id = n.id
-     WHERE p.time < (SELECT late_before FROM sample_rollup_state);
-    INSERT INTO node_status (node_no, last_contact_at, last_sample_at, last_co2_ppm,
-                             last_temperature_decicelsius, last_rel_humidity_percent, last_status)
-    SELECT DISTINCT ON (n.no) n.no, max(coalesce(p.received_at, p.time)) OVER (PARTITION BY n.no), p.time, p.co2_ppm,
-           p.temperature_decicelsius, p.rel_humidity_percent, p.status
-      FROM parked_sample p JOIN new_node n ON p.node_id = n.id
-     ORDER BY n.no, p.time DESC;
-    DELETE FROM parked_sample p USING new_node n WHERE p.node_id = n.id;
-    RETURN NULL;
-END
-$$;
--- +goose StatementEnd
-
 -- detach_sample_partition takes the samples of the UTC month that t falls into out
 -- of sight, with their roll-ups. The table stays, for an archive or for DROP TABLE;
 -- as long as it is there, samples of that month are rejected as too old.
@@ -252,26 +261,5 @@ $$;
 
 -- +goose Down
 DROP FUNCTION detach_sample_partition, sample_count, sample_days, sample_hours, sample_hours_raw, note_late_samples;
-DROP TABLE sample_rollup_state, sample_late, sample_day, sample_hour;
--- +goose StatementBegin
-CREATE OR REPLACE FUNCTION node_adopts_parked_samples() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    LOCK TABLE parked_sample IN SHARE ROW EXCLUSIVE MODE;
-    PERFORM ensure_sample_partition(month)
-       FROM (SELECT DISTINCT date_trunc('month', p.time AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS month
-               FROM parked_sample p JOIN new_node n ON p.node_id = n.id) months;
-    INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
-    SELECT n.no, p.time, p.co2_ppm, p.temperature_decicelsius, p.rel_humidity_percent, p.status
-      FROM parked_sample p JOIN new_node n ON p.node_id = n.id
-     ORDER BY n.no, p.time
-        ON CONFLICT DO NOTHING;
-    INSERT INTO node_status (node_no, last_contact_at, last_sample_at)
-    SELECT n.no, max(coalesce(p.received_at, p.time)), max(p.time)
-      FROM parked_sample p JOIN new_node n ON p.node_id = n.id
-     GROUP BY n.no;
-    DELETE FROM parked_sample p USING new_node n WHERE p.node_id = n.id;
-    RETURN NULL;
-END
-$$;
--- +goose StatementEnd
+DROP TABLE sample_rollup_state, sample_late, sample_total, sample_day, sample_hour;
+DROP FUNCTION sample_day_changed, add_to_sample_total;
