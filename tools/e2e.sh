@@ -2,9 +2,11 @@
 # Plays the life of a deployed stack on a Docker Swarm of its own, with the tools
 # that operators use, and prints what it measured:
 #
-#   tools/e2e.sh [cluster] [--keep]
+#   tools/e2e.sh [cluster | upgrade [COMMIT]] [--keep]
 #
 #   cluster  on a swarm of three nodes: one is drained, one cut off, the leader lost
+#   upgrade  of a stack of an earlier commit (default: the newest tag, which is the
+#            last release) to this tree, under load
 #   --keep   when a step fails, wait, so that one can look around
 #
 # It needs root (for a Docker engine and for namespaces) and no container registry:
@@ -25,18 +27,42 @@ if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
   # On a developer's machine that is no failure; where everything is to be checked, or
   # this alone is asked for, it is.
   echo 'e2e: a Docker engine of its own needs Linux and root' >&2
-  if [ "${CI-}" = true ] || [ "${1-}" = cluster ]; then exit 1; fi
+  if [ "${CI-}" = true ] || [ $# -gt 0 ]; then exit 1; fi
   echo 'e2e: SKIPPED' >&2
   exit 0
 fi
 
-work=$(mktemp -d /var/tmp/clair-e2e.XXXXXX)
-mode=() cgroup=''
-if [ "${1-}" = cluster ]; then
-  cgroup=$(basename "$work")
-  mode=(cluster --cgroup "$cgroup")
+story='' commit=''
+if [[ ${1-} =~ ^[a-z] ]]; then
+  story=$1
   shift
 fi
+if [ "$story" = upgrade ]; then
+  if [[ ${1-} =~ ^[^-] ]]; then
+    commit=$(git rev-parse --verify --quiet "$1^{commit}") || { echo "e2e: there is no commit '$1'" >&2; exit 2; }
+    shift
+  elif ! commit=$(git describe --tags --abbrev=0 2>/dev/null); then
+    echo 'e2e: SKIPPED: there is no release (no tag) yet whose stack could be updated; name a commit' >&2
+    exit 0
+  fi
+fi
+
+work=$(mktemp -d /var/tmp/clair-e2e.XXXXXX)
+mode=() cgroup=''
+case $story in
+  '') ;;
+  cluster)
+    cgroup=$(basename "$work")
+    mode=(cluster --cgroup "$cgroup")
+    ;;
+  upgrade)
+    mode=(upgrade --old "$work/old" --old-images "$work/old.tar" --old-version "$(git describe --always --abbrev=12 "$commit")")
+    ;;
+  *)
+    echo "e2e: there is no story '$story'; see tools/e2e.sh --help" >&2
+    exit 2
+    ;;
+esac
 # shellcheck disable=SC2317 # called by the trap
 cleanup() {
   trap '' INT TERM # a second one must not end this
@@ -57,6 +83,12 @@ pebble=$(tools/gotools.sh pebble)/pebble
 # Inside there is no network: what is to be built is in the caches from here on.
 CLAIR_REGISTRY=clair-e2e tools/build-images.sh --platforms "linux/$(go env GOARCH)" --tag one --archive "$work/images.tar" \
   managair ingestair clairchen-forwarder ers-forwarder e2e
+if [ -n "$commit" ]; then
+  git clone --quiet --shared --no-checkout . "$work/old"
+  git -C "$work/old" checkout --quiet "$commit"
+  CLAIR_REGISTRY=clair-e2e "$work/old/tools/build-images.sh" --platforms "linux/$(go env GOARCH)" --tag old --archive "$work/old.tar" \
+    managair ingestair clairchen-forwarder ers-forwarder
+fi
 go build -o bin/ ./tools/e2e
 # Without a Node.js that can build them, a stand-in answers for the pages.
 tools/frontend.sh build || echo 'e2e: the pages are left out' >&2

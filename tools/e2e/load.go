@@ -120,6 +120,7 @@ type uplinks struct {
 	mu      sync.Mutex
 	count   int
 	samples map[sampleKey]bool
+	last    time.Time // when the last was received by the network
 }
 
 type sampleKey struct {
@@ -151,6 +152,7 @@ func startUplinks(ctx context.Context, broker string, nodes []*simulate.Node, fr
 			u.mu.Lock()
 			defer u.mu.Unlock()
 			u.count++
+			u.last = up.ReceivedAt
 			for _, s := range message.Samples {
 				u.samples[sampleKey{up.Node.ID(), s.Time.Unix()}] = true
 			}

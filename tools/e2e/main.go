@@ -32,7 +32,7 @@ func main() {
 }
 
 func newCommand() *cobra.Command {
-	s := story{stage: stage{environment: environment, days: 4, broker: "tcp://127.0.0.1:1883"}}
+	s := story{stage: newStage()}
 	var keep bool
 	cmd := &cobra.Command{
 		Use:           "e2e",
@@ -45,9 +45,14 @@ func newCommand() *cobra.Command {
 		},
 	}
 	s.flags(cmd.Flags(), &keep)
-	cmd.AddCommand(clusterCommand(), callsCommand())
+	cmd.AddCommand(clusterCommand(), upgradeCommand(), callsCommand())
 	cmd.AddCommand(unhealthyCommands()...)
 	return cmd
+}
+
+// newStage is a stage of one node.
+func newStage() stage {
+	return stage{environment: environment, days: 6, broker: "tcp://127.0.0.1:1883"}
 }
 
 // flags defines those that every story has.

@@ -31,7 +31,8 @@ const superuserPassword = "correct horse battery staple"
 // stage is a swarm with a stack on it, what is done to that, and what came of it.
 type stage struct {
 	engine      engine // that docker commands are for
-	environment string // file that the tools are given
+	tree        string // whose tools are used; empty: this one
+	environment string // file that the tools are given, as seen from there
 	toolFlags   []string
 	callerFlags []string // of the service that calls, which must be on the engine's node
 	work        string
@@ -45,6 +46,7 @@ type stage struct {
 	nodes   []*simulate.Node
 	caller  uuid.UUID // the node of our own gRPC calls
 	from    time.Time // since when the nodes measure
+	played  time.Time // until when they have been played
 	uplinks *uplinks
 	calls   string // id of the container that calls
 	callers int    // how many there have been
@@ -63,7 +65,7 @@ func (s *stage) tool(ctx context.Context, name string, args ...string) (string, 
 }
 
 func (s *stage) toolWith(ctx context.Context, env []string, name string, args ...string) (string, error) {
-	command := slices.Concat([]string{"tools/" + name, s.environment}, s.toolFlags, args)
+	command := slices.Concat([]string{filepath.Join(s.tree, "tools", name), s.environment}, s.toolFlags, args)
 	return s.engine.runWith(ctx, nil, append(env, "CLAIR_SECRETS="+s.secrets), command...)
 }
 
@@ -86,9 +88,11 @@ func (s *stage) tasks(ctx context.Context) (map[string]bool, error) {
 	return ids, err
 }
 
+// startUplinks plays the nodes on from where they have been played to: what is sent
+// again is stored already, and would not be missed.
 func (s *stage) startUplinks(ctx context.Context) (err error) {
 	const speed = 400 // some ten uplinks a second
-	s.uplinks, err = startUplinks(ctx, s.broker, s.nodes, s.from, speed)
+	s.uplinks, err = startUplinks(ctx, s.broker, s.nodes, s.played, speed)
 	return err
 }
 
@@ -165,12 +169,14 @@ func (s *stage) checkUplinks(ctx context.Context, during string) error {
 	if s.sent == nil {
 		s.sent = map[sampleKey]bool{}
 	}
+	before := len(s.sent)
 	for key := range samples {
 		s.sent[key] = true
 	}
-	if len(samples) == 0 {
-		return errors.New("no uplink was sent")
+	if len(s.sent) == before {
+		return errors.New("no uplink was sent, or none with new samples")
 	}
+	s.played = s.uplinks.last
 	var missing int
 	err = until(ctx, func() error {
 		var err error
@@ -254,6 +260,7 @@ func (s *stage) explain(w io.Writer) {
 
 func (s *stage) loadData(ctx context.Context) error {
 	s.from = time.Now().AddDate(0, 0, -s.days).Truncate(time.Hour)
+	s.played = s.from
 	s.nodes = simulate.Nodes(20, time.UTC)
 	s.caller = uuid.New()
 	path := filepath.Join(s.work, "e2e-fixtures.json")

@@ -273,24 +273,30 @@ func (s *story) rollBack(ctx context.Context) error {
 }
 
 func (s *story) checkLoad(ctx context.Context) error {
+	return errors.Join(s.endLoad(ctx, "the updates"))
+}
+
+// endLoad ends what startLoad has begun and tells which requests failed, and what
+// else did, or was lost.
+func (s *story) endLoad(ctx context.Context, during string) (requests, others error) {
 	n, failures, p99 := s.requests.stop()
-	s.report("HTTP requests during the updates", "%d, failed %d, p99 %d ms", n, len(failures), p99.Milliseconds())
+	s.report("HTTP requests during "+during, "%d, failed %d, p99 %d ms", n, len(failures), p99.Milliseconds())
+	if len(failures) > 0 {
+		requests = fmt.Errorf("%d of %d requests failed, the first: %s", len(failures), n, failures[0])
+	}
 	calls, err := s.stopCalls(ctx)
 	if err != nil {
-		return err
+		return requests, err
 	}
-	s.report("gRPC calls during the updates", "%d, failed %d, retried %d, p99 %d ms, slowest %d ms (at %s)",
+	s.report("gRPC calls during "+during, "%d, failed %d, retried %d, p99 %d ms, slowest %d ms (at %s)",
 		calls.Calls, calls.Failed, calls.Retried, calls.P99Millis, calls.SlowestMs, calls.SlowestAt)
-	if len(failures) > 0 {
-		err = fmt.Errorf("%d of %d requests failed, the first: %s", len(failures), n, failures[0])
-	}
 	if calls.Failed > 0 {
-		err = errors.Join(err, fmt.Errorf("%d of %d calls failed, the last: %s", calls.Failed, calls.Calls, calls.LastError))
+		others = fmt.Errorf("%d of %d calls failed, the last: %s", calls.Failed, calls.Calls, calls.LastError)
 	}
 	if calls.Acknowledged == 0 {
-		err = errors.Join(err, errors.New("no call was made"))
+		others = errors.Join(others, errors.New("no call was made"))
 	}
-	return errors.Join(err, s.checkUplinks(ctx, "the updates"))
+	return requests, errors.Join(others, s.checkUplinks(ctx, during))
 }
 
 func (s *story) rotateToken(ctx context.Context) error {
