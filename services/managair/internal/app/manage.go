@@ -2,7 +2,6 @@ package app
 
 import (
 	"bufio"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -234,8 +233,8 @@ status is 1.`,
 	return cmd
 }
 
-// openFixtures opens the files when they are read, so that a long list of them
-// needs no more than one descriptor; but first it looks whether all are there.
+// openFixtures opens all files, before the first is read: that one is missing is told
+// before anything is written.
 func openFixtures(stdin io.Reader, names []string) (sources []fixture.Source, closeAll func(), err error) {
 	var opened []io.Closer
 	closeAll = func() {
@@ -244,23 +243,13 @@ func openFixtures(stdin io.Reader, names []string) (sources []fixture.Source, cl
 		}
 	}
 	for _, name := range names {
-		r := stdin
-		if name != "-" {
-			f, err := os.Open(name)
-			if err != nil {
-				closeAll()
-				return nil, nil, err
-			}
-			opened = append(opened, f)
-			r = f
+		in, err := openInput(name, stdin)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
 		}
-		if strings.HasSuffix(name, ".gz") {
-			if r, err = gzip.NewReader(r); err != nil {
-				closeAll()
-				return nil, nil, fmt.Errorf("%s: %w", name, err)
-			}
-		}
-		sources = append(sources, fixture.Source{Name: name, Reader: r})
+		opened = append(opened, in)
+		sources = append(sources, fixture.Source{Name: name, Reader: in})
 	}
 	return sources, closeAll, nil
 }
@@ -293,44 +282,6 @@ null, which the predecessor takes as "the next one".`,
 	cmd.Flags().StringSliceVarP(&exclude, "exclude", "e", nil, "models or applications to leave out")
 	cmd.Flags().IntVar(&indent, "indent", 0, "blanks to indent with; 0: one object per line")
 	return cmd
-}
-
-// toFile writes a file that appears under its name only when it is complete.
-func toFile(name string, stdout io.Writer, write func(io.Writer) error) (err error) {
-	if name == "" || name == "-" {
-		buffered := bufio.NewWriterSize(stdout, 1<<16)
-		if err := write(buffered); err != nil {
-			return err
-		}
-		return buffered.Flush()
-	}
-	f, err := os.OpenFile(name+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600) // it holds password hashes
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
-		}
-	}()
-	buffered := bufio.NewWriterSize(f, 1<<16)
-	var w io.Writer = buffered
-	finish := buffered.Flush
-	if strings.HasSuffix(name, ".gz") {
-		zip := gzip.NewWriter(buffered)
-		w = zip
-		finish = func() error { return errors.Join(zip.Close(), buffered.Flush()) }
-	}
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := finish(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }
 
 // prompt asks the person at the terminal, if there is one.

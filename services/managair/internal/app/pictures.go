@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
@@ -59,22 +58,18 @@ the database names, but that are not there, are told on standard error.`,
 func loadMediaCommand(env config.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "loadmedia FILE|-",
-		Short: "Store the pictures of an archive that dumpmedia wrote",
+		Short: "Store the pictures of an archive that dumpmedia wrote, compressed if its name ends in .gz",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := pictures(env)
 			if err != nil {
 				return err
 			}
-			in := cmd.InOrStdin()
-			if args[0] != "-" {
-				f, err := os.Open(args[0])
-				if err != nil {
-					return err
-				}
-				defer func() { _ = f.Close() }()
-				in = f
+			in, err := openInput(args[0], cmd.InOrStdin())
+			if err != nil {
+				return err
 			}
+			defer func() { _ = in.Close() }()
 			n, err := media.Import(cmd.Context(), in, store)
 			if err != nil {
 				return fmt.Errorf("after %d pictures: %w", n, err)
