@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"strings"
+
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+func (a *API) organizations() *resource[inventory.Organization, int64] {
+	return &resource[inventory.Organization, int64]{
+		typ: typeOrganization, path: "organizations", permissions: access.Organizations, repository: a.inventory.Organizations,
+		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		filters: []string{"search"}, sorts: []string{"id", "name"},
+		show: func(v *view, o *inventory.Organization) jsonapi.Resource {
+			id := v.id(o.ID)
+			users := jsonapi.Relationship{Name: "users", Related: v.url("organizations", id, "users")}
+			if o.Member {
+				users.Linkage, users.Count = toMany(typeUser, o.Users), true
+				users.Self = v.url("organizations", id, "relationships", "users")
+			}
+			return jsonapi.Resource{
+				Identifier: jsonapi.Identifier{Type: typeOrganization, ID: id},
+				Attributes: v.attributes(0, []jsonapi.Attribute{
+					{Name: "name", Value: jsonapi.String(o.Name)},
+					{Name: "description", Value: jsonapi.OptString(o.Description)},
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
+					users,
+					{Name: "memberships", Related: v.url("organizations", id, "memberships")},
+					{Name: "sites", Related: v.url("organizations", id, "sites")},
+					{Name: "nodes", Related: v.url("organizations", id, "nodes")},
+				}),
+				Self: v.url("organizations", id),
+			}
+		},
+		decode: func(f *jsonapi.Fields, o *inventory.Organization) {
+			f.Text("name", &o.Name, 50, jsonapi.Required)
+			f.OptText("description", &o.Description, 0)
+			if ids, ok := f.ToManyIDs("users", typeUser, jsonapi.Optional); ok {
+				o.Users = ids
+			}
+			f.ReadOnlyRelationship("memberships", "sites", "nodes")
+		},
+	}
+}
+
+func (a *API) memberships() *resource[inventory.Membership, int64] {
+	return &resource[inventory.Membership, int64]{
+		typ: typeMembership, path: "memberships", permissions: access.Memberships, repository: a.inventory.Memberships,
+		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		filters: []string{"organization", "username", "user"}, sorts: []string{"id", "role", "user_name", "organization_name"},
+		initial: inventory.Membership{Role: inventory.Inspector},
+		show: func(v *view, m *inventory.Membership) jsonapi.Resource {
+			id := v.id(m.ID)
+			return jsonapi.Resource{
+				Identifier: jsonapi.Identifier{Type: typeMembership, ID: id},
+				Attributes: v.attributes(0, []jsonapi.Attribute{
+					{Name: "role", Value: jsonapi.String(m.Role)},
+					{Name: "user_name", Value: jsonapi.String(m.UserName)},
+					{Name: "organization_name", Value: jsonapi.String(m.OrganizationName)},
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
+					{Name: "user", Linkage: jsonapi.ToOne(typeUser, v.id(m.UserID)), Related: v.url("memberships", id, "user")},
+					{Name: "organization", Linkage: jsonapi.ToOne(typeOrganization, v.id(m.OrganizationID)), Related: v.url("memberships", id, "organization")},
+				}),
+				Self: v.url("memberships", id),
+			}
+		},
+		decode: func(f *jsonapi.Fields, m *inventory.Membership) {
+			f.Choice("role", &m.Role, inventory.Owner, inventory.Inspector)
+			f.ToOneID("user", typeUser, &m.UserID, jsonapi.Required)
+			f.ToOneID("organization", typeOrganization, &m.OrganizationID, jsonapi.Required)
+		},
+	}
+}
+
+func (a *API) users() *resource[inventory.User, int64] {
+	return &resource[inventory.User, int64]{
+		typ: typeUser, path: "users", permissions: access.Users, repository: a.inventory.Users,
+		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		filters: []string{"organization", "search"}, sorts: []string{"id", "username"},
+		// Users are found by their whole e-mail address only: parts of it could be guessed.
+		adjust: func(iq *inventory.Query, q jsonapi.Query) {
+			iq.Search, iq.Email = nil, strings.TrimSpace(q.Filter["search"])
+		},
+		show: func(v *view, u *inventory.User) jsonapi.Resource {
+			id := v.id(u.ID)
+			resource := jsonapi.Resource{
+				Identifier: jsonapi.Identifier{Type: typeUser, ID: id},
+				Attributes: v.attributes(0, []jsonapi.Attribute{{Name: "username", Value: jsonapi.String(u.Username)}}),
+				Self:       v.url("users", id),
+			}
+			if v.detail {
+				resource.Attributes = append(resource.Attributes,
+					jsonapi.Attribute{Name: "email", Value: jsonapi.String(u.Email)},
+					jsonapi.Attribute{Name: "first_name", Value: jsonapi.String(u.FirstName)},
+					jsonapi.Attribute{Name: "last_name", Value: jsonapi.String(u.LastName)})
+				resource.Relationships = []jsonapi.Relationship{
+					{
+						Name: "organizations", Linkage: toMany(typeOrganization, u.Organizations), Count: true,
+						Self: v.url("users", id, "relationships", "organizations"), Related: v.url("users", id, "organizations"),
+					},
+					{Name: "memberships", Related: v.url("users", id, "memberships")},
+				}
+			}
+			return resource
+		},
+	}
+}

@@ -1,0 +1,237 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+func organizations() kind[inventory.Organization, int64] {
+	const isMember = "EXISTS (SELECT FROM membership cm WHERE cm.user_id = @caller AND cm.organization_id = o.id)"
+	return kind[inventory.Organization, int64]{
+		permissions: access.Organizations,
+		audience: byOrganization("o.id", "EXISTS (SELECT FROM node pn JOIN installation pi ON pi.node_id = pn.id"+
+			" WHERE pn.owner_id = o.id AND pi.is_public)"),
+		table: "organization", alias: "o",
+		// Who the members are is only for members.
+		columns: "o.id, o.name, o.description, " +
+			"CASE WHEN " + isMember + " THEN ARRAY(SELECT m.user_id FROM membership m WHERE m.organization_id = o.id ORDER BY m.user_id) END, " + isMember,
+		scan: func(row pgx.CollectableRow) (o inventory.Organization, err error) {
+			err = row.Scan(&o.ID, &o.Name, &o.Description, &o.Users, &o.Member)
+			return o, err
+		},
+		idOf: func(o *inventory.Organization) int64 { return o.ID },
+		filters: filters{
+			organization: "o.id = @organization",
+			user:         isMember + " AND EXISTS (SELECT FROM membership um WHERE um.user_id = @user AND um.organization_id = o.id)",
+			search:       "concat_ws(' ', o.name, o.description)",
+		},
+		order: "o.name, o.id",
+		sorts: map[string]string{"name": "o.name", "id": "o.id"},
+		references: func(o *inventory.Organization) []reference {
+			return userReferences("users", o.Users...)
+		},
+		insert: func(ctx context.Context, tx pgx.Tx, caller access.Caller, o *inventory.Organization) error {
+			err := insertReturningID(ctx, tx, &o.ID,
+				"INSERT INTO organization (name, description) VALUES (@name, @description) RETURNING id",
+				pgx.NamedArgs{"name": o.Name, "description": o.Description})
+			if err != nil {
+				return err
+			}
+			return exec(ctx, tx, `
+				INSERT INTO membership (organization_id, user_id, role)
+				SELECT @id, user_id, CASE WHEN user_id = @caller THEN 'O' ELSE 'I' END
+				  FROM (SELECT unnest(@users::bigint[]) UNION SELECT @caller) members (user_id)
+				 ORDER BY user_id = @caller DESC, user_id`,
+				pgx.NamedArgs{"id": o.ID, "caller": caller.UserID, "users": o.Users})
+		},
+		update: func(ctx context.Context, tx pgx.Tx, old, o *inventory.Organization) error {
+			err := exec(ctx, tx, "UPDATE organization SET name = @name, description = @description WHERE id = @id",
+				pgx.NamedArgs{"id": o.ID, "name": o.Name, "description": o.Description})
+			if err != nil || slices.Equal(old.Users, o.Users) {
+				return err
+			}
+			args := pgx.NamedArgs{"id": o.ID, "users": o.Users}
+			if err := exec(ctx, tx, "DELETE FROM membership WHERE organization_id = @id AND user_id <> ALL(@users)", args); err != nil {
+				return err
+			}
+			err = exec(ctx, tx, `
+				INSERT INTO membership (organization_id, user_id)
+				SELECT @id, unnest(@users::bigint[]) ON CONFLICT ON CONSTRAINT membership_unique DO NOTHING`, args)
+			if err != nil {
+				return err
+			}
+			return needOwner(ctx, tx, o.ID, inventory.Violation{Relationship: "users"})
+		},
+		violations: map[string]inventory.Violation{
+			"organization_name_unique": {Attribute: "name", Code: "unique"},
+		},
+	}
+}
+
+// lockMembers keeps the members of an organization as they are until the end of the
+// transaction, so that two OWNERs do not leave at once. It comes before any of them
+// is changed: whoever locks a membership first waits for whoever locks the
+// organization first, and the other way round.
+func lockMembers(ctx context.Context, tx pgx.Tx, organization int64) error {
+	return exec(ctx, tx, "SELECT FROM organization WHERE id = @id FOR UPDATE", pgx.NamedArgs{"id": organization})
+}
+
+// needOwner refuses a change after which nobody could manage the organization, whose
+// members are locked.
+func needOwner(ctx context.Context, tx pgx.Tx, organization int64, place inventory.Violation) error {
+	var managed bool
+	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM membership WHERE organization_id = @id AND role = 'O')",
+		pgx.NamedArgs{"id": organization}).Scan(&managed)
+	if err == nil && !managed {
+		place.Code, place.Conflict = "last_owner", true
+		return &place
+	}
+	return err
+}
+
+// isFellow is the condition that the user of an SQL expression is the caller, or
+// shares an organization with him.
+func isFellow(user string) string {
+	return user + ` = @caller OR EXISTS (SELECT FROM membership mine JOIN membership theirs
+		ON theirs.organization_id = mine.organization_id WHERE mine.user_id = @caller AND theirs.user_id = ` + user + ")"
+}
+
+// introduction is how long somebody who was found by his address can be made a
+// member by whoever found him.
+const introduction = time.Hour
+
+// isIntroduced is the condition that the caller may make the user @id a member: he
+// knows him already, or has found him by his address. To all others an account looks
+// as if it did not exist: ids can be guessed. The account is looked at last, so that
+// one that is there takes no longer to refuse than one that is not.
+var isIntroduced = "SELECT true, true FROM (SELECT " + isFellow("@id::bigint") + ` OR EXISTS (SELECT FROM user_introduction
+	WHERE finder_id = @caller AND user_id = @id AND expires_at > now())) known (yes)
+	WHERE yes AND EXISTS (SELECT FROM user_account WHERE id = @id AND is_active)`
+
+func userReferences(relationship string, users ...int64) []reference {
+	refs := make([]reference, len(users))
+	for i, id := range users {
+		refs[i] = reference{relationship, id, isIntroduced}
+	}
+	return refs
+}
+
+// introduce notes whom the caller has found by his address. Somebody whose account
+// goes in this moment is passed over.
+func introduce(ctx context.Context, tx pgx.Tx, caller access.Caller, found []inventory.User) error {
+	ids := make([]int64, len(found))
+	for i := range found {
+		ids[i] = found[i].ID
+	}
+	return exec(ctx, tx, `
+		INSERT INTO user_introduction (finder_id, user_id, expires_at)
+		SELECT @caller, id, now() + @valid FROM user_account WHERE id = ANY(@ids) FOR KEY SHARE
+		    ON CONFLICT ON CONSTRAINT user_introduction_pkey DO UPDATE SET expires_at = EXCLUDED.expires_at`,
+		pgx.NamedArgs{"caller": caller.UserID, "ids": ids, "valid": introduction})
+}
+
+func memberships() kind[inventory.Membership, int64] {
+	organizationKind := organizations()
+	return kind[inventory.Membership, int64]{
+		permissions: access.Memberships,
+		audience:    byOrganization("ms.organization_id", "false"),
+		table:       "membership", alias: "ms",
+		from:    "JOIN user_account u ON u.id = ms.user_id JOIN organization o ON o.id = ms.organization_id",
+		columns: "ms.id, ms.user_id, ms.organization_id, ms.role, u.username, o.name",
+		scan: func(row pgx.CollectableRow) (m inventory.Membership, err error) {
+			err = row.Scan(&m.ID, &m.UserID, &m.OrganizationID, &m.Role, &m.UserName, &m.OrganizationName)
+			return m, err
+		},
+		idOf: func(m *inventory.Membership) int64 { return m.ID },
+		filters: filters{
+			organization: "ms.organization_id = @organization",
+			user:         "ms.user_id = @user",
+			username:     "u.username = @username",
+		},
+		order: "ms.id",
+		sorts: map[string]string{"id": "ms.id", "user_name": "u.username", "organization_name": "o.name", "role": "ms.role"},
+		references: func(m *inventory.Membership) []reference {
+			return append(userReferences("user", m.UserID),
+				organizationKind.reference("organization", m.OrganizationID, access.Owners))
+		},
+		lockFirst: "SELECT FROM organization WHERE id = (SELECT organization_id FROM membership WHERE id = @id) FOR UPDATE",
+		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, m *inventory.Membership) error {
+			if err := lockMembers(ctx, tx, m.OrganizationID); err != nil {
+				return err
+			}
+			return insertReturningID(ctx, tx, &m.ID, `
+				INSERT INTO membership (user_id, organization_id, role)
+				VALUES (@user, @organization, @role) RETURNING id`,
+				pgx.NamedArgs{"user": m.UserID, "organization": m.OrganizationID, "role": m.Role})
+		},
+		update: func(ctx context.Context, tx pgx.Tx, old, m *inventory.Membership) error {
+			err := exec(ctx, tx, "UPDATE membership SET user_id = @user, organization_id = @organization, role = @role WHERE id = @id",
+				pgx.NamedArgs{"id": m.ID, "user": m.UserID, "organization": m.OrganizationID, "role": m.Role})
+			if err != nil || old.Role != inventory.Owner {
+				return err
+			}
+			return needOwner(ctx, tx, old.OrganizationID, inventory.Violation{Attribute: "role"})
+		},
+		beforeDelete: func(ctx context.Context, tx pgx.Tx, m *inventory.Membership) error {
+			err := exec(ctx, tx, "DELETE FROM membership WHERE id = @id", pgx.NamedArgs{"id": m.ID})
+			if err != nil || m.Role != inventory.Owner {
+				return err
+			}
+			return needOwner(ctx, tx, m.OrganizationID, inventory.Violation{})
+		},
+		violations: map[string]inventory.Violation{
+			"membership_unique": {Attribute: "non_field_errors", Code: "unique"},
+		},
+	}
+}
+
+func users() kind[inventory.User, int64] {
+	return kind[inventory.User, int64]{
+		permissions: access.Users,
+		audience: func(a access.Audience) string {
+			if a == access.Fellows {
+				return "u.is_active AND (" + isFellow("u.id") + ")"
+			}
+			return forAll(a)
+		},
+		table: "user_account", alias: "u",
+		columns: `u.id, u.username, u.email, u.first_name, u.last_name, ARRAY(
+			SELECT m.organization_id FROM membership m
+			 WHERE m.user_id = u.id
+			   AND (u.id = @caller OR EXISTS (SELECT FROM membership cm WHERE cm.user_id = @caller AND cm.organization_id = m.organization_id))
+			 ORDER BY m.organization_id)`,
+		scan: func(row pgx.CollectableRow) (u inventory.User, err error) {
+			err = row.Scan(&u.ID, &u.Username, &u.Email, &u.FirstName, &u.LastName, &u.Organizations)
+			return u, err
+		},
+		idOf: func(u *inventory.User) int64 { return u.ID },
+		filters: filters{
+			organization: `EXISTS (SELECT FROM membership om JOIN membership cm ON cm.organization_id = om.organization_id
+				WHERE om.user_id = u.id AND om.organization_id = @organization AND cm.user_id = @caller)`,
+			// Only confirmed addresses: anybody can claim to have another one.
+			email: "EXISTS (SELECT FROM email_address e WHERE e.user_id = u.id AND e.verified AND lower(e.email) = lower(@email))",
+		},
+		// Who manages an organization may find new members by their address.
+		widen: func(q inventory.Query) string {
+			if q.Email == "" {
+				return ""
+			}
+			return "u.is_active AND EXISTS (SELECT FROM membership om WHERE om.user_id = @caller AND om.role = 'O')"
+		},
+		listed: func(ctx context.Context, pool *pgxpool.Pool, caller access.Caller, q inventory.Query, found []inventory.User) error {
+			if q.Email == "" || len(found) == 0 {
+				return nil
+			}
+			return inTx(ctx, pool, func(tx pgx.Tx) error { return introduce(ctx, tx, caller, found) })
+		},
+		order: "u.username, u.id",
+		sorts: map[string]string{"username": "u.username", "id": "u.id"},
+	}
+}
