@@ -47,7 +47,7 @@ var errWire = errors.New("the message is cut short or no protocol buffer")
 func fields(data []byte, each func(num protowire.Number, typ protowire.Type, v uint64, b []byte) error) error {
 	for len(data) > 0 {
 		num, typ, n := protowire.ConsumeTag(data)
-		if n < 0 {
+		if n < 0 || !num.IsValid() {
 			return errWire
 		}
 		data = data[n:]
