@@ -103,4 +103,5 @@ const (
 	oidChar        = pgtype.QCharOID
 	oidUUID        = pgtype.UUIDOID
 	oidText        = pgtype.TextOID
+	oidBytea       = pgtype.ByteaOID
 )

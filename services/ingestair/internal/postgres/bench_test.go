@@ -77,14 +77,40 @@ const noteLateOnly = `
 	  FROM unnest($1::integer[], $2::timestamptz[]) AS l (node_no, hour)
 	 WHERE hour < (SELECT late_before FROM sample_rollup_state)`
 
+// keepBare is Keep without the journal, for flushes of new samples.
+func (s *Store) keepBare(ctx context.Context, f *ingest.Flush) error {
+	w := s.writes.Get().(*write)
+	defer s.writes.Put(w)
+	w.flush = f
+	if err := s.resolve(ctx, w); err != nil {
+		return err
+	}
+	if _, err := s.ensurePartitions(ctx, w); err != nil {
+		return err
+	}
+	w.split()
+	w.returned = w.returned[:0]
+	if err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		p := pipeline{conn: conn.Conn()}
+		p.queue(ctx, addSamples, w.sampleParameters(), nil).done = w.allReturned
+		p.queue(ctx, noteLateOnly, w.lateParameters(), nil)
+		return p.run(ctx)
+	}); err != nil {
+		return err
+	}
+	return s.settleStored(ctx, w)
+}
+
 // BenchmarkJournal is what the status of nodes costs a flush: the rate of flushes
-// with the journal, which is emptied as often as the ingestair does, and without.
+// with the journal and without, in turns. A series lasts about as long as the
+// ingestair waits between two times of emptying the journal, so each with the journal
+// has one of these beside it.
 func BenchmarkJournal(b *testing.B) {
-	const nodes, perUplink, rounds = 2000, 3, 3
+	const nodes, perUplink, pairs = 2000, 3, 7
 	for _, size := range []struct {
 		name                string
 		perFlush, perSeries int
-	}{{"60", 60, 1000}, {"1000", 999, 100}} {
+	}{{"60", 60, 4000}, {"1000", 999, 500}} {
 		b.Run(size.name, func(b *testing.B) {
 			s := newStore(b)
 			for n := range nodes {
@@ -102,7 +128,8 @@ func BenchmarkJournal(b *testing.B) {
 					for i := range size.perFlush {
 						if i%perUplink == 0 {
 							f.Uplinks = append(f.Uplinks, &ingest.Uplink{NodeID: node(next % nodes), Meta: ingest.Metadata{
-								ReceivedAt: now, RSSIDBm: measurement.Known(-100), FCnt: measurement.Known(next),
+								ReceivedAt: now.Add(-time.Duration(next%1e6) * time.Microsecond), RSSIDBm: measurement.Known(-100),
+								SNRDecibel: -3.5, SNRKnown: true, DataRateIndex: measurement.Known(3), FCnt: measurement.Known(next),
 							}})
 							next++
 						}
@@ -133,64 +160,32 @@ func BenchmarkJournal(b *testing.B) {
 				}
 				return float64(size.perSeries) / time.Since(start).Seconds()
 			}
-			bare := func(ctx context.Context, f *ingest.Flush) error {
-				w := s.writes.Get().(*write)
-				defer s.writes.Put(w)
-				w.flush = f
-				if err := s.resolve(ctx, w); err != nil {
-					return err
-				}
-				if _, err := s.ensurePartitions(ctx, w); err != nil {
-					return err
-				}
-				w.split()
-				w.returned = w.returned[:0]
-				if err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
-					p := pipeline{conn: conn.Conn()}
-					p.queue(ctx, addSamples, w.sampleParameters(), nil).done = w.allReturned
-					p.queue(ctx, noteLateOnly, w.lateParameters(), nil)
-					return p.run(ctx)
-				}); err != nil {
-					return err
-				}
-				return s.settleStored(ctx, w)
-			}
-			series(s.Keep) // warm
-			var with, without []float64
-			for range rounds {
-				without = append(without, series(bare))
-				ctx, cancel := context.WithCancel(b.Context())
-				emptied := make(chan error, 1)
-				go func() {
-					tick := time.NewTicker(2 * time.Second)
-					defer tick.Stop()
-					for {
-						select {
-						case <-tick.C:
-							if err := s.WriteStatus(b.Context()); err != nil {
-								emptied <- err
-								return
-							}
-						case <-ctx.Done():
-							emptied <- nil
-							return
-						}
-					}
-				}()
-				with = append(with, series(s.Keep))
-				cancel()
-				if err := <-emptied; err != nil {
+			with := func() float64 {
+				var g errgroup.Group
+				g.Go(func() error { return s.WriteStatus(b.Context()) })
+				rate := series(s.Keep)
+				if err := g.Wait(); err != nil {
 					b.Fatal(err)
 				}
-				if err := s.WriteStatus(b.Context()); err != nil {
-					b.Fatal(err)
-				}
+				return rate
 			}
-			median := func(v []float64) float64 { slices.Sort(v); return v[len(v)/2] }
+			without := func() float64 { return series(s.keepBare) }
+			with() // warm
+			var withs, ratios []float64
+			for range pairs {
+				// Each first in turn, as the machine and the table change.
+				w1, o1 := with(), without()
+				o2, w2 := without(), with()
+				withs = append(withs, w1, w2)
+				ratios = append(ratios, w1/o1, w2/o2)
+			}
+			slices.Sort(withs)
+			slices.Sort(ratios)
 			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(median(with), "with-flushes/s")
-			b.ReportMetric(median(without), "without-flushes/s")
-			b.ReportMetric(median(with)/median(without), "with/without")
+			b.ReportMetric(withs[pairs], "with-flushes/s")
+			b.ReportMetric(ratios[pairs/2], "ratio-lower-quartile")
+			b.ReportMetric(ratios[pairs], "ratio")
+			b.ReportMetric(ratios[pairs*3/2], "ratio-upper-quartile")
 		})
 	}
 }

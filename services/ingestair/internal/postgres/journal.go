@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +14,18 @@ import (
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
-const appendJournal = `INSERT INTO node_status_journal (entries) VALUES ($1)`
+const appendJournal = `INSERT INTO node_status_journal (entries) SELECT unnest($1::bytea[])`
+
+// What an uplink tells of its node, beside the times.
+const (
+	rssi = iota
+	snr10
+	dataRate
+	batteryPercent
+	batteryMillivolts
+	fCnt
+	numReadings
+)
 
 // status is what uplinks tell of a node, an entry of the journal. Times are in
 // PostgreSQL's microseconds, noTime is none.
@@ -23,17 +33,46 @@ type status struct {
 	no        int32
 	contactAt int64
 	sampleAt  int64 // of the newest sample, whether it was stored or not
-
-	rssi, snr10, dataRate, batteryPercent, batteryMillivolts, fCnt measurement.Reading
+	told      [numReadings]measurement.Reading
 }
 
 const noTime = math.MinInt64
+
+func statusOf(no int32, meta *ingest.Metadata, now time.Time) status {
+	s := status{no: no, contactAt: micros(now), sampleAt: noTime}
+	if !meta.ReceivedAt.IsZero() {
+		s.contactAt = micros(meta.ReceivedAt)
+	}
+	s.told = [numReadings]measurement.Reading{
+		rssi: meta.RSSIDBm, dataRate: meta.DataRateIndex,
+		batteryPercent: meta.BatteryPercent, batteryMillivolts: meta.BatteryMillivolts, fCnt: meta.FCnt,
+	}
+	if meta.SNRKnown {
+		s.told[snr10] = measurement.Known(int(math.Round(float64(meta.SNRDecibel) * 10)))
+	}
+	return s
+}
+
+// merge takes over what a status of the same node has that is newer. What the
+// newer one does not tell stays.
+func (s *status) merge(other status) {
+	if other.contactAt >= s.contactAt {
+		*s, other = other, *s
+	}
+	s.sampleAt = max(s.sampleAt, other.sampleAt)
+	for i := range s.told {
+		if !s.told[i].Known {
+			s.told[i] = other.told[i]
+		}
+	}
+}
 
 // journal gathers one entry for each node of a flush.
 type journal struct {
 	entries []status
 	byNode  map[int32]int
-	buf     []byte
+	row     []byte
+	rows    array
 }
 
 func (j *journal) reset() {
@@ -42,7 +81,6 @@ func (j *journal) reset() {
 		j.byNode = map[int32]int{}
 	}
 	clear(j.byNode)
-	j.buf = append(j.buf[:0], journalVersion)
 }
 
 func (j *journal) add(s status) {
@@ -55,31 +93,9 @@ func (j *journal) add(s status) {
 	j.entries[i].merge(s)
 }
 
-// merge takes over what a status of the same node has that is newer. What the
-// newer one does not tell stays.
-func (s *status) merge(other status) {
-	older := *s
-	if other.contactAt >= s.contactAt {
-		*s = other
-		other = older
-	}
-	s.sampleAt = max(s.sampleAt, other.sampleAt)
-	for _, r := range []struct{ to, from *measurement.Reading }{
-		{&s.rssi, &other.rssi},
-		{&s.snr10, &other.snr10},
-		{&s.dataRate, &other.dataRate},
-		{&s.batteryPercent, &other.batteryPercent},
-		{&s.batteryMillivolts, &other.batteryMillivolts},
-		{&s.fCnt, &other.fCnt},
-	} {
-		if !r.to.Known {
-			*r.to = *r.from
-		}
-	}
-}
-
-// journalEntries packs what the flush's uplinks tell of registered nodes.
-func (w *write) journalEntries() []byte {
+// journalRows packs what the flush's uplinks tell of registered nodes; nil when
+// they have none.
+func (w *write) journalRows() []byte {
 	j := &w.journal
 	j.reset()
 	for i, u := range w.flush.Uplinks {
@@ -97,93 +113,127 @@ func (w *write) journalEntries() []byte {
 	if len(j.entries) == 0 {
 		return nil
 	}
-	for i := range j.entries {
-		j.buf = j.entries[i].append(j.buf)
-	}
-	return j.buf
+	return j.pack(micros(w.flush.At))
 }
 
-func statusOf(no int32, meta *ingest.Metadata, now time.Time) status {
-	s := status{
-		no: no, contactAt: micros(now), sampleAt: noTime,
-		rssi: meta.RSSIDBm, dataRate: meta.DataRateIndex,
-		batteryPercent: meta.BatteryPercent, batteryMillivolts: meta.BatteryMillivolts, fCnt: meta.FCnt,
-	}
-	if !meta.ReceivedAt.IsZero() {
-		s.contactAt = micros(meta.ReceivedAt)
-	}
-	if meta.SNRKnown {
-		s.snr10 = measurement.Known(int(math.Round(float64(min(max(meta.SNRDecibel, -1000), 1000)) * 10)))
-	}
-	return s
-}
-
-// The format of the journal: a byte with the version, then entries of the same
-// size. A number that is not known is the smallest int32, which none of them is.
+// The format of a row of the journal: a byte with the version, a time, then entries,
+// all numbers of which are varints: the node's number less that of the entry before,
+// a byte that tells what is known, the times less that of the row, and what is known.
 const (
-	journalVersion = 1
-	entrySize      = 4 + 8 + 8 + 6*4
-	unknownNumber  = math.MinInt32
+	journalVersion = 2
+	sampleKnown    = 1 << numReadings
+	// rowBytes is when a row is full. PostgreSQL keeps rows of more than 2,032 bytes
+	// in pieces in a second table with an index of its own, which costs twice as much.
+	rowBytes = 1900
 )
 
-func (s *status) append(buf []byte) []byte {
-	buf = binary.BigEndian.AppendUint32(buf, uint32(s.no))
-	buf = binary.BigEndian.AppendUint64(buf, uint64(s.contactAt))
-	buf = binary.BigEndian.AppendUint64(buf, uint64(s.sampleAt))
-	for _, r := range []measurement.Reading{s.rssi, s.snr10, s.dataRate, s.batteryPercent, s.batteryMillivolts} {
-		v := int32(unknownNumber)
-		if r.Known {
-			v = int32(r.Value)
+// pack returns the entries in rows, as an array.
+func (j *journal) pack(at int64) []byte {
+	j.rows.reset(oidBytea)
+	j.row = j.row[:0]
+	before := int32(0)
+	for i := range j.entries {
+		if len(j.row) == 0 {
+			j.row = binary.AppendVarint(append(j.row, journalVersion), at)
+			before = 0
 		}
-		buf = binary.BigEndian.AppendUint32(buf, uint32(v))
+		e := &j.entries[i]
+		j.row = e.append(j.row, at, before)
+		before = e.no
+		if len(j.row) > rowBytes || i == len(j.entries)-1 {
+			j.rows.bytes(j.row)
+			j.row = j.row[:0]
+		}
 	}
-	// A frame counter has 32 bits; all ones stand for unknown, which is one frame in
-	// four thousand million.
-	fCnt := uint32(math.MaxUint32)
-	if s.fCnt.Known {
-		fCnt = uint32(s.fCnt.Value)
-	}
-	return binary.BigEndian.AppendUint32(buf, fCnt)
+	return j.rows.value()
 }
 
-func parseStatus(b []byte) status {
-	next := func() measurement.Reading {
-		v := int32(binary.BigEndian.Uint32(b))
-		b = b[4:]
-		if v == unknownNumber {
-			return measurement.Reading{}
+func (s *status) append(row []byte, at int64, before int32) []byte {
+	row = binary.AppendVarint(row, int64(s.no)-int64(before))
+	var known byte
+	for i, r := range s.told {
+		if r.Known {
+			known |= 1 << i
 		}
-		return measurement.Known(int(v))
 	}
-	s := status{
-		no:        int32(binary.BigEndian.Uint32(b)),
-		contactAt: int64(binary.BigEndian.Uint64(b[4:])),
-		sampleAt:  int64(binary.BigEndian.Uint64(b[12:])),
+	if s.sampleAt != noTime {
+		known |= sampleKnown
 	}
-	b = b[20:]
-	s.rssi, s.snr10, s.dataRate, s.batteryPercent, s.batteryMillivolts = next(), next(), next(), next(), next()
-	if v := binary.BigEndian.Uint32(b); v != math.MaxUint32 {
-		s.fCnt = measurement.Known(int(v))
+	row = binary.AppendVarint(append(row, known), s.contactAt-at)
+	if s.sampleAt != noTime {
+		row = binary.AppendVarint(row, s.sampleAt-at)
 	}
-	return s
+	for _, r := range s.told {
+		if r.Known {
+			row = binary.AppendVarint(row, int64(r.Value))
+		}
+	}
+	return row
 }
+
+var errJournal = errors.New("a row of the journal cannot be read")
 
 // read adds the entries of a row of the journal.
 func (j *journal) read(row []byte) error {
 	if len(row) == 0 || row[0] != journalVersion {
-		return errors.New("a journal row of another version")
+		return errJournal
 	}
-	row = row[1:]
-	if len(row)%entrySize != 0 {
-		return errors.New("a journal row is cut short")
+	in := varints(row[1:])
+	at := in.next()
+	for before := int64(0); len(in) > 0; {
+		no := before + in.next()
+		if no != int64(int32(no)) {
+			return errJournal
+		}
+		before = no
+		s := status{no: int32(no), sampleAt: noTime}
+		known := in.byte()
+		s.contactAt = at + in.next()
+		if known&sampleKnown != 0 {
+			s.sampleAt = at + in.next()
+		}
+		for i := range s.told {
+			if known&(1<<i) != 0 {
+				s.told[i] = measurement.Known(int(in.next()))
+			}
+		}
+		if in == nil {
+			return errJournal
+		}
+		j.add(s)
 	}
-	for entry := range slices.Chunk(row, entrySize) {
-		j.add(parseStatus(entry))
+	if in == nil {
+		return errJournal
 	}
 	return nil
 }
 
-const takeJournal = `DELETE FROM node_status_journal RETURNING entries`
+// varints reads what is left of a row; it is nil after the row has ended early.
+type varints []byte
+
+func (v *varints) next() int64 {
+	value, n := binary.Varint(*v)
+	if n <= 0 {
+		*v = nil
+		return 0
+	}
+	*v = (*v)[n:]
+	return value
+}
+
+func (v *varints) byte() byte {
+	if len(*v) == 0 {
+		*v = nil
+		return 0
+	}
+	b := (*v)[0]
+	*v = (*v)[1:]
+	return b
+}
+
+// Rows of another version are left to the replicas that write such, for there may be
+// some while an update is under way.
+const takeJournal = `DELETE FROM node_status_journal WHERE get_byte(entries, 0) = $1 RETURNING entries`
 
 // The newest sample's values are taken from the sample itself: of repeated and
 // conflicting ones the journal does not know which was kept. For each node what is
@@ -192,11 +242,11 @@ const writeStatus = `
 	INSERT INTO node_status AS old (
 	       node_no, last_contact_at, rssi_dbm, snr_db, data_rate_index, battery_percent, battery_millivolts, f_cnt,
 	       last_sample_at, last_co2_ppm, last_temperature_decicelsius, last_rel_humidity_percent, last_status)
-	SELECT u.node_no, u.contact_at, u.rssi_dbm, u.snr_decibel / 10.0, u.data_rate_index, u.battery_percent, u.battery_millivolts, u.f_cnt,
+	SELECT u.node_no, u.contact_at, u.rssi_dbm, u.snr_10 / 10.0, u.data_rate_index, u.battery_percent, u.battery_millivolts, u.f_cnt,
 	       s.time, s.co2_ppm, s.temperature_decicelsius, s.rel_humidity_percent, s.status
-	  FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::integer[], $5::integer[], $6::integer[],
-	              $7::integer[], $8::integer[], $9::bigint[])
-	    AS u (node_no, contact_at, sample_at, rssi_dbm, snr_decibel, data_rate_index, battery_percent, battery_millivolts, f_cnt)
+	  FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
+	              $7::bigint[], $8::bigint[], $9::bigint[])
+	    AS u (node_no, contact_at, sample_at, rssi_dbm, snr_10, data_rate_index, battery_percent, battery_millivolts, f_cnt)
 	  JOIN node n ON n.no = u.node_no
 	  LEFT JOIN sample s ON s.node_no = u.node_no AND s.time = u.sample_at
 	 ORDER BY u.node_no
@@ -223,7 +273,7 @@ const vacuumAfter = 4 << 20
 func (s *Store) WriteStatus(ctx context.Context) error {
 	size := 0
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, takeJournal)
+		rows, err := tx.Query(ctx, takeJournal, journalVersion)
 		if err != nil {
 			return err
 		}
@@ -256,10 +306,10 @@ func (s *Store) WriteStatus(ctx context.Context) error {
 func statusParameters(entries []status) [][]byte {
 	var w write
 	nos, contacts, samples := w.arrays[0].reset(oidInt4), w.arrays[1].reset(oidTimestamptz), w.arrays[2].reset(oidTimestamptz)
-	for i := 3; i < 8; i++ {
-		w.arrays[i].reset(oidInt4)
+	told := w.arrays[3:]
+	for i := range numReadings {
+		told[i].reset(oidInt8)
 	}
-	fCnts := w.arrays[8].reset(oidInt8)
 	for i := range entries {
 		e := &entries[i]
 		nos.int4(e.no)
@@ -269,14 +319,9 @@ func statusParameters(entries []status) [][]byte {
 		} else {
 			samples.int8(e.sampleAt)
 		}
-		for k, r := range []measurement.Reading{e.rssi, e.snr10, e.dataRate, e.batteryPercent, e.batteryMillivolts} {
-			if a := &w.arrays[3+k]; r.Known {
-				a.int4(int32(r.Value))
-			} else {
-				a.null()
-			}
+		for i, r := range e.told {
+			bigint(&told[i], r)
 		}
-		bigint(fCnts, e.fCnt)
 	}
-	return w.values(9)
+	return w.values(3 + numReadings)
 }

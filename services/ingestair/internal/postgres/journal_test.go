@@ -1,13 +1,15 @@
 package postgres
 
 import (
-	"bytes"
-	"slices"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
@@ -86,50 +88,108 @@ func TestStatusOfAdoptedNode(t *testing.T) {
 	}
 }
 
+// TestJournalOfManyNodes: what a large flush tells takes several rows, none of which
+// PostgreSQL keeps in pieces; what another version wrote is left alone.
+func TestJournalOfManyNodes(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const nodes = 1000
+	nodetest.Register(t, s.pool, node(1), 1)
+	exec(t, s, `
+		INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+		SELECT gen_random_uuid(), to_char(n, 'FM0000000000000000'), n, protocol_id, model_id, owner_id FROM node, generate_series(2, $1::integer) n`, nodes)
+	f := &ingest.Flush{At: noon}
+	for i, id := range scan[[]uuid.UUID](t, s, "SELECT array_agg(id ORDER BY no) FROM node") {
+		f.Uplinks = append(f.Uplinks, &ingest.Uplink{NodeID: id, Meta: ingest.Metadata{
+			RSSIDBm: measurement.Known(-120), SNRDecibel: -20, SNRKnown: true, DataRateIndex: measurement.Known(5),
+			BatteryPercent: measurement.Known(100), BatteryMillivolts: measurement.Known(3600), FCnt: measurement.Known(i),
+		}})
+	}
+	if err := s.Keep(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if largest := scan[int](t, s, "SELECT max(pg_column_size(j.*)) FROM node_status_journal j"); largest > 2032 {
+		t.Errorf("a row takes %d bytes", largest)
+	}
+	exec(t, s, `INSERT INTO node_status_journal VALUES ('\x01'), ('\xff')`)
+	if err := s.WriteStatus(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := scan[int](t, s, "SELECT sum(f_cnt) FROM node_status WHERE battery_percent = 100"); got != nodes*(nodes-1)/2 {
+		t.Errorf("the frame counters add up to %d", got)
+	}
+	if n := scan[int](t, s, "SELECT count(*) FROM node_status_journal"); n != 2 {
+		t.Errorf("%d rows are left, want those of other versions", n)
+	}
+}
+
+// packed returns the rows that pack makes.
+func packed(t testing.TB, j *journal, at int64) (rows [][]byte) {
+	t.Helper()
+	if err := pgtype.NewMap().Scan(pgtype.ByteaArrayOID, pgx.BinaryFormatCode, j.pack(at), &rows); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func readAll(rows ...[]byte) ([]status, error) {
+	var j journal
+	j.reset()
+	for _, row := range rows {
+		if err := j.read(row); err != nil {
+			return nil, err
+		}
+	}
+	return j.entries, nil
+}
+
 func TestJournalFormat(t *testing.T) {
 	t.Parallel()
 	known := measurement.Known
 	want := []status{
-		{no: 1, contactAt: 5, sampleAt: noTime, rssi: known(-120), snr10: known(-75), dataRate: known(0), batteryPercent: known(100), batteryMillivolts: known(3600), fCnt: known(1 << 31)},
-		{no: 1 << 30, contactAt: -5, sampleAt: 1 << 60},
+		{no: 1 << 30, contactAt: 1, sampleAt: 1 << 60},
+		{no: 1, contactAt: -5, sampleAt: noTime, told: [numReadings]measurement.Reading{
+			rssi: known(-120), snr10: known(-75), dataRate: known(0), batteryPercent: known(100), batteryMillivolts: known(3600), fCnt: known(math.MaxUint32),
+		}},
+		{no: 2, contactAt: 7, sampleAt: -9, told: [numReadings]measurement.Reading{fCnt: known(0)}},
 	}
-	buf := []byte{journalVersion}
-	for i := range want {
-		buf = want[i].append(buf)
-	}
-	var j journal
-	j.reset()
-	if err := j.read(buf); err != nil {
+	rows := packed(t, &journal{entries: want}, 1<<50)
+	got, err := readAll(rows...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, j.entries, cmp.AllowUnexported(status{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(status{})); diff != "" {
 		t.Errorf("entries (-written +read):\n%s", diff)
 	}
-	for _, broken := range [][]byte{nil, {journalVersion + 1}, buf[:len(buf)-1]} {
-		j.reset()
-		if err := j.read(broken); err == nil {
+	for _, broken := range [][]byte{nil, {journalVersion}, {journalVersion + 1, 0}, rows[0][:len(rows[0])-1]} {
+		if _, err := readAll(broken); err == nil {
 			t.Errorf("read %x without an error", broken)
 		}
 	}
 }
 
 // FuzzJournal: whatever stands in the journal is an error or entries that would be
-// written the same.
+// read again as they are.
 func FuzzJournal(f *testing.F) {
-	s := status{no: 7, contactAt: 1, sampleAt: noTime, rssi: measurement.Known(-110), fCnt: measurement.Known(1 << 31)}
-	f.Add(s.append([]byte{journalVersion}))
+	known := measurement.Known
+	for _, entries := range [][]status{
+		{{no: 7, contactAt: 1, sampleAt: noTime, told: [numReadings]measurement.Reading{rssi: known(-110), fCnt: known(1 << 31)}}},
+		{{no: 9, contactAt: -1, sampleAt: 5}, {no: 3, contactAt: 1, sampleAt: 4}},
+	} {
+		f.Add(packed(f, &journal{entries: entries}, 17)[0])
+	}
 	f.Add([]byte{journalVersion + 1})
 	f.Fuzz(func(t *testing.T, row []byte) {
-		var j journal
-		j.reset()
-		if j.read(row) != nil {
+		want, err := readAll(row)
+		if err != nil || len(want) == 0 {
 			return
 		}
-		for entry := range slices.Chunk(row[1:], entrySize) {
-			s := parseStatus(entry)
-			if again := s.append(nil); !bytes.Equal(again, entry) {
-				t.Errorf("%x becomes %x", entry, again)
-			}
+		got, err := readAll(packed(t, &journal{entries: want}, 17)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(status{})); diff != "" {
+			t.Errorf("(-read +read again):\n%s", diff)
 		}
 	})
 }

@@ -170,7 +170,7 @@ const (
 // the transaction has a number (see the migration that makes sample_late). The
 // journal comes along, because each statement costs something.
 const noteLate = `
-	WITH journal AS (INSERT INTO node_status_journal (entries) VALUES ($3::bytea))
+	WITH journal AS (INSERT INTO node_status_journal (entries) SELECT unnest($3::bytea[]))
 	INSERT INTO sample_late (node_no, hour)
 	SELECT node_no, hour
 	  FROM unnest($1::integer[], $2::timestamptz[]) AS l (node_no, hour)
@@ -211,7 +211,7 @@ func (s *Store) commitWith(ctx context.Context, w *write, rejected []ingest.Reje
 	defer conn.Release()
 	p := pipeline{conn: conn.Conn()}
 	w.returned, w.parked = w.returned[:0], w.parked[:0]
-	journal := w.journalEntries()
+	journal := w.journalRows()
 	if len(w.known) > 0 {
 		q := p.queue(ctx, insert, w.sampleParameters(), func(row [][]byte) {
 			w.returned = append(w.returned, sampleKey{int32(binary.BigEndian.Uint32(row[0])), int64(binary.BigEndian.Uint64(row[1]))})
@@ -220,7 +220,7 @@ func (s *Store) commitWith(ctx context.Context, w *write, rejected []ingest.Reje
 			q.done = w.allReturned
 		}
 		p.queue(ctx, noteLate, append(w.lateParameters(), journal), nil)
-	} else if len(journal) > 0 {
+	} else if journal != nil {
 		p.queue(ctx, appendJournal, [][]byte{journal}, nil)
 	}
 	if len(w.unknown) > 0 {
