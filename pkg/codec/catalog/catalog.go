@@ -29,5 +29,17 @@ func Find(name string) (codec.Decoder, error) {
 	return d, nil
 }
 
+// ForProtocol returns the codec of a protocol as the inventory calls it: one whose
+// name is, or begins with, that of the codec, as in the predecessor's
+// CLAIRCHENPROT_V01. No codec's name begins another's.
+func ForProtocol(identifier string) (codec.Decoder, bool) {
+	for _, d := range codecs {
+		if strings.HasPrefix(strings.ToUpper(identifier), d.Protocol()) {
+			return d, true
+		}
+	}
+	return nil, false
+}
+
 // Names returns the names of all codecs, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(codecs)) }

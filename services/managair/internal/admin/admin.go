@@ -24,6 +24,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/hibiken/asynq"
 
+	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
@@ -87,6 +88,28 @@ type logData struct {
 	Columns []string
 }
 
+// newLog returns the rows of audit_log without some of their columns.
+func newLog(log *backoffice.Subject, rows []backoffice.ListRow, without ...string) logData {
+	d := logData{Rows: rows, Columns: slices.DeleteFunc(slices.Clone(log.Columns), func(c string) bool { return slices.Contains(without, c) })}
+	for i := range rows {
+		rows[i].Cells = slices.DeleteFunc(rows[i].Cells, func(c backoffice.Cell) bool { return slices.Contains(without, c.Field) })
+	}
+	return d
+}
+
+// changedRow is the address of the row that a row of audit_log is about, or "" where
+// there is none any more.
+func changedRow(row backoffice.ListRow) string {
+	about := map[string]string{}
+	for _, c := range row.Cells {
+		about[c.Field] = c.Text
+	}
+	if _, ok := backoffice.Find(about["subject"]); !ok || about["action"] == "delete" {
+		return ""
+	}
+	return "/admin/" + about["subject"] + "/" + url.PathEscape(about["subject_id"]) + "/"
+}
+
 // indexData is what the first page shows.
 type indexData struct {
 	Overview backoffice.Overview
@@ -126,9 +149,24 @@ func firstCell(row backoffice.ListRow) string {
 	}
 }
 
-// registerAddress leads to the form that makes an unknown node known.
-func registerAddress(n backoffice.ParkedNode) string {
-	return "/admin/node/add/?" + url.Values{"id": {n.NodeID.String()}, "eui64": {n.DevEUI}, "alias": {n.DeviceID}}.Encode()
+// parkedData is what the page of unknown devices shows.
+type parkedData struct {
+	Nodes []backoffice.ParkedNode
+	// protocols are the inventory's, by the names of their codecs.
+	protocols map[string]string
+}
+
+// register leads to the form that makes an unknown node known.
+func (d parkedData) register(n backoffice.ParkedNode) string {
+	known := url.Values{}
+	for name, value := range map[string]string{
+		"id": n.NodeID.String(), "eui64": n.DevEUI, "alias": n.DeviceID, "protocol_id": d.protocols[n.Protocol],
+	} {
+		if value != "" {
+			known.Set(name, value)
+		}
+	}
+	return "/admin/node/add/?" + known.Encode()
 }
 
 // servicesData is what the page of services shows.
@@ -384,7 +422,7 @@ func (a *Admin) index(w http.ResponseWriter, r *request) error {
 		if err != nil {
 			return err
 		}
-		data.Recent = logData{recent, s.Columns}
+		data.Recent = newLog(s, recent, "changes")
 	}
 	v.Data = data
 	return a.show(w, r, http.StatusOK, "index", v)
@@ -400,6 +438,7 @@ type listData struct {
 	Heads   []head
 	Filters []filter
 	Actions []string
+	AllOn   bool // every row is selected
 	prefix  url.Values
 }
 
@@ -417,6 +456,14 @@ type filterOption struct {
 
 // narrowed tells whether a search or a filter leaves rows out.
 func (d listData) narrowed() bool { return d.Query.Search != "" || len(d.Query.Filters) > 0 }
+
+// selecting returns the address of this page with every row selected, or none.
+func (d listData) selecting() string {
+	if d.AllOn {
+		return d.page(d.Query.Page)
+	}
+	return d.page(d.Query.Page) + "&all=1"
+}
 
 // page returns the address of a page of the list.
 func (d listData) page(n int) string { return d.with("p", strconv.Itoa(n)) }
@@ -453,7 +500,7 @@ func (a *Admin) listView(r *request, s *backoffice.Subject) (*view, error) {
 	if n, err := strconv.Atoi(values.Get("p")); err == nil && n > 0 && n < 1_000_000 {
 		q.Page = n
 	}
-	d := listData{Subject: s, Query: q, prefix: url.Values{}}
+	d := listData{Subject: s, Query: q, AllOn: values.Get("all") != "", prefix: url.Values{}}
 	for _, key := range []string{"q", "o"} {
 		if values.Get(key) != "" {
 			d.prefix.Set(key, values.Get(key))
@@ -602,8 +649,14 @@ func (a *Admin) history(w http.ResponseWriter, r *request) error {
 	}
 	v := r.view(text(r.lang, "history"))
 	v.Here = s.Name
-	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", text(r.lang, "s_"+s.Name)}, {"/admin/" + s.Name + "/" + id + "/", id}}
-	v.Data = logData{rows, log.Columns}
+	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", text(r.lang, "s_"+s.Name)}}
+	switch _, label, err := a.Store.Get(r.Context(), r.caller, s, id); {
+	case err == nil:
+		v.Crumbs = append(v.Crumbs, [2]string{"/admin/" + s.Name + "/" + url.PathEscape(id) + "/", label})
+	case !fault.Is(err, fault.NotFound): // it was deleted
+		return err
+	}
+	v.Data = newLog(log, rows, "subject", "subject_id")
 	return a.show(w, r, http.StatusOK, "history", v)
 }
 
@@ -612,8 +665,18 @@ func (a *Admin) parked(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	protocols, _, err := a.Store.Options(r.Context(), r.caller, "node_protocol", backoffice.OptionQuery{Limit: maxOptions})
+	if err != nil {
+		return err
+	}
+	d := parkedData{nodes, map[string]string{}}
+	for _, p := range slices.Backward(protocols) { // of several, the first counts
+		if codec, ok := catalog.ForProtocol(p.Label); ok {
+			d.protocols[codec.Protocol()] = p.ID
+		}
+	}
 	v := r.view(text(r.lang, "parked"))
-	v.Here, v.Data = "parked", nodes
+	v.Here, v.Data = "parked", d
 	return a.show(w, r, http.StatusOK, "parked", v)
 }
 

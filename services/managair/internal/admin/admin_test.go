@@ -226,6 +226,94 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// Who has a device knows its EUI and its protocol; its node's id follows.
+func TestNodeIDsAreDerived(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	root := s.as(t, "admin")
+	const predecessors, eui = "c727b2f8-8377-d4cb-0e95-ac03200b8c93", "9876B600001193E0"
+	if status, body, _ := root.post("/admin/node/", "id="+predecessors+"&action=delete&sure=1"); status != http.StatusSeeOther {
+		t.Fatalf("deleting the node of the fixtures: %d\n%s", status, body)
+	}
+	const node = "&alias=N&model_id=1&owner_id=1&id=&eui64="
+	_, body, leads := root.post("/admin/node/add/", "protocol_id=1"+node+strings.ToLower(eui))
+	if want := "/admin/node/" + predecessors + "/?done=saved"; leads != want {
+		t.Errorf("the node goes to %q, want %q\n%s", leads, want, body)
+	}
+	// An id that is given stays.
+	const other = "00000000-0000-0000-0000-000000000001"
+	_, body, leads = root.post("/admin/node/add/", "protocol_id=2&alias=N&model_id=1&owner_id=1&eui64=A81758FFFE000001&id="+other)
+	if want := "/admin/node/" + other + "/?done=saved"; leads != want {
+		t.Errorf("the node goes to %q, want %q\n%s", leads, want, body)
+	}
+	_, _, leads = root.post("/admin/node_protocol/add/", "identifier=Semaphore&num_uplink_msgs=1&num_downlink_msgs=1")
+	protocol := strings.TrimSuffix(strings.TrimPrefix(leads, "/admin/node_protocol/"), "/?done=saved")
+	for what, form := range map[string]string{
+		"How the id follows from protocol Semaphore is not known": "protocol_id=" + protocol + node + "A81758FFFE000002",
+		"Please choose one of the possibilities":                  "protocol_id=4711" + node + "A81758FFFE000002",
+		"Please fill this in":                                     "protocol_id=1" + node,
+	} {
+		if status, body, _ := root.post("/admin/node/add/", form); status != http.StatusUnprocessableEntity || !strings.Contains(body, what) {
+			t.Errorf("%s: %d, want %q in:\n%s", form, status, what, body)
+		}
+	}
+}
+
+func TestUnknownDevicesAreRegistered(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	if _, err := s.pool.Exec(t.Context(), `
+		INSERT INTO parked_sample (node_id, time, co2_ppm, dev_eui, device_id, protocol)
+		VALUES ('aa11d6e5-1111-2222-3333-444444444444', '2026-01-01', 600, 'A81758FFFE000003', 'flur', 'ELSYSERS'),
+		       ('bb11d6e5-1111-2222-3333-444444444444', '2026-01-01', 600, NULL, NULL, NULL)`); err != nil {
+		t.Fatal(err)
+	}
+	root := s.as(t, "admin")
+	_, body := root.get("/admin/parked/")
+	for _, want := range []string{
+		"/admin/node/add/?alias=flur&amp;eui64=A81758FFFE000003&amp;id=aa11d6e5-1111-2222-3333-444444444444&amp;protocol_id=2",
+		`"/admin/node/add/?id=bb11d6e5-1111-2222-3333-444444444444"`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q in:\n%s", want, body)
+		}
+	}
+	_, form := root.get("/admin/node/add/?alias=flur&eui64=A81758FFFE000003&id=aa11d6e5-1111-2222-3333-444444444444&protocol_id=2")
+	for _, want := range []string{`value="flur"`, `value="A81758FFFE000003"`, `value="aa11d6e5-1111-2222-3333-444444444444"`, `<option value="2" selected>`} {
+		if !strings.Contains(form, want) {
+			t.Errorf("no %q in:\n%s", want, form)
+		}
+	}
+	if status, body, _ := root.post("/admin/node/add/",
+		"alias=flur&eui64=A81758FFFE000003&id=aa11d6e5-1111-2222-3333-444444444444&protocol_id=2&model_id=1&owner_id=1"); status != http.StatusSeeOther {
+		t.Fatalf("registering: %d\n%s", status, body)
+	}
+	var adopted int
+	if err := s.pool.QueryRow(t.Context(), `
+		SELECT count(*) FROM sample JOIN node ON no = node_no WHERE id = 'aa11d6e5-1111-2222-3333-444444444444'`).Scan(&adopted); err != nil {
+		t.Fatal(err)
+	}
+	if adopted != 1 {
+		t.Errorf("%d samples were adopted, want 1", adopted)
+	}
+}
+
+// Without a script, all rows of a page are selected by a link.
+func TestSelectAll(t *testing.T) {
+	t.Parallel()
+	root := newSite(t).as(t, "admin")
+	for query, selected := range map[string]int{"": 0, "?all=1": 9, "?owner_id=2&all=1": 2} {
+		_, body := root.get("/admin/node/" + query)
+		if got := strings.Count(body, "\" checked"); got != selected {
+			t.Errorf("GET /admin/node/%s: %d rows are selected, want %d", query, got, selected)
+		}
+	}
+	_, body := root.get("/admin/node/?owner_id=2")
+	if want := `href="?owner_id=2&amp;p=1&amp;all=1"`; !strings.Contains(body, want) {
+		t.Errorf("no %s in:\n%s", want, body)
+	}
+}
+
 func TestLists(t *testing.T) {
 	t.Parallel()
 	root := newSite(t).as(t, "admin")

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 )
@@ -163,6 +166,9 @@ func (a *Admin) form(r *request, s *backoffice.Subject, id string, row backoffic
 	p := &pickers{a, r, map[string][]backoffice.Option{}, map[string]bool{}}
 	d := editData{Subject: s, ID: id, History: !s.Fixed && slices.Contains(r.allowed, "audit_log")}
 	for _, f := range s.Fields {
+		if f.ReadOnly && id == "" {
+			continue // there is nothing to show yet
+		}
 		ff := formField{Field: f, Input: f.Name, Value: row[f.Name], ID: id}
 		if s.Fixed {
 			ff.ReadOnly = true
@@ -333,6 +339,11 @@ func (a *Admin) add(w http.ResponseWriter, r *request) error {
 		return a.showForm(w, r, s, "", row, wrong, http.StatusOK)
 	}
 	change, row := posted(r.lang, r.PostForm, s, s.Fields, "", true, wrong)
+	if s.Name == "node" && len(wrong) == 0 && change.Values["id"] == nil {
+		if err := a.deriveNodeID(r, change, wrong); err != nil {
+			return err
+		}
+	}
 	id := ""
 	if len(wrong) == 0 {
 		id, err = a.Store.Apply(r.Context(), r.caller, []backoffice.Change{change})
@@ -344,6 +355,32 @@ func (a *Admin) add(w http.ResponseWriter, r *request) error {
 		return a.showForm(w, r, s, "", row, wrong, http.StatusUnprocessableEntity)
 	}
 	return redirect(w, r, r.afterwards(s, id))
+}
+
+// deriveNodeID gives a new node the id under which its forwarder hands its samples
+// over.
+func (a *Admin) deriveNodeID(r *request, node backoffice.Change, wrong wrongs) error {
+	protocols, _, err := a.Store.Options(r.Context(), r.caller, "node_protocol",
+		backoffice.OptionQuery{ID: *node.Values["protocol_id"], Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(protocols) == 0 {
+		wrong["protocol_id"] = text(r.lang, "wrong_invalid_choice")
+		return nil
+	}
+	codec, ok := catalog.ForProtocol(protocols[0].Label)
+	if !ok {
+		wrong["id"] = text(r.lang, "wrong_no_codec", protocols[0].Label)
+		return nil
+	}
+	eui, err := lorawan.ParseEUI64(*node.Values["eui64"])
+	if err != nil {
+		return err // it was read before
+	}
+	id := measurement.NodeID(codec.Protocol(), eui).String()
+	node.Values["id"] = &id
+	return nil
 }
 
 // afterwards is where one goes on after saving: as with Django's admin, to the row

@@ -161,11 +161,12 @@ var Subjects = []*Subject{
 	{
 		Name: "node", Group: "devices", Order: "alias",
 		Fields: []Field{
-			{Name: "id", Kind: UUID, Required: true, OnCreate: true},
 			{Name: "eui64", Kind: EUI, Required: true},
 			name("alias", 100), description,
 			ref("protocol_id", "node_protocol"), ref("model_id", "node_model"), ref("owner_id", "organization"),
 			{Name: "expected_interval_s", Kind: Int},
+			// Made from protocol and device EUI where it is not given.
+			{Name: "id", Kind: UUID, OnCreate: true},
 		},
 		Columns: []string{"alias", "eui64", "owner_id", "model_id", "protocol_id"}, Search: []string{"alias", "eui64", "description", "id"},
 		Filters: []string{"owner_id", "model_id", "protocol_id"},
@@ -393,7 +394,7 @@ type ParkedNode struct {
 	NodeID      uuid.UUID
 	DevEUI      string
 	DeviceID    string
-	Protocol    string
+	Protocol    string // of its codec
 	Samples     int64
 	First, Last time.Time
 }

@@ -1,27 +1,40 @@
-// The account and admin pages, on the real stack: each is looked at in all its forms, in German and English. That
-// takes minutes, so it is done where pictures are asked for: CLAIR_SHOTS=1, or all.
+// The account and admin pages, on the real stack: each is looked at in German and English.
 import { mkdirSync } from "node:fs";
-import type { Browser, BrowserContextOptions } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch, open } from "./browser";
-import { look, SHOTS } from "./shots";
+import { launch, visit } from "./browser";
+import { lookHere, SHOTS } from "./shots";
 import { startStack, type Stack } from "./stack";
+
+const LANGUAGES = { de: "de-DE", en: "en-GB" };
+type Language = keyof typeof LANGUAGES;
 
 let browser: Browser;
 let stack: Stack;
-let session: BrowserContextOptions["storageState"];
+/** Somebody who is not logged in, and the administrator. */
+let strangers: Record<Language, BrowserContext>;
+let administrators: Record<Language, BrowserContext>;
 
 beforeAll(async () => {
   mkdirSync(SHOTS, { recursive: true });
   [browser, stack] = await Promise.all([launch(), startStack()]);
   seed(stack);
-  const visit = await open(browser, `${stack.web}/accounts/login/`);
-  await visit.page.locator("#login").fill("admin");
-  await visit.page.locator("#password").fill("clair-demo");
-  await visit.page.getByRole("button", { name: "Einloggen" }).click();
-  await visit.page.waitForURL(/dashboard/);
-  session = await visit.page.context().storageState();
-  await visit.close();
+  strangers = {
+    de: await browser.newContext({ locale: LANGUAGES.de }),
+    en: await browser.newContext({ locale: LANGUAGES.en }),
+  };
+  const { page } = await visit(strangers.de, `${stack.web}/accounts/login/`);
+  await page.locator("#login").fill("admin");
+  await page.locator("#password").fill("clair-demo");
+  await page.getByRole("button", { name: "Einloggen" }).click();
+  await page.waitForURL(/dashboard/);
+  const storageState = await strangers.de.storageState();
+  await page.close();
+  await strangers.de.clearCookies();
+  administrators = {
+    de: await browser.newContext({ locale: LANGUAGES.de, storageState }),
+    en: await browser.newContext({ locale: LANGUAGES.en, storageState }),
+  };
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
@@ -30,12 +43,19 @@ afterAll(async () => {
 
 /** What a healthy demo has none of. */
 function seed({ sql }: Stack): void {
-  sql(`INSERT INTO parked_sample (node_id, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
-       SELECT gen_random_uuid(), now() - i * interval '5 min', 600, 201, 40, 'M' FROM generate_series(1, 3) i`);
+  sql(`INSERT INTO parked_sample (node_id, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status, dev_eui, device_id, protocol)
+       SELECT gen_random_uuid(), now() - i * interval '5 min', 600, 201, 40, 'M', '9876B6000012043' || i, 'eui-9876b6000012043' || i, 'CLAIRCHEN'
+         FROM generate_series(1, 3) i`);
   sql(`INSERT INTO rejected_sample (node_id, dev_eui, time_s, co2_ppm, reason, field, detail)
-       VALUES (gen_random_uuid(), '\\x9876b60000120438', 1600000000, 10001, 'out_of_range', 'co2_ppm', '10001 is outside 0..10000')`);
+       VALUES (gen_random_uuid(), '9876B60000120438', 1600000000, 10001, 'out_of_range', 'co2_ppm', '10001 is outside 0..10000')`);
+  sql(`INSERT INTO undecoded_uplink (digest, forwarder, dev_eui, device_id, f_port, f_cnt, received_at, payload, envelope, reason)
+       VALUES (sha256('1'), 'clairchen-forwarder', '9876B60000120438', 'eui-9876b60000120438', 5, 17, now(), '\\x0102', '\\x', 'f_port')`);
   sql(`INSERT INTO kept_mail (recipient, subject, text, html)
        VALUES ('vera@schule.example', 'Bitte bestätigen Sie Ihre E-Mail-Adresse', E'Hallo vera,\\n\\nbitte bestätigen.', '')`);
+  sql(
+    `INSERT INTO api_token (user_id, name, digest) SELECT min(id), 'Skript', sha256('token') FROM user_account`,
+  );
+  sql(`INSERT INTO staff_right (user_id, subject) SELECT max(id), 'node' FROM user_account`);
 }
 
 const SUBJECTS = [
@@ -43,6 +63,7 @@ const SUBJECTS = [
   "user_account email_address staff_right api_token account_session",
   "audit_log rejected_sample undecoded_uplink kept_mail",
 ].flatMap((group) => group.split(" "));
+/** They are only looked at, and perhaps deleted. */
 const FIXED = [
   "api_token",
   "account_session",
@@ -52,77 +73,83 @@ const FIXED = [
   "kept_mail",
 ];
 
-const walk = describe.runIf(process.env.CLAIR_SHOTS);
-
-const languages: [string, BrowserContextOptions][] = [
-  ["de", { locale: "de-DE" }],
-  ["en", { locale: "en-GB" }],
-];
-
-function problems(path: string, name: string, options: BrowserContextOptions & { expect?: RegExp }) {
-  return look(browser, stack.web + path, name, options);
+/** Opens a page, has it looked at, and returns all that is wrong with it. */
+async function problems(
+  context: BrowserContext,
+  path: string,
+  name: string,
+  then: (page: Page) => Promise<string[]> = () => Promise.resolve([]),
+): Promise<string[]> {
+  const here = await visit(context, stack.web + path, { expect: /status of (404|410|422)/ });
+  const found = await lookHere(here.page, name);
+  found.push(...(await then(here.page)), ...here.problems.map((one) => `${name}: ${one}`));
+  await here.close();
+  return found;
 }
 
-walk.each(languages)(
+const fileOf = (path: string) => path.replace(/\/$/, "").replaceAll("/", "-") || "home";
+
+describe.each(["de", "en"] as const)(
   "in %s: no errors, no violated policy, nothing too wide, accessible",
-  (language, locale) => {
-    const strange = { ...locale, expect: /status of (404|410)/ };
-    const known = () => ({ ...strange, storageState: session });
-
-    test.each(["login", "signup", "password/reset", "confirm-email/nokey", "password/reset/key/nokey"])(
-      "accounts/%s, for a stranger",
-      async (page) => {
-        const name = `accounts-${page.replaceAll("/", "-")}-${language}`;
-        expect(await problems(`/accounts/${page}/`, name, strange)).toEqual([]);
-      },
-    );
-
-    test.each(["", "profile/", "email/", "password/change/", "sessions/", "delete/", "logout/"])(
-      "accounts/%s",
-      async (page) => {
-        const name = `accounts-${page.replaceAll("/", "") || "home"}-${language}`;
-        expect(await problems(`/accounts/${page}`, name, known())).toEqual([]);
-      },
-    );
-
-    test.each(["", "parked/", "fidelity/", "queues/", "services/", "nowhere/"])("admin/%s", async (page) => {
-      const name = `admin-${page.replaceAll("/", "") || "home"}-${language}`;
-      expect(await problems(`/admin/${page}`, name, known())).toEqual([]);
+  (language) => {
+    test.concurrent.each([
+      "login/",
+      "signup/",
+      "password/reset/",
+      "confirm-email/nokey/",
+      "password/reset/key/nokey/",
+    ])("accounts/%s, for a stranger", async (page) => {
+      const name = `accounts-${fileOf(page)}-${language}`;
+      expect(await problems(strangers[language], `/accounts/${page}`, name)).toEqual([]);
     });
 
-    // The pages are made by the same templates, so some will do for the second language.
-    test.each(language === "de" ? SUBJECTS : ["organization", "node", "user_account", "audit_log"])(
-      "admin/%s: list, add, change, history, delete",
-      async (subject) => {
-        const found: string[] = [];
-        const sees = async (path: string, name: string) => {
-          const here = await problems(path, `admin-${subject}-${name}-${language}`, known());
-          found.push(...here.map((one) => `${name}: ${one}`));
-        };
-        await sees(`/admin/${subject}/`, "list");
-        if (!FIXED.includes(subject)) await sees(`/admin/${subject}/add/`, "add");
-        const visit = await open(browser, `${stack.web}/admin/${subject}/`, known());
-        const first = visit.page.locator("tbody td.check + td a, tbody tr td:first-child a").first();
-        const href = (await first.count()) > 0 ? await first.getAttribute("href") : null;
-        const box = visit.page.locator('tbody input[name="id"]').first();
-        if ((await box.count()) > 0) {
-          await box.check();
-          await visit.page.locator('select[name="action"]').selectOption("delete");
-          await visit.page.locator(".bar button").click();
-          await visit.page.locator("form .actions").waitFor();
-          await visit.page.screenshot({
-            path: `${SHOTS}/admin-${subject}-delete-${language}.png`,
-            fullPage: true,
-          });
-        }
-        found.push(...visit.problems);
-        await visit.close();
-        if (href?.startsWith(`/admin/${subject}/`) && !href.endsWith("/add/")) {
-          await sees(href, "change");
-          if (!FIXED.includes(subject)) await sees(`${href}history/`, "history");
-        }
-        expect(found).toEqual([]);
+    test.concurrent.each(["", "profile/", "email/", "password/change/", "sessions/", "delete/", "logout/"])(
+      "accounts/%s",
+      async (page) => {
+        const name = `accounts-${fileOf(page)}-${language}`;
+        expect(await problems(administrators[language], `/accounts/${page}`, name)).toEqual([]);
       },
     );
+
+    test.concurrent.each(["", "parked/", "fidelity/", "queues/", "services/", "nowhere/"])(
+      "admin/%s",
+      async (page) => {
+        const name = `admin-${fileOf(page)}-${language}`;
+        expect(await problems(administrators[language], `/admin/${page}`, name)).toEqual([]);
+      },
+    );
+
+    // The pages are made by the same templates, so some will do for the second language.
+    test.concurrent.each(
+      language === "de" ? SUBJECTS : ["organization", "node", "user_account", "audit_log"],
+    )("admin/%s: list, delete, add, refused, change, history", async (subject) => {
+      const name = (what: string) => `admin-${subject}-${what}-${language}`;
+      const known = administrators[language];
+      let row = "";
+      const found = await problems(known, `/admin/${subject}/`, name("list"), async (page) => {
+        const link = page.locator("tbody td.check + td a, tbody tr td:first-child a").first();
+        row = (await link.getAttribute("href", { timeout: 5000 }))!;
+        const box = page.locator('tbody input[name="id"]').first();
+        if ((await box.count()) === 0) return [];
+        await box.check();
+        await page.locator('select[name="action"]').selectOption("delete");
+        await page.locator(".bar button").click();
+        await page.locator("form .actions").waitFor();
+        return lookHere(page, name("delete"));
+      });
+      expect(row).toMatch(new RegExp(`^/admin/${subject}/[^/]+/$`));
+      found.push(...(await problems(known, row, name("change"))));
+      if (!FIXED.includes(subject)) {
+        found.push(...(await problems(known, `${row}history/`, name("history"))));
+        found.push(
+          ...(await problems(known, `/admin/${subject}/add/`, name("add"), async (page) => {
+            await page.locator("main form .actions button").first().click();
+            await page.locator("main .wrong").first().waitFor();
+            return lookHere(page, name("refused"));
+          })),
+        );
+      }
+      expect(found).toEqual([]);
+    });
   },
 );

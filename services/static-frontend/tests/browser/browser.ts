@@ -1,5 +1,11 @@
 // Chromium for the tests: one browser, a context per test, and what went wrong on the page as an error.
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from "playwright-core";
 
 export async function launch(): Promise<Browser> {
   return chromium.launch({
@@ -22,18 +28,30 @@ export interface Visit {
   close: () => Promise<void>;
 }
 
+type Expected = { expect?: RegExp };
+
+/** Opens a page in a context of its own. */
 export async function open(
   browser: Browser,
   url: string,
-  options: BrowserContextOptions & { expect?: RegExp } = {},
+  options: BrowserContextOptions & Expected = {},
 ): Promise<Visit> {
-  const { expect: expected, ...context } = options;
+  const { expect, ...context } = options;
   const made = await browser.newContext({
     locale: "de-DE",
     viewport: { width: 1280, height: 900 },
     ...context,
   });
-  const page = await made.newPage();
+  return { ...(await visit(made, url, { expect })), close: () => made.close() };
+}
+
+/** Opens a page; what is expected to be reported is no problem. */
+export async function visit(
+  context: BrowserContext,
+  url: string,
+  { expect: expected }: Expected = {},
+): Promise<Visit> {
+  const page = await context.newPage();
   const problems: string[] = [];
   const report = (text: string) => {
     if (!expected?.test(text)) problems.push(text);
@@ -49,5 +67,5 @@ export async function open(
       report(`third party: ${request.url()}`);
   });
   await page.goto(url);
-  return { page, problems, close: () => made.close() };
+  return { page, problems, close: () => page.close() };
 }

@@ -19,10 +19,11 @@ const forms = Object.entries(FORMS).slice(0, process.env.CLAIR_SHOTS === "all" ?
 
 /** Violations of WCAG 2.2 AA, in a form that a person can act on. */
 async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
   const found = await page.evaluate(async () => {
     const { axe: checker } = window as unknown as { axe: typeof axe };
     return checker.run(document, {
+      resultTypes: ["violations"], // What it finds in order is not described at length.
       runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     });
   });
@@ -37,6 +38,28 @@ async function violations(page: Page): Promise<string[]> {
 export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(SHOTS, { recursive: true });
   await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+}
+
+/** What is wrong with a page as it stands: too wide, not accessible. */
+async function judge(page: Page): Promise<string[]> {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  return [...(over > 0 ? [`${over} px too wide`] : []), ...(await violations(page))];
+}
+
+/**
+ * What is wrong with an open page in each form, for pages without scripts, which take any form without being loaded
+ * again. Pictures are made where they are asked for.
+ */
+export async function lookHere(page: Page, name: string): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [form, { viewport, colorScheme }] of forms) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    if (process.env.CLAIR_SHOTS)
+      await page.screenshot({ path: join(SHOTS, `${name}-${form}.png`), fullPage: true });
+    problems.push(...(await judge(page)).map((one) => `${name}, ${form}: ${one}`));
+  }
+  return problems;
 }
 
 /** What is wrong with a page: script errors, requests to others, too wide, not accessible. */
@@ -56,10 +79,7 @@ export async function look(
     await page.locator('[role="status"] .bone').first().waitFor({ state: "detached" });
     await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));
     await page.screenshot({ path: join(SHOTS, `${name}-${form}.png`), fullPage: true });
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    if (over > 0) visit.problems.push(`${over} px too wide`);
-    visit.problems.push(...(await violations(page)));
-    problems.push(...visit.problems.map((one) => `${form}: ${one}`));
+    problems.push(...[...visit.problems, ...(await judge(page))].map((one) => `${form}: ${one}`));
     await visit.close();
   }
   return problems;
