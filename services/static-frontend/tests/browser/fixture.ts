@@ -53,6 +53,8 @@ interface World {
   /** Seconds between two samples. */
   step: number;
   empty: boolean;
+  /** Addresses have places on the map. */
+  placed: boolean;
   failing: RegExp | null;
   slow: RegExp | null;
   /** So many sites more than the usual ones. */
@@ -120,6 +122,7 @@ export class Fixture {
       role: null,
       step: 300,
       empty: false,
+      placed: true,
       failing: null,
       slow: null,
       more: 0,
@@ -379,6 +382,7 @@ export class Fixture {
       .split(",")
       .filter(Boolean)
       .map(Number);
+    const boxed = url.searchParams.has("filter[box]");
     const size = Number(url.searchParams.get("page[size]") ?? 100);
     const usual = sites.map((site) => ({
       ...site,
@@ -397,6 +401,7 @@ export class Fixture {
     const all = (this.world.empty ? [] : [...usual, ...more]).filter(
       (site) =>
         words.every((word) => `${site.name} ${site.street} ${site.city}`.toLowerCase().includes(word)) &&
+        (this.world.placed || !boxed) &&
         Number(site.lon) >= west &&
         Number(site.lon) <= east &&
         Number(site.lat) >= south &&
@@ -411,8 +416,8 @@ export class Fixture {
           street1: site.street,
           zip: site.zip,
           city: site.city,
-          latitude: site.lat,
-          longitude: site.lon,
+          latitude: this.world.placed ? site.lat : null,
+          longitude: this.world.placed ? site.lon : null,
           rooms: site.rooms.map((id) => {
             const latest = this.latest(id);
             return {

@@ -1,4 +1,4 @@
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, open } from "./browser";
 import { Fixture } from "./fixture";
@@ -226,6 +226,21 @@ test("compared rooms move together", async () => {
   await expect.poll(() => charts.count()).toBe(3);
   await expect.poll(async () => new Set(await windows()).size).toBe(1);
   await close();
+});
+
+test("a map is offered only where addresses have a place", async () => {
+  const viewport = { width: 360, height: 780 };
+  const map = (page: Page) => page.getByRole("button", { name: "Karte", exact: true });
+  const placed = await open(browser, base, { viewport });
+  await map(placed.page).click();
+  await placed.page.getByRole("group", { name: "Karte der Standorte" }).waitFor();
+  await placed.close();
+  fixture.world.placed = false;
+  const nowhere = await open(browser, base, { viewport });
+  await nowhere.page.getByText("Grundschule am Park").first().waitFor();
+  expect(await map(nowhere.page).count()).toBe(0);
+  fixture.world.placed = true;
+  await nowhere.close();
 });
 
 test("nobody public yet is said as an invitation", async () => {

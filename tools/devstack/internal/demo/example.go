@@ -35,11 +35,11 @@ const nodes = 8
 func example(simulated []*simulate.Node, since time.Time) (*inventory.Organization, map[*simulate.Node]string) {
 	school := inventory.Site{
 		Name: "School at the canal", Description: "Open to all: the air of every room",
-		Street: "Am Kanal 12", Zip: "10999", City: "Berlin",
+		Street: "Am Kanal 12", Zip: "10999", City: "Berlin", Latitude: "52.497300", Longitude: "13.426500",
 	}
 	house := inventory.Site{
 		Name: "House of culture", Description: "Museum, bar and offices; the offices are not public",
-		Street: "Lindenhof 3", Zip: "13353", City: "Berlin",
+		Street: "Lindenhof 3", Zip: "13353", City: "Berlin", Latitude: "52.543800", Longitude: "13.350900",
 	}
 	names := map[*simulate.Node]string{}
 	used := map[string]int{}

@@ -36,7 +36,9 @@ type User struct {
 type Site struct {
 	Name, Description string
 	Street, Zip, City string
-	Rooms             []Room
+	// Latitude and Longitude are decimal degrees; both empty: not on the map.
+	Latitude, Longitude string
+	Rooms               []Room
 }
 
 // Room is where people breathe.
@@ -138,7 +140,11 @@ func (f *fixture) organization(o *Organization) error {
 		f.add("core.quantity", fields{"quantity": "Relative humidity", "base_unit": "%"}),
 	}
 	for _, s := range o.Sites {
-		address := f.add("core.address", fields{"street1": s.Street, "zip": s.Zip, "city": s.City})
+		place := fields{"street1": s.Street, "zip": s.Zip, "city": s.City}
+		if s.Latitude != "" {
+			place["latitude"], place["longitude"] = s.Latitude, s.Longitude
+		}
+		address := f.add("core.address", place)
 		site := f.add("core.site", fields{
 			"name": s.Name, "description": s.Description, "address": address, "operator": organization,
 		})

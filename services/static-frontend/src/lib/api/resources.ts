@@ -295,6 +295,8 @@ export interface Box {
   east: number;
   north: number;
 }
+/** Everything that has a place. */
+export const WORLD: Box = { west: -180, south: -90, east: 180, north: 90 };
 export interface PublicSiteFilter {
   search?: string;
   box?: Box;
