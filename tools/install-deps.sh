@@ -12,12 +12,15 @@ set -euo pipefail
 
 # Each need is "probe:package"; a probe is a command, or a file when it begins with
 # "/". With "?" at the end we can do without, where it cannot be installed.
+python=/usr/lib/python3/dist-packages
 needs_of() {
   case $1 in
     demo) echo 'initdb:postgresql redis-server:redis-server? node:nodejs? npm:npm?' ;;
     lint) echo 'shellcheck:shellcheck node:nodejs npm:npm' ;;
     test) echo 'initdb:postgresql redis-server:redis-server mosquitto:mosquitto' \
-      'cc:gcc /usr/include/stdlib.h:libc6-dev' ;;
+      'cc:gcc /usr/include/stdlib.h:libc6-dev' \
+      "$python/django:python3-django? $python/allauth:python3-django-allauth?" \
+      "$python/rest_framework:python3-djangorestframework? $python/psycopg2:python3-psycopg2? $python/argon2:python3-argon2?" ;;
     browser) echo 'chromium:chromium node:nodejs npm:npm' \
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core' ;;
     docker) echo 'dockerd:docker.io docker:docker.io mmdebstrap:mmdebstrap iptables:iptables ip:iproute2 restic:restic' ;;

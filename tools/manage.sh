@@ -8,7 +8,7 @@
 #   tools/manage.sh prod help
 #
 # Standard input and output are passed on, so "-" as a file works. Variables
-# SUPERUSER_* and DJANGO_SUPERUSER_* are passed on too.
+# SUPERUSER_*, DJANGO_SUPERUSER_* and IMPORT_DSN are passed on too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/lib/stack.sh
@@ -26,5 +26,5 @@ if [ -t 0 ] && [ -t 1 ]; then
 fi
 while IFS='=' read -r name _; do
   flags+=(--env "$name")
-done < <(env | grep -E '^(DJANGO_)?SUPERUSER_[A-Z_]+=' || true)
+done < <(env | grep -E '^((DJANGO_)?SUPERUSER_[A-Z_]+|IMPORT_DSN)=' || true)
 run_in "$id" "${flags[@]}" -- /managair "${ARGS[@]}"
