@@ -62,7 +62,7 @@ print(Token.objects.create(user=User.objects.get(username="tomTester")).key)
 			t.Errorf("no %q in the report:\n%s", want, report)
 		}
 	}
-	wantSame(t, "moved over", comparable(source), comparable(load(t, managair(t, env, "dumpdata"))))
+	wantSame(t, "moved over", aligned(source), aligned(load(t, managair(t, env, "dumpdata"))))
 
 	pool, err := pgxpool.New(t.Context(), here)
 	if err != nil {
@@ -82,11 +82,12 @@ print(Token.objects.create(user=User.objects.get(username="tomTester")).key)
 		t.Errorf("Django's token is that of %q: %v", user.Username, err)
 	}
 
-	back := filepath.Join(t.TempDir(), "back.json")
-	managair(t, env, "dumpdata", "--output", back)
+	// JSONL is what large databases need, since Django reads it line by line.
+	back := filepath.Join(t.TempDir(), "back.jsonl")
+	managair(t, env, "dumpdata", "--format=jsonl", "--output", back)
 	again := djangotest.NewProject(t)
 	again.Manage(t, "loaddata", back)
-	wantSame(t, "back again", comparable(source), comparable(dumped(t, again)))
+	wantSame(t, "back again", aligned(source), aligned(dumped(t, again)))
 
 	// Django takes all passwords, also those that are hashed in our way now if it has the
 	// library, hashes them in its way again, and goes on with numbers that are free.
@@ -179,8 +180,8 @@ func load(t *testing.T, content string) rows {
 	return all
 }
 
-// comparable leaves out what is different on purpose, as docs/migration.md says.
-func comparable(all rows) rows {
+// aligned leaves out what is different on purpose, as docs/migration.md says.
+func aligned(all rows) rows {
 	for key, fields := range all {
 		model, _, _ := strings.Cut(key, " ")
 		switch model {

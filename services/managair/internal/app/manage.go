@@ -190,7 +190,7 @@ func loadDataCommand(env config.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "loaddata FILE...",
 		Short: "Load fixtures, as the predecessor's dumpdata writes them",
-		Long: `Loads fixtures: JSON as the predecessor's dumpdata and our own write it, also
+		Long: `Loads fixtures: JSON or JSONL as the predecessor's dumpdata and our own write it, also
 compressed (.gz). "-" is standard input. Several files may refer to each other in
 any order. Rows keep their ids; rows that are there are overwritten, samples are
 not. Loading the same again changes nothing.
@@ -200,8 +200,8 @@ with a repair; --repair makes these repairs, else the rows are left out and the 
 status is 1.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != "json" {
-				return fmt.Errorf("--format %s: only json is understood", format)
+			if err := fixture.Format(format).Check(); err != nil {
+				return err
 			}
 			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
 				sources, closeAll, err := openFixtures(cmd.InOrStdin(), args)
@@ -229,7 +229,7 @@ status is 1.`,
 	}
 	cmd.Flags().BoolVar(&repair, "repair", false, "make the proposed repairs")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "do not tell the progress")
-	cmd.Flags().StringVar(&format, "format", "json", "format of standard input, as the predecessor asks for it")
+	cmd.Flags().StringVar(&format, "format", string(fixture.JSON), "format of standard input, json or jsonl, as the predecessor asks for it; files tell it themselves")
 	return cmd
 }
 
@@ -255,7 +255,7 @@ func openFixtures(stdin io.Reader, names []string) (sources []fixture.Source, cl
 }
 
 func dumpDataCommand(env config.Env) *cobra.Command {
-	var output string
+	var output, format string
 	var exclude []string
 	var indent int
 	cmd := &cobra.Command{
@@ -264,22 +264,28 @@ func dumpDataCommand(env config.Env) *cobra.Command {
 		Long: `Writes a fixture that the predecessor's loaddata and our own can read: all models,
 or those named ("core.node"), or all of an application ("core"). Tokens are not
 part of it: only their digests are known. Samples have no number here; their pk is
-null, which the predecessor takes as "the next one".`,
+null, which the predecessor takes as "the next one".
+
+The predecessor reads json as a whole into memory, jsonl line by line.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fixture.Format(format).Check(); err != nil {
+				return err
+			}
 			models, err := fixture.Select(args, exclude)
 			if err != nil {
 				return err
 			}
 			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
 				return toFile(output, cmd.OutOrStdout(), func(w io.Writer) error {
-					return postgres.DumpFixture(ctx, pool, fixture.NewWriter(w, indent), models)
+					return postgres.DumpFixture(ctx, pool, fixture.NewWriter(w, fixture.Format(format), indent), models)
 				})
 			})
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, compressed if it ends in .gz; default standard output")
 	cmd.Flags().StringSliceVarP(&exclude, "exclude", "e", nil, "models or applications to leave out")
+	cmd.Flags().StringVar(&format, "format", string(fixture.JSON), "json (an array) or jsonl (an object per line)")
 	cmd.Flags().IntVar(&indent, "indent", 0, "blanks to indent with; 0: one object per line")
 	return cmd
 }

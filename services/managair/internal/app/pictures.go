@@ -58,8 +58,12 @@ the database names, but that are not there, are told on standard error.`,
 func loadMediaCommand(env config.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "loadmedia FILE|-",
-		Short: "Store the pictures of an archive that dumpmedia wrote, compressed if its name ends in .gz",
-		Args:  cobra.ExactArgs(1),
+		Short: "Store the pictures of an archive that dumpmedia wrote",
+		Long: `Stores the pictures of a tar archive that dumpmedia wrote, or that was made of the
+predecessor's folder of pictures (tar -C FOLDER -c .); compressed if its name ends in
+.gz. "-" is standard input. What is no picture, or not directly in the folder, is left
+out and told on standard error, and the exit status is 1.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := pictures(env)
 			if err != nil {
@@ -70,11 +74,17 @@ func loadMediaCommand(env config.Env) *cobra.Command {
 				return err
 			}
 			defer func() { _ = in.Close() }()
-			n, err := media.Import(cmd.Context(), in, store)
+			n, leftOut, err := media.Import(cmd.Context(), in, store)
+			for _, name := range leftOut {
+				cmd.PrintErrf("left out: %q\n", name)
+			}
 			if err != nil {
 				return fmt.Errorf("after %d pictures: %w", n, err)
 			}
 			cmd.PrintErrf("%d pictures\n", n)
+			if len(leftOut) > 0 {
+				return fmt.Errorf("%d files were left out", len(leftOut))
+			}
 			return nil
 		},
 	}

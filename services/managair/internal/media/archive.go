@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 )
@@ -51,27 +52,33 @@ func exportOne(ctx context.Context, archive *tar.Writer, s Store, name string) e
 	return err
 }
 
-// Import stores the pictures of an archive that Export wrote, and returns how many
-// there were. Those that are there already are replaced.
-func Import(ctx context.Context, r io.Reader, s Store) (n int, err error) {
+// Import stores the pictures of an archive that Export wrote, or of the predecessor's
+// folder of pictures, and returns how many there were and the names of what is none.
+// Pictures that are there already are replaced.
+func Import(ctx context.Context, r io.Reader, s Store) (n int, leftOut []string, err error) {
 	archive := tar.NewReader(r)
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			return n, nil
+			return n, leftOut, nil
 		}
 		if err != nil {
-			return n, fmt.Errorf("read archive of pictures: %w", err)
+			return n, leftOut, fmt.Errorf("read archive of pictures: %w", err)
 		}
-		if header.Typeflag != tar.TypeReg || CheckName(header.Name) != nil || header.Size > maxArchived {
-			return n, fmt.Errorf("%q is not one of our pictures", header.Name)
+		if header.Typeflag == tar.TypeDir {
+			continue
+		}
+		name := strings.TrimPrefix(header.Name, "./") // "tar -C media -c ." writes it
+		if header.Typeflag != tar.TypeReg || CheckName(name) != nil || header.Size > maxArchived {
+			leftOut = append(leftOut, header.Name)
+			continue
 		}
 		content, err := io.ReadAll(archive)
 		if err != nil {
-			return n, fmt.Errorf("read archive of pictures: %w", err)
+			return n, leftOut, fmt.Errorf("read archive of pictures: %w", err)
 		}
-		if err := s.Put(ctx, header.Name, content); err != nil {
-			return n, err
+		if err := s.Put(ctx, name, content); err != nil {
+			return n, leftOut, err
 		}
 		n++
 	}

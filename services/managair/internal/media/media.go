@@ -60,7 +60,7 @@ type File struct {
 
 // nameForm is that of the names Convert gives, and of the predecessor's files,
 // which are taken over as they are.
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(png|jpg|jpeg|gif|webp)$`)
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(?i:png|jpg|jpeg|gif|webp)$`)
 
 // ErrNotFound is what Open returns when there is no such picture.
 func ErrNotFound() error { return fault.New(fault.NotFound, "no such picture") }
@@ -75,7 +75,7 @@ func CheckName(name string) error {
 
 // ContentType returns the media type that belongs to a name.
 func ContentType(name string) string {
-	switch extension := path.Ext(name); extension {
+	switch extension := strings.ToLower(path.Ext(name)); extension {
 	case ".png", ".gif", ".webp":
 		return "image/" + extension[1:]
 	default:

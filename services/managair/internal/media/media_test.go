@@ -11,7 +11,9 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"io/fs"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -221,8 +223,8 @@ func TestArchiveCarriesPicturesFromStoreToStore(t *testing.T) {
 	if err != nil || !slices.Equal(missing, []string{"gone.png"}) {
 		t.Fatalf("export: missing %q, %v", missing, err)
 	}
-	if n, err := media.Import(t.Context(), &archive, to); n != 2 || err != nil {
-		t.Fatalf("import: %d, %v", n, err)
+	if n, leftOut, err := media.Import(t.Context(), &archive, to); n != 2 || len(leftOut) > 0 || err != nil {
+		t.Fatalf("import: %d, left out %q, %v", n, leftOut, err)
 	}
 	for name, content := range want {
 		file, err := to.Open(t.Context(), name)
@@ -236,28 +238,50 @@ func TestArchiveCarriesPicturesFromStoreToStore(t *testing.T) {
 	}
 }
 
-func TestImportRefuses(t *testing.T) {
+// The predecessor's folder as tar writes it: pictures are taken, what else lies there is
+// left out and told.
+func TestImportTakesPicturesOnly(t *testing.T) {
 	t.Parallel()
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
 	for _, header := range []tar.Header{
+		{Name: "./", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "./first.JPG", Size: 1, Mode: 0o644},
 		{Name: "../out.png", Size: 1, Mode: 0o644},
+		{Name: "./../out.png", Size: 1, Mode: 0o644},
 		{Name: "a.sh", Size: 1, Mode: 0o644},
 		{Name: "a.png", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"},
+		{Name: "old/a.png", Size: 1, Mode: 0o644},
+		{Name: "last.png", Size: 1, Mode: 0o644},
 	} {
-		t.Run(header.Name, func(t *testing.T) {
-			t.Parallel()
-			var archive bytes.Buffer
-			w := tar.NewWriter(&archive)
-			err := w.WriteHeader(&header)
-			if header.Size > 0 {
-				_, wErr := w.Write([]byte("x"))
-				err = errors.Join(err, wErr)
-			}
-			if err = errors.Join(err, w.Close()); err != nil {
-				t.Fatal(err)
-			}
-			if n, err := media.Import(t.Context(), &archive, media.Folder{Path: t.TempDir()}); n != 0 || err == nil {
-				t.Errorf("took %d, %v", n, err)
-			}
-		})
+		err := w.WriteHeader(&header)
+		if header.Size > 0 {
+			_, wErr := w.Write([]byte("x"))
+			err = errors.Join(err, wErr)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	n, leftOut, err := media.Import(t.Context(), &archive, media.Folder{Path: folder})
+	if want := []string{"../out.png", "./../out.png", "a.sh", "a.png", "old/a.png"}; n != 2 || err != nil || !slices.Equal(leftOut, want) {
+		t.Errorf("took %d, %v; left out %q, want %q", n, err, leftOut, want)
+	}
+	var stored []string
+	err = filepath.WalkDir(filepath.Dir(folder), func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			stored = append(stored, d.Name())
+		}
+		return err
+	})
+	if want := []string{"first.JPG", "last.png"}; err != nil || !slices.Equal(stored, want) {
+		t.Errorf("stored %q, %v; want %q", stored, err, want)
+	}
+	if got := media.ContentType("first.JPG") + " " + media.ContentType("A.PNG"); got != "image/jpeg image/png" {
+		t.Errorf("types are %s", got)
 	}
 }

@@ -153,7 +153,7 @@ func dumpAll(t *testing.T, pool *pgxpool.Pool) string {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := postgres.DumpFixture(t.Context(), pool, fixture.NewWriter(&out, 0), models); err != nil {
+	if err := postgres.DumpFixture(t.Context(), pool, fixture.NewWriter(&out, fixture.JSON, 0), models); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
