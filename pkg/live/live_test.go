@@ -104,12 +104,18 @@ func TestSamplesArriveInOrderAndOnce(t *testing.T) {
 }
 
 // outage lets commands fail.
-type outage struct{ on atomic.Bool }
+type outage struct {
+	on     atomic.Bool
+	failed chan struct{} // nil, or gets one for each command
+}
 
 func (o *outage) DialHook(next redis.DialHook) redis.DialHook { return next }
 func (o *outage) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		if o.on.Load() {
+			if o.failed != nil {
+				o.failed <- struct{}{}
+			}
 			err := errors.New("no Redis")
 			cmd.SetErr(err)
 			return err
@@ -172,6 +178,31 @@ func TestWhatIsLostLeavesAMark(t *testing.T) {
 	}
 	if !marked {
 		t.Errorf("no mark of the lost sample in %+v", entries)
+	}
+}
+
+// TestRedisAway: it is said once, however long it lasts, and once that it is over.
+func TestRedisAway(t *testing.T) {
+	t.Parallel()
+	client, broken := redistest.New(t), &outage{failed: make(chan struct{}, 100)}
+	stream := live.Stream{Client: client}
+	faulty := redis.NewClient(client.Options())
+	t.Cleanup(func() { _ = faulty.Close() })
+	faulty.AddHook(broken)
+	broken.on.Store(true)
+	log := &lines{said: make(chan struct{}, 10)}
+	p, stop := run(t, faulty, slog.New(slog.NewTextHandler(log, nil)))
+	for range 3 { // it tries again by itself
+		<-broken.failed
+	}
+	broken.on.Store(false)
+	p.Publish(sample(1, 1))
+	readUntil(t, stream, live.ID{}, has(sample(1, 1)))
+	<-log.said
+	<-log.said
+	stop()
+	if n := strings.Count(log.text.String(), "\n"); n != 2 {
+		t.Errorf("the log has %d lines, want 2:\n%s", n, log.text.String())
 	}
 }
 
