@@ -3,6 +3,8 @@ package app
 import (
 	"net"
 	"sync"
+
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/quota"
 )
 
 // maxConnections is how many connections one address may have. Callers need one
@@ -11,15 +13,13 @@ const maxConnections = 256
 
 // limit bounds the connections of each remote address.
 func limit(l net.Listener, perAddress int) net.Listener {
-	return &limitedListener{Listener: l, perAddress: perAddress, open: map[string]int{}}
+	return &limitedListener{Listener: l, connections: quota.New(perAddress)}
 }
 
 type limitedListener struct {
 	net.Listener
 
-	perAddress int
-	mu         sync.Mutex
-	open       map[string]int
+	connections *quota.Quota
 }
 
 // Accept returns the next connection that is not one too many; those are closed.
@@ -29,33 +29,12 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		host, _, err := net.SplitHostPort(conn.RemoteAddr().String())
-		if err != nil {
-			host = conn.RemoteAddr().String()
-		}
-		if !l.add(host) {
+		giveBack, ok := l.connections.Take(conn.RemoteAddr())
+		if !ok {
 			_ = conn.Close()
 			continue
 		}
-		return &limitedConn{Conn: conn, closed: sync.OnceFunc(func() { l.remove(host) })}, nil
-	}
-}
-
-func (l *limitedListener) add(host string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[host] >= l.perAddress {
-		return false
-	}
-	l.open[host]++
-	return true
-}
-
-func (l *limitedListener) remove(host string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[host]--; l.open[host] == 0 {
-		delete(l.open, host)
+		return &limitedConn{Conn: conn, closed: sync.OnceFunc(giveBack)}, nil
 	}
 }
 

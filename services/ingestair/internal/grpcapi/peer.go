@@ -3,48 +3,31 @@ package grpcapi
 import (
 	"context"
 	"net"
-	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/quota"
 )
 
-// peerLimit bounds the calls that one address has in flight, so that a caller
-// gone mad does not take the room of the others.
-type peerLimit struct {
-	max   int
-	mu    sync.Mutex
-	calls map[string]int
-}
+// peerLimit bounds the calls that one address has in flight.
+type peerLimit struct{ calls *quota.Quota }
 
-func (l *peerLimit) enter(ctx context.Context) (leave func(), err error) {
-	host := "unknown"
+func (l peerLimit) enter(ctx context.Context) (leave func(), err error) {
+	var address net.Addr
 	if p, ok := peer.FromContext(ctx); ok {
-		host = p.Addr.String()
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
+		address = p.Addr
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.calls[host] >= l.max {
-		return nil, status.Errorf(codes.ResourceExhausted, "more than %d calls of this address are in flight", l.max)
+	leave, ok := l.calls.Take(address)
+	if !ok {
+		return nil, status.Error(codes.ResourceExhausted, "too many calls of this address are in flight")
 	}
-	l.calls[host]++
-	return func() { l.leave(host) }, nil
+	return leave, nil
 }
 
-func (l *peerLimit) leave(host string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.calls[host]--; l.calls[host] == 0 {
-		delete(l.calls, host)
-	}
-}
-
-func (l *peerLimit) unary(ctx context.Context, in any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (l peerLimit) unary(ctx context.Context, in any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	leave, err := l.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -53,7 +36,7 @@ func (l *peerLimit) unary(ctx context.Context, in any, _ *grpc.UnaryServerInfo, 
 	return handler(ctx, in)
 }
 
-func (l *peerLimit) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (l peerLimit) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	leave, err := l.enter(stream.Context())
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/tracing"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/quota"
 )
 
 // Options are choices for a Server.
@@ -68,7 +69,7 @@ type Server struct {
 // New returns a Server for an ingester.
 func New(ingester *ingest.Ingester, o Options) *Server {
 	s := &Server{health: health.NewServer(), draining: make(chan struct{})}
-	peers := &peerLimit{max: o.MaxCallsPerPeer, calls: map[string]int{}}
+	peers := peerLimit{quota.New(o.MaxCallsPerPeer)}
 	transport := insecure.NewCredentials()
 	if o.TLS != nil {
 		transport = credentials.NewTLS(o.TLS)
