@@ -17,7 +17,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
-// MaxSamples is how many samples a Batch may have.
+// MaxSamples is how many samples a Batch may have, and how many uplinks.
 const MaxSamples = 10_000
 
 // Batch is what a caller hands over at once: uplinks and, flattened, their

@@ -23,12 +23,15 @@ const (
 	// batch gathers. Measured: two nearly double the rate of one, because one
 	// computes while the other waits for the disk; more only share the same cores.
 	flushers = 2
-	// maxFlushRows bounds a transaction, and with it how long its callers wait.
-	maxFlushRows = 4000
-	// maxPendingSamples bounds the memory of what waits and what is being written.
-	maxPendingSamples = 100_000
-	// maxWaitingSamples bounds those of callers that wait for room among the pending.
-	maxWaitingSamples = 200_000
+	// maxFlush bounds the weight of a transaction, and with it how long its callers wait.
+	maxFlush = 4000
+	// maxPending bounds the weight of what waits and what is being written, and so the
+	// memory that it takes.
+	maxPending = 100_000
+	// maxWaiting bounds that of callers that wait for room among the pending.
+	maxWaiting = 200_000
+	// maxUndecodedCalls bounds those that wait for the store, of up to 4 MiB each.
+	maxUndecodedCalls = 16
 	// flushTimeout bounds a transaction; a database that hangs is as good as away.
 	flushTimeout = 10 * time.Second
 )
@@ -43,8 +46,9 @@ type Ingester struct {
 	now     func() time.Time
 	metrics *Metrics
 
-	room         *semaphore.Weighted // samples pending
-	waiting      atomic.Int64        // samples that wait for room
+	room         *semaphore.Weighted // of pending calls, by weight
+	waiting      atomic.Int64        // weight of the calls that wait for room
+	undecoded    chan struct{}       // has one for each call that keeps undecoded uplinks
 	work         chan struct{}       // something was queued
 	storeTrouble atomic.Bool         // the last flush failed
 
@@ -57,8 +61,8 @@ type Ingester struct {
 func New(store Store, log *slog.Logger, now func() time.Time, metrics *Metrics) *Ingester {
 	return &Ingester{
 		store: store, log: log, now: now, metrics: metrics,
-		room: semaphore.NewWeighted(maxPendingSamples),
-		work: make(chan struct{}, flushers),
+		room: semaphore.NewWeighted(maxPending),
+		work: make(chan struct{}, flushers), undecoded: make(chan struct{}, maxUndecodedCalls),
 	}
 }
 
@@ -67,6 +71,7 @@ type Call struct {
 	batch  *Batch
 	result Result
 	faulty []RejectedRow
+	// weight is how many samples or uplinks there are, whichever are more, and one.
 	weight int64
 	err    error
 	done   chan struct{} // closed when result and err are final
@@ -84,10 +89,10 @@ func (in *Ingester) Store(ctx context.Context, b *Batch) (*Result, error) {
 // Submit hands over a batch without waiting for the result. It waits while too
 // much is pending.
 func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
-	if len(b.Samples) > MaxSamples {
-		return nil, fault.New(fault.Invalid, "%d samples in a request; at most %d are allowed", len(b.Samples), MaxSamples)
+	if n := max(len(b.Samples), len(b.Uplinks)); n > MaxSamples {
+		return nil, fault.New(fault.Invalid, "%d samples or uplinks in a request; at most %d are allowed", n, MaxSamples)
 	}
-	call := &Call{batch: b, done: make(chan struct{}), weight: int64(len(b.Samples)) + 1}
+	call := &Call{batch: b, done: make(chan struct{}), weight: int64(max(len(b.Samples), len(b.Uplinks))) + 1}
 	call.check(in.now())
 	if err := in.makeRoom(ctx, call.weight); err != nil {
 		return nil, err
@@ -108,7 +113,7 @@ func (in *Ingester) makeRoom(ctx context.Context, weight int64) error {
 		return nil
 	}
 	defer in.waiting.Add(-weight)
-	if in.waiting.Add(weight) > maxWaitingSamples {
+	if in.waiting.Add(weight) > maxWaiting {
 		return fault.New(fault.Unavailable, "too many samples are waiting")
 	}
 	if err := in.room.Acquire(ctx, weight); err != nil {
@@ -147,7 +152,7 @@ func (c *Call) check(now time.Time) {
 		uplink := &c.batch.Uplinks[u]
 		uplink.Meta.dropImplausible(now)
 		for i := first; i < uplink.End; i++ {
-			if f := Check(c.batch.Samples[i], now); f != nil {
+			if f := faultOf(c.batch.Samples[i], now); f != nil {
 				c.reject(i, uplink, f)
 			}
 		}
@@ -163,8 +168,8 @@ func (c *Call) reject(i int, uplink *Uplink, f *measurement.Fault) {
 	})
 }
 
-// Check returns the first rule that a sample breaks, or nil.
-func Check(s measurement.Sample, now time.Time) *measurement.Fault {
+// faultOf returns the first rule that a sample breaks, or nil.
+func faultOf(s measurement.Sample, now time.Time) *measurement.Fault {
 	switch s.Status {
 	case measurement.Measured, measurement.Repeated, measurement.Faulty:
 		return s.Check(now)
@@ -237,14 +242,14 @@ func (in *Ingester) queued() int {
 func (in *Ingester) take(f *flusher, stopping bool) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	rows := 0
+	weight := int64(0)
 	for len(in.queue) > 0 {
-		n := len(in.queue[0].batch.Samples)
-		if len(f.calls) > 0 && rows+n > maxFlushRows {
+		n := in.queue[0].weight
+		if len(f.calls) > 0 && weight+n > maxFlush {
 			in.signal() // for the other flusher
 			break
 		}
-		rows += n
+		weight += n
 		f.calls = append(f.calls, in.queue[0])
 		in.queue[0] = nil
 		in.queue = in.queue[1:]
@@ -392,6 +397,12 @@ func cause(err error) error {
 
 // KeepUndecoded keeps uplinks that no codec could read.
 func (in *Ingester) KeepUndecoded(ctx context.Context, uplinks []UndecodedUplink) error {
+	select {
+	case in.undecoded <- struct{}{}:
+		defer func() { <-in.undecoded }()
+	default:
+		return fault.New(fault.Unavailable, "too many undecoded uplinks are waiting")
+	}
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	if err := in.store.KeepUndecoded(ctx, uplinks); err != nil {

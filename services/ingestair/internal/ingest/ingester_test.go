@@ -1,11 +1,13 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -61,14 +63,21 @@ func (s *fakeStore) Keep(ctx context.Context, f *Flush) error {
 	return nil
 }
 
-func (*fakeStore) KeepUndecoded(context.Context, []UndecodedUplink) error { return nil }
+func (s *fakeStore) KeepUndecoded(ctx context.Context, _ []UndecodedUplink) error {
+	return s.Keep(ctx, &Flush{})
+}
 
 var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // run starts an ingester; stop ends it and waits for that.
 func run(t *testing.T, store Store) (in *Ingester, stop func()) {
 	t.Helper()
-	in = New(store, slog.New(slog.DiscardHandler), func() time.Time { return start }, NewMetrics(prometheus.NewRegistry()))
+	return runLogging(t, store, slog.New(slog.DiscardHandler))
+}
+
+func runLogging(t *testing.T, store Store, log *slog.Logger) (in *Ingester, stop func()) {
+	t.Helper()
+	in = New(store, log, func() time.Time { return start }, NewMetrics(prometheus.NewRegistry()))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	ready := make(chan struct{})
@@ -220,13 +229,15 @@ func TestStopping(t *testing.T) {
 }
 
 // TestStoreAway: callers learn of it, nobody gets an outcome, and the room that
-// they took is free again.
+// they took is free again. The log says once that the store is away, and once that it
+// is back.
 func TestStoreAway(t *testing.T) {
 	t.Parallel()
 	store := &fakeStore{err: fault.New(fault.Unavailable, "the database is not available")}
-	in, _ := run(t, store)
+	var said bytes.Buffer // its handler locks it
+	in, stop := runLogging(t, store, slog.New(slog.NewTextHandler(&said, nil)))
 	large := make([]int, MaxSamples)
-	for range 3 * maxPendingSamples / MaxSamples {
+	for range 3 * maxPending / MaxSamples {
 		if result, err := in.Store(t.Context(), batch(large...)); !fault.Is(err, fault.Unavailable) || result != nil {
 			t.Fatalf("got %v, %v, want unavailable", result, err)
 		}
@@ -234,9 +245,65 @@ func TestStoreAway(t *testing.T) {
 	store.mu.Lock()
 	store.err = nil
 	store.mu.Unlock()
-	if _, err := in.Store(t.Context(), batch(400)); err != nil {
-		t.Errorf("after the store came back: %v", err)
+	for range 3 {
+		if _, err := in.Store(t.Context(), batch(400)); err != nil {
+			t.Errorf("after the store came back: %v", err)
+		}
 	}
+	stop()
+	if lines := strings.Count(said.String(), "\n"); lines != 2 {
+		t.Errorf("the log has %d lines, want 2:\n%s", lines, &said)
+	}
+}
+
+// TestUplinksTakeRoom: uplinks without samples are bounded as samples are.
+func TestUplinksTakeRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{hold: make(chan struct{})}
+		in, _ := run(t, store)
+		if _, err := in.Submit(t.Context(), &Batch{Uplinks: make([]Uplink, MaxSamples+1)}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("too many uplinks: %v, want invalid", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for taken := 0; ; taken += MaxSamples {
+			if _, err := in.Submit(ctx, &Batch{Uplinks: make([]Uplink, MaxSamples)}); err != nil {
+				break
+			}
+			if taken > maxPending {
+				t.Fatalf("%d uplinks are pending", taken)
+			}
+		}
+		close(store.hold)
+	})
+}
+
+// TestUndecodedUplinksAreBounded: while the store hangs, no more wait than have room.
+func TestUndecodedUplinksAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{hold: make(chan struct{})}
+		in, _ := run(t, store)
+		keep := func() error { return in.KeepUndecoded(t.Context(), []UndecodedUplink{{}}) }
+		var waiting sync.WaitGroup
+		for range maxUndecodedCalls {
+			waiting.Go(func() {
+				if err := keep(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		if err := keep(); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("one too many: %v, want unavailable", err)
+		}
+		close(store.hold)
+		waiting.Wait()
+		if err := keep(); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
 }
 
 // TestStoreHangs: what waits is bounded, and callers do not wait longer than they
@@ -264,14 +331,14 @@ func TestStoreHangs(t *testing.T) {
 			}
 			taken += MaxSamples
 		}
-		if taken > maxPendingSamples {
-			t.Errorf("%d samples are pending, more than %d", taken, maxPendingSamples)
+		if taken > maxPending {
+			t.Errorf("%d samples are pending, more than %d", taken, maxPending)
 		}
 		var waiting sync.WaitGroup
 		refused := 0
 		var mu sync.Mutex
 		ctx, cancel := context.WithCancel(t.Context())
-		for range maxWaitingSamples/MaxSamples + 10 {
+		for range maxWaiting/MaxSamples + 10 {
 			waiting.Go(func() {
 				if _, err := in.Submit(ctx, batch(large...)); err != nil && !errors.Is(err, context.Canceled) {
 					mu.Lock()
