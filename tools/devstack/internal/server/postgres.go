@@ -29,8 +29,9 @@ type PostgresOptions struct {
 	Dir string
 	// Port is the TCP port; 0 chooses a free one.
 	Port int
-	// Durable makes commits survive a crash of the machine. Without it, they
-	// survive a crash of the server only, and tests run faster.
+	// Durable makes commits survive a crash of the machine, with the settings of the
+	// deployed stack. Without it, they survive a crash of the server only, and tests
+	// run faster.
 	Durable bool
 	// Settings are further server settings, name=value.
 	Settings []string
@@ -38,6 +39,10 @@ type PostgresOptions struct {
 	// with Replicated, and follows it until it is promoted.
 	StandbyOf *Postgres
 }
+
+// deployed are the settings of the deployed stack (compose/docker-compose.yml) that
+// decide how fast its database is, and what measurements are about.
+var deployed = []string{"shared_buffers=256MB", "max_wal_size=4GB", "wal_compression=lz4"}
 
 // Replicated are settings of a server that standbys can follow.
 func Replicated() []string { return []string{"wal_level=replica", "max_wal_senders=4"} }
@@ -66,12 +71,12 @@ func NewPostgres(o PostgresOptions) (*Postgres, error) {
 		"listen_addresses=" + Host,
 		"unix_socket_directories=" + o.Dir,
 		"max_connections=300",
-		"wal_level=minimal", "max_wal_senders=0",
-		"max_wal_size=2GB",
 	}
-	if !o.Durable {
+	if o.Durable {
+		settings = append(settings, deployed...)
+	} else {
 		// Not synchronous_commit=off: what was committed must survive kill -9.
-		settings = append(settings, "fsync=off", "full_page_writes=off")
+		settings = append(settings, "fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "max_wal_size=2GB")
 	}
 	p.Server = Server{
 		Port: o.Port,

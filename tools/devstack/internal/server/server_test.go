@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,6 +104,34 @@ func TestPostgresFindsItsDataAgain(t *testing.T) {
 	start(t, &second.Server, err)
 	if got := query(t, second.URL("postgres"), "SELECT system_identifier::text FROM pg_control_system()"); got != id {
 		t.Errorf("cluster = %s, want %s", got, id)
+	}
+}
+
+// TestDurablePostgresIsTheDeployedOne: measurements are about the settings that
+// operators get.
+func TestDurablePostgresIsTheDeployedOne(t *testing.T) {
+	t.Parallel()
+	pg, err := server.NewPostgres(server.PostgresOptions{Dir: dir(t), Durable: true})
+	start(t, &pg.Server, err)
+	compose, err := os.ReadFile("../../../../compose/docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The value, or the default of the variable that it comes from.
+	settings := regexp.MustCompile(`(?m)^ *- -c(\w+)=(?:\$\{\w+:-)?([^}\n]+)}?$`).FindAllStringSubmatch(string(compose), -1)
+	compared := 0
+	for _, s := range settings {
+		name, want := s[1], s[2]
+		if name == "max_connections" || name == "log_min_duration_statement" || strings.HasPrefix(name, "tcp_") {
+			continue // about other things than speed
+		}
+		compared++
+		if got := query(t, pg.URL("postgres"), "SELECT current_setting('"+name+"')"); got != want {
+			t.Errorf("%s = %s, deployed is %s", name, got, want)
+		}
+	}
+	if compared < 3 {
+		t.Errorf("only %d settings of the deployed stack were found", compared)
 	}
 }
 
