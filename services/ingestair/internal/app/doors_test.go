@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/peer"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
@@ -130,6 +131,35 @@ func TestOldStreamEnds(t *testing.T) {
 	}
 	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable {
 		t.Errorf("the stream ends with %v, want UNAVAILABLE", err)
+	}
+}
+
+// TestOldConnectionsAreLeft: a caller that goes on is led to a new connection, and so
+// to another server, without noticing.
+func TestOldConnectionsAreLeft(t *testing.T) {
+	t.Parallel()
+	at := start(t, pgtest.URL(t), func(a *app.App) { a.Config.MaxConnectionAge = 10 * time.Millisecond })
+	client := dial(t, at.GRPC)
+	connections := map[string]bool{}
+	for len(connections) < 3 {
+		var p peer.Peer
+		if _, err := client.Store(withToken(t.Context(), token), &ingestv1.StoreRequest{}, grpc.Peer(&p)); err != nil {
+			t.Fatal(err)
+		}
+		connections[p.LocalAddr.String()] = true
+	}
+}
+
+// TestTooLargeMessage: it is refused before it takes memory, as what cannot be
+// delivered by repeating.
+func TestTooLargeMessage(t *testing.T) {
+	t.Parallel()
+	client := dial(t, start(t, pgtest.URL(t), nil).GRPC)
+	_, err := client.KeepUndecoded(withToken(t.Context(), token), &ingestv1.KeepUndecodedRequest{Uplinks: []*ingestv1.UndecodedUplink{
+		{Envelope: make([]byte, 5<<20)},
+	}})
+	if status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("got %v, want RESOURCE_EXHAUSTED", err)
 	}
 }
 

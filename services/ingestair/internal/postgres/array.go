@@ -2,10 +2,13 @@ package postgres
 
 import (
 	"encoding/binary"
+	"iter"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
 // array builds a one-dimensional array in PostgreSQL's binary format. Encoding
@@ -50,6 +53,24 @@ func (a *array) int8(v int64) {
 	a.buf = binary.BigEndian.AppendUint64(a.buf, uint64(v))
 }
 
+// smallint adds a reading, NULL for none.
+func (a *array) smallint(r measurement.Reading) {
+	if r.Known {
+		a.int2(int16(r.Value))
+	} else {
+		a.null()
+	}
+}
+
+// bigint adds a reading, NULL for none.
+func (a *array) bigint(r measurement.Reading) {
+	if r.Known {
+		a.int8(int64(r.Value))
+	} else {
+		a.null()
+	}
+}
+
 func (a *array) char(v byte) {
 	a.n++
 	a.buf = append(a.buf, 0, 0, 0, 1, v)
@@ -86,6 +107,35 @@ func (a *array) value() []byte {
 	binary.BigEndian.PutUint32(a.buf[12:], uint32(a.n))
 	binary.BigEndian.PutUint32(a.buf[16:], 1) // lower bound
 	return a.buf
+}
+
+// columns are arrays that are the parameters of a statement.
+type columns struct {
+	arrays [10]array
+	values [10][]byte
+}
+
+// column empties an array and sets its type.
+func (c *columns) column(i int, oid uint32) *array { return c.arrays[i].reset(oid) }
+
+// parameters returns the first n arrays. They are valid until they are emptied.
+func (c *columns) parameters(n int) [][]byte {
+	for i := range n {
+		c.values[i] = c.arrays[i].value()
+	}
+	return c.values[:n:n]
+}
+
+// measurements fills four columns with the values of samples.
+func (c *columns) measurements(first int, samples iter.Seq[*measurement.Sample]) {
+	co2, temperature := c.column(first, oidInt2), c.column(first+1, oidInt2)
+	humidity, status := c.column(first+2, oidInt2), c.column(first+3, oidChar)
+	for s := range samples {
+		co2.int2(int16(s.CO2PPM))
+		temperature.smallint(s.TemperatureDecicelsius)
+		humidity.smallint(s.RelHumidityPercent)
+		status.char(byte(s.Status))
+	}
 }
 
 // PostgreSQL counts microseconds since the year 2000.

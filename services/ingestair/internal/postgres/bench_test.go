@@ -70,13 +70,6 @@ func BenchmarkMonth(b *testing.B) {
 	b.ReportMetric(space(rows), "over-bytes/sample")
 }
 
-// noteLateOnly is noteLate without the journal.
-const noteLateOnly = `
-	INSERT INTO sample_late (node_no, hour)
-	SELECT node_no, hour
-	  FROM unnest($1::integer[], $2::timestamptz[]) AS l (node_no, hour)
-	 WHERE hour < (SELECT late_before FROM sample_rollup_state)`
-
 // keepBare is Keep without the journal, for flushes of new samples.
 func (s *Store) keepBare(ctx context.Context, f *ingest.Flush) error {
 	w := s.writes.Get().(*write)
@@ -93,7 +86,7 @@ func (s *Store) keepBare(ctx context.Context, f *ingest.Flush) error {
 	if err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		p := pipeline{conn: conn.Conn()}
 		p.queue(ctx, addSamples, w.sampleParameters(), nil).done = w.allReturned
-		p.queue(ctx, noteLateOnly, w.lateParameters(), nil)
+		p.queue(ctx, addLate, w.lateParameters(), nil)
 		return p.run(ctx)
 	}); err != nil {
 		return err

@@ -304,11 +304,11 @@ func (s *Store) WriteStatus(ctx context.Context) error {
 
 // statusParameters are those of writeStatus.
 func statusParameters(entries []status) [][]byte {
-	var w write
-	nos, contacts, samples := w.arrays[0].reset(oidInt4), w.arrays[1].reset(oidTimestamptz), w.arrays[2].reset(oidTimestamptz)
-	told := w.arrays[3:]
-	for i := range numReadings {
-		told[i].reset(oidInt8)
+	var c columns
+	nos, contacts, samples := c.column(0, oidInt4), c.column(1, oidTimestamptz), c.column(2, oidTimestamptz)
+	var told [numReadings]*array
+	for i := range told {
+		told[i] = c.column(3+i, oidInt8)
 	}
 	for i := range entries {
 		e := &entries[i]
@@ -320,8 +320,8 @@ func statusParameters(entries []status) [][]byte {
 			samples.int8(e.sampleAt)
 		}
 		for i, r := range e.told {
-			bigint(&told[i], r)
+			told[i].bigint(r)
 		}
 	}
-	return w.values(3 + numReadings)
+	return c.parameters(3 + numReadings)
 }

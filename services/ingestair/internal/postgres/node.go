@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -66,7 +67,7 @@ func (s *Store) resolve(ctx context.Context, w *write) error {
 			ids[u.NodeID] = true
 		}
 	}
-	found, err := s.pool.Query(ctx, nodesByID, pgx.NamedArgs{"ids": keys(ids)})
+	found, err := s.pool.Query(ctx, nodesByID, pgx.NamedArgs{"ids": slices.Collect(maps.Keys(ids))})
 	if err != nil {
 		return fmt.Errorf("find nodes: %w", err)
 	}
@@ -86,12 +87,4 @@ func (s *Store) resolve(ctx context.Context, w *write) error {
 	s.nodes.learn(epoch, nos)
 	s.nodes.lookUp(w)
 	return nil
-}
-
-func keys(set map[uuid.UUID]bool) []uuid.UUID {
-	all := make([]uuid.UUID, 0, len(set))
-	for id := range set {
-		all = append(all, id)
-	}
-	return all
 }

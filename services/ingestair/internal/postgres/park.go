@@ -34,18 +34,17 @@ func parkedKeyFrom(row [][]byte) parkedKey {
 
 // parkParameters are those of parkSamples.
 func (w *write) parkParameters() [][]byte {
-	// Not the shared arrays: those of the samples are still to be sent.
-	own := write{flush: w.flush}
-	ids, times := own.arrays[0].reset(oidUUID), own.arrays[1].reset(oidTimestamptz)
-	own.measurements(2, func(yield func(*measurement.Sample) bool) {
+	c := &w.parking
+	ids, times := c.column(0, oidUUID), c.column(1, oidTimestamptz)
+	c.measurements(2, func(yield func(*measurement.Sample) bool) {
 		for _, k := range w.unknown {
 			if !yield(&w.flush.Rows[k.row].Sample) {
 				return
 			}
 		}
 	})
-	euis, devices := own.arrays[6].reset(oidText), own.arrays[7].reset(oidText)
-	protocols, received := own.arrays[8].reset(oidText), own.arrays[9].reset(oidTimestamptz)
+	euis, devices := c.column(6, oidText), c.column(7, oidText)
+	protocols, received := c.column(8, oidText), c.column(9, oidTimestamptz)
 	for _, k := range w.unknown {
 		meta := &w.flush.Uplinks[w.flush.Rows[k.row].Uplink].Meta
 		ids.uuid(k.id)
@@ -59,7 +58,7 @@ func (w *write) parkParameters() [][]byte {
 			received.int8(micros(meta.ReceivedAt))
 		}
 	}
-	return own.values(10)
+	return c.parameters(10)
 }
 
 func euiText(eui lorawan.EUI64) string {

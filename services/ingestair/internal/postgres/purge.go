@@ -29,12 +29,8 @@ const (
 	forgetNumber = `DELETE FROM retired_node WHERE no = $1`
 )
 
-const (
-	purgeChunk = 10_000
-	// RetiredFor is how long a number rests before it is purged: longer than any
-	// transaction takes that began with the old epoch and may still add samples.
-	RetiredFor = 10 * time.Minute
-)
+// purgeChunk bounds a transaction, in samples.
+const purgeChunk = 10_000
 
 // Purge implements ingest.Upkeep: it deletes some of the samples of nodes that were
 // deleted at least retiredFor ago, which nobody can see anymore, and tells whether

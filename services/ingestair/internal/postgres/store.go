@@ -15,15 +15,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
-	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -170,7 +167,9 @@ const (
 // the transaction has a number (see the migration that makes sample_late). The
 // journal comes along, because each statement costs something.
 const noteLate = `
-	WITH journal AS (INSERT INTO node_status_journal (entries) SELECT unnest($3::bytea[]))
+	WITH journal AS (INSERT INTO node_status_journal (entries) SELECT unnest($3::bytea[]))` + addLate
+
+const addLate = `
 	INSERT INTO sample_late (node_no, hour)
 	SELECT node_no, hour
 	  FROM unnest($1::integer[], $2::timestamptz[]) AS l (node_no, hour)
@@ -232,130 +231,4 @@ func (s *Store) commitWith(ctx context.Context, w *write, rejected []ingest.Reje
 		p.queue(ctx, rejectSamples, w.rejectParameters(rejected), nil)
 	}
 	return p.run(ctx)
-}
-
-// pipeline sends statements together; without BEGIN they are one transaction. All
-// values are in binary format.
-type pipeline struct {
-	conn    *pgx.Conn
-	queries []*query
-	err     error
-}
-
-type query struct {
-	statement  *pgconn.StatementDescription
-	parameters [][]byte
-	row        func([][]byte)
-	done       func(rows int64) error // nil, or told how many rows were written
-}
-
-func (p *pipeline) queue(ctx context.Context, sql string, parameters [][]byte, row func([][]byte)) *query {
-	q := &query{parameters: parameters, row: row}
-	if p.err != nil {
-		return q
-	}
-	// The driver remembers what it has prepared.
-	q.statement, p.err = p.conn.Prepare(ctx, sql, sql)
-	p.queries = append(p.queries, q)
-	return q
-}
-
-var binaryFormat = []int16{pgx.BinaryFormatCode}
-
-func (p *pipeline) run(ctx context.Context) error {
-	if p.err != nil || len(p.queries) == 0 {
-		return p.err
-	}
-	wire := p.conn.PgConn().StartPipeline(ctx)
-	for _, q := range p.queries {
-		wire.SendQueryStatement(q.statement, q.parameters, binaryFormat, binaryFormat)
-	}
-	err := wire.Sync()
-	for i := 0; err == nil; {
-		var results any
-		results, err = wire.GetResults()
-		switch r := results.(type) {
-		case *pgconn.ResultReader:
-			for r.NextRow() {
-				p.queries[i].row(r.Values())
-			}
-			var tag pgconn.CommandTag
-			if tag, err = r.Close(); err == nil && p.queries[i].done != nil {
-				err = p.queries[i].done(tag.RowsAffected())
-			}
-			i++
-		case *pgconn.PipelineSync:
-			// Committed.
-			return wire.Close()
-		case nil:
-			if err == nil {
-				err = errors.New("the server's answer ends early")
-			}
-		}
-	}
-	// The transaction's error says more than what closing says after it.
-	_ = wire.Close()
-	return err
-}
-
-const samplesByKey = `
-	SELECT (SELECT epoch FROM node_epoch) AS epoch,
-	       k.i, s.co2_ppm, s.temperature_decicelsius, s.rel_humidity_percent, s.status::text
-	  FROM unnest(@nos::integer[], @times::timestamptz[]) WITH ORDINALITY AS k (node_no, time, i)
-	  LEFT JOIN sample s ON s.node_no = k.node_no AND s.time = k.time
-	 ORDER BY k.i`
-
-// settleStored finds the outcomes of the known rows. Those that were not inserted
-// are compared with what is there.
-func (s *Store) settleStored(ctx context.Context, w *write) error {
-	missing := w.mergeReturned()
-	if len(missing) == 0 {
-		return nil
-	}
-	// A statement that inserted nothing may have found another epoch; then all rows
-	// stay pending.
-	noneStored := len(w.returned) == 0
-	nos, times := make([]int32, len(missing)), make([]time.Time, len(missing))
-	for i, k := range missing {
-		nos[i], times[i] = k.no, fromMicros(k.micros)
-	}
-	rows, err := s.pool.Query(ctx, samplesByKey, pgx.NamedArgs{"nos": nos, "times": times})
-	if err != nil {
-		return fmt.Errorf("find samples: %w", err)
-	}
-	var now, i int64
-	var co2, temperature, humidity *int16
-	var status *string
-	_, err = pgx.ForEachRow(rows, []any{&now, &i, &co2, &temperature, &humidity, &status}, func() error {
-		if now != w.epoch && noneStored || co2 == nil {
-			return nil // stays pending
-		}
-		row := &w.flush.Rows[missing[i-1].row]
-		row.Outcome = compare(row.Sample, measurement.Sample{
-			CO2PPM: int(*co2), TemperatureDecicelsius: reading(temperature), RelHumidityPercent: reading(humidity),
-			Status: measurement.Status((*status)[0]),
-		})
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("find samples: %w", err)
-	}
-	s.nodes.learn(now, map[uuid.UUID]int32{}) // forgets all when the epoch is new
-	return nil
-}
-
-// compare tells what a sample is beside one that was there with the same key.
-func compare(s, there measurement.Sample) ingest.Outcome {
-	s.Time = there.Time
-	if s == there {
-		return ingest.Duplicate
-	}
-	return ingest.Conflict
-}
-
-func reading[T int16 | int](v *T) measurement.Reading {
-	if v == nil {
-		return measurement.Reading{}
-	}
-	return measurement.Known(int(*v))
 }

@@ -420,6 +420,22 @@ func TestArchivedMonth(t *testing.T) {
 	wantOutcomes(t, "after the archive was dropped", mustKeep(t, s, sample{1, noon.Add(time.Hour), 400}), ingest.Stored)
 }
 
+// TestMonthsAhead: there is a partition for this and the next two months, also at
+// the turn of the year.
+func TestMonthsAhead(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	for range 2 {
+		if err := s.EnsurePartitions(t.Context(), time.Date(2037, 11, 30, 23, 59, 59, 0, time.UTC)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := scan[[]string](t, s, "SELECT array_agg(inhrelid::regclass::text ORDER BY 1) FROM pg_inherits WHERE inhparent = 'sample'::regclass")
+	if diff := cmp.Diff([]string{"sample_y2037m11", "sample_y2037m12", "sample_y2038m01"}, got); diff != "" {
+		t.Errorf("partitions (-want +got):\n%s", diff)
+	}
+}
+
 // TestCompact: the index of the running month shrinks in the night when it has many
 // gaps, and that of a month that is over when it has some; never twice in a row.
 // What an interrupted rebuild left is removed.

@@ -2,14 +2,75 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
+
+const keepUndecoded = `
+	INSERT INTO undecoded_uplink (digest, forwarder, dev_eui, device_id, f_port, f_cnt, data_rate_index,
+	                              received_at, payload, envelope, reason)
+	VALUES (@digest, @forwarder, @dev_eui, @device_id, @f_port, @f_cnt, @data_rate_index,
+	        @received_at, @payload, @envelope, @reason)
+	    ON CONFLICT DO NOTHING`
+
+// KeepUndecoded implements ingest.Store.
+func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUplink) error {
+	if len(uplinks) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	for _, u := range uplinks {
+		batch.Queue(keepUndecoded, pgx.NamedArgs{
+			"digest": digest(u), "forwarder": u.Forwarder,
+			"dev_eui": optional(euiText(u.Meta.DevEUI)), "device_id": optional(u.Meta.DeviceID),
+			"f_port": value(u.Meta.FPort), "f_cnt": value(u.Meta.FCnt),
+			"data_rate_index": value(u.Meta.DataRateIndex), "received_at": optional(u.Meta.ReceivedAt),
+			// The columns are not null; a nil slice would be.
+			"payload": append([]byte{}, u.Payload...), "envelope": append([]byte{}, u.Envelope...),
+			"reason": u.Reason,
+		})
+	}
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return translate(fmt.Errorf("keep undecoded uplinks: %w", err))
+	}
+	return nil
+}
+
+// digest tells whether two uplinks are the same message.
+func digest(u ingest.UndecodedUplink) []byte {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(u.Forwarder), u.Payload, u.Envelope} {
+		// With the length, so that no two lists of parts look alike.
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write(part)
+	}
+	return h.Sum(nil)
+}
+
+// optional is NULL for the zero value.
+func optional[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// value is NULL for what is not known.
+func value(r measurement.Reading) *int {
+	if !r.Known {
+		return nil
+	}
+	return &r.Value
+}
 
 const listUndecoded = `
 	SELECT id, kept_at, forwarder, dev_eui, device_id, f_port, f_cnt, data_rate_index,

@@ -29,9 +29,8 @@ type write struct {
 	returned []sampleKey
 	parked   []parkedKey
 
-	arrays     [10]array
-	parameters [10][]byte
-	journal    journal
+	samples, late, parking, rejecting columns
+	journal                           journal
 }
 
 // sampleKey is the key of a sample; the time in PostgreSQL's microseconds.
@@ -125,21 +124,14 @@ func (w *write) allReturned(rows int64) error {
 	return nil
 }
 
-func (w *write) values(n int) [][]byte {
-	for i := range n {
-		w.parameters[i] = w.arrays[i].value()
-	}
-	return w.parameters[:n:n]
-}
-
 // sampleParameters are those of storeSamples.
 func (w *write) sampleParameters() [][]byte {
-	nos, times := w.arrays[0].reset(oidInt4), w.arrays[1].reset(oidTimestamptz)
+	nos, times := w.samples.column(0, oidInt4), w.samples.column(1, oidTimestamptz)
 	for k := range w.keys() {
 		nos.int4(k.no)
 		times.int8(k.micros)
 	}
-	w.measurements(2, func(yield func(*measurement.Sample) bool) {
+	w.samples.measurements(2, func(yield func(*measurement.Sample) bool) {
 		for k := range w.keys() {
 			if !yield(&w.flush.Rows[k.row].Sample) {
 				return
@@ -147,36 +139,14 @@ func (w *write) sampleParameters() [][]byte {
 		}
 	})
 	epoch := binary.BigEndian.AppendUint64(nil, uint64(w.epoch))
-	return append([][]byte{epoch}, w.values(6)...)
-}
-
-// measurements fills four arrays with the values of samples.
-func (w *write) measurements(first int, samples iter.Seq[*measurement.Sample]) {
-	co2, temperature := w.arrays[first].reset(oidInt2), w.arrays[first+1].reset(oidInt2)
-	humidity, status := w.arrays[first+2].reset(oidInt2), w.arrays[first+3].reset(oidChar)
-	for s := range samples {
-		co2.int2(int16(s.CO2PPM))
-		smallint(temperature, s.TemperatureDecicelsius)
-		smallint(humidity, s.RelHumidityPercent)
-		status.char(byte(s.Status))
-	}
-}
-
-func smallint(a *array, r measurement.Reading) {
-	if r.Known {
-		a.int2(int16(r.Value))
-	} else {
-		a.null()
-	}
+	return append([][]byte{epoch}, w.samples.parameters(6)...)
 }
 
 const microsPerHour = 3600 * 1_000_000
 
 // lateParameters are those of noteLate: each hour of each node once.
 func (w *write) lateParameters() [][]byte {
-	var nos, hours array
-	nos.reset(oidInt4)
-	hours.reset(oidTimestamptz)
+	nos, hours := w.late.column(0, oidInt4), w.late.column(1, oidTimestamptz)
 	var last sampleKey
 	for i, k := range w.known {
 		hour := sampleKey{k.no, k.micros - k.micros%microsPerHour}
@@ -187,32 +157,5 @@ func (w *write) lateParameters() [][]byte {
 		nos.int4(hour.no)
 		hours.int8(hour.micros)
 	}
-	return [][]byte{nos.value(), hours.value()}
-}
-
-// mergeReturned marks the rows that were inserted as stored, settles repetitions
-// among the rows themselves, and returns what is left.
-func (w *write) mergeReturned() (missing []knownRow) {
-	// They come back as they went in; should that ever change, the walk below needs
-	// the order all the same.
-	if !slices.IsSortedFunc(w.returned, sampleKey.compare) {
-		slices.SortFunc(w.returned, sampleKey.compare)
-	}
-	next := 0
-	var stored *knownRow // the last one
-	for i := range w.known {
-		k := &w.known[i]
-		row := &w.flush.Rows[k.row]
-		switch {
-		case stored != nil && stored.sampleKey == k.sampleKey:
-			row.Outcome = compare(row.Sample, w.flush.Rows[stored.row].Sample)
-		case next < len(w.returned) && w.returned[next] == k.sampleKey:
-			row.Outcome, row.NodeNo = ingest.Stored, k.no
-			stored = k
-			next++
-		default:
-			missing = append(missing, *k)
-		}
-	}
-	return missing
+	return w.late.parameters(2)
 }

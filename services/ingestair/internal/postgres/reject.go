@@ -1,0 +1,36 @@
+package postgres
+
+import "github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+
+const rejectSamples = `
+	INSERT INTO rejected_sample (node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent,
+	                             dev_eui, reason, field, detail)
+	SELECT node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent,
+	       dev_eui, reason, coalesce(field, ''), coalesce(detail, '')
+	  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+	              $6::text[], $7::text[], $8::text[], $9::text[])
+	    AS r (node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent,
+	          dev_eui, reason, field, detail)
+	 ORDER BY node_id, time_s -- two writers with the same samples must not wait for each other
+	    ON CONFLICT DO NOTHING`
+
+// rejectParameters are those of rejectSamples.
+func (w *write) rejectParameters(rejected []ingest.RejectedRow) [][]byte {
+	c := &w.rejecting
+	ids, times, co2 := c.column(0, oidUUID), c.column(1, oidInt8), c.column(2, oidInt8)
+	temperature, humidity := c.column(3, oidInt8), c.column(4, oidInt8)
+	euis, reasons := c.column(5, oidText), c.column(6, oidText)
+	names, details := c.column(7, oidText), c.column(8, oidText)
+	for _, r := range rejected {
+		ids.uuid(r.NodeID)
+		times.int8(r.Sample.Time.Unix())
+		co2.int8(int64(r.Sample.CO2PPM))
+		temperature.bigint(r.Sample.TemperatureDecicelsius)
+		humidity.bigint(r.Sample.RelHumidityPercent)
+		euis.text(euiText(r.DevEUI))
+		reasons.text(string(r.Fault.Reason))
+		names.text(r.Fault.Field)
+		details.text(r.Fault.Detail)
+	}
+	return c.parameters(9)
+}

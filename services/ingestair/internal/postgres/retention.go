@@ -1,0 +1,53 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+)
+
+// What is deleted at once, so that no transaction becomes long.
+const forgetChunk = 5000
+
+// The tables are small beside the samples, and each has an index on its time.
+const (
+	forgetParked = `
+	DELETE FROM parked_sample WHERE (node_id, time) IN (
+		SELECT node_id, time FROM parked_sample WHERE parked_at < $1 ORDER BY parked_at LIMIT $2)`
+	forgetRejected = `
+	DELETE FROM rejected_sample WHERE id IN (
+		SELECT id FROM rejected_sample WHERE rejected_at < $1 ORDER BY rejected_at LIMIT $2)`
+	forgetUndecoded = `
+	DELETE FROM undecoded_uplink WHERE id IN (
+		SELECT id FROM undecoded_uplink WHERE kept_at < $1 ORDER BY kept_at LIMIT $2)`
+	// Bounded also in number: a sender gone mad must not fill the disk.
+	forgetManyRejected = `
+	DELETE FROM rejected_sample WHERE id IN (
+		SELECT id FROM rejected_sample
+		 WHERE id <= (SELECT id FROM rejected_sample ORDER BY id DESC OFFSET $1 LIMIT 1)
+		 ORDER BY id LIMIT $2)`
+)
+
+// Forget implements ingest.Upkeep.
+func (s *Store) Forget(ctx context.Context, now time.Time, r ingest.Retention) error {
+	for _, step := range []struct {
+		sql   string
+		limit any
+	}{
+		{forgetParked, now.Add(-r.Parked)},
+		{forgetRejected, now.Add(-r.Rejected)},
+		{forgetUndecoded, now.Add(-r.Undecoded)},
+		{forgetManyRejected, r.MaxRejected},
+	} {
+		for more := true; more; {
+			tag, err := s.pool.Exec(ctx, step.sql, step.limit, forgetChunk)
+			if err != nil {
+				return translate(fmt.Errorf("delete what was kept long enough: %w", err))
+			}
+			more = tag.RowsAffected() == forgetChunk
+		}
+	}
+	return nil
+}
