@@ -3,6 +3,7 @@ package identity
 import (
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
@@ -74,3 +75,7 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Code }
 func (e *FieldError) Unwrap() error { return errInvalid }
 
 var errInvalid = fault.New(fault.Invalid, "a value breaks a rule")
+
+func notInUsername(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Mn, r) && !strings.ContainsRune("@.+-_", r)
+}

@@ -1,0 +1,173 @@
+package account
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+)
+
+func (p *Pages) emailView(r *http.Request) (*view, error) {
+	v := newView(r, "title_email")
+	v.Wide = true
+	addresses, err := p.accounts.Store().EmailAddresses(r.Context(), v.User.ID)
+	v.Data = addresses
+	return v, err
+}
+
+func (p *Pages) showEmail(w http.ResponseWriter, r *http.Request) error {
+	v, err := p.emailView(r)
+	if err != nil {
+		return err
+	}
+	return p.show(w, r, http.StatusOK, "email", v)
+}
+
+func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
+	user, client := person(r).User, ClientOf(r)
+	id, _ := strconv.ParseInt(r.PostForm.Get("id"), 10, 64) // 0 is nobody's
+	var err error
+	done := r.PostForm.Get("action")
+	switch done {
+	case "add":
+		err = p.accounts.AddEmail(r.Context(), user, r.PostForm.Get("email"), client)
+	case "primary":
+		err = p.accounts.SetPrimaryEmail(r.Context(), user, id, client)
+	case "send":
+		err = p.accounts.ResendConfirmation(r.Context(), user, id, client)
+	case "remove":
+		err = p.accounts.Store().RemoveEmail(r.Context(), user.ID, id)
+	default:
+		return fault.New(fault.NotFound, "no such action")
+	}
+	if err != nil {
+		v, viewErr := p.emailView(r)
+		if viewErr != nil {
+			return viewErr
+		}
+		return p.refuse(w, r, "email", v, err)
+	}
+	return redirect(w, r, "/accounts/email/?done=email_"+done)
+}
+
+func (p *Pages) showProfile(w http.ResponseWriter, r *http.Request) error {
+	v := newView(r, "title_profile")
+	v.Form = url.Values{"username": {v.User.Username}, "first_name": {v.User.FirstName}, "last_name": {v.User.LastName}}
+	return p.show(w, r, http.StatusOK, "profile", v)
+}
+
+func (p *Pages) changeProfile(w http.ResponseWriter, r *http.Request) error {
+	user := person(r).User
+	user.Username, user.FirstName, user.LastName = r.PostForm.Get("username"), r.PostForm.Get("first_name"), r.PostForm.Get("last_name")
+	if _, err := p.accounts.UpdateProfile(r.Context(), user); err != nil {
+		return p.refuse(w, r, "profile", newView(r, "title_profile"), err)
+	}
+	return redirect(w, r, "/accounts/?done=profile")
+}
+
+func (p *Pages) showPassword(w http.ResponseWriter, r *http.Request) error {
+	return p.show(w, r, http.StatusOK, "password", newView(r, "title_password"))
+}
+
+func (p *Pages) changePassword(w http.ResponseWriter, r *http.Request) error {
+	v, c, form := newView(r, "title_password"), person(r), r.PostForm
+	err := twice(form, "password1", "password2")
+	if err == nil {
+		err = p.accounts.ChangePassword(r.Context(), c.User, form.Get("oldpassword"), form.Get("password1"), c.Secret(), ClientOf(r))
+	}
+	if err != nil {
+		return p.refuse(w, r, "password", v, err)
+	}
+	return redirect(w, r, "/accounts/?done=password")
+}
+
+// sessionsData is what the page of sessions and tokens shows.
+type sessionsData struct {
+	Sessions []identity.Session
+	Current  int64
+	Tokens   []identity.Token
+	Secret   string // of a token just made
+}
+
+func (p *Pages) sessionsView(r *http.Request, secret string) (*view, error) {
+	v := newView(r, "title_sessions")
+	v.Wide = true
+	c := person(r)
+	data := sessionsData{Current: c.Session.ID, Secret: secret}
+	var err error
+	if data.Sessions, err = p.accounts.Store().Sessions(r.Context(), c.User.ID, p.now()); err != nil {
+		return nil, err
+	}
+	if data.Tokens, err = p.accounts.Store().Tokens(r.Context(), c.User.ID); err != nil {
+		return nil, err
+	}
+	v.Data = data
+	return v, nil
+}
+
+func (p *Pages) showSessions(w http.ResponseWriter, r *http.Request) error {
+	v, err := p.sessionsView(r, "")
+	if err != nil {
+		return err
+	}
+	return p.show(w, r, http.StatusOK, "sessions", v)
+}
+
+func (p *Pages) changeSessions(w http.ResponseWriter, r *http.Request) error {
+	c, form := person(r), r.PostForm
+	id, _ := strconv.ParseInt(form.Get("id"), 10, 64) // 0 is nobody's
+	switch form.Get("action") {
+	case "end":
+		if err := ignoreMissing(p.accounts.Store().EndSession(r.Context(), c.User.ID, id)); err != nil {
+			return err
+		}
+		return redirect(w, r, "/accounts/sessions/?done=session_ended")
+	case "revoke":
+		if err := ignoreMissing(p.accounts.Store().EndToken(r.Context(), c.User.ID, id)); err != nil {
+			return err
+		}
+		return redirect(w, r, "/accounts/sessions/?done=token_revoked")
+	case "create":
+		days, err := strconv.Atoi(form.Get("days"))
+		if err != nil || days < 0 || days > 3650 {
+			days = -1
+		}
+		secret, _, err := p.accounts.CreateToken(r.Context(), c.User.ID, form.Get("name"),
+			identity.Scope(form.Get("scope")), time.Duration(days)*24*time.Hour)
+		v, viewErr := p.sessionsView(r, secret)
+		if viewErr != nil {
+			return viewErr
+		}
+		if err != nil {
+			return p.refuse(w, r, "sessions", v, err)
+		}
+		v.Form = nil
+		return p.show(w, r, http.StatusOK, "sessions", v)
+	default:
+		return fault.New(fault.NotFound, "no such action")
+	}
+}
+
+func (p *Pages) showDelete(w http.ResponseWriter, r *http.Request) error {
+	return p.show(w, r, http.StatusOK, "delete", newView(r, "title_delete"))
+}
+
+func (p *Pages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
+	v := newView(r, "title_delete")
+	organizations, err := p.accounts.DeleteAccount(r.Context(), person(r).User, r.PostForm.Get("password"), ClientOf(r))
+	if err != nil {
+		if len(organizations) > 0 {
+			v.Bad = text(v.Lang, "last_owner", strings.Join(organizations, ", "))
+			return p.show(w, r, http.StatusConflict, "delete", v)
+		}
+		return p.refuse(w, r, "delete", v, err)
+	}
+	if err := p.doors.End(w, r); err != nil {
+		return err
+	}
+	return redirect(w, r, "/accounts/login/?done=deleted")
+}

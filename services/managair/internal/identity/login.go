@@ -1,0 +1,186 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+)
+
+// CheckPassword returns the user with that name or e-mail address and password.
+// Attempts are limited, and neither answer nor time tell whether there is such a
+// user.
+func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c Client) (User, error) {
+	name = strings.TrimSpace(name)
+	account, client := "login:name:"+strings.ToLower(name), "login:from:"+c.Address
+	tries := "login:try:" + strings.ToLower(name)
+	if err := a.admit(ctx, client, account, tries); err != nil {
+		return User{}, err
+	}
+	user, err := a.find(ctx, name)
+	hash := ""
+	switch {
+	case err == nil && user.Active:
+		if hash, err = a.store.PasswordHash(ctx, user.ID); err != nil {
+			return User{}, err
+		}
+	case err != nil && !fault.Is(err, fault.NotFound):
+		return User{}, err
+	}
+	ok, outdated, err := a.hasher.Verify(ctx, password, hash)
+	if err != nil {
+		return User{}, err
+	}
+	if !ok {
+		for key, limit := range map[string]int{account: attemptsPerAccount, client: attemptsPerAddress} {
+			if _, err := a.store.Attempt(ctx, key, limit, attemptWindow, a.now()); err != nil {
+				return User{}, err
+			}
+		}
+		return User{}, ErrWrongCredentials
+	}
+	if err := a.store.ForgetAttempts(ctx, account, tries); err != nil {
+		return User{}, err
+	}
+	if outdated {
+		if err := a.upgrade(ctx, user.ID, hash, password); err != nil {
+			return User{}, err
+		}
+	}
+	return user, nil
+}
+
+// admit refuses an attempt after too many wrong ones, and counts it.
+func (a *Accounts) admit(ctx context.Context, client, account, tries string) error {
+	now := a.now()
+	for key, limit := range map[string]int{account: attemptsPerAccount, client: attemptsPerAddress} {
+		wait, err := a.store.Exhausted(ctx, key, limit, now)
+		if err != nil {
+			return err
+		}
+		if wait > 0 {
+			return &TooManyAttempts{wait}
+		}
+	}
+	wait, err := a.store.Attempt(ctx, tries, triesPerAccount, attemptWindow, now)
+	if err == nil && wait > 0 {
+		err = &TooManyAttempts{wait}
+	}
+	return err
+}
+
+func (a *Accounts) upgrade(ctx context.Context, userID int64, old, password string) error {
+	hash, err := a.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return a.store.UpgradeHash(ctx, userID, old, hash)
+}
+
+// LogIn is CheckPassword for people who want in: their address must be confirmed.
+// If it is not, the mail is sent again.
+func (a *Accounts) LogIn(ctx context.Context, name, password string, c Client) (User, error) {
+	user, err := a.CheckPassword(ctx, name, password, c)
+	if err != nil {
+		return User{}, err
+	}
+	addresses, err := a.store.EmailAddresses(ctx, user.ID)
+	if err != nil {
+		return User{}, err
+	}
+	// Accounts made on the command line may have no address at all.
+	if len(addresses) == 0 || hasVerified(addresses) {
+		return user, nil
+	}
+	if err := a.sendConfirmation(ctx, user, addresses[0], c); err != nil {
+		if _, limited := errors.AsType[*TooManyAttempts](err); !limited {
+			return User{}, err
+		}
+	}
+	return User{}, ErrNotConfirmed
+}
+
+func hasVerified(addresses []EmailAddress) bool {
+	for _, e := range addresses {
+		if e.Verified {
+			return true
+		}
+	}
+	return false
+}
+
+// find looks for a name first, then for an address: names cannot have the form of
+// an address, except those that the predecessor allowed.
+func (a *Accounts) find(ctx context.Context, name string) (User, error) {
+	user, err := a.store.UserByName(ctx, name)
+	if err != nil && fault.Is(err, fault.NotFound) && strings.Contains(name, "@") {
+		return a.store.UserByEmail(ctx, name)
+	}
+	return user, err
+}
+
+// StartSession begins a session and returns its secret, which is not kept.
+func (a *Accounts) StartSession(ctx context.Context, userID int64, c Client) (secret string, s Session, err error) {
+	secret, digest := NewSecret()
+	csrf, _ := NewSecret()
+	now := a.now()
+	s, err = a.store.CreateSession(ctx, digest, Session{
+		UserID: userID, CreatedAt: now, LastSeenAt: now, ExpiresAt: now.Add(SessionLifetime),
+		Address: c.Address, UserAgent: strings.ToValidUTF8(c.UserAgent, "?"), CSRF: csrf,
+	})
+	return secret, s, err
+}
+
+// SessionUser returns a session and its user. Its error is of kind
+// fault.NotFound when there is no such session.
+func (a *Accounts) SessionUser(ctx context.Context, secret string) (Session, User, error) {
+	return a.store.SessionUser(ctx, DigestOf(secret), a.now())
+}
+
+// TokenUser returns a token and its user. Its error is of kind fault.NotFound
+// when there is no such token.
+func (a *Accounts) TokenUser(ctx context.Context, secret string) (Token, User, error) {
+	return a.store.TokenUser(ctx, DigestOf(secret), a.now())
+}
+
+// StartToken makes the token of a log-in through the API and returns its secret.
+func (a *Accounts) StartToken(ctx context.Context, userID int64) (secret string, err error) {
+	secret, digest := NewSecret()
+	now := a.now()
+	expires := now.Add(LoginTokenLifetime)
+	_, err = a.store.CreateToken(ctx, digest, Token{UserID: userID, Scope: ScopeWrite, CreatedAt: now, ExpiresAt: &expires})
+	return secret, err
+}
+
+// CreateToken makes a named token and returns its secret, which is shown once. A
+// validity of 0 does not end.
+func (a *Accounts) CreateToken(ctx context.Context, userID int64, name string, scope Scope, validity time.Duration) (secret string, t Token, err error) {
+	name = strings.TrimSpace(name)
+	switch {
+	case name == "":
+		return "", t, &FieldError{"name", "required"}
+	case len(name) > 100:
+		return "", t, &FieldError{"name", "max_length"}
+	case scope != ScopeRead && scope != ScopeWrite:
+		return "", t, &FieldError{"scope", "invalid_choice"}
+	case validity < 0:
+		return "", t, &FieldError{"validity", "invalid"}
+	}
+	existing, err := a.store.Tokens(ctx, userID)
+	if err != nil {
+		return "", t, err
+	}
+	if len(existing) >= maxTokens {
+		return "", t, fault.New(fault.Conflict, "at most %d tokens; revoke one first", maxTokens)
+	}
+	secret, digest := NewSecret()
+	t = Token{UserID: userID, Name: name, Scope: scope, CreatedAt: a.now()}
+	if validity > 0 {
+		expires := t.CreatedAt.Add(validity)
+		t.ExpiresAt = &expires
+	}
+	t, err = a.store.CreateToken(ctx, digest, t)
+	return secret, t, err
+}
