@@ -171,9 +171,11 @@ func (p *Process) exit() error {
 	return p.err
 }
 
-// LogTail returns the last lines that the program wrote, at most 2 KiB.
+// LogTail returns the last lines that the program wrote, at most 16 KiB: what a killed
+// PostgreSQL leaves behind says good-bye in many lines, and the one that tells why the
+// next one does not start is among them.
 func (p *Process) LogTail() string {
-	const size = 2 << 10
+	const size = 16 << 10
 	f, err := os.Open(p.spec.LogFile)
 	if err != nil {
 		return err.Error()
