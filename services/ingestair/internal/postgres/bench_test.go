@@ -78,7 +78,7 @@ func (s *Store) keepBare(ctx context.Context, f *ingest.Flush) error {
 	if err := s.resolve(ctx, w); err != nil {
 		return err
 	}
-	if _, err := s.ensurePartitions(ctx, w); err != nil {
+	if err := s.ensurePartitions(ctx, w); err != nil {
 		return err
 	}
 	w.split()

@@ -57,8 +57,8 @@ func (m *months) forget() {
 }
 
 // ensurePartitions makes the partitions that the pending rows need. Rows of months
-// that were detached are rejected, and returned to be kept aside.
-func (s *Store) ensurePartitions(ctx context.Context, w *write) (rejected []ingest.RejectedRow, err error) {
+// that were detached are rejected.
+func (s *Store) ensurePartitions(ctx context.Context, w *write) error {
 	archived := map[month]bool{}
 	last, usable := month(-1), false
 	for i := range w.flush.Rows {
@@ -67,8 +67,9 @@ func (s *Store) ensurePartitions(ctx context.Context, w *write) (rejected []inge
 			continue
 		}
 		if m := monthOf(r.Sample.Time); m != last {
+			var err error
 			if usable, err = s.ensurePartition(ctx, m, archived); err != nil {
-				return nil, err
+				return err
 			}
 			last = m
 		}
@@ -79,12 +80,12 @@ func (s *Store) ensurePartitions(ctx context.Context, w *write) (rejected []inge
 				Reason: measurement.TooOld, Field: "time_s",
 				Detail: "the samples of " + last.begin().Format("2006-01") + " are archived",
 			}
-			rejected = append(rejected, ingest.RejectedRow{
+			w.rejected = append(w.rejected, ingest.RejectedRow{
 				NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault,
 			})
 		}
 	}
-	return rejected, nil
+	return nil
 }
 
 const isAttached = `

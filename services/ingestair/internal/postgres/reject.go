@@ -1,7 +1,5 @@
 package postgres
 
-import "github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
-
 const rejectSamples = `
 	INSERT INTO rejected_sample (node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent,
 	                             dev_eui, reason, field, detail)
@@ -15,13 +13,13 @@ const rejectSamples = `
 	    ON CONFLICT DO NOTHING`
 
 // rejectParameters are those of rejectSamples.
-func (w *write) rejectParameters(rejected []ingest.RejectedRow) [][]byte {
+func (w *write) rejectParameters() [][]byte {
 	c := &w.rejecting
 	ids, times, co2 := c.column(0, oidUUID), c.column(1, oidInt8), c.column(2, oidInt8)
 	temperature, humidity := c.column(3, oidInt8), c.column(4, oidInt8)
 	euis, reasons := c.column(5, oidText), c.column(6, oidText)
 	names, details := c.column(7, oidText), c.column(8, oidText)
-	for _, r := range rejected {
+	for _, r := range w.rejected {
 		ids.uuid(r.NodeID)
 		times.int8(r.Sample.Time.Unix())
 		co2.int8(int64(r.Sample.CO2PPM))

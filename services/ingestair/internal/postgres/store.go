@@ -72,15 +72,12 @@ func (s *Store) Keep(ctx context.Context, f *ingest.Flush) error {
 	for i := range f.Rows {
 		f.Rows[i].Outcome, f.Rows[i].Fault = ingest.Pending, nil
 	}
-	rejected := f.Rejected
+	w.flush, w.rejected = f, slices.Clip(f.Rejected)
+	defer func() { w.flush, w.rejected = nil, nil }()
 	for range maxAttempts {
-		w.flush = f
-		err := s.attempt(ctx, w, rejected)
-		w.flush = nil
-		if err != nil {
+		if err := s.attempt(ctx, w); err != nil {
 			return translate(err)
 		}
-		rejected = nil
 		if !pending(f.Rows) {
 			return nil
 		}
@@ -99,26 +96,25 @@ func pending(rows []ingest.Row) bool {
 
 // attempt writes the pending rows in one transaction and finds out what became of
 // them. Rows that stay pending have to be tried again.
-func (s *Store) attempt(ctx context.Context, w *write, rejected []ingest.RejectedRow) error {
+func (s *Store) attempt(ctx context.Context, w *write) error {
 	if err := s.resolve(ctx, w); err != nil {
 		return err
 	}
-	archived, err := s.ensurePartitions(ctx, w)
-	if err != nil {
+	if err := s.ensurePartitions(ctx, w); err != nil {
 		return err
 	}
-	rejected = append(slices.Clip(rejected), archived...)
 	w.split()
-	if len(w.known)+len(w.unknown)+len(rejected)+len(w.flush.Uplinks) == 0 {
+	if len(w.known)+len(w.unknown)+len(w.rejected)+len(w.flush.Uplinks) == 0 {
 		return nil
 	}
-	if err := s.commit(ctx, w, rejected); err != nil {
+	if err := s.commit(ctx, w); err != nil {
 		if isMissingPartition(err) {
 			s.months.forget() // detached in the meantime; look again
 			return nil
 		}
 		return fmt.Errorf("keep samples: %w", err)
 	}
+	w.rejected = nil
 	if err := s.settleStored(ctx, w); err != nil {
 		return err
 	}
@@ -177,14 +173,14 @@ const addLate = `
 
 // commit writes everything in one transaction. As long as no samples are repeated
 // it does not look for them first, and does so when that fails.
-func (s *Store) commit(ctx context.Context, w *write, rejected []ingest.RejectedRow) error {
+func (s *Store) commit(ctx context.Context, w *write) error {
 	if len(w.known) >= s.boldFrom && s.careful.Load() <= 0 {
-		err := s.commitWith(ctx, w, rejected, addSamples)
+		err := s.commitWith(ctx, w, addSamples)
 		if !isRepeatedSample(err) {
 			return err
 		}
 	}
-	err := s.commitWith(ctx, w, rejected, storeSamples)
+	err := s.commitWith(ctx, w, storeSamples)
 	switch {
 	case err != nil || len(w.known) == 0:
 	case len(w.returned) < w.distinct:
@@ -202,7 +198,7 @@ func isRepeatedSample(err error) bool {
 	return ok && code == pgdb.UniqueViolation
 }
 
-func (s *Store) commitWith(ctx context.Context, w *write, rejected []ingest.RejectedRow, insert string) error {
+func (s *Store) commitWith(ctx context.Context, w *write, insert string) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -227,8 +223,8 @@ func (s *Store) commitWith(ctx context.Context, w *write, rejected []ingest.Reje
 			w.parked = append(w.parked, parkedKeyFrom(row))
 		})
 	}
-	if len(rejected) > 0 {
-		p.queue(ctx, rejectSamples, w.rejectParameters(rejected), nil)
+	if len(w.rejected) > 0 {
+		p.queue(ctx, rejectSamples, w.rejectParameters(), nil)
 	}
 	return p.run(ctx)
 }

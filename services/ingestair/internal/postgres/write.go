@@ -17,6 +17,8 @@ import (
 // buffers that are used again by the next one.
 type write struct {
 	flush *ingest.Flush
+	// rejected are to be kept aside by the next transaction that is committed.
+	rejected []ingest.RejectedRow
 	// nos are the numbers of the uplinks' nodes as of epoch; 0 is not registered.
 	nos   []int32
 	epoch int64
