@@ -230,14 +230,20 @@ func ago(lang string, t *time.Time) string {
 	if t == nil {
 		return "–"
 	}
+	count := func(n int, one, many string) string {
+		if n == 1 {
+			return text(lang, one)
+		}
+		return text(lang, many, n)
+	}
 	d := time.Since(*t).Round(time.Minute)
 	switch {
 	case d < time.Hour:
-		return text(lang, "ago_minutes", int(d.Minutes()))
+		return count(int(d.Minutes()), "ago_minute", "ago_minutes")
 	case d < 48*time.Hour:
-		return text(lang, "ago_hours", int(d.Hours()))
+		return count(int(d.Hours()), "ago_hour", "ago_hours")
 	default:
-		return text(lang, "ago_days", int(d.Hours()/24))
+		return count(int(d.Hours()/24), "ago_day", "ago_days")
 	}
 }
 
@@ -377,6 +383,9 @@ func (r *request) view(title string) *view {
 	if n := r.URL.Query().Get("n"); n != "" {
 		if count, err := strconv.Atoi(n); err == nil {
 			v.Note = text(r.lang, "done_count", count)
+			if count == 1 {
+				v.Note = text(r.lang, "done_one")
+			}
 		}
 	}
 	return v
@@ -578,9 +587,8 @@ func (a *Admin) bulk(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	ids, action := r.PostForm["id"], r.PostForm.Get("action")
-	back := "/admin/" + s.Name + "/"
 	if len(ids) == 0 || action == "" {
-		return redirect(w, r, back)
+		return redirect(w, r, r.list(s, ""))
 	}
 	if action == "delete" && r.PostForm.Get("sure") == "" {
 		return a.confirmDelete(w, r, s, ids)
@@ -597,7 +605,21 @@ func (a *Admin) bulk(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return redirect(w, r, back+"?n="+strconv.FormatInt(n, 10))
+	return redirect(w, r, r.list(s, strconv.FormatInt(n, 10)))
+}
+
+// list is the address of the list that the request came from, with its search and
+// filters, and with how many rows were changed.
+func (r *request) list(s *backoffice.Subject, changed string) string {
+	query := r.URL.Query()
+	for _, of := range []string{"all", "done", "n"} { // the last page
+		query.Del(of)
+	}
+	if changed != "" {
+		query.Set("n", changed)
+	}
+	address := url.URL{Path: "/admin/" + s.Name + "/", RawQuery: query.Encode()}
+	return address.String()
 }
 
 // deleteData is what the page that asks back shows.
@@ -608,13 +630,14 @@ type deleteData struct {
 	Impact  []backoffice.Impact
 	Nodes   bool // nodes go, and their samples with them
 	Blocked bool
+	List    string // where the question came from
 }
 
 func (a *Admin) confirmDelete(w http.ResponseWriter, r *request, s *backoffice.Subject, ids []string) error {
 	v := r.view(text(r.lang, "delete_title"))
 	v.Here = s.Name
 	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", text(r.lang, "s_"+s.Name)}}
-	d := deleteData{Subject: s, IDs: ids}
+	d := deleteData{Subject: s, IDs: ids, List: r.list(s, "")}
 	for _, id := range ids[:min(len(ids), 50)] {
 		_, label, err := a.Store.Get(r.Context(), r.caller, s, id)
 		if err != nil {

@@ -202,6 +202,8 @@ func TestChanges(t *testing.T) {
 		{"node", "/admin/node/add/", "id=00000000-0000-0000-0000-000000000001&eui64=a8-17-58-ff-fe-00-00-01&alias=N&protocol_id=1&model_id=1&owner_id=4", 303, "/admin/node/00000000-0000-0000-0000-000000000001/?done=saved", ""},
 		{"several quantities", "/admin/node_model/add/", "name=M&trade_name=M&manufacturer=M&sensor_type=M&quantities=1&quantities=3", 303, "/admin/node_model/3/?done=saved", ""},
 		{"bulk action", "/admin/installation/", "id=1&id=2&id=3&action=publish", 303, "/admin/installation/?n=2", ""},
+		{"bulk action of a search", "/admin/installation/?is_public=true&p=1&n=2&all=1", "id=1&action=hide", 303, "/admin/installation/?is_public=true&n=1&p=1", ""},
+		{"deletion of a search asks", "/admin/installation/?is_public=true", "id=1&action=delete", 200, "", `action="/admin/installation/?is_public=true"`},
 		{"in use", "/admin/quantity/", "id=1&action=delete&sure=1", 409, "", "still in use"},
 		{"last superuser", "/admin/user_account/", "id=1&action=deactivate", 409, "", "Somebody must be left"},
 		{"weak password", "/admin/user_account/2/password/", "password=password1", 422, "", "easy to guess"},

@@ -162,9 +162,9 @@ password.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
 				store := postgres.NewIdentity(pool)
-				user, err := store.UserByName(ctx, args[0])
+				user, err := userNamed(ctx, store, args[0])
 				if err != nil {
-					return fmt.Errorf("user %q: %w", args[0], err)
+					return err
 				}
 				password, err := newPrompt(cmd).newPassword(user.Username, user.Email)
 				if err != nil {
@@ -221,7 +221,7 @@ status is 1.`,
 				}
 				report.Write(cmd.OutOrStdout())
 				if n := report.LeftOut(); n > 0 {
-					return fmt.Errorf("%d rows were left out, everything else is loaded", n)
+					return fmt.Errorf("rows left out: %d; everything else is loaded", n)
 				}
 				return nil
 			})
@@ -409,7 +409,7 @@ stricter rules are treated as by loaddata.`,
 				}
 				report.Write(cmd.OutOrStdout())
 				if n := report.LeftOut() + report.Differing; n > 0 {
-					return fmt.Errorf("%d rows were left out, the samples of %d nodes differ; everything else is copied",
+					return fmt.Errorf("rows left out: %d, nodes whose samples differ: %d; everything else is copied",
 						report.LeftOut(), report.Differing)
 				}
 				return nil

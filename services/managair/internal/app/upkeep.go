@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
@@ -189,14 +190,14 @@ func createOrganizationCommand(env config.Env) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
-				user, err := postgres.NewIdentity(pool).UserByName(ctx, owner)
+				user, err := userNamed(ctx, postgres.NewIdentity(pool), owner)
 				if err != nil {
-					return fmt.Errorf("user %q: %w", owner, err)
+					return err
 				}
 				organization := inventory.Organization{Name: strings.TrimSpace(args[0]), Description: &description}
 				created, err := postgres.NewInventory(pool).Organizations.Create(ctx, access.Caller{UserID: user.ID}, organization)
 				if err != nil {
-					return err
+					return describeField(err)
 				}
 				cmd.Printf("organization %d created, owner %s\n", created.ID, user.Username)
 				return nil
@@ -211,20 +212,33 @@ func createOrganizationCommand(env config.Env) *cobra.Command {
 	return cmd
 }
 
-// describeField says in English what identity refuses.
+// userNamed returns the user of that name, or an error for whoever mistyped it.
+func userNamed(ctx context.Context, store identity.Store, name string) (identity.User, error) {
+	user, err := store.UserByName(ctx, name)
+	if fault.Is(err, fault.NotFound) {
+		return user, fmt.Errorf("there is no user %q", name)
+	}
+	return user, err
+}
+
+// describeField says in English what identity and inventory refuse.
 func describeField(err error) error {
-	e, ok := errors.AsType[*identity.FieldError](err)
-	if !ok {
+	var field, code string
+	if e, ok := errors.AsType[*identity.FieldError](err); ok {
+		field, code = e.Field, e.Code
+	} else if e, ok := errors.AsType[*inventory.Violation](err); ok {
+		field, code = e.Attribute, e.Code
+	} else {
 		return err
 	}
-	switch e.Code {
+	switch code {
 	case "unique":
-		return fmt.Errorf("that %s is taken", e.Field)
+		return fmt.Errorf("that %s is taken", field)
 	case "required":
-		return fmt.Errorf("%s is missing", e.Field)
+		return fmt.Errorf("%s is missing", field)
 	case "max_length":
-		return fmt.Errorf("%s is too long", e.Field)
+		return fmt.Errorf("%s is too long", field)
 	default:
-		return fmt.Errorf("%s does not have the right form", e.Field)
+		return fmt.Errorf("%s does not have the right form", field)
 	}
 }
