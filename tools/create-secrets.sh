@@ -26,6 +26,11 @@ for name in version_key backup_password $(secret_names); do
       [ -s "$SECRETS/ingest_token" ] || random >"$SECRETS/ingest_token"
       cp "$SECRETS/ingest_token" "$file"
       ;;
+    db_passwords | db_initial_password)
+      # What services try, and what a new database is made with; rotating makes them differ.
+      [ -s "$SECRETS/db_password" ] || random >"$SECRETS/db_password"
+      cp "$SECRETS/db_password" "$file"
+      ;;
     *_api_key | smtp_password | media_s3_secret_key)
       value=''
       if [ -t 0 ]; then

@@ -3,14 +3,15 @@
 #
 #   tools/rotate-secret.sh ENVIRONMENT [-y] NAME
 #
-# On a terminal API keys, the mail password and the key of the store of pictures
-# are asked for; otherwise their new value is one line of standard input. All others get a random value. The old value
-# is kept beside it as NAME.old until the next rotation.
+# On a terminal API keys, the mail password and the key of the store of pictures are
+# asked for; otherwise their new value is one line of standard input. All others
+# get a random value. The old value is kept beside it as NAME.old until the next
+# rotation.
 #
 #   ingest_token  the servers first learn to take both tokens, then the callers get
 #                 the new one, then the old one is forgotten
-#   db_password   the role's password is changed, then what uses it is updated, and
-#                 the database is among that: it restarts, and is away for seconds
+#   db_password   the services first learn to try both passwords, then the role of the
+#                 running database gets the new one, then what asks with one only does
 #
 # Exit status as of tools/deploy-stack.sh, which does the work.
 set -euo pipefail
@@ -35,6 +36,8 @@ replace() { # NAME VALUE
 
 case $name in
   ingest_tokens) fail -2 "rotate ingest_token; this follows" ;;
+  db_passwords) fail -2 "rotate db_password; this follows" ;;
+  db_initial_password) fail -2 "only a new database is asked for it; rotate db_password" ;;
   version_key) fail -2 "it is not given to any service" ;;
   ingest_token)
     old=$(cat "$SECRETS/ingest_token") new=$(random)
@@ -46,15 +49,12 @@ case $name in
     deploy
     ;;
   db_password)
-    new=$(random)
-    id=$(container db)
+    old=$(cat "$SECRETS/db_password") new=$(random)
+    replace db_passwords "$new"$'\n'"$old"
+    deploy
+    set_db_password "$new" || fail "the database did not take the new password; everything goes on with the old one"
+    # db_passwords stays as it is: the old one is worth nothing any more.
     replace db_password "$new"
-    # The value goes through standard input, because a command line can be seen.
-    if ! printf "ALTER ROLE clair PASSWORD '%s';\n" "$new" |
-      run_in "$id" --interactive -- psql --quiet --username clair --dbname clair --set ON_ERROR_STOP=1; then
-      mv "$SECRETS/db_password.old" "$SECRETS/db_password"
-      fail "the database did not take the new password; nothing was changed"
-    fi
     deploy
     ;;
   *_api_key | smtp_password | media_s3_secret_key)

@@ -27,19 +27,20 @@ type Config struct {
 	Port     uint16        `env:"DB_PORT" envDefault:"5432" desc:"port"`
 	Name     string        `env:"DB_NAME" envDefault:"clair" desc:"name of the database"`
 	User     string        `env:"DB_USER" envDefault:"clair" desc:"role that owns the tables"`
-	Password config.Secret `env:"DB_PASSWORD" desc:"its password"`
+	Password config.Secret `env:"DB_PASSWORD" desc:"its password; with several lines, each is tried, so that it can be changed while services run"`
 	SSLMode  string        `env:"DB_SSLMODE" envDefault:"prefer" desc:"disable, prefer, require, verify-ca or verify-full"`
 	MaxConns int32         `env:"DB_MAX_CONNS" envDefault:"10" desc:"connections at the most"`
 }
 
-// ConnString returns the URL that the settings describe. It holds the password.
+// ConnString returns the URL that the settings describe. It holds the password; of
+// several, the first.
 func (c Config) ConnString() string {
 	if c.URL.IsSet() {
 		return c.URL.Reveal()
 	}
 	u := url.URL{Scheme: "postgres", Path: "/" + c.Name, User: url.User(c.User)}
 	if c.Password.IsSet() {
-		u.User = url.UserPassword(c.User, c.Password.Reveal())
+		u.User = url.UserPassword(c.User, c.passwords()[0])
 	}
 	query := url.Values{"sslmode": {c.SSLMode}}
 	port := strconv.Itoa(int(c.Port))
@@ -53,6 +54,50 @@ func (c Config) ConnString() string {
 	return u.String()
 }
 
+// passwords are those that may be the right one.
+func (c Config) passwords() []string {
+	return strings.Split(strings.TrimSpace(c.Password.Reveal()), "\n")
+}
+
+// Settled returns the settings with the one of several passwords that the server
+// takes, for those who connect with ConnString.
+func (c Config) Settled(ctx context.Context) (Config, error) {
+	if c.URL.IsSet() || len(c.passwords()) < 2 {
+		return c, nil
+	}
+	cc, err := pgx.ParseConfig(c.ConnString())
+	if err != nil {
+		return c, fmt.Errorf("database settings: %w", err)
+	}
+	cc.ConnectTimeout = connectTimeout
+	choosePassword(ctx, cc, c.passwords())
+	c.Password = config.NewSecret(cc.Password)
+	return c, nil
+}
+
+// choosePassword sets the first password that the server takes. When that cannot be
+// said, it is left to whoever connects next to say why.
+func choosePassword(ctx context.Context, cc *pgx.ConnConfig, passwords []string) {
+	for _, p := range passwords {
+		try := cc.Config.Copy()
+		try.Password = p
+		conn, err := pgconn.ConnectConfig(ctx, try)
+		if err == nil {
+			cc.Password = p
+			_ = conn.Close(ctx) // it has told what we wanted to know
+			return
+		}
+		if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || pgErr.Code != invalidPassword {
+			return
+		}
+	}
+}
+
+// invalidPassword is the SQLSTATE of a log-in with a wrong password.
+const invalidPassword = "28P01"
+
+const connectTimeout = 5 * time.Second
+
 // Open returns a pool. It connects at the first use, so a database that is away
 // does not keep a service from starting. Sessions speak UTC. The functions may
 // change the pool's settings.
@@ -63,12 +108,19 @@ func Open(ctx context.Context, c Config, application string, configure ...func(*
 		return nil, fmt.Errorf("database settings: %w", err)
 	}
 	pc.MaxConns = c.MaxConns
-	pc.ConnConfig.ConnectTimeout = 5 * time.Second
+	pc.ConnConfig.ConnectTimeout = connectTimeout
 	pc.ConnConfig.RuntimeParams["application_name"] = application
 	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	// Compiling takes longer than any of our queries, and a cautious estimate over
 	// many partitions is enough to start it.
 	pc.ConnConfig.RuntimeParams["jit"] = "off"
+	if passwords := c.passwords(); !c.URL.IsSet() && len(passwords) > 1 {
+		// Before each connection: the right one changes while we run.
+		pc.BeforeConnect = func(ctx context.Context, cc *pgx.ConnConfig) error {
+			choosePassword(ctx, cc, passwords)
+			return nil
+		}
+	}
 	for _, f := range configure {
 		f(pc)
 	}

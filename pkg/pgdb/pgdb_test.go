@@ -2,9 +2,13 @@ package pgdb_test
 
 import (
 	"context"
+	"crypto/rand"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
@@ -23,6 +27,7 @@ func TestConnString(t *testing.T) {
 			"DB_HOST": "db", "DB_PORT": "5433", "DB_NAME": "d", "DB_USER": "u", "DB_PASSWORD": "p@ss/", "DB_SSLMODE": "disable",
 		}},
 		{"a socket", "postgres://clair@/clair?host=%2Frun%2Fpostgresql&port=5432&sslmode=prefer", config.Env{"DB_HOST": "/run/postgresql"}},
+		{"of several passwords the first", "postgres://clair:two@localhost:5432/clair?sslmode=prefer", config.Env{"DB_PASSWORD": "two\none"}},
 		{"a URL wins", "postgres://x@y/z", config.Env{"DATABASE_URL": "postgres://x@y/z", "DB_HOST": "db"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,5 +93,62 @@ func TestServerAway(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("%v shows the password", err)
+	}
+}
+
+// The password is changed while a service runs that knows both: it notices nothing.
+func TestPasswordChangesWhileConnected(t *testing.T) {
+	t.Parallel()
+	admin := pgtest.New(t)
+	server := admin.Config().ConnConfig
+	role := "changing_" + strings.ToLower(rand.Text())
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("CREATE ROLE " + role + " LOGIN PASSWORD 'old one'")
+	t.Cleanup(func() { _, _ = admin.Exec(context.WithoutCancel(t.Context()), "DROP ROLE "+role) })
+	settings := func(password string) pgdb.Config {
+		var c pgdb.Config
+		err := config.Env{
+			"DB_HOST": server.Host, "DB_PORT": strconv.Itoa(int(server.Port)), "DB_NAME": server.Database, "DB_USER": role,
+			"DB_SSLMODE": "disable", "DB_PASSWORD": password,
+		}.Load(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	both := settings("new one\nold one\n")
+	pool, err := pgdb.Open(t.Context(), both, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	connects := func(when string) {
+		t.Helper()
+		pool.Reset()
+		if err := pool.Ping(t.Context()); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+		settled, err := both.Settled(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := pgx.Connect(t.Context(), settled.ConnString())
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		_ = conn.Close(t.Context())
+	}
+	connects("before")
+	exec("ALTER ROLE " + role + " PASSWORD 'new one'")
+	connects("afterwards")
+	exec("ALTER ROLE " + role + " PASSWORD 'another'")
+	pool.Reset()
+	if err := pool.Ping(t.Context()); err == nil || strings.Contains(err.Error(), "one") {
+		t.Errorf("with two wrong passwords: %v", err)
 	}
 }

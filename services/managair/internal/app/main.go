@@ -199,5 +199,6 @@ func database(cmd *cobra.Command, env config.Env) (*slog.Logger, string, error) 
 	if err := env.Load(&cfg); err != nil {
 		return nil, "", err
 	}
-	return log, cfg.ConnString(), nil
+	cfg, err = cfg.Settled(cmd.Context())
+	return log, cfg.ConnString(), err
 }
