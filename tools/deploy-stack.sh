@@ -48,9 +48,25 @@ fi
 # shellcheck disable=SC2086 # they are several words
 on stack deploy --with-registry-auth --prune $DOCKER_STACK_DEPLOY_ARGS "$CLAIR_STACK" >&2
 
+if [ -z "$before" ] && ! cmp -s "$SECRETS/db_initial_password" "$SECRETS/db_password"; then
+  # A new database has been made with the first password of all.
+  wait_until_healthy "$timeout" "$(full_name db)"
+  set_db_password "$(cat "$SECRETS/db_password")" || fail "the database could not be given its password"
+fi
 if $migrate && [ -z "$before" ]; then
   wait_until_healthy "$timeout" "$(full_name db)"
   JOB_TIMEOUT=$timeout run_managair migrate || fail "the schema could not be migrated"
 fi
 wait_until_healthy "$timeout"
+# New tasks may take a moment to connect, and old ones to end. A broker is not ours:
+# that it does not answer is said, but is no reason to call the deployment a failure.
+inside=''
+for ((i = 0; i < 20; i++)); do
+  said=$(services_say) && inside='' && break
+  inside=$(grep -v ' broker: ' <<<"$said") || true
+  [ -n "$inside" ] || break
+  sleep 1
+done
+[ -z "$said" ] || say "NOT WELL, as the services themselves say:"$'\n'"$said"
+[ -z "$inside" ] || exit "$EXIT_NOT_HEALTHY"
 say "version $CLAIR_VERSION is healthy"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Says how a deployed stack is: services, versions, tasks that failed, and what its
-# services say themselves. Exit status 0: all is well, 4: it is not.
+# Says how a deployed stack is: services, versions, tasks that failed, and what each
+# task of its services says itself: do PostgreSQL, Redis, the broker and ingestair
+# answer it? Exit status 0: all is well, 4: it is not.
 #
 #   tools/status.sh ENVIRONMENT
 set -euo pipefail
@@ -23,6 +24,15 @@ for service in $(services); do
     sed -n "s/^$service|//p")
   printf '%-28s %-10s %-44s %s\n' "$service" "$replicas" "$image" "${problem:-well}"
 done
+
+if said=$(services_say); then
+  printf '\nAll services say that they are well.\n'
+elif [ -n "$said" ]; then
+  code=$EXIT_NOT_HEALTHY
+  printf '\nNOT WELL, as the services themselves say:\n%s\n' "$said"
+else
+  printf '\nNo task of managair_server can be reached from here, to ask how the services are.\n'
+fi
 
 failures=$(for service in $(services); do
   on service ps --no-trunc --filter desired-state=shutdown \

@@ -88,6 +88,7 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 		}
 		spool.log, spool.metrics, spool.client, spool.breaker = log, m, client, &f.delivery.breaker
 		f.spool, f.delivery.spool = spool, spool
+		f.ops.AddCheck("redis", func(ctx context.Context) error { return spool.redis.Ping(ctx).Err() })
 	}
 	if cfg.Webhook.Address != "" {
 		f.webhook = &webhook{secret: cfg.Webhook.Secret, intake: in, log: log}

@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,7 +131,8 @@ func (o *Ops) ready(w http.ResponseWriter, r *http.Request) {
 	for i, c := range checks {
 		answer := "ok"
 		if results[i] != nil {
-			answer = results[i].Error()
+			// One line each, for those who read it again.
+			answer = strings.Join(strings.Fields(results[i].Error()), " ")
 		}
 		_, _ = fmt.Fprintf(w, "%s: %s\n", c.name, answer)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/clairberlin/clair-stack/pkg/ops"
 )
 
@@ -57,5 +59,45 @@ func TestHealthURL(t *testing.T) {
 	}
 	if _, err := (ops.Config{Address: "9090"}).HealthURL(); err == nil {
 		t.Error("an address without a colon is no address")
+	}
+}
+
+// Whoever asks learns what is wrong, and where nobody answers.
+func TestAsk(t *testing.T) {
+	t.Parallel()
+	start := func(problem error) string {
+		o := ops.New()
+		o.SetStarted()
+		o.AddCheck("postgresql", func(context.Context) error { return nil })
+		o.AddCheck("redis", func(context.Context) error { return problem })
+		s := httptest.NewServer(o.Server(slog.New(slog.DiscardHandler)).Handler)
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	well, ill := start(nil), start(errors.New("DENIED Redis is running\nin protected mode"))
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	got := ops.Ask(t.Context(), map[string]string{"a": well, "b": ill, "c": gone.URL, "d": "http://nobody.invalid:9090"})
+	if len(got) != 4 {
+		t.Fatalf("%d answers: %+v", len(got), got)
+	}
+	for i, want := range []ops.Answer{
+		{Service: "a", Address: strings.TrimPrefix(well, "http://"), Version: ops.Version, State: ops.Well, Checks: []string{"postgresql: ok", "redis: ok"}},
+		{
+			Service: "b", Address: strings.TrimPrefix(ill, "http://"), Version: ops.Version, State: ops.Ill,
+			Checks: []string{"postgresql: ok", "redis: DENIED Redis is running in protected mode"},
+		},
+	} {
+		if diff := cmp.Diff(want, got[i]); diff != "" {
+			t.Errorf("want(-) got(+):\n%s", diff)
+		}
+	}
+	if problems := got[1].Problems(); len(problems) != 1 || !strings.HasPrefix(problems[0], "redis: ") {
+		t.Errorf("problems %q", problems)
+	}
+	for _, a := range got[2:] {
+		if a.State != ops.Away || len(a.Problems()) != 1 {
+			t.Errorf("%+v", a)
+		}
 	}
 }

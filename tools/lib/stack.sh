@@ -23,8 +23,8 @@ fail() { # [-CODE] MESSAGE
   exit "$code"
 }
 
-# usage prints the comment at the head of the tool.
-usage() { sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//;p}' "$0"; }
+# usage prints the comment at the head of the tool, from the root of the repository.
+usage() { sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//;p}' "tools/$(basename "$0")"; }
 
 # options TOOL'S ARGUMENTS: handles --help and -y before anything else, and loads
 # the environment file. The rest is left in the array ARGS.
@@ -189,6 +189,15 @@ run_in() {
   docker --context "${where%/*}" exec "${options[@]}" "${where##*/}" "$@"
 }
 
+# set_db_password VALUE gives the role of the running database another password.
+set_db_password() {
+  local id
+  id=$(container db) || return 1
+  # The value goes through standard input, because a command line can be seen.
+  printf "ALTER ROLE clair PASSWORD '%s';\n" "$1" |
+    run_in "$id" --interactive -- psql --quiet --username clair --dbname clair --set ON_ERROR_STOP=1
+}
+
 # update_state SERVICE: "STATE STARTED" of its last update, "- -" without one.
 update_state() {
   on service inspect --format \
@@ -285,6 +294,21 @@ explain() {
     on service ps --no-trunc --format '{{.Name}} {{.CurrentState}} {{.Error}}' "$service" 2>/dev/null |
       grep -E 'Failed|Rejected|Pending|starting' | sed 's/^/  /' | head -n 3 >&2 || true
   done
+}
+
+# services_say prints what the services say that is not well, a line each: service,
+# address, what is asked, what is wrong. Returns 0 when all is well, 1 when not, 2
+# when nobody could be asked.
+services_say() {
+  local id said
+  id=$(container managair_server 2>/dev/null) || return 2
+  if said=$(run_in "$id" -- /managair status 2>&1); then
+    return 0
+  fi
+  # Versions that do not know the question are no problem of the stack.
+  [[ $said != *'unknown command'* ]] || return 2
+  printf '%s\n' "$said" | grep -v '^managair: '
+  return 1
 }
 
 # run_managair ARGUMENT... runs a command of managair as a job of its own, in the

@@ -145,7 +145,8 @@ func (a *App) Run(ctx context.Context) error {
 	defer func() { _ = tracer.Close() }() // a collector that is away is no failure
 	o := ops.New()
 	store := postgres.New(pool)
-	o.AddCheck("postgres", store.Ping)
+	// Not Redis: without it nobody sees live values, but everything is stored.
+	o.AddCheck("postgresql", store.Ping)
 	ingester := ingest.New(store, a.Log, a.Now, ingest.NewMetrics(o.Registry))
 	feed := &liveFeed{Publisher: live.NewPublisher(redis, a.Log, o.Registry)}
 	ingester.Listener = feed

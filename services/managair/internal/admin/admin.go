@@ -6,7 +6,6 @@ package admin
 
 import (
 	"bytes"
-	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -18,7 +17,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/a-h/templ"
@@ -171,7 +169,7 @@ func (d parkedData) register(n backoffice.ParkedNode) string {
 
 // servicesData is what the page of services shows.
 type servicesData struct {
-	Services []serviceHealth
+	Services []ops.Answer
 	Facts    [][2]string
 }
 
@@ -775,6 +773,9 @@ func (a *Admin) changeQueue(w http.ResponseWriter, r *request) error {
 	return redirect(w, r, "/admin/queues/")
 }
 
+// itself is the name of the service whose pages these are.
+const itself = "managair"
+
 func (a *Admin) services(w http.ResponseWriter, r *request) error {
 	if err := r.superuser(); err != nil {
 		return err
@@ -785,50 +786,10 @@ func (a *Admin) services(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	services := append([]serviceHealth{{Name: "managair", Version: lifecycle.Version, State: "well"}}, askAll(r.Context(), a.Services)...)
+	services := ops.Ask(r.Context(), a.Services)
+	if _, asked := a.Services[itself]; !asked {
+		services = slices.Insert(services, 0, ops.Answer{Service: itself, Version: lifecycle.Version, State: ops.Well})
+	}
 	v.Data = servicesData{services, facts}
 	return a.show(w, r, http.StatusOK, "services", v)
-}
-
-// serviceHealth is how a service is.
-type serviceHealth struct {
-	Name, Version string
-	State         string // well, ill or away
-	Checks        string // what it says of what it depends on
-}
-
-// askAll asks the services' operations ports whether they are ready.
-func askAll(ctx context.Context, services map[string]string) []serviceHealth {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	names := slices.Sorted(maps.Keys(services))
-	answers := make([]serviceHealth, len(names))
-	var asked sync.WaitGroup
-	for i, name := range names {
-		asked.Go(func() {
-			answers[i] = ask(ctx, services[name])
-			answers[i].Name = name
-		})
-	}
-	asked.Wait()
-	return answers
-}
-
-func ask(ctx context.Context, address string) serviceHealth {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+"/readyz", http.NoBody)
-	if err != nil {
-		return serviceHealth{State: "away", Checks: err.Error()}
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return serviceHealth{State: "away"}
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var body bytes.Buffer
-	_, _ = body.ReadFrom(http.MaxBytesReader(nil, resp.Body, 2048)) // what came is shown
-	h := serviceHealth{Version: resp.Header.Get(ops.VersionHeader), State: "ill", Checks: strings.TrimSpace(body.String())}
-	if resp.StatusCode == http.StatusOK {
-		h.State = "well"
-	}
-	return h
 }

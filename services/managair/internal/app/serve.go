@@ -28,8 +28,8 @@ import (
 type ServeConfig struct {
 	Address string        `env:"LISTEN_ADDRESS" envDefault:":8888" desc:"address of the HTTP server"`
 	Grace   time.Duration `env:"STOP_GRACE" envDefault:"10s" desc:"how long requests in flight may take after SIGTERM"`
-	// Services says whom the admin pages ask how they are.
-	Services map[string]string `env:"SERVICES" desc:"operations ports of other services for the admin pages: name=http://host:port,..." envKeyValSeparator:"="`
+	// Services says whom the admin pages and the command status ask how they are.
+	Services map[string]string `env:"SERVICES" desc:"operations ports for the admin pages and the command status: name=http://host:port,..." envKeyValSeparator:"="`
 	Drain    time.Duration     `env:"DRAIN_DELAY" envDefault:"0s" desc:"how long to serve on after SIGTERM, until the proxy has noticed"`
 }
 
@@ -85,6 +85,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		return err
 	}
 	defer func() { _ = liveRedis.Close() }()
+	o.AddCheck("redis", func(ctx context.Context) error { return liveRedis.Ping(ctx).Err() })
 	hub, reading := addInsight(api, liveCfg, log, o.Registry, pool, liveRedis)
 	apiHandler, err := api.Handler()
 	if err != nil {

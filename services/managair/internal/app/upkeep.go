@@ -13,7 +13,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
-	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
@@ -26,6 +26,7 @@ import (
 func upkeepCommands(env config.Env) []*cobra.Command {
 	return []*cobra.Command{
 		checkCommand(env),
+		statusCommand(env),
 		sendTestEmailCommand(env),
 		clearSessionsCommand(env),
 		createOrganizationCommand(env),
@@ -109,21 +110,61 @@ func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems []strin
 	return problems
 }
 
+func statusCommand(env config.Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Ask every process of the stack how it is",
+		Long: `Asks the operations ports of SERVICES, each process of them, whether what it
+depends on answers, and prints what is not well, a line each: service, address,
+what is asked, and what is wrong with it. With any such line the exit status is 1.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var cfg ServeConfig
+			if err := env.Load(&cfg); err != nil {
+				return err
+			}
+			if len(cfg.Services) == 0 {
+				return errors.New("SERVICES is not set, so nobody can be asked")
+			}
+			answers := ops.Ask(cmd.Context(), cfg.Services)
+			ill := 0
+			for _, a := range answers {
+				if a.State == ops.Well {
+					continue
+				}
+				ill++
+				for _, problem := range a.Problems() {
+					cmd.Println(a.Service, a.Address, shorten(problem))
+				}
+			}
+			if ill > 0 {
+				return fmt.Errorf("%d of %d processes are not well", ill, len(answers))
+			}
+			return nil
+		},
+	}
+}
+
+// shorten keeps a line readable; Redis for one explains itself at length.
+func shorten(line string) string {
+	const longest = 200
+	if r := []rune(line); len(r) > longest {
+		return string(r[:longest]) + "…"
+	}
+	return line
+}
+
 func ping(redis asynq.RedisConnOpt) error {
 	client := asynq.NewClient(redis)
 	return errors.Join(client.Ping(), client.Close())
 }
 
 func pendingMigrations(ctx context.Context, cmd *cobra.Command, env config.Env) (int, error) {
-	var cfg pgdb.Config
-	if err := env.Load(&cfg); err != nil {
-		return 0, err
-	}
-	log, _, err := database(cmd, env)
+	log, connString, err := database(cmd, env)
 	if err != nil {
 		return 0, err
 	}
-	all, err := schema.Status(ctx, log, cfg.ConnString())
+	all, err := schema.Status(ctx, log, connString)
 	pending := 0
 	for _, m := range all {
 		if m.AppliedAt.IsZero() {

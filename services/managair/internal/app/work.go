@@ -62,6 +62,12 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	defer pool.Close()
 	o := ops.New()
 	o.AddCheck("postgresql", pool.Ping)
+	redis, err := redisCfg.Client()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = redis.Close() }()
+	o.AddCheck("redis", func(ctx context.Context) error { return redis.Ping(ctx).Err() })
 
 	opsListener, err := listen(ctx, "OPS_ADDRESS", opsCfg.Address)
 	if err != nil {
