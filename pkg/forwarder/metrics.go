@@ -2,6 +2,11 @@ package forwarder
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/ingestclient"
+	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
 // Values of the label result of forwarder_uplinks_total.
@@ -81,5 +86,36 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",
 		}, func() float64 { return float64(waiting()) }))
+	m.begin()
 	return m
+}
+
+// begin lets all counters begin with 0: what appears with its first event has not
+// increased, as Prometheus sees it, so no alert would tell of the first uplink that
+// is dropped.
+func (m *metrics) begin() {
+	sources := []string{"redis"}
+	for _, source := range []ingestv1.Source{ingestv1.Source_SOURCE_MQTT, ingestv1.Source_SOURCE_WEBHOOK, ingestv1.Source_SOURCE_STORAGE} {
+		name := sourceName(source)
+		sources = append(sources, name)
+		for _, result := range []string{resultDecoded, resultUndecodable, resultEmpty, resultDropped} {
+			m.uplinks.WithLabelValues(name, result)
+		}
+	}
+	for _, source := range sources {
+		for number := range ingestv1.Outcome_name {
+			if outcome := ingestv1.Outcome(number); outcome != ingestv1.Outcome_OUTCOME_UNSPECIFIED {
+				m.samples.WithLabelValues(source, ingestclient.OutcomeName(outcome))
+			}
+		}
+	}
+	for _, reason := range []codec.Reason{codec.BadEnvelope, codec.BadPort, codec.BadDataRate, codec.BadFormat, codec.BadContent} {
+		m.undecodable.WithLabelValues(string(reason))
+	}
+	for _, result := range []string{"ok", fault.Invalid.String(), fault.Unauthenticated.String(), fault.Unavailable.String()} {
+		m.deliveries.WithLabelValues(result)
+	}
+	for _, result := range []string{"ok", "failed"} {
+		m.sweeps.WithLabelValues(result)
+	}
 }

@@ -40,6 +40,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for o := Stored; o < numOutcomes; o++ {
 		m.samples[o] = samples.WithLabelValues(o.String())
 	}
+	// From 0 on: Prometheus would not see the first failure as an increase.
+	for _, result := range []string{"ok", "error"} {
+		m.flushes.WithLabelValues(result)
+	}
 	return m
 }
 

@@ -66,6 +66,7 @@ func (t *Tasks) Periodic() []Periodic { return slices.Clone(t.periodic) }
 func (t *Tasks) Mux(log *slog.Logger, m *Metrics) *asynq.ServeMux {
 	mux := asynq.NewServeMux()
 	for taskType, handle := range t.handlers {
+		m.begin(taskType)
 		mux.HandleFunc(taskType, func(ctx context.Context, task *asynq.Task) error {
 			start := time.Now()
 			err := handle(ctx, task.Payload())
@@ -127,13 +128,28 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
+// Values of the label result.
+const (
+	resultOK      = "ok"
+	resultFailed  = "failed"
+	resultDropped = "dropped"
+)
+
+// begin lets the counters of a task begin with 0: Prometheus would not see the first
+// failure as an increase.
+func (m *Metrics) begin(taskType string) {
+	for _, result := range []string{resultOK, resultFailed, resultDropped} {
+		m.tasks.WithLabelValues(taskType, result)
+	}
+}
+
 func (m *Metrics) observe(taskType string, err error, d time.Duration) {
-	result := "ok"
+	result := resultOK
 	switch {
 	case err != nil && hopeless(err):
-		result = "dropped"
+		result = resultDropped
 	case err != nil:
-		result = "failed"
+		result = resultFailed
 	}
 	m.tasks.WithLabelValues(taskType, result).Inc()
 	m.duration.WithLabelValues(taskType).Observe(d.Seconds())
