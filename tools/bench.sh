@@ -7,6 +7,7 @@
 #   BENCH=Decode tools/bench.sh ./pkg/codec/...
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/lib/help.sh
 
 if [ $# -eq 0 ]; then
   mapfile -t files < <(git grep --files-with-matches --untracked '^func Benchmark' -- '*_test.go')

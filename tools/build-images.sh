@@ -17,7 +17,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; }
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' tools/build-images.sh; }
 
 platforms=linux/amd64,linux/arm64
 version=$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
@@ -82,8 +82,11 @@ fi
 if $frontend && [[ " ${flags[*]} " =~ ' '--(load|push)' ' ]]; then
   tools/frontend.sh build
   image=$registry/static-frontend:$tag
-  tools/frontend.sh build
-  docker build --quiet --tag "$image" --label "org.opencontainers.image.revision=$revision" \
+  label=org.opencontainers.image
+  docker build --quiet --tag "$image" \
+    --label "$label.title=static-frontend" --label "$label.version=$version" --label "$label.revision=$revision" \
+    --label "$label.created=$(date --utc --date "@$created" +%Y-%m-%dT%H:%M:%SZ)" --label "$label.licenses=BSD-3-Clause" \
+    --label "$label.vendor=Clair Berlin" --label "$label.source=https://github.com/clairberlin/clair-stack" \
     ${NGINX_IMAGE:+--build-arg "NGINX_IMAGE=$NGINX_IMAGE"} services/static-frontend >/dev/null
   if [[ " ${flags[*]} " == *" --push "* ]]; then
     docker push --quiet "$image"

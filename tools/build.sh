@@ -4,6 +4,7 @@
 #   tools/build.sh [-o FOLDER] [PACKAGE...]     default: all services and tools
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/lib/help.sh
 
 out=bin
 if [ "${1-}" = -o ]; then

@@ -11,6 +11,8 @@
 # Packages are installed only when the lock file is another one than that of the last
 # time. Exit code 3: no Node.js.
 set -euo pipefail
+# shellcheck source=tools/lib/help.sh
+. "$(dirname "$0")/lib/help.sh"
 cd "$(dirname "$0")/../services/static-frontend"
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "../../tools/frontend.sh"; }

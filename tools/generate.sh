@@ -3,6 +3,7 @@
 # nothing, and fails where what is committed is not what would be written.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/lib/help.sh
 
 PATH=$(tools/gotools.sh buf protoc-gen-go protoc-gen-go-grpc templ):$PATH
 # pages are the files of HTML, without their suffixes.

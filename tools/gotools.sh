@@ -6,6 +6,8 @@
 #
 # The version is read from the binary itself, so another pin means another build.
 set -euo pipefail
+# shellcheck source=tools/lib/help.sh
+. "$(dirname "$0")/lib/help.sh"
 
 package_of() {
   case $1 in

@@ -9,6 +9,8 @@
 # and fails. What it installs is for our own use: no service is started or
 # enabled, and no system-wide PostgreSQL cluster is made.
 set -euo pipefail
+# shellcheck source=tools/lib/help.sh
+. "$(dirname "$0")/lib/help.sh"
 
 # Each need is "probe:package"; a probe is a command, or a file when it begins with
 # "/". With "?" at the end we can do without, where it cannot be installed.

@@ -2,6 +2,7 @@
 # Everything that can be said about the code without running it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/lib/help.sh
 
 mapfile -t modules < <(tools/modules.sh)
 mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)

@@ -5,6 +5,7 @@
 #   tools/test.sh [-run REGEXP] [./pkg/...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/lib/help.sh
 
 case " $* " in
   *' ./'*) ;;

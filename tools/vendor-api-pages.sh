@@ -5,6 +5,7 @@
 # nothing but Go. Run it after changing a version here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/lib/help.sh
 
 readonly swagger=swagger-ui-dist@5.35.0 redoc=redoc@3.0.1
 target=$PWD/services/managair/internal/httpapi/openapi/vendor

@@ -3,6 +3,7 @@
 # go.mod and go.sum, with which it must build also outside the workspace.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/lib/help.sh
 
 tools/generate.sh --check
 export GOWORK=off
