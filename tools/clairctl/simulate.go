@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ type simulation struct {
 	catchUp      bool
 	qos          uint8
 	list         bool
+	waitFor      []string
 }
 
 func simulateCommand(out *output) *cobra.Command {
@@ -57,6 +59,7 @@ the time only: starting it again repeats what was and goes on.`,
 	f.StringVar(&s.speed, "speed", "max", "how much faster than real time a backlog passes: a number, or max")
 	f.BoolVar(&s.catchUp, "catch-up", false, "end when the backlog is published")
 	f.Uint8Var(&s.qos, "qos", 1, "MQTT quality of service of the publications, 0 or 1")
+	f.StringSliceVar(&s.waitFor, "wait-for", nil, "publish nothing before these addresses answer 200, as those do of forwarders that have subscribed: http://host:9090/readyz")
 	f.BoolVar(&s.list, "list", false, "print the sensors and publish nothing")
 	return cmd
 }
@@ -81,6 +84,14 @@ func (s *simulation) run(ctx context.Context, out *output) error {
 	if s.list {
 		return listNodes(out, nodes)
 	}
+	for _, address := range s.waitFor {
+		if err := waitFor(ctx, address, time.Second); err != nil {
+			if errors.Is(err, context.Canceled) {
+				return nil // being interrupted is how it ends
+			}
+			return err
+		}
+	}
 	client, err := s.broker.connect(ctx, "clairctl-simulate")
 	if err != nil {
 		return err
@@ -100,6 +111,30 @@ func (s *simulation) run(ctx context.Context, out *output) error {
 		return nil // being interrupted is how it ends
 	}
 	return err
+}
+
+// waitFor asks an address again and again until it answers 200: a broker does not
+// keep what nobody has subscribed to yet.
+func waitFor(ctx context.Context, address string, pause time.Duration) error {
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+		if err != nil {
+			return usageError{fmt.Errorf("--wait-for: %w", err)}
+		}
+		client := http.Client{Timeout: 5 * time.Second}
+		resp, err := client.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func listNodes(out *output, nodes []*simulate.Node) error {
