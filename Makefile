@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help demo demo-reset build test test-frontend frontend bench lint generate verify clean images e2e e2e-cluster e2e-upgrade
+.PHONY: help demo demo-reset build test test-frontend frontend bench lint generate verify clean images e2e e2e-cluster e2e-dev e2e-upgrade
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ e2e: ## play the life of a deployed stack on a Docker Swarm of its own (needs ro
 
 e2e-cluster: ## the same on a swarm of three nodes, of which some are lost (needs root)
 	tools/e2e.sh cluster
+
+e2e-dev: ## work with the development stack: simulator, mail viewer, reload on change (needs root)
+	tools/e2e.sh dev
 
 e2e-upgrade: ## update a stack of the last release (or FROM=commit) to this tree under load (needs root)
 	tools/e2e.sh upgrade $(FROM)

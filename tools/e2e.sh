@@ -2,27 +2,24 @@
 # Plays the life of a deployed stack on a Docker Swarm of its own, with the tools
 # that operators use, and prints what it measured:
 #
-#   tools/e2e.sh [cluster | upgrade [COMMIT]] [--keep]
+#   tools/e2e.sh [cluster | dev | upgrade [COMMIT]] [--keep] [--skip STEPS]
 #
 #   cluster  on a swarm of three nodes: one is drained, one cut off, the leader lost
+#   dev      the stack for developing: simulator, viewers, reload on change
 #   upgrade  of a stack of an earlier commit (default: the newest tag, which is the
 #            last release) to this tree, under load
 #   --keep   when a step fails, wait, so that one can look around
+#   --skip   leave out steps whose names match a regular expression
 #
 # It needs root (for a Docker engine and for namespaces) and no container registry:
-# PostgreSQL, Redis, nginx and Mosquitto come as Debian packages, Traefik from its
-# Go module; the first time that takes some minutes. The engine lives in namespaces
-# of its own and ends with this script, however that ends. Its log stays in
-# artefacts/e2e.
+# PostgreSQL, Redis, nginx and Mosquitto come as Debian packages, Traefik and
+# Prometheus from their Go modules; the first time that takes some minutes. The
+# engine lives in namespaces of its own and ends with this script, however that
+# ends. Its log stays in artefacts/e2e.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-case ${1-} in
-  -h | --help)
-    sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//;p}' "$0"
-    exit 0
-    ;;
-esac
+. tools/lib/help.sh
 if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
   # On a developer's machine that is no failure; where everything is to be checked, or
   # this alone is asked for, it is.
@@ -47,20 +44,28 @@ if [ "$story" = upgrade ]; then
   fi
 fi
 
+case $story in
+  '' | cluster | dev | upgrade) ;;
+  *)
+    echo "e2e: there is no story '$story'; see tools/e2e.sh --help" >&2
+    exit 2
+    ;;
+esac
+
+images=(managair ingestair clairchen-forwarder ers-forwarder e2e)
 work=$(mktemp -d /var/tmp/clair-e2e.XXXXXX)
 mode=() cgroup=''
 case $story in
-  '') ;;
+  dev)
+    mode=(dev)
+    images+=(clairctl)
+    ;;
   cluster)
     cgroup=$(basename "$work")
     mode=(cluster --cgroup "$cgroup")
     ;;
   upgrade)
     mode=(upgrade --old "$work/old" --old-images "$work/old.tar" --old-version "$(git describe --always --abbrev=12 "$commit")")
-    ;;
-  *)
-    echo "e2e: there is no story '$story'; see tools/e2e.sh --help" >&2
-    exit 2
     ;;
 esac
 # shellcheck disable=SC2317 # called by the trap
@@ -80,9 +85,11 @@ begun=$SECONDS
 debian=$(tools/e2e/standins/build-debian.sh)
 traefik=$(tools/e2e/standins/build-traefik.sh)
 pebble=$(tools/gotools.sh pebble)/pebble
+if [ "$story" = '' ] || [ "$story" = upgrade ]; then
+  mode+=(--monitoring "$(tools/e2e/standins/build-monitoring.sh)")
+fi
 # Inside there is no network: what is to be built is in the caches from here on.
-CLAIR_REGISTRY=clair-e2e tools/build-images.sh --platforms "linux/$(go env GOARCH)" --tag one --archive "$work/images.tar" \
-  managair ingestair clairchen-forwarder ers-forwarder e2e
+CLAIR_REGISTRY=clair-e2e tools/build-images.sh --platforms "linux/$(go env GOARCH)" --tag one --archive "$work/images.tar" "${images[@]}"
 if [ -n "$commit" ]; then
   git clone --quiet --shared --no-checkout . "$work/old"
   git -C "$work/old" checkout --quiet "$commit"

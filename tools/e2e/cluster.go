@@ -60,6 +60,7 @@ func clusterCommand() *cobra.Command {
 				})
 			}
 			c.broker = "tcp://" + c.machines[data].address + ":1883"
+			c.entry = c.machines[data].address
 			c.operateThrough(c.machines[first])
 			return play(cmd.Context(), cmd.OutOrStdout(), &c.stage, c.steps(), c.takeDown, keep)
 		},
@@ -77,6 +78,7 @@ func (c *cluster) steps() []step {
 		{"the stack is deployed; the data is where it belongs", c.deploy},
 		{"fixtures are loaded, an operator has a password", c.loadAll},
 		{"somebody logs in; constant load begins from outside", c.startLoad},
+		{"somebody signs up and gets a mail", c.signUp},
 		{"managair, its worker and ingestair are scaled to 3", c.scale},
 		{"a picture is the same on every node", c.sharePicture},
 		{"gRPC calls go to all replicas", c.countCalls},
@@ -298,6 +300,7 @@ func (c *cluster) loadAll(ctx context.Context) error {
 }
 
 func (c *cluster) startLoad(ctx context.Context) error {
+	c.loaded = time.Now()
 	running := context.WithoutCancel(ctx) // longer than this step
 	c.balancer = startBalancer(running, c.machines)
 	if err := until(ctx, func() error { return c.logIn(ctx) }); err != nil {
@@ -725,7 +728,12 @@ func (c *cluster) check(ctx context.Context) error {
 	if calls.Failed > 0 {
 		failed = errors.Join(failed, fmt.Errorf("%d of %d calls failed, the last: %s", calls.Failed, calls.Calls, calls.LastError))
 	}
-	return errors.Join(failed, c.checkUplinks(ctx, "all of this"), c.checkTicks(ctx))
+	return errors.Join(failed, c.checkUplinks(ctx, "all of this"), c.checkTicks(ctx), c.checkFidelity(ctx, c.readAsOperator))
+}
+
+func (c *cluster) readAsOperator(ctx context.Context, path string) ([]byte, error) {
+	body, _, err := c.balancer.do(ctx, request{method: http.MethodGet, path: path, header: map[string]string{"Authorization": "Token " + c.token}})
+	return body, err
 }
 
 // checkTicks counts how often the worker did what is due every minute. The queue

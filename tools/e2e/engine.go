@@ -18,6 +18,7 @@ import (
 // engine is a Docker engine of our own. The namespaces that we are in are its too.
 type engine struct {
 	debian, traefik, pebble string
+	monitoring              string // folder of binaries
 	work                    string
 	log                     *os.File
 	env                     []string // of commands, beside our own
@@ -97,7 +98,7 @@ func (e *engine) importImages(ctx context.Context) error {
 		return err
 	}
 	folder := "tools/e2e/standins"
-	for _, name := range []string{"postgres", "redis", "nginx", "mosquitto"} {
+	for _, name := range []string{"postgres", "redis", "nginx", "mosquitto", "redis_exporter"} {
 		_, err := e.run(ctx, "docker", "build", "--quiet", "--network", "none", "--tag", "clair-standin/"+name,
 			"--file", filepath.Join(folder, name+".Dockerfile"), folder)
 		if err != nil {
@@ -107,7 +108,18 @@ func (e *engine) importImages(ctx context.Context) error {
 	if err := e.importBinary(ctx, "traefik", e.traefik); err != nil {
 		return err
 	}
-	return e.importBinary(ctx, "pebble", e.pebble)
+	if err := e.importBinary(ctx, "pebble", e.pebble); err != nil {
+		return err
+	}
+	if e.monitoring == "" {
+		return nil
+	}
+	if err := e.importBinary(ctx, "postgres_exporter", filepath.Join(e.monitoring, "postgres_exporter")); err != nil {
+		return err
+	}
+	_, err := e.run(ctx, "docker", "build", "--quiet", "--network", "none", "--tag", "clair-standin/prometheus",
+		"--file", filepath.Join(folder, "prometheus.Dockerfile"), e.monitoring)
+	return err
 }
 
 // importBinary makes an image of a static binary.

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -66,7 +67,7 @@ func handshake(ctx context.Context, version uint16) (tls.ConnectionState, error)
 		ServerName: domain, MinVersion: tls.VersionTLS10, MaxVersion: version,
 		InsecureSkipVerify: true, //nolint:gosec // the authority makes its root anew at each start
 	}}
-	conn, err := dialer.DialContext(ctx, "tcp", "127.0.0.1:443")
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(local, "443"))
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
@@ -75,7 +76,7 @@ func handshake(ctx context.Context, version uint16) (tls.ConnectionState, error)
 }
 
 func checkHTTPS(ctx context.Context) error {
-	transport := throughProxy()
+	transport := throughProxy(local)
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // as above
 	client := &http.Client{
 		Timeout: 10 * time.Second, Transport: transport,

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -45,14 +46,14 @@ func newCommand() *cobra.Command {
 		},
 	}
 	s.flags(cmd.Flags(), &keep)
-	cmd.AddCommand(clusterCommand(), upgradeCommand(), callsCommand())
+	cmd.AddCommand(clusterCommand(), upgradeCommand(), devCommand(), callsCommand(), mailCommand(), pgAdminCommand(), grafanaCommand(), wgetCommand())
 	cmd.AddCommand(unhealthyCommands()...)
 	return cmd
 }
 
 // newStage is a stage of one node.
 func newStage() stage {
-	return stage{environment: environment, days: 6, broker: "tcp://127.0.0.1:1883"}
+	return stage{environment: environment, days: 6, broker: "tcp://" + local + ":1883", entry: local}
 }
 
 // flags defines those that every story has.
@@ -60,8 +61,10 @@ func (s *stage) flags(f *pflag.FlagSet, keep *bool) {
 	f.StringVar(&s.engine.debian, "debian", "", "archive of a root file system with the servers")
 	f.StringVar(&s.engine.traefik, "traefik", "", "binary of Traefik")
 	f.StringVar(&s.engine.pebble, "pebble", "", "binary of Pebble, an ACME server for tests")
+	f.StringVar(&s.engine.monitoring, "monitoring", "", "folder with Prometheus and its exporters, where they are needed")
 	f.StringVar(&s.images, "images", "", "archive of our own images")
 	f.StringVar(&s.work, "work", "", "folder for the engine's data and logs")
+	f.StringVar(&s.skip, "skip", "", "leave out the steps whose names match this regular expression, when working on others")
 	f.BoolVar(keep, "keep", false, "wait for Ctrl-C before everything is removed, to look around")
 }
 
@@ -81,6 +84,10 @@ func play(ctx context.Context, out io.Writer, s *stage, steps []step, takeDown f
 	s.engine.work, s.engine.log = s.work, s.log
 	s.secrets = filepath.Join(s.work, "secrets")
 
+	skip, err := regexp.Compile(s.skip)
+	if err != nil {
+		return err
+	}
 	begun := time.Now()
 	defer func() {
 		s.report("the whole story", "%s", time.Since(begun).Round(time.Second))
@@ -88,6 +95,10 @@ func play(ctx context.Context, out io.Writer, s *stage, steps []step, takeDown f
 	}()
 	defer takeDown()
 	for _, step := range steps {
+		if s.skip != "" && skip.MatchString(step.name) {
+			_, _ = fmt.Fprintf(out, "LEFT OUT          %s\n", step.name)
+			continue
+		}
 		stepCtx, cancel := context.WithTimeout(ctx, stepTimeout)
 		stepBegun := time.Now()
 		err := step.do(stepCtx)

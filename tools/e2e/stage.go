@@ -35,11 +35,13 @@ type stage struct {
 	environment string // file that the tools are given, as seen from there
 	toolFlags   []string
 	callerFlags []string // of the service that calls, which must be on the engine's node
+	skip        string   // steps that are left out
 	work        string
 	images      string
 	secrets     string
 	days        int    // of the past that nodes play
 	broker      string // address that uplinks are published to
+	entry       string // host of the proxy, and of the mail viewer
 	log         *os.File
 	figures     []figure
 
@@ -47,6 +49,7 @@ type stage struct {
 	caller  uuid.UUID // the node of our own gRPC calls
 	from    time.Time // since when the nodes measure
 	played  time.Time // until when they have been played
+	loaded  time.Time // when the load began
 	uplinks *uplinks
 	calls   string // id of the container that calls
 	callers int    // how many there have been
@@ -315,18 +318,36 @@ func (s *stage) loadImages(ctx context.Context) error {
 	if _, err := s.docker(ctx, "load", "--quiet", "--input", s.images); err != nil {
 		return err
 	}
+	// Our own program plays the viewers.
+	for _, name := range []string{"mail", "pgadmin"} {
+		text := "FROM " + registry + "/e2e:one\nHEALTHCHECK NONE\nCMD [\"" + name + "\"]\n"
+		_, err := s.engine.runWith(ctx, strings.NewReader(text), nil, "docker", "build", "--quiet", "--tag", "clair-standin/"+name, "-")
+		if err != nil {
+			return err
+		}
+	}
+	_, err := s.docker(ctx, "build", "--quiet", "--network", "none", "--tag", "clair-standin/grafana",
+		"--file", "tools/e2e/standins/grafana.Dockerfile", "tools/e2e/standins")
+	if err != nil {
+		return err
+	}
 	return s.makeFrontend(ctx)
 }
 
 // makeFrontend makes the image of the pages, where they have been built.
 func (s *stage) makeFrontend(ctx context.Context) error {
-	if _, err := os.Stat("services/static-frontend/dist/index.html"); err != nil {
+	if !pagesBuilt() {
 		_, err := s.docker(ctx, "tag", "clair-standin/nginx", registry+"/static-frontend:one")
 		return err
 	}
 	_, err := s.engine.runWith(ctx, nil, []string{"CLAIR_REGISTRY=" + registry, "NGINX_IMAGE=clair-standin/nginx"},
 		"tools/build-images.sh", "--load", "--tag", "one", "static-frontend")
 	return err
+}
+
+func pagesBuilt() bool {
+	_, err := os.Stat("services/static-frontend/dist/index.html")
+	return err == nil
 }
 
 // samplesArrive tells whether samples of most nodes are still missing.

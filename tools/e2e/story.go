@@ -15,7 +15,8 @@ import (
 
 const (
 	environment = "tools/e2e/e2e.env"
-	proxy       = "http://127.0.0.1"
+	local       = "127.0.0.1"
+	proxy       = "http://" + local
 )
 
 // story is the life of a deployed stack, told in steps that build on each other.
@@ -25,31 +26,43 @@ type story struct {
 	browser   *browser // of the superuser
 	picture   string   // address of an uploaded one
 	rowsSaved int
+	stopped   time.Time // since when there has been no worker
 }
 
 func (s *story) steps() []step {
 	return []step{
 		{"an engine and a swarm of our own start", s.engine.start},
 		{"images are made", s.makeImages},
+		{"the alert rules pass their own tests", s.testRules},
 		{"tools refuse what nobody has confirmed", s.refuse},
 		{"secrets and volumes are created", s.createSecretsAndVolumes},
 		{"the stack is deployed and healthy", s.deploy},
+		{"containers are bounded, and ours may do little", s.checkContainers},
 		{"deploying again restarts nothing", s.deployAgain},
 		{"fixtures are loaded, a superuser is created", s.loadData},
 		{"the API answers through the proxy", s.readAPI},
 		{"the superuser logs in and uploads a picture", s.logIn},
+		{"somebody signs up and gets a mail", s.signUp},
 		{"constant load begins; uplinks arrive", s.startLoad},
 		{"the schema of tomorrow appears under load", s.expandSchema},
 		{"ingestair is scaled to 3", s.scale},
-		{"every service is updated under load", s.update},
+		{"managair and the pages are updated under load", s.updateManagair},
+		{"the worker is stopped", s.stopWorker},
+		{"ingestair and the forwarders are updated under load", s.updateIngestion},
 		{"a broken image rolls back by itself", s.rollBack},
+		{"an alert tells of the worker, until it is back", s.seeAlert},
+		{"every task, rule and panel is seen", s.watchStack},
 		{"no request failed and no sample is lost", s.checkLoad},
 		{"the public reads each of the samples", s.readSeries},
+		{"the worker has looked after the nodes", s.tasksRun},
+		{"Redis refuses everybody, and the tools say so", s.refuseRedis},
 		{"the ingestion token is rotated under load", s.rotateToken},
 		{"the database's password is rotated under load", s.rotateDatabasePassword},
 		{"the killed database comes back, nothing is lost", s.killDatabase},
 		{"database and pictures are backed up, the stack is destroyed", s.backUpAndDestroy},
-		{"the backup is restored into a new stack", s.restore},
+		{"a new stack is deployed", s.deployAnew},
+		{"the predecessor's data moves into it, and back", s.moveOver},
+		{"the backup is restored into it", s.restore},
 		{"HTTPS comes by a certificate of an ACME server", s.useHTTPS},
 		{"the stack is removed", s.remove},
 	}
@@ -205,6 +218,7 @@ func (s *story) readAPI(ctx context.Context) error {
 }
 
 func (s *story) startLoad(ctx context.Context) error {
+	s.loaded = time.Now()
 	running := context.WithoutCancel(ctx) // longer than this step
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: requesters}, Timeout: 10 * time.Second}
 	s.requests = startRequests(running, func(ctx context.Context) error {
@@ -232,20 +246,22 @@ func (s *story) scale(ctx context.Context) error {
 	return err
 }
 
-func (s *story) update(ctx context.Context) error {
-	for _, u := range []struct{ service, image string }{
+func (s *story) updateManagair(ctx context.Context) error {
+	return s.update(ctx, []update{
 		{"managair_server", "managair"},
 		{"managair_worker", "managair"},
 		{"static_frontend", "static-frontend"},
+	})
+}
+
+func (s *story) updateIngestion(ctx context.Context) error {
+	err := s.update(ctx, []update{
 		{"ingestair", "ingestair"},
 		{"clairchen_forwarder", "clairchen-forwarder"},
 		{"ers_forwarder", "ers-forwarder"},
-	} {
-		begun := time.Now()
-		if _, err := s.tool(ctx, "update-services.sh", u.service, registry+"/"+u.image+":two"); err != nil {
-			return err
-		}
-		s.report("rolling update of "+u.service, "%.0f s", time.Since(begun).Seconds())
+	})
+	if err != nil {
+		return err
 	}
 	// Each task has served: the callers' connections found all of them.
 	return until(ctx, func() error {
@@ -255,6 +271,19 @@ func (s *story) update(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+type update struct{ service, image string }
+
+func (s *story) update(ctx context.Context, updates []update) error {
+	for _, u := range updates {
+		begun := time.Now()
+		if _, err := s.tool(ctx, "update-services.sh", u.service, registry+"/"+u.image+":two"); err != nil {
+			return err
+		}
+		s.report("rolling update of "+u.service, "%.0f s", time.Since(begun).Seconds())
+	}
+	return nil
 }
 
 func (s *story) rollBack(ctx context.Context) error {
@@ -297,6 +326,14 @@ func (s *story) endLoad(ctx context.Context, during string) (requests, others er
 		others = errors.Join(others, errors.New("no call was made"))
 	}
 	return requests, errors.Join(others, s.checkUplinks(ctx, during))
+}
+
+// tasksRun waits for what the worker does by itself.
+func (s *story) tasksRun(ctx context.Context) error {
+	return s.checkFidelity(ctx, func(ctx context.Context, path string) ([]byte, error) {
+		body, _, err := s.browser.ask(ctx, http.MethodGet, path, nil, nil, http.StatusOK)
+		return body, err
+	})
 }
 
 func (s *story) rotateToken(ctx context.Context) error {
@@ -372,18 +409,20 @@ func (s *story) backUpAndDestroy(ctx context.Context) error {
 	return err
 }
 
-func (s *story) restore(ctx context.Context) error {
+func (s *story) deployAnew(ctx context.Context) error {
 	if _, err := s.tool(ctx, "create-volumes.sh"); err != nil {
 		return err
 	}
-	if _, err := s.tool(ctx, "deploy-stack.sh", "--timeout", "180"); err != nil {
-		return err
-	}
+	_, err := s.tool(ctx, "deploy-stack.sh", "--timeout", "180")
+	return err
+}
+
+func (s *story) restore(ctx context.Context) error {
 	begun := time.Now()
 	if _, err := s.backup(ctx, "restore", "-y"); err != nil {
 		return err
 	}
-	s.report("restoring the backup", "%.0f s", time.Since(begun).Seconds())
+	s.report("restoring the backup, over what was there", "%.0f s", time.Since(begun).Seconds())
 	rows, err := s.stored(ctx)
 	if err != nil {
 		return err
