@@ -26,7 +26,7 @@ CREATE TABLE node_status (
 );
 
 -- node_status_journal takes what the uplinks of one transaction tell of their
--- nodes, packed into one row and committed together with their samples. Every few
+-- nodes, packed into a few rows and committed together with their samples. Every few
 -- seconds it is emptied into node_status. Writing node_status itself for each
 -- uplink would cost a third of the ingestion rate; keeping it in memory only would
 -- forget it in a crash. The format belongs to the ingestair.
