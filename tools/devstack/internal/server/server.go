@@ -25,8 +25,10 @@ const Host = "127.0.0.1"
 const (
 	startTimeout = 2 * time.Minute
 	stopTimeout  = 30 * time.Second
-	startTries   = 10
-	startPause   = 200 * time.Millisecond
+	// startTries is enough for a query that goes on for seconds after its server was
+	// killed, because it waits for nothing and so does not notice.
+	startTries = 100
+	startPause = 200 * time.Millisecond
 )
 
 // Server is one server: not yet started, running, or ended.
