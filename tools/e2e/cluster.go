@@ -687,7 +687,13 @@ func (c *cluster) withoutData(ctx context.Context) (found *machine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.on(ctx, asked, "node", "promote", avoided.name); err != nil {
+	// The swarm itself changes the node's record meanwhile, and refuses ours then as
+	// "out of sequence".
+	err = until(ctx, func() error {
+		_, err := c.on(ctx, asked, "node", "promote", avoided.name)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	return found, until(ctx, func() error { return c.allWell(ctx) })
