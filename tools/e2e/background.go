@@ -35,6 +35,7 @@ func (s *stage) signUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.mailed++
 	s.report("from signing up until the mail is there", "%.1f s", time.Since(begun).Seconds())
 	link := regexp.MustCompile(`https?://` + regexp.QuoteMeta(domain) + `(/accounts/confirm-email/\S+)`).FindStringSubmatch(m.Text)
 	if link == nil {

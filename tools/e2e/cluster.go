@@ -769,7 +769,8 @@ func (c *cluster) checkTicks(ctx context.Context) error {
 	if failed, err = strconv.Atoi(fields[1]); err != nil {
 		return err
 	}
-	executions -= failed // which are tried again
+	executions -= failed   // which are tried again
+	executions -= c.mailed // which are not kept
 	tasks := fields[2:]
 	const minutely = "fidelity:check:"
 	ticks := map[time.Time]bool{}

@@ -50,6 +50,7 @@ type stage struct {
 	from    time.Time // since when the nodes measure
 	played  time.Time // until when they have been played
 	loaded  time.Time // when the load began
+	mailed  int       // mails that the worker has sent
 	uplinks *uplinks
 	calls   string // id of the container that calls
 	callers int    // how many there have been
