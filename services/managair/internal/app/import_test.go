@@ -59,6 +59,18 @@ func (p *process) ended() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
+// killed kills it (kill -9) and returns what it had to say.
+func (p *process) killed(t *testing.T) string {
+	t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.ended(); code != -1 {
+		t.Fatalf("it ended by itself, with exit code %d: %s", code, p.stderr.String())
+	}
+	return p.stderr.String()
+}
+
 // interrupted is a move from the predecessor that has stopped in its middle: some
 // samples are committed, others are written and not committed.
 type interrupted struct {
@@ -72,6 +84,8 @@ type interrupted struct {
 const (
 	importedSamples = 200_000 // eight steps
 	stepsDone       = "SELECT count(*) FROM import_chunk"
+	waitingBackends = `SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE NOT l.granted AND a.datname = current_database()`
 )
 
 func interrupt(t *testing.T) *interrupted {
@@ -88,7 +102,7 @@ func interrupt(t *testing.T) *interrupted {
 	deadline := time.Now().Add(time.Minute)
 	for i.count(stepsDone) == 0 {
 		if time.Now().After(deadline) {
-			t.Fatalf("no step in a minute: %s", i.process.stderr.String())
+			t.Fatalf("no step in a minute: %s", i.process.killed(t))
 		}
 		time.Sleep(time.Millisecond) // it is another process that we wait for
 	}
@@ -98,10 +112,11 @@ func interrupt(t *testing.T) *interrupted {
 	if _, err := i.hold.Exec(t.Context(), "LOCK TABLE import_chunk IN SHARE MODE"); err != nil {
 		t.Fatal(err)
 	}
-	// Both of its connections have written, and wait for us.
-	for i.count("SELECT count(*) FROM pg_locks WHERE relation = 'import_chunk'::regclass AND NOT granted") < 2 {
+	// Both of its connections are within a step: one waits for us, and the other for us
+	// or for what the first one holds, which are the rows that both of them write.
+	for i.count(waitingBackends) < 2 {
 		if time.Now().After(deadline) {
-			t.Fatalf("it does not wait, after %d steps: %s", i.count(stepsDone), i.process.stderr.String())
+			t.Fatalf("it does not wait, after %d steps: %s", i.count(stepsDone), i.process.killed(t))
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -177,12 +192,7 @@ func TestImportKilledMidwayGoesOn(t *testing.T) {
 	if code := second.ended(); code != 1 || !strings.Contains(second.stderr.String(), "another import-django is running") {
 		t.Errorf("a second import: exit code %d, %s", code, second.stderr.String())
 	}
-	if err := i.process.cmd.Process.Kill(); err != nil { // kill -9
-		t.Fatal(err)
-	}
-	if code := i.process.ended(); code != -1 {
-		t.Fatalf("it ended by itself, with exit code %d: %s", code, i.process.stderr.String())
-	}
+	i.process.killed(t)
 	i.letGo()
 	i.goOn()
 }
