@@ -729,29 +729,45 @@ func (x *bench) paced(rate, perMessage, samples int) []time.Duration {
 }
 
 // BenchmarkGrowth is the rate, and the space of a sample with its index, when the
-// month has grown; GROWTH chooses the last size in millions of rows (10). A table
-// grows for weeks and not in a minute, so what the nights and the server do for the
-// rows that were loaded is done before the rate is taken.
+// month has grown; GROWTH chooses the last size in millions of rows (10). With
+// GROWTH_MONTHS the rows are of so many months before, as years of service leave
+// them. A table grows for weeks and not in a minute, so what the nights and the server
+// do for the rows that were loaded is done before the rate is taken.
 func BenchmarkGrowth(b *testing.B) {
 	const million, perStep, rounds = 1_000_000, 300_000, 3
-	last := 10
-	if v := os.Getenv("GROWTH"); v != "" {
-		var err error
-		if last, err = strconv.Atoi(v); err != nil {
-			b.Fatal(err)
+	number := func(variable string, n int) int {
+		if v := os.Getenv(variable); v != "" {
+			var err error
+			if n, err = strconv.Atoi(v); err != nil {
+				b.Fatal(err)
+			}
 		}
+		return n
 	}
+	last, months := number("GROWTH", 10), number("GROWTH_MONTHS", 0)
 	x := newBench(b)
 	// In the month that the new samples go to, before them.
 	x.floorBase = x.base.Add(-time.Duration(last+5) * million / benchNodes * time.Second)
 	rows := 0
+	const perFill, fillTakes = million / 2, million / 2 / benchNodes * 2 * time.Second
+	fill := func() {
+		if months == 0 {
+			x.floor(perFill)
+			return
+		}
+		here := x.floorBase
+		n := rows / perFill
+		x.floorBase = x.base.AddDate(0, -1-n%months, 0).Add(time.Duration(n/months) * fillTakes)
+		x.floor(perFill)
+		x.floorBase = here
+	}
 	for _, size := range []int{1, 10, 50} {
 		if size > last {
 			break
 		}
 		for rows < size*million {
-			x.floor(million / 2)
-			rows += million / 2
+			fill()
+			rows += perFill
 		}
 		b.Run(fmt.Sprint(size, "M"), func(b *testing.B) {
 			x.rebuild()
