@@ -1,0 +1,183 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+)
+
+// queue is a queue of tasks, and those that wait for another try or were given up.
+type queue struct {
+	*asynq.QueueInfo
+	Failing []*asynq.TaskInfo
+}
+
+// parkedData is what the page of unknown devices shows.
+type parkedData struct {
+	Nodes []backoffice.ParkedNode
+	// protocols are the inventory's, by the names of their codecs.
+	protocols map[string]string
+}
+
+// register leads to the form that makes an unknown node known.
+func (d parkedData) register(n backoffice.ParkedNode) string {
+	known := url.Values{}
+	for name, value := range map[string]string{
+		"id": n.NodeID.String(), "eui64": n.DevEUI, "alias": n.DeviceID, "protocol_id": d.protocols[n.Protocol],
+	} {
+		if value != "" {
+			known.Set(name, value)
+		}
+	}
+	return "/admin/node/add/?" + known.Encode()
+}
+
+// servicesData is what the page of services shows.
+type servicesData struct {
+	Services []ops.Answer
+	Facts    [][2]string
+}
+
+func ago(lang string, t *time.Time) string {
+	if t == nil {
+		return "–"
+	}
+	count := func(n int, one, many string) string {
+		if n == 1 {
+			return text(lang, one)
+		}
+		return text(lang, many, n)
+	}
+	d := time.Since(*t).Round(time.Minute)
+	switch {
+	case d < time.Hour:
+		return count(int(d.Minutes()), "ago_minute", "ago_minutes")
+	case d < 48*time.Hour:
+		return count(int(d.Hours()), "ago_hour", "ago_hours")
+	default:
+		return count(int(d.Hours()/24), "ago_day", "ago_days")
+	}
+}
+
+func (a *Admin) parked(w http.ResponseWriter, r *request) error {
+	nodes, err := a.Store.Parked(r.Context(), r.caller)
+	if err != nil {
+		return err
+	}
+	protocols, _, err := a.Store.Options(r.Context(), r.caller, "node_protocol", backoffice.OptionQuery{Limit: maxOptions})
+	if err != nil {
+		return err
+	}
+	d := parkedData{nodes, map[string]string{}}
+	for _, p := range slices.Backward(protocols) { // of several, the first counts
+		if codec, ok := catalog.ForProtocol(p.Label); ok {
+			d.protocols[codec.Protocol()] = p.ID
+		}
+	}
+	v := r.view(text(r.lang, "parked"))
+	v.Here, v.Data = "parked", d
+	return a.show(w, r, http.StatusOK, "parked", v)
+}
+
+func (a *Admin) fidelity(w http.ResponseWriter, r *request) error {
+	nodes, err := a.Store.Health(r.Context(), r.caller)
+	if err != nil {
+		return err
+	}
+	v := r.view(text(r.lang, "fidelity"))
+	v.Here, v.Data = "fidelity", nodes
+	return a.show(w, r, http.StatusOK, "fidelity", v)
+}
+
+// superuser keeps others from the pages about the machinery.
+func (r *request) superuser() error {
+	if !r.user.Superuser {
+		return fault.New(fault.NotFound, "not found")
+	}
+	return nil
+}
+
+func (a *Admin) queues(w http.ResponseWriter, r *request) error {
+	if err := r.superuser(); err != nil {
+		return err
+	}
+	v := r.view(text(r.lang, "queues"))
+	v.Here = "queues"
+	names, err := a.Inspector.Queues()
+	if err != nil {
+		v.Bad = text(r.lang, "redis_away")
+		return a.show(w, r, http.StatusServiceUnavailable, "queues", v)
+	}
+	var all []queue
+	for _, name := range names {
+		info, err := a.Inspector.GetQueueInfo(name)
+		if err != nil {
+			return fault.Wrap(fault.Unavailable, err, "Redis is not available")
+		}
+		retry, err := a.Inspector.ListRetryTasks(name, asynq.PageSize(20))
+		if err != nil {
+			return fault.Wrap(fault.Unavailable, err, "Redis is not available")
+		}
+		dead, err := a.Inspector.ListArchivedTasks(name, asynq.PageSize(20))
+		if err != nil {
+			return fault.Wrap(fault.Unavailable, err, "Redis is not available")
+		}
+		all = append(all, queue{info, append(retry, dead...)})
+	}
+	v.Data = all
+	return a.show(w, r, http.StatusOK, "queues", v)
+}
+
+func (a *Admin) changeQueue(w http.ResponseWriter, r *request) error {
+	if err := r.superuser(); err != nil {
+		return err
+	}
+	queue, id := r.PostForm.Get("queue"), r.PostForm.Get("id")
+	var err error
+	switch r.PostForm.Get("action") {
+	case "run":
+		err = a.Inspector.RunTask(queue, id)
+	case "drop":
+		err = a.Inspector.DeleteTask(queue, id)
+	case "pause":
+		err = a.Inspector.PauseQueue(queue)
+	case "resume":
+		err = a.Inspector.UnpauseQueue(queue)
+	}
+	// Somebody else, or the worker, may have been faster.
+	if err != nil && !errors.Is(err, asynq.ErrTaskNotFound) && !errors.Is(err, asynq.ErrQueueNotFound) {
+		a.Log.WarnContext(r.Context(), "queue not changed", "task", id, "err", err)
+	}
+	return redirect(w, r, "/admin/queues/")
+}
+
+// itself is the name of the service whose pages these are.
+const itself = "managair"
+
+func (a *Admin) services(w http.ResponseWriter, r *request) error {
+	if err := r.superuser(); err != nil {
+		return err
+	}
+	v := r.view(text(r.lang, "services"))
+	v.Here = "services"
+	facts, err := a.Store.Facts(r.Context())
+	if err != nil {
+		return err
+	}
+	services := ops.Ask(r.Context(), a.Services)
+	if _, asked := a.Services[itself]; !asked {
+		services = slices.Insert(services, 0, ops.Answer{Service: itself, Version: lifecycle.Version, State: ops.Well})
+	}
+	v.Data = servicesData{services, facts}
+	return a.show(w, r, http.StatusOK, "services", v)
+}
