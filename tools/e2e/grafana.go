@@ -10,11 +10,9 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -162,21 +160,11 @@ func grafanaCommand() *cobra.Command {
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
-			defer stop()
 			handler, err := provisionGrafana(grafanaProvisioning)
 			if err != nil {
 				return err
 			}
-			server := &http.Server{Addr: ":3000", Handler: handler, ReadHeaderTimeout: 5 * time.Second}
-			ended := make(chan error, 1)
-			go func() { ended <- server.ListenAndServe() }()
-			select {
-			case <-ctx.Done():
-				return server.Close()
-			case err := <-ended:
-				return err
-			}
+			return serveUntilStopped(cmd.Context(), ":3000", handler)
 		},
 	}
 }

@@ -173,18 +173,23 @@ func pgAdminCommand() *cobra.Command {
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
-			defer stop()
-			server := &http.Server{Addr: ":80", Handler: http.HandlerFunc(showDatabase), ReadHeaderTimeout: 5 * time.Second}
-			ended := make(chan error, 1)
-			go func() { ended <- server.ListenAndServe() }()
-			select {
-			case <-ctx.Done():
-				return server.Close()
-			case err := <-ended:
-				return err
-			}
+			return serveUntilStopped(cmd.Context(), ":80", http.HandlerFunc(showDatabase))
 		},
+	}
+}
+
+// serveUntilStopped serves until the engine stops the container.
+func serveUntilStopped(ctx context.Context, address string, handler http.Handler) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- server.ListenAndServe() }()
+	select {
+	case <-ctx.Done():
+		return server.Close()
+	case err := <-ended:
+		return err
 	}
 }
 
