@@ -10,7 +10,8 @@
 import palette from "../../../../pkg/palette/palette.css?inline";
 import { adviceFor, currentLevel, freshness, type Level, type Sample } from "../lib/air";
 import { MEDIA_TYPE, type Document, type Resource } from "../lib/api/client";
-import { toInstallation, toRoom } from "../lib/api/resources";
+import { toInstallation } from "../lib/api/installations";
+import { toRoom } from "../lib/api/rooms";
 import { de, type Key } from "../lib/i18n/de";
 import { en } from "../lib/i18n/en";
 import { ageText, fill, preferredLanguage, type Language } from "../lib/i18n/language";

@@ -2,7 +2,8 @@
 // window: then they move together.
 import { untrack } from "svelte";
 import type { Sample } from "./air";
-import { fetchSeries, type Installation } from "./api/resources";
+import type { Installation } from "./api/installations";
+import { fetchSeries } from "./api/samples";
 import { clock } from "./clock.svelte";
 import { Remote } from "./resource.svelte";
 import { SPAN_S, type Span } from "./series";
@@ -107,7 +108,7 @@ export class WindowSeries {
   /** What was fetched and what came in since, a list for each lane. */
   samples = $derived.by(() =>
     this.lanes().map((lane, index) => {
-      const own = this.remote.data?.[index] ?? [];
+      const own = this.remote.current?.[index] ?? [];
       const last = own.at(-1)?.time ?? 0;
       const newer = lane
         .flatMap((one) => this.fresh().get(one.id) ?? [])

@@ -1,6 +1,6 @@
 // Installations that move on while they are looked at.
 import type { Sample } from "./air";
-import type { Installation } from "./api/resources";
+import type { Installation } from "./api/installations";
 import { listen, type LiveState, type LiveTarget } from "./live";
 import { withSample } from "./rooms";
 

@@ -1,5 +1,5 @@
 // New values while a page is open: server-sent events, and asking again where those do not come.
-import { toSample } from "./api/resources";
+import { toSample } from "./api/samples";
 import type { Sample } from "./air";
 
 export interface LiveSample {

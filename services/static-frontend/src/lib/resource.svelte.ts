@@ -1,7 +1,7 @@
 // A value that is fetched: loading, there, there but old, or failed.
 
 export class Remote<T> {
-  data = $state.raw<T | undefined>();
+  current = $state.raw<T | undefined>();
   error = $state.raw<unknown>();
   loading = $state(false);
   #controller: AbortController | undefined;
@@ -15,9 +15,9 @@ export class Remote<T> {
     this.#controller = controller;
     this.loading = true;
     try {
-      const data = await this.fetcher(controller.signal);
+      const value = await this.fetcher(controller.signal);
       if (this.#controller !== controller) return;
-      this.data = data;
+      this.current = value;
       this.error = undefined;
     } catch (error) {
       if (this.#controller !== controller || controller.signal.aborted) return;

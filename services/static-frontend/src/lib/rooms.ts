@@ -1,6 +1,9 @@
 // Rooms with what their sensors say. Pure functions.
 import { currentLevel, worst, type Level, type Sample } from "./air";
-import { isActive, type Installation, type PublicSite, type Room, type Site } from "./api/resources";
+import { isActive, type Installation } from "./api/installations";
+import type { PublicSite } from "./api/publicsites";
+import type { Room } from "./api/rooms";
+import type { Site } from "./api/sites";
 
 export interface RoomState {
   room: Room;

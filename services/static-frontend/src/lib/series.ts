@@ -1,5 +1,5 @@
 // Series as a chart wants them. Pure functions.
-import type { Installation } from "./api/resources";
+import type { Installation } from "./api/installations";
 import { GAP_S, type Sample } from "./air";
 
 export type Quantity = "co2" | "temperature" | "humidity";

@@ -1,6 +1,7 @@
 // Who is logged in, and for which organizations.
 import { ApiError } from "./api/client";
-import { fetchMe, fetchUserMemberships, type Membership, type User } from "./api/resources";
+import { fetchUserMemberships, type Membership } from "./api/organizations";
+import { fetchMe, type User } from "./api/users";
 import { recall, remember } from "./i18n/index.svelte";
 import { router } from "./router.svelte";
 

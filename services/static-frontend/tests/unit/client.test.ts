@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ApiError, apiUrl, create, get, list, remove } from "../../src/lib/api/client";
-import { toInstallation, toSample } from "../../src/lib/api/resources";
+import { toInstallation } from "../../src/lib/api/installations";
+import { toSample } from "../../src/lib/api/samples";
 import { parseLive } from "../../src/lib/live";
 
 const answers: { status?: number; body?: unknown }[] = [];

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { Sample } from "../../src/lib/air";
-import type { Installation, Room, Site } from "../../src/lib/api/resources";
+import type { Installation } from "../../src/lib/api/installations";
+import type { Room } from "../../src/lib/api/rooms";
+import type { Site } from "../../src/lib/api/sites";
 import { publicSiteState, representative, siteStates, withSample } from "../../src/lib/rooms";
 
 const NOW = 1_700_000_000;

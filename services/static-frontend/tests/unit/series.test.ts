@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Sample } from "../../src/lib/air";
-import type { Installation } from "../../src/lib/api/resources";
+import type { Installation } from "../../src/lib/api/installations";
 import { bucketsOf, columnsOf, csvOf, gapFor, lanesOf, summaryOf } from "../../src/lib/series";
 
 const at = (time: number, co2: number, temperature: number | null = null): Sample => ({

@@ -1,4 +1,4 @@
-// JSON:API over fetch: requests, errors and paging. What the resources mean is in resources.ts.
+// JSON:API over fetch: requests, errors and paging. What the resources mean is in the files beside it, by subject.
 
 export interface Identifier {
   type: string;

@@ -1,0 +1,113 @@
+// Nodes, which people read as sensors: what they are, and whether they report.
+import type { Sample } from "../air";
+import { attributes, numberOrNull, text } from "./attributes";
+import { create, list, relatedId, type Resource, update } from "./client";
+import { toSample } from "./samples";
+
+export interface Model {
+  id: string;
+  name: string;
+  tradeName: string;
+  manufacturer: string;
+}
+
+export interface SensorNode {
+  id: string;
+  eui64: string;
+  alias: string;
+  description: string;
+  latest: Sample | null;
+  sampleCount: number | null;
+  modelId: string | null;
+  protocolId: string | null;
+}
+
+/** Unknown, alive, missing, dead. */
+export type FidelityState = "U" | "E" | "M" | "D";
+
+export interface Fidelity {
+  nodeId: string;
+  state: FidelityState;
+  lastContact: number | null;
+  /** What node and gateway told last; null where they did not. */
+  batteryPercent: number | null;
+  rssiDbm: number | null;
+}
+
+function toNode(resource: Resource): SensorNode {
+  const a = attributes<"Node">(resource);
+  return {
+    id: resource.id,
+    eui64: text(a.eui64),
+    alias: text(a.alias),
+    description: text(a.description),
+    latest: toSample(a.latest_sample),
+    sampleCount: numberOrNull(a.sample_count),
+    modelId: relatedId(resource, "model"),
+    protocolId: relatedId(resource, "protocol"),
+  };
+}
+
+export async function fetchNodes(organization: string, signal?: AbortSignal): Promise<SensorNode[]> {
+  return (await list("nodes/", { "filter[organization]": organization }, signal)).data.map(toNode);
+}
+
+export async function fetchModels(signal?: AbortSignal): Promise<Model[]> {
+  const { data } = await list("models/", {}, signal);
+  return data.map((resource) => {
+    const a = attributes<"Model">(resource);
+    return {
+      id: resource.id,
+      name: text(a.name),
+      tradeName: text(a.trade_name),
+      manufacturer: text(a.manufacturer),
+    };
+  });
+}
+
+export async function fetchProtocols(signal?: AbortSignal): Promise<{ id: string; identifier: string }[]> {
+  const { data } = await list("protocols/", {}, signal);
+  return data.map((resource) => ({
+    id: resource.id,
+    identifier: text(attributes<"Protocol">(resource).identifier),
+  }));
+}
+
+export async function fetchFidelity(organization: string, signal?: AbortSignal): Promise<Fidelity[]> {
+  const { data } = await list("fidelity/", { "filter[organization]": organization }, signal);
+  return data.map((resource) => {
+    const a = attributes<"Fidelity">(resource);
+    return {
+      nodeId: resource.id,
+      state: (["E", "M", "D"] as const).find((state) => state === a.fidelity) ?? "U",
+      lastContact: numberOrNull(a.last_contact_s),
+      batteryPercent: numberOrNull(a.battery_percent),
+      rssiDbm: numberOrNull(a.rssi_dbm),
+    };
+  });
+}
+
+export interface NodeDraft {
+  id: string;
+  eui64: string;
+  alias: string;
+  description: string;
+  modelId: string;
+  protocolId: string;
+}
+
+export async function createNode(organization: string, draft: NodeDraft): Promise<SensorNode> {
+  const document = await create("nodes/", "Node", {
+    attributes: { id: draft.id, eui64: draft.eui64, alias: draft.alias, description: draft.description },
+    relationships: {
+      protocol: { type: "Protocol", id: draft.protocolId },
+      model: { type: "Model", id: draft.modelId },
+      owner: { type: "Organization", id: organization },
+    },
+  });
+  return toNode(document.data);
+}
+
+export async function updateNode(id: string, draft: { alias: string; description: string }): Promise<void> {
+  await update(`nodes/${id}/`, "Node", id, { attributes: { ...draft } });
+}

@@ -1,0 +1,85 @@
+// Organizations and who belongs to them.
+import { attributes, text } from "./attributes";
+import { create, get, list, relatedId, remove, type Resource, update } from "./client";
+
+export interface Organization {
+  id: string;
+  name: string;
+  description: string;
+}
+
+export type Role = "O" | "I";
+
+export interface Membership {
+  id: string;
+  role: Role;
+  userName: string;
+  organizationName: string;
+  userId: string | null;
+  organizationId: string | null;
+}
+
+function toOrganization(resource: Resource): Organization {
+  const { id } = resource;
+  const a = attributes<"Organization">(resource);
+  return { id, name: text(a.name), description: text(a.description) };
+}
+
+function toMembership(resource: Resource): Membership {
+  const a = attributes<"Membership">(resource);
+  return {
+    id: resource.id,
+    role: a.role === "O" ? "O" : "I",
+    userName: text(a.user_name),
+    organizationName: text(a.organization_name),
+    userId: relatedId(resource, "user"),
+    organizationId: relatedId(resource, "organization"),
+  };
+}
+
+export async function fetchOrganization(id: string, signal?: AbortSignal): Promise<Organization> {
+  return toOrganization((await get(`organizations/${encodeURIComponent(id)}/`, {}, signal)).data);
+}
+
+export async function fetchUserMemberships(userId: string, signal?: AbortSignal): Promise<Membership[]> {
+  const { data } = await list(`users/${encodeURIComponent(userId)}/memberships/`, {}, signal);
+  return data.map(toMembership);
+}
+
+export async function fetchMembers(organization: string, signal?: AbortSignal): Promise<Membership[]> {
+  const { data } = await list("memberships/", { "filter[organization]": organization }, signal);
+  return data.map(toMembership);
+}
+
+export interface OrganizationDraft {
+  name: string;
+  description: string;
+}
+
+export async function createOrganization(draft: OrganizationDraft): Promise<Organization> {
+  return toOrganization((await create("organizations/", "Organization", { attributes: { ...draft } })).data);
+}
+
+export async function updateOrganization(id: string, draft: OrganizationDraft): Promise<Organization> {
+  const document = await update(`organizations/${id}/`, "Organization", id, { attributes: { ...draft } });
+  return toOrganization(document.data);
+}
+
+export const deleteOrganization = (id: string) => remove(`organizations/${id}/`);
+
+export async function addMember(organization: string, userId: string, role: Role): Promise<Membership> {
+  const document = await create("memberships/", "Membership", {
+    attributes: { role },
+    relationships: {
+      organization: { type: "Organization", id: organization },
+      user: { type: "User", id: userId },
+    },
+  });
+  return toMembership(document.data);
+}
+
+export async function setRole(membershipId: string, role: Role): Promise<void> {
+  await update(`memberships/${membershipId}/`, "Membership", membershipId, { attributes: { role } });
+}
+
+export const removeMember = (membershipId: string) => remove(`memberships/${membershipId}/`);

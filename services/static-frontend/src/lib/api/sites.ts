@@ -1,0 +1,110 @@
+// Sites with their addresses.
+import { attributes, numberOrNull, text, type Written } from "./attributes";
+import { create, get, list, relatedId, remove, type Resource, update } from "./client";
+
+export interface Address {
+  id: string;
+  street1: string;
+  street2: string | null;
+  zip: string;
+  city: string;
+  latitude: number | null;
+  longitude: number | null;
+}
+
+export interface Site {
+  id: string;
+  name: string;
+  description: string;
+  timeZone: string;
+  operatorId: string | null;
+  address: Address | null;
+}
+
+export const DEFAULT_TIME_ZONE = "Europe/Berlin";
+
+function toAddress(resource: Resource): Address {
+  const { id } = resource;
+  const a = attributes<"Address">(resource);
+  return {
+    id,
+    street1: text(a.street1),
+    street2: text(a.street2) || null,
+    zip: text(a.zip),
+    city: text(a.city),
+    latitude: numberOrNull(a.latitude),
+    longitude: numberOrNull(a.longitude),
+  };
+}
+
+export function toSite(resource: Resource, included: readonly Resource[] = []): Site {
+  const a = attributes<"Site">(resource);
+  const addressId = relatedId(resource, "address");
+  const address = included.find((one) => one.type === "Address" && one.id === addressId);
+  return {
+    id: resource.id,
+    name: text(a.name),
+    description: text(a.description),
+    timeZone: text(a.time_zone) || DEFAULT_TIME_ZONE,
+    operatorId: relatedId(resource, "operator"),
+    address: address ? toAddress(address) : null,
+  };
+}
+
+export async function fetchSites(organization?: string, signal?: AbortSignal): Promise<Site[]> {
+  const { data, included } = await list("sites/", { "filter[organization]": organization }, signal);
+  return data.map((resource) => toSite(resource, included));
+}
+
+export async function fetchSite(id: string, signal?: AbortSignal): Promise<Site> {
+  const { data, included } = await get(`sites/${encodeURIComponent(id)}/`, {}, signal);
+  return toSite(data, included);
+}
+
+export interface SiteDraft {
+  name: string;
+  description: string;
+  timeZone: string;
+  street1: string;
+  zip: string;
+  city: string;
+  latitude: number | null;
+  longitude: number | null;
+}
+
+function addressAttributes(draft: SiteDraft): Written<"Address"> {
+  const { street1, zip, city, latitude, longitude } = draft;
+  return {
+    street1,
+    zip,
+    city,
+    latitude: latitude?.toFixed(6) ?? null,
+    longitude: longitude?.toFixed(6) ?? null,
+  };
+}
+
+function siteAttributes(draft: SiteDraft): Written<"Site"> {
+  return { name: draft.name, description: draft.description, time_zone: draft.timeZone };
+}
+
+export async function createSite(organization: string, draft: SiteDraft): Promise<Site> {
+  const address = await create("addresses/", "Address", { attributes: addressAttributes(draft) });
+  const document = await create("sites/", "Site", {
+    attributes: siteAttributes(draft),
+    relationships: {
+      address: { type: "Address", id: address.data.id },
+      operator: { type: "Organization", id: organization },
+    },
+  });
+  return toSite(document.data, [address.data]);
+}
+
+export async function updateSite(site: Site, draft: SiteDraft): Promise<void> {
+  if (site.address) {
+    const { id } = site.address;
+    await update(`addresses/${id}/`, "Address", id, { attributes: addressAttributes(draft) });
+  }
+  await update(`sites/${site.id}/`, "Site", site.id, { attributes: siteAttributes(draft) });
+}
+
+export const deleteSite = (id: string) => remove(`sites/${id}/`);
