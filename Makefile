@@ -1,4 +1,4 @@
-# "make" lists what there is. The work is done by the scripts in tools/.
+# "make" lists what there is. The work is done by the scripts in tools/ and tools/dev/.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -12,34 +12,34 @@ demo-binaries = ./tools/devstack $(patsubst %/main.go,./%,$(wildcard services/*/
 
 demo: ## run everything on this machine, with simulated sensors, until Ctrl-C
 	tools/install-deps.sh demo
-	tools/build.sh $(demo-binaries)
-	tools/frontend.sh build || echo 'demo: going on without the web pages' >&2
+	tools/dev/build.sh $(demo-binaries)
+	tools/dev/frontend.sh build || echo 'demo: going on without the web pages' >&2
 	exec bin/devstack demo
 
 demo-reset: ## drop the demo's data
-	tools/build.sh ./tools/devstack
+	tools/dev/build.sh ./tools/devstack
 	bin/devstack demo --reset
 
 build: ## build all binaries into bin/
-	tools/build.sh
+	tools/dev/build.sh
 
 test: ## install what is missing; lint, verify, and all tests on real servers
 	tools/install-deps.sh lint test browser
-	tools/lint.sh
-	tools/verify.sh
-	tools/test.sh
-	tools/frontend.sh test
+	tools/dev/lint.sh
+	tools/dev/verify.sh
+	tools/dev/test.sh
+	tools/dev/frontend.sh test
 
 test-frontend: ## check the web frontend: types, components, pages in a real browser
 	tools/install-deps.sh browser
-	tools/frontend.sh test
+	tools/dev/frontend.sh test
 
 frontend: ## build the web frontend into services/static-frontend/dist
-	tools/frontend.sh build
+	tools/dev/frontend.sh build
 
 bench: ## measure; each figure stands beside its floor
 	tools/install-deps.sh test
-	tools/bench.sh
+	tools/dev/bench.sh
 
 soak: ## kill the ingestair and PostgreSQL under load for long; ROUNDS=1000
 	tools/install-deps.sh test
@@ -47,25 +47,25 @@ soak: ## kill the ingestair and PostgreSQL under load for long; ROUNDS=1000
 
 lint: ## check code, protocol and scripts
 	tools/install-deps.sh lint
-	tools/lint.sh
+	tools/dev/lint.sh
 
 generate: ## write the generated code
-	tools/generate.sh
+	tools/dev/generate.sh
 
 verify: ## check that generated code, go.mod and go.sum are current
-	tools/verify.sh
+	tools/dev/verify.sh
 
 e2e: ## play the life of a deployed stack on a Docker Swarm of its own (needs root)
-	tools/e2e.sh
+	tools/dev/e2e.sh
 
 e2e-cluster: ## the same on a swarm of three nodes, of which some are lost (needs root)
-	tools/e2e.sh cluster
+	tools/dev/e2e.sh cluster
 
 e2e-dev: ## work with the development stack: simulator, mail viewer, reload on change (needs root)
-	tools/e2e.sh dev
+	tools/dev/e2e.sh dev
 
 e2e-upgrade: ## update a stack of the last release (or FROM=commit) to this tree under load (needs root)
-	tools/e2e.sh upgrade $(FROM)
+	tools/dev/e2e.sh upgrade $(FROM)
 
 images: ## build the images of all services for amd64 and arm64 into artefacts/images
 	tools/build-images.sh

@@ -17,7 +17,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' tools/build-images.sh; }
+. tools/lib/help.sh
 
 platforms=linux/amd64,linux/arm64
 version=$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
@@ -71,7 +71,7 @@ done
 if [ ${#packages[@]} -gt 0 ]; then
   for platform in ${platforms//,/ }; do
     GOOS=${platform%/*} GOARCH=${platform#*/} VERSION=$version \
-      tools/build.sh -o "$binaries/${platform/\//_}" "${packages[@]}"
+      tools/dev/build.sh -o "$binaries/${platform/\//_}" "${packages[@]}"
   done
   mkdir -p artefacts/images
   go build -o bin/ ./tools/image
@@ -80,7 +80,7 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 
 if $frontend && [[ " ${flags[*]} " =~ ' '--(load|push)' ' ]]; then
-  tools/frontend.sh build
+  tools/dev/frontend.sh build
   image=$registry/static-frontend:$tag
   label=org.opencontainers.image
   docker build --quiet --tag "$image" \

@@ -21,7 +21,7 @@ func frontdoorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "frontdoor",
 		Short: "Serve the built web frontend, and managair behind it, as one origin",
-		Long: `Serves the pages that "tools/frontend.sh build" made and passes on to managair
+		Long: `Serves the pages that "tools/dev/frontend.sh build" made and passes on to managair
 what is its own, as the reverse proxy and nginx do in production. It prints its
 address when it serves, and runs until it is ended.`,
 		Args: cobra.NoArgs,

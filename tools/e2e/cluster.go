@@ -49,7 +49,7 @@ func clusterCommand() *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "cluster",
-		Short: "Plays the life of a stack on three nodes; use tools/e2e.sh cluster",
+		Short: "Plays the life of a stack on three nodes; use tools/dev/e2e.sh cluster",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for i := range 3 {

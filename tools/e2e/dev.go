@@ -34,7 +34,7 @@ func devCommand() *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "Works with the development stack; use tools/e2e.sh dev",
+		Short: "Works with the development stack; use tools/dev/e2e.sh dev",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return play(cmd.Context(), cmd.OutOrStdout(), &d.stage, d.steps(), d.takeDown, keep)
@@ -187,7 +187,7 @@ type reload struct {
 
 func (d *dev) startReload(ctx context.Context) error {
 	r := &reload{ended: make(chan struct{})}
-	r.process = exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(d.tree, "tools/dev-reload.sh"), d.environment)
+	r.process = exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(d.tree, "tools/dev/reload.sh"), d.environment)
 	r.process.Env = append(os.Environ(), "CLAIR_SECRETS="+d.secrets)
 	r.process.Stdout, r.process.Stderr = io.MultiWriter(&r.said, d.log), io.MultiWriter(&r.said, d.log)
 	r.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -216,11 +216,11 @@ func (d *dev) awaitSaid(ctx context.Context, text string) error {
 	return until(ctx, func() error {
 		select {
 		case <-d.reload.ended:
-			return fmt.Errorf("dev-reload.sh ended: %s", tail(d.reload.said.String(), 20))
+			return fmt.Errorf("reload.sh ended: %s", tail(d.reload.said.String(), 20))
 		default:
 		}
 		if !strings.Contains(d.reload.said.String(), text) {
-			return fmt.Errorf("dev-reload.sh does not say %q: %s", text, tail(d.reload.said.String(), 20))
+			return fmt.Errorf("reload.sh does not say %q: %s", text, tail(d.reload.said.String(), 20))
 		}
 		return nil
 	})

@@ -33,7 +33,7 @@ const address = "10.99.0.1"
 
 func (e *engine) start(ctx context.Context) error {
 	if os.Getpid() > 100 {
-		return errors.New("not in a process namespace of its own; start it with tools/e2e.sh")
+		return errors.New("not in a process namespace of its own; start it with tools/dev/e2e.sh")
 	}
 	for _, command := range []string{
 		"ip link set lo up",

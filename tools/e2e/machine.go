@@ -122,7 +122,7 @@ func (m *machine) kill() error {
 // makeNetwork makes the network of the nodes, and our own place in it.
 func makeNetwork(ctx context.Context, run func(ctx context.Context, command ...string) (string, error)) error {
 	if os.Getpid() > 100 {
-		return errors.New("not in a process namespace of its own; start it with tools/e2e.sh")
+		return errors.New("not in a process namespace of its own; start it with tools/dev/e2e.sh")
 	}
 	for _, command := range []string{
 		"ip link set lo up",

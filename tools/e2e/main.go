@@ -1,7 +1,7 @@
 // Command e2e plays the life of a deployed stack on a Docker Swarm of its own, with
 // the tools that operators use, and prints what it measured.
 //
-// tools/e2e.sh starts it in namespaces of its own (network, processes, mounts), so
+// tools/dev/e2e.sh starts it in namespaces of its own (network, processes, mounts), so
 // that it meets no other Docker engine, needs no free ports, and leaves nothing
 // behind, however it ends.
 package main
@@ -37,7 +37,7 @@ func newCommand() *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:           "e2e",
-		Short:         "Plays the life of a deployed stack on a Docker Swarm of its own; use tools/e2e.sh",
+		Short:         "Plays the life of a deployed stack on a Docker Swarm of its own; use tools/dev/e2e.sh",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

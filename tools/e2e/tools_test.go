@@ -4,6 +4,7 @@ import (
 	"context"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,18 +13,21 @@ import (
 // Each tool tells what it does, wherever it is called from, and does nothing else.
 func TestToolsTellWhatTheyDo(t *testing.T) {
 	t.Parallel()
-	tools, err := filepath.Glob("../*.sh")
-	if err != nil || len(tools) == 0 {
-		t.Fatalf("no tools: %v", err)
+	operators, err := filepath.Glob("../*.sh")
+	if err != nil || len(operators) == 0 {
+		t.Fatalf("no tools for operators: %v", err)
 	}
-	for _, tool := range tools {
-		name := filepath.Base(tool)
-		t.Run(name, func(t *testing.T) {
+	developers, err := filepath.Glob("../dev/*.sh")
+	if err != nil || len(developers) == 0 {
+		t.Fatalf("no tools for developers: %v", err)
+	}
+	for _, tool := range slices.Concat(operators, developers) {
+		t.Run(filepath.Base(tool), func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, "./"+name, "--help")
-			cmd.Dir = ".."
+			cmd := exec.CommandContext(ctx, "./"+filepath.Base(tool), "--help")
+			cmd.Dir = filepath.Dir(tool)
 			out, err := cmd.Output()
 			if err != nil {
 				t.Fatalf("%v: %s", err, out)

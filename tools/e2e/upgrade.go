@@ -27,7 +27,7 @@ func upgradeCommand() *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "upgrade",
-		Short: "Updates a stack of an earlier version under load; use tools/e2e.sh upgrade",
+		Short: "Updates a stack of an earlier version under load; use tools/dev/e2e.sh upgrade",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return play(cmd.Context(), cmd.OutOrStdout(), &u.stage, u.steps(), u.engine.stop, keep)

@@ -23,8 +23,7 @@ fail() { # [-CODE] MESSAGE
   exit "$code"
 }
 
-# usage prints the comment at the head of the tool, from the root of the repository.
-usage() { sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//;p}' "tools/$(basename "$0")"; }
+. tools/lib/help.sh
 
 # options TOOL'S ARGUMENTS: handles --help and -y before anything else, and loads
 # the environment file. The rest is left in the array ARGS.

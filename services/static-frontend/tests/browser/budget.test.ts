@@ -1,5 +1,5 @@
 // What a visitor of a room has to load and to wait for. Bytes are held to their limits in every run. Times
-// depend on the machine: they are measured and told, and held to theirs by "tools/frontend.sh bench".
+// depend on the machine: they are measured and told, and held to theirs by "tools/dev/frontend.sh bench".
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";

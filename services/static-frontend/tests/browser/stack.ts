@@ -16,7 +16,7 @@ export interface Stack {
   stop: () => Promise<void>;
 }
 
-/** Starts the stack; bin/ must hold the services (tools/build.sh). */
+/** Starts the stack; bin/ must hold the services (tools/dev/build.sh). */
 export async function startStack(): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), "clair-stories-"));
   mkdirSync(join(folder, "services/static-frontend"), { recursive: true });

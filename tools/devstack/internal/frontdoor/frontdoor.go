@@ -32,7 +32,7 @@ var (
 const element = "/clair-room.js"
 
 // New returns a handler for the pages in dist, a folder made by
-// "tools/frontend.sh build", and for managair behind them. With an empty dist
+// "tools/dev/frontend.sh build", and for managair behind them. With an empty dist
 // there is managair alone, and its API takes the place of the start page.
 func New(dist string, managair *url.URL) (http.Handler, error) {
 	proxy := &httputil.ReverseProxy{

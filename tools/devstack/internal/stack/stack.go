@@ -31,7 +31,7 @@ func MQTTUser(application string) string { return application + "@" + Tenant }
 
 // Options are what a stack runs on.
 type Options struct {
-	Bin    string // folder with the binaries that tools/build.sh makes
+	Bin    string // folder with the binaries that tools/dev/build.sh makes
 	LogDir string // takes one file per service
 	// DatabaseURL is the connection string of the role that owns the database.
 	DatabaseURL string

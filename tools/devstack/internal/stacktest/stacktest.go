@@ -148,7 +148,7 @@ func binaries(t testing.TB) string {
 	_, here, _, _ := runtime.Caller(0)
 	root := filepath.Join(filepath.Dir(here), "../../../..")
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), filepath.Join(root, "tools/build.sh"), "-o", bin,
+	build := exec.CommandContext(t.Context(), filepath.Join(root, "tools/dev/build.sh"), "-o", bin,
 		"./services/managair", "./services/ingestair", "./services/clairchen-forwarder", "./services/ers-forwarder")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)

@@ -21,7 +21,7 @@ var YAML []byte
 var vendor embed.FS
 
 // Vendor holds the scripts and styles of Swagger UI and ReDoc, each as NAME.gz.
-// tools/vendor-api-pages.sh fetches them.
+// tools/dev/vendor-api-pages.sh fetches them.
 func Vendor() fs.FS {
 	sub, err := fs.Sub(vendor, "vendor")
 	if err != nil {

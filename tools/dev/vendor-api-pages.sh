@@ -4,7 +4,7 @@
 # embedded and served. They are committed, because building the services needs
 # nothing but Go. Run it after changing a version here.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
 
 readonly swagger=swagger-ui-dist@5.35.0 redoc=redoc@3.0.1

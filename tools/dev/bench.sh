@@ -4,9 +4,9 @@
 # packages (default: all that have benchmarks), BENCH the benchmarks by a regular
 # expression, BENCHTIME how long each may take.
 #
-#   BENCH=Decode tools/bench.sh ./pkg/codec/...
+#   BENCH=Decode tools/dev/bench.sh ./pkg/codec/...
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
 
 if [ $# -eq 0 ]; then

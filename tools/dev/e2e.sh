@@ -2,7 +2,7 @@
 # Plays the life of a deployed stack on a Docker Swarm of its own, with the tools
 # that operators use, and prints what it measured:
 #
-#   tools/e2e.sh [cluster | dev | upgrade [COMMIT]] [--keep] [--skip STEPS]
+#   tools/dev/e2e.sh [cluster | dev | upgrade [COMMIT]] [--keep] [--skip STEPS]
 #
 #   cluster  on a swarm of three nodes: one is drained, one cut off, the leader lost
 #   dev      the stack for developing: simulator, viewers, reload on change
@@ -17,7 +17,7 @@
 # engine lives in namespaces of its own and ends with this script, however that
 # ends. Its log stays in artefacts/e2e.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 . tools/lib/help.sh
 if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
@@ -47,7 +47,7 @@ fi
 case $story in
   '' | cluster | dev | upgrade) ;;
   *)
-    echo "e2e: there is no story '$story'; see tools/e2e.sh --help" >&2
+    echo "e2e: there is no story '$story'; see tools/dev/e2e.sh --help" >&2
     exit 2
     ;;
 esac
@@ -84,7 +84,7 @@ tools/install-deps.sh docker
 begun=$SECONDS
 debian=$(tools/e2e/standins/build-debian.sh)
 traefik=$(tools/e2e/standins/build-traefik.sh)
-pebble=$(tools/gotools.sh pebble)/pebble
+pebble=$(tools/dev/gotools.sh pebble)/pebble
 if [ "$story" = '' ] || [ "$story" = upgrade ]; then
   mode+=(--monitoring "$(tools/e2e/standins/build-monitoring.sh)")
 fi
@@ -98,7 +98,7 @@ if [ -n "$commit" ]; then
 fi
 go build -o bin/ ./tools/e2e
 # Without a Node.js that can build them, a stand-in answers for the pages.
-tools/frontend.sh build || echo 'e2e: the pages are left out' >&2
+tools/dev/frontend.sh build || echo 'e2e: the pages are left out' >&2
 echo "e2e: prepared in $((SECONDS - begun)) s"
 
 # When the last process in there ends, so does everything else.

@@ -2,13 +2,13 @@
 # Watches the code of the Go services and updates those of a deployed development
 # stack whose code changes, until Ctrl-C.
 #
-#   tools/dev-reload.sh ENVIRONMENT
+#   tools/dev/reload.sh ENVIRONMENT
 #
 # A change in pkg or proto is a change of all services. A version that does not
 # build is left out; one that does not become healthy is rolled back. New migrations
 # are applied first.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . tools/lib/stack.sh
 file=${1-}
 options "$@"

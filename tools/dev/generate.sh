@@ -2,10 +2,10 @@
 # Writes the code that is generated from other files. With --check it changes
 # nothing, and fails where what is committed is not what would be written.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
 
-PATH=$(tools/gotools.sh buf protoc-gen-go protoc-gen-go-grpc templ):$PATH
+PATH=$(tools/dev/gotools.sh buf protoc-gen-go protoc-gen-go-grpc templ):$PATH
 # pages are the files of HTML, without their suffixes.
 pages() { find services -name '*.templ' -o -name '*_templ.go' | sed 's/\(_templ.go\|.templ\)$//' | sort -u; }
 # Where it is called from becomes part of what it writes.

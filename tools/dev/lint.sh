@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Everything that can be said about the code without running it.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
 
-mapfile -t modules < <(tools/modules.sh)
+mapfile -t modules < <(tools/dev/modules.sh)
 mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
-PATH=$(tools/gotools.sh golangci-lint buf):$PATH
+PATH=$(tools/dev/gotools.sh golangci-lint buf):$PATH
 
-tools/generate.sh --check
+tools/dev/generate.sh --check
 (cd proto && buf lint)
 shellcheck "${scripts[@]}"
 # One run over the whole workspace loads what the modules share only once.
 golangci-lint run "${modules[@]/%//...}"
-tools/frontend.sh check
+tools/dev/frontend.sh check

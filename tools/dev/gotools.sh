@@ -2,12 +2,12 @@
 # Builds the named Go tools in their pinned versions, unless that is done, and
 # prints the folder that has them:
 #
-#   PATH="$(tools/gotools.sh buf golangci-lint):$PATH"
+#   PATH="$(tools/dev/gotools.sh buf golangci-lint):$PATH"
 #
 # The version is read from the binary itself, so another pin means another build.
 set -euo pipefail
 # shellcheck source=tools/lib/help.sh
-. "$(dirname "$0")/lib/help.sh"
+. "$(dirname "$0")/../lib/help.sh"
 
 package_of() {
   case $1 in

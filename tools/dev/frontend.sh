@@ -1,21 +1,19 @@
 #!/usr/bin/env bash
 # Builds and tests the web frontend.
 #
-#   tools/frontend.sh build     into services/static-frontend/dist, unless that is current
-#   tools/frontend.sh check     types, templates, lint, format
-#   tools/frontend.sh test      check, unit tests, pages in a real browser
-#   tools/frontend.sh bench     what a visitor has to load and to wait for, against its limits
-#   tools/frontend.sh generate  the types of the API, from its description
+#   tools/dev/frontend.sh build     into services/static-frontend/dist, unless that is current
+#   tools/dev/frontend.sh check     types, templates, lint, format
+#   tools/dev/frontend.sh test      check, unit tests, pages in a real browser
+#   tools/dev/frontend.sh bench     what a visitor has to load and to wait for, against its limits
+#   tools/dev/frontend.sh generate  the types of the API, from its description
 #
 # It needs npm, and Node.js 20.19 or later, which it gets by npm where it is older.
 # Packages are installed only when the lock file is another one than that of the last
 # time. Exit code 3: no Node.js.
 set -euo pipefail
 # shellcheck source=tools/lib/help.sh
-. "$(dirname "$0")/lib/help.sh"
-cd "$(dirname "$0")/../services/static-frontend"
-
-usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "../../tools/frontend.sh"; }
+. "$(dirname "$0")/../lib/help.sh"
+cd "$(dirname "$0")/../../services/static-frontend"
 
 recent_node() {
   node -e '
@@ -66,7 +64,7 @@ checked() {
   installed
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && return
   npx --no-install openapi-typescript "$description" --output src/lib/api/schema.d.ts --check >&2 || {
-    echo 'frontend: the description of the API has changed; run "tools/frontend.sh generate"' >&2
+    echo 'frontend: the description of the API has changed; run "tools/dev/frontend.sh generate"' >&2
     exit 1
   }
   npm run --silent check
@@ -81,7 +79,7 @@ case ${1-} in
     npm run --silent test
     built
     # The stories run on the real services.
-    ../../tools/build.sh
+    ../../tools/dev/build.sh
     CLAIR_SKIP_BUILD=1 npm run --silent test:browser
     ;;
   bench)

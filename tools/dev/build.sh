@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds binaries into a folder (default bin): static, and knowing their commit.
 #
-#   tools/build.sh [-o FOLDER] [PACKAGE...]     default: all services and tools
+#   tools/dev/build.sh [-o FOLDER] [PACKAGE...]     default: all services and tools
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
 
 out=bin
