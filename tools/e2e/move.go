@@ -19,7 +19,7 @@ import (
 // predecessor is the database of the Python suite, on a machine beside the swarm: its
 // schema is that of the importer's tests.
 const (
-	predecessorSchema = "services/managair/internal/postgres/djangotest/predecessor.sql"
+	predecessorSchema = "services/managair/internal/postgres/moving/djangotest/predecessor.sql"
 	predecessorPort   = "5433"
 	predecessorNodes  = 20
 	// What its fixtures say.

@@ -24,6 +24,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
 )
 
 // site is the admin site on the predecessor's fixtures.
@@ -46,7 +47,7 @@ func newSite(t *testing.T) *site {
 		defer func() { _ = f.Close() }()
 		sources = append(sources, fixture.Source{Name: name, Reader: f})
 	}
-	loader := postgres.FixtureLoader{Pool: pool, Now: time.Now}
+	loader := moving.Loader{Pool: pool, Now: time.Now}
 	if _, err := loader.Load(t.Context(), fixture.Objects(sources...)); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/app"
-	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/djangotest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving/djangotest"
 )
 
 // BenchmarkMove measures the commands with which an operator moves over, as

@@ -16,7 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
-	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/djangotest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving/djangotest"
 )
 
 // The predecessor's users and their passwords.

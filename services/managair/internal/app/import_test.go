@@ -16,7 +16,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/app"
-	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/djangotest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving/djangotest"
 )
 
 // TestMain lets the test's binary be managair, for tests that need a process.

@@ -19,6 +19,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
 )
 
 // manageCommands are what an operator does by hand, through tools/manage.sh. They
@@ -209,7 +210,7 @@ status is 1.`,
 					return err
 				}
 				defer closeAll()
-				loader := postgres.FixtureLoader{Pool: pool, Repair: repair, Now: time.Now}
+				loader := moving.Loader{Pool: pool, Repair: repair, Now: time.Now}
 				if !quiet {
 					loader.Progress = func(step string, samples int64) {
 						cmd.PrintErrf("%s %d samples\n", step, samples)
@@ -278,7 +279,7 @@ The predecessor reads json as a whole into memory, jsonl line by line.`,
 			}
 			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
 				return toFile(output, cmd.OutOrStdout(), func(w io.Writer) error {
-					return postgres.DumpFixture(ctx, pool, fixture.NewWriter(w, fixture.Format(format), indent), models)
+					return moving.Dump(ctx, pool, fixture.NewWriter(w, fixture.Format(format), indent), models)
 				})
 			})
 		},
@@ -396,8 +397,8 @@ stricter rules are treated as by loaddata.`,
 				return errors.New("no source: give --dsn or set IMPORT_DSN")
 			}
 			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
-				im := postgres.Importer{
-					Loader: postgres.FixtureLoader{Pool: pool, Repair: repair, Now: time.Now},
+				im := moving.Importer{
+					Loader: moving.Loader{Pool: pool, Repair: repair, Now: time.Now},
 					Source: dsn, Jobs: min(jobs, int(pool.Config().MaxConns)-1), Again: again,
 				}
 				if !quiet {

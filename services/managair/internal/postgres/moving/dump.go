@@ -1,4 +1,4 @@
-package postgres
+package moving
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 )
 
-// DumpFixture writes the rows of the models as the predecessor writes them, all as
+// Dump writes the rows of the models as the predecessor writes them, all as
 // of one moment, and row by row, so that memory does not grow with the samples.
-func DumpFixture(ctx context.Context, pool *pgxpool.Pool, w *fixture.Writer, models []string) error {
+func Dump(ctx context.Context, pool *pgxpool.Pool, w *fixture.Writer, models []string) error {
 	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, pool, snapshot, func(tx pgx.Tx) error {
 		for _, model := range models {

@@ -1,4 +1,4 @@
-package postgres_test
+package moving_test
 
 import (
 	"bytes"
@@ -17,13 +17,14 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
 )
 
 // files opens the predecessor's fixtures, in the order of their names: the samples
 // come before their nodes.
 func files(t *testing.T) []fixture.Source {
 	t.Helper()
-	names, err := filepath.Glob("../../testdata/fixtures/*.json")
+	names, err := filepath.Glob("../../../testdata/fixtures/*.json")
 	if err != nil || len(names) != 3 {
 		t.Fatal(names, err)
 	}
@@ -40,7 +41,7 @@ func files(t *testing.T) []fixture.Source {
 
 func load(t *testing.T, pool *pgxpool.Pool, repair bool, sources ...fixture.Source) *fixture.Report {
 	t.Helper()
-	loader := postgres.FixtureLoader{Pool: pool, Repair: repair, Now: time.Now}
+	loader := moving.Loader{Pool: pool, Repair: repair, Now: time.Now}
 	report, err := loader.Load(t.Context(), fixture.Objects(sources...))
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +154,7 @@ func dumpAll(t *testing.T, pool *pgxpool.Pool) string {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := postgres.DumpFixture(t.Context(), pool, fixture.NewWriter(&out, fixture.JSON, 0), models); err != nil {
+	if err := moving.Dump(t.Context(), pool, fixture.NewWriter(&out, fixture.JSON, 0), models); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -305,7 +306,7 @@ func TestLoadSamples(t *testing.T) {
 func TestBrokenFileWritesNothing(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
-	loader := postgres.FixtureLoader{Pool: pool, Now: time.Now}
+	loader := moving.Loader{Pool: pool, Now: time.Now}
 	for _, content := range []string{"[" + base, "[" + base + `,{"model":`, "{}", "", "[" + base + "] x", `[{"pk":1}]`, "[" + base + ",]"} {
 		_, err := loader.Load(t.Context(), fixture.Objects(text(content)))
 		if err == nil || !strings.Contains(err.Error(), "test: object ") {
@@ -322,7 +323,7 @@ func TestLoadStopsWithItsContext(t *testing.T) {
 	pool := pgtest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	loader := postgres.FixtureLoader{Pool: pool, Now: time.Now}
+	loader := moving.Loader{Pool: pool, Now: time.Now}
 	if _, err := loader.Load(ctx, fixture.Objects(files(t)...)); err == nil {
 		t.Error("no error")
 	}

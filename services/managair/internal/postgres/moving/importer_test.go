@@ -1,4 +1,4 @@
-package postgres_test
+package moving_test
 
 import (
 	"strings"
@@ -12,12 +12,13 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
-	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/djangotest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving/djangotest"
 )
 
 func imported(t testing.TB, pool *pgxpool.Pool, url string) *fixture.Report {
 	t.Helper()
-	im := postgres.Importer{Loader: postgres.FixtureLoader{Pool: pool, Now: time.Now}, Source: url, Jobs: 3, ChunkRows: 1000}
+	im := moving.Importer{Loader: moving.Loader{Pool: pool, Now: time.Now}, Source: url, Jobs: 3, ChunkRows: 1000}
 	report, err := im.Import(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestImportNoticesDifferences(t *testing.T) {
 func TestImportFromNothing(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
-	im := postgres.Importer{Loader: postgres.FixtureLoader{Pool: pool, Now: time.Now}, Source: pgtest.Empty(t)}
+	im := moving.Importer{Loader: moving.Loader{Pool: pool, Now: time.Now}, Source: pgtest.Empty(t)}
 	if _, err := im.Import(t.Context()); err == nil || !strings.Contains(err.Error(), "core_sample") {
 		t.Errorf("import from an empty database: %v", err)
 	}

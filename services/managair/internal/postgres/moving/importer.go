@@ -1,4 +1,4 @@
-package postgres
+package moving
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 // snapshot, so the predecessor may go on meanwhile; what comes later is copied by
 // running it again, which takes only what is new.
 type Importer struct {
-	Loader FixtureLoader
+	Loader Loader
 	// Source is the connection string of the predecessor's database.
 	Source string
 	// Jobs is how many connections copy samples at the same time.
@@ -304,6 +304,11 @@ func (im *Importer) sourceSums(ctx context.Context, tx pgx.Tx) (map[string][6]st
 		          FROM core_sample WHERE measurement_status IN ('M', 'R', 'E')) s
 		 WHERE `+im.plausible()+`
 		 GROUP BY node_id`)
+}
+
+// querier is what pools and transactions have in common.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
 func sums(ctx context.Context, q querier, sql string, args ...any) (map[string][6]string, error) {
