@@ -21,6 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
 
 // letterbox keeps the mails that would be sent.
@@ -77,7 +78,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{pool: pgtest.New(t), mails: &letterbox{}, time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
 	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identity.NewHasher(), w.mails, w.now)
-	doors := account.NewAuthenticator(accounts, log, "https://clair.example", func(rw http.ResponseWriter, _ *http.Request, err error) {
+	doors := session.NewAuthenticator(accounts, log, "https://clair.example", func(rw http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(rw, fault.Text(err), fault.HTTPStatus(err))
 	})
 	mux := http.NewServeMux()

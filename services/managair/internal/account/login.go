@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
 
 func (p *Pages) home(w http.ResponseWriter, r *http.Request) error {
@@ -31,7 +32,7 @@ func (p *Pages) logIn(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, "title_login")
 	v.Data = nextOf(r)
 	// The predecessor's form calls the name "login".
-	user, err := p.accounts.LogIn(r.Context(), r.PostForm.Get("login"), r.PostForm.Get("password"), ClientOf(r))
+	user, err := p.accounts.LogIn(r.Context(), r.PostForm.Get("login"), r.PostForm.Get("password"), session.ClientOf(r))
 	if err != nil {
 		return p.refuse(w, r, "login", v, err)
 	}
@@ -42,7 +43,7 @@ func (p *Pages) logIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) showLogout(w http.ResponseWriter, r *http.Request) error {
-	if _, ok := CurrentFrom(r.Context()); !ok {
+	if _, ok := session.CurrentFrom(r.Context()); !ok {
 		return redirect(w, r, "/")
 	}
 	return p.show(w, r, http.StatusOK, "logout", newView(r, "title_logout"))
@@ -58,9 +59,7 @@ func (p *Pages) logOut(w http.ResponseWriter, r *http.Request) error {
 func (p *Pages) setLanguage(w http.ResponseWriter, r *http.Request) error {
 	lang := r.PostForm.Get("language")
 	if lang == "de" || lang == "en" {
-		http.SetCookie(w, &http.Cookie{
-			Name: languageCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, Secure: p.doors.secure, SameSite: http.SameSiteLaxMode,
-		})
+		p.doors.KeepLanguage(w, lang)
 	}
 	return redirect(w, r, nextOf(r))
 }
@@ -75,7 +74,7 @@ func (p *Pages) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err := twice(form, "password1", "password2"); err != nil {
 		return p.refuse(w, r, "signup", v, err)
 	}
-	if err := p.accounts.SignUp(r.Context(), form.Get("username"), form.Get("email"), form.Get("password1"), ClientOf(r)); err != nil {
+	if err := p.accounts.SignUp(r.Context(), form.Get("username"), form.Get("email"), form.Get("password1"), session.ClientOf(r)); err != nil {
 		return p.refuse(w, r, "signup", v, err)
 	}
 	v = newView(r, "title_mail_sent")
@@ -109,7 +108,7 @@ func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	if _, ok := CurrentFrom(r.Context()); ok {
+	if _, ok := session.CurrentFrom(r.Context()); ok {
 		return redirect(w, r, "/accounts/email/?done=confirmed")
 	}
 	return redirect(w, r, "/accounts/login/?done=confirmed")
@@ -122,7 +121,7 @@ func (p *Pages) showReset(w http.ResponseWriter, r *http.Request) error {
 func (p *Pages) requestReset(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, "title_reset")
 	email := r.PostForm.Get("email")
-	if err := p.accounts.RequestReset(r.Context(), email, ClientOf(r)); err != nil {
+	if err := p.accounts.RequestReset(r.Context(), email, session.ClientOf(r)); err != nil {
 		return p.refuse(w, r, "reset", v, err)
 	}
 	v = newView(r, "title_mail_sent")

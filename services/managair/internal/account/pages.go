@@ -1,3 +1,6 @@
+// Package account has the pages at /accounts/, where people sign up, log in and
+// look after their accounts. They work without JavaScript. The rules of accounts are
+// in package identity.
 package account
 
 import (
@@ -15,8 +18,9 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account/theme"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // landing is where one comes out after logging in: the web frontend.
@@ -28,13 +32,13 @@ const maxForm = 64 << 10
 // Pages are the pages at /accounts/.
 type Pages struct {
 	accounts *identity.Accounts
-	doors    *Authenticator
+	doors    *session.Authenticator
 	log      *slog.Logger
 	now      func() time.Time
 }
 
 // NewPages returns the pages. now is the clock.
-func NewPages(accounts *identity.Accounts, doors *Authenticator, log *slog.Logger, now func() time.Time) *Pages {
+func NewPages(accounts *identity.Accounts, doors *session.Authenticator, log *slog.Logger, now func() time.Time) *Pages {
 	return &Pages{accounts, doors, log, now}
 }
 
@@ -139,7 +143,7 @@ func (p *Pages) Handler() http.Handler {
 	page("/accounts/password/reset/key/{key}", p.showResetKey, p.reset, false)
 	page("/accounts/sessions", p.showSessions, p.changeSessions, true)
 	page("/accounts/delete", p.showDelete, p.deleteAccount, true)
-	mux.HandleFunc("GET "+theme.StylePath, theme.ServeStyle)
+	mux.HandleFunc("GET "+web.StylePath, web.ServeStyle)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { p.fail(w, r, fault.New(fault.NotFound, "no such page")) })
 	return mux
 }
@@ -158,7 +162,7 @@ func (p *Pages) methods(get, post handler, login bool) http.Handler {
 			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 			return
 		}
-		if c, ok := CurrentFrom(r.Context()); login && (!ok || c.Session == nil) {
+		if c, ok := session.CurrentFrom(r.Context()); login && (!ok || c.Session == nil) {
 			// A token is for programs; its holder does not become the person.
 			http.Redirect(w, r, "/accounts/login/?next="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
 			return
@@ -176,8 +180,8 @@ func (p *Pages) methods(get, post handler, login bool) http.Handler {
 
 // newView returns what all pages have.
 func newView(r *http.Request, title string) *view {
-	v := &view{Lang: LanguageOf(r), Path: r.URL.Path, Form: r.PostForm, Wrong: map[string]string{}}
-	if c, ok := CurrentFrom(r.Context()); ok && c.Session != nil {
+	v := &view{Lang: web.LanguageOf(r), Path: r.URL.Path, Form: r.PostForm, Wrong: map[string]string{}}
+	if c, ok := session.CurrentFrom(r.Context()); ok && c.Session != nil {
 		v.User = &c.User
 	}
 	v.Title = text(v.Lang, title)
@@ -192,7 +196,7 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, page st
 	if err := frame(v, pages[page](v)).Render(r.Context(), &out); err != nil {
 		return fmt.Errorf("page %s: %w", page, err)
 	}
-	theme.Headers(w.Header())
+	web.Headers(w.Header())
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = out.WriteTo(w) // the browser may be gone
@@ -267,7 +271,7 @@ func nextOf(r *http.Request) string {
 }
 
 // person returns the session of a page that needs one.
-func person(r *http.Request) *Current {
-	c, _ := CurrentFrom(r.Context())
+func person(r *http.Request) *session.Current {
+	c, _ := session.CurrentFrom(r.Context())
 	return c
 }

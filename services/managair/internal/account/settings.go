@@ -9,6 +9,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
 
 func (p *Pages) emailView(r *http.Request) (*view, error) {
@@ -28,7 +29,7 @@ func (p *Pages) showEmail(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
-	user, client := person(r).User, ClientOf(r)
+	user, client := person(r).User, session.ClientOf(r)
 	id, _ := strconv.ParseInt(r.PostForm.Get("id"), 10, 64) // 0 is nobody's
 	var err error
 	done := r.PostForm.Get("action")
@@ -77,7 +78,7 @@ func (p *Pages) changePassword(w http.ResponseWriter, r *http.Request) error {
 	v, c, form := newView(r, "title_password"), person(r), r.PostForm
 	err := twice(form, "password1", "password2")
 	if err == nil {
-		err = p.accounts.ChangePassword(r.Context(), c.User, form.Get("oldpassword"), form.Get("password1"), c.Secret(), ClientOf(r))
+		err = p.accounts.ChangePassword(r.Context(), c.User, form.Get("oldpassword"), form.Get("password1"), c.Secret(), session.ClientOf(r))
 	}
 	if err != nil {
 		return p.refuse(w, r, "password", v, err)
@@ -122,12 +123,12 @@ func (p *Pages) changeSessions(w http.ResponseWriter, r *http.Request) error {
 	id, _ := strconv.ParseInt(form.Get("id"), 10, 64) // 0 is nobody's
 	switch form.Get("action") {
 	case "end":
-		if err := ignoreMissing(p.accounts.Store().EndSession(r.Context(), c.User.ID, id)); err != nil {
+		if err := p.accounts.EndSession(r.Context(), c.User.ID, id); err != nil {
 			return err
 		}
 		return redirect(w, r, "/accounts/sessions/?done=session_ended")
 	case "revoke":
-		if err := ignoreMissing(p.accounts.Store().EndToken(r.Context(), c.User.ID, id)); err != nil {
+		if err := p.accounts.EndToken(r.Context(), c.User.ID, id); err != nil {
 			return err
 		}
 		return redirect(w, r, "/accounts/sessions/?done=token_revoked")
@@ -158,7 +159,7 @@ func (p *Pages) showDelete(w http.ResponseWriter, r *http.Request) error {
 
 func (p *Pages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, "title_delete")
-	organizations, err := p.accounts.DeleteAccount(r.Context(), person(r).User, r.PostForm.Get("password"), ClientOf(r))
+	organizations, err := p.accounts.DeleteAccount(r.Context(), person(r).User, r.PostForm.Get("password"), session.ClientOf(r))
 	if err != nil {
 		if len(organizations) > 0 {
 			v.Bad = text(v.Lang, "last_owner", strings.Join(organizations, ", "))

@@ -21,10 +21,10 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account/theme"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 const (
@@ -169,12 +169,12 @@ func (a *Admin) Handler() http.Handler {
 // guard lets staff in who are logged in as people.
 func (a *Admin) guard(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, ok := account.CurrentFrom(r.Context())
+		c, ok := session.CurrentFrom(r.Context())
 		if !ok || c.Session == nil {
 			http.Redirect(w, r, "/accounts/login/?next="+url.QueryEscape(r.URL.Path), http.StatusSeeOther)
 			return
 		}
-		rq := &request{Request: r, caller: access.CallerFrom(r.Context()), user: c.User, lang: account.LanguageOf(r)}
+		rq := &request{Request: r, caller: access.CallerFrom(r.Context()), user: c.User, lang: web.LanguageOf(r)}
 		if !c.User.Staff {
 			http.NotFound(w, r)
 			return
@@ -243,7 +243,7 @@ func (a *Admin) show(w http.ResponseWriter, r *request, status int, page string,
 	if err := frame(v, pages[page]).Render(r.Context(), &out); err != nil {
 		return fmt.Errorf("page %s: %w", page, err)
 	}
-	theme.Headers(w.Header())
+	web.Headers(w.Header())
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = out.WriteTo(w) // the browser may be gone

@@ -18,13 +18,13 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
 
 // site is the admin site on the predecessor's fixtures.
@@ -60,7 +60,7 @@ func newSite(t *testing.T) *site {
 	log := slog.New(slog.DiscardHandler)
 	hasher := identity.NewHasher()
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher, nil, time.Now)
-	doors := account.NewAuthenticator(accounts, log, "", nil)
+	doors := session.NewAuthenticator(accounts, log, "", nil)
 	store := postgres.Backoffice{Pool: pool}
 	pages := &admin.Admin{Store: store, Hasher: hasher, Identity: accounts.Store(), Log: log, Inspector: inspector}
 	server := httptest.NewServer(doors.Middleware(pages.Handler()))

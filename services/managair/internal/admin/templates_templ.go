@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/ops"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account/theme"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 func frame(v *view, p page) templ.Component {
@@ -84,9 +84,9 @@ func frame(v *view, p page) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var5 templ.SafeURL
-		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinURLErrs(theme.StylePath)
+		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinURLErrs(web.StylePath)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `templates.templ`, Line: 21, Col: 48}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `templates.templ`, Line: 21, Col: 46}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {

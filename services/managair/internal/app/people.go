@@ -13,6 +13,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
 
@@ -25,7 +26,7 @@ const defaultPublicURL = "http://localhost:8888"
 type people struct {
 	accounts *identity.Accounts
 	hasher   *identity.Hasher
-	doors    *account.Authenticator
+	doors    *session.Authenticator
 	pages    *account.Pages
 }
 
@@ -36,7 +37,7 @@ func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, public
 	hasher := identity.NewHasher()
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher,
 		worker.Mails{Client: queue, PublicURL: publicURL}, time.Now)
-	doors := account.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
+	doors := session.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
 	return people{accounts, hasher, doors, account.NewPages(accounts, doors, log, time.Now)}

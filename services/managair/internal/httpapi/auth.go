@@ -12,19 +12,20 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // auth is /api/v1/auth/: logging in and out, one's own account, and passwords.
 type auth struct {
 	api      *API
 	accounts *identity.Accounts
-	doors    *account.Authenticator
+	doors    *session.Authenticator
 }
 
 // AddAuth adds the routes of accounts, before Handler is called.
-func (a *API) AddAuth(accounts *identity.Accounts, doors *account.Authenticator) {
+func (a *API) AddAuth(accounts *identity.Accounts, doors *session.Authenticator) {
 	h := &auth{a, accounts, doors}
 	const base = Base + "/auth"
 	a.Add(
@@ -84,7 +85,7 @@ func (h *auth) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	user, err := h.accounts.LogIn(r.Context(), name, password, account.ClientOf(r))
+	user, err := h.accounts.LogIn(r.Context(), name, password, session.ClientOf(r))
 	switch {
 	case errors.Is(err, identity.ErrWrongCredentials):
 		return nonFieldError("wrong_credentials")
@@ -143,7 +144,7 @@ func respond(w http.ResponseWriter, r *http.Request, res *jsonapi.Resource) erro
 // type and id.
 func respondDetail(w http.ResponseWriter, r *http.Request, text string) error {
 	w.Header().Set("Cache-Control", "no-store")
-	body := jsonapi.AppendString([]byte(`{"data":{"detail":`), detail(account.LanguageOf(r), &jsonapi.Error{Text: text}))
+	body := jsonapi.AppendString([]byte(`{"data":{"detail":`), detail(web.LanguageOf(r), &jsonapi.Error{Text: text}))
 	writeBody(w, r, http.StatusOK, append(body, "}}"...))
 	return nil
 }
@@ -178,8 +179,8 @@ func (h *auth) user(w http.ResponseWriter, r *http.Request) error {
 }
 
 // current returns who is logged in.
-func current(ctx context.Context) (*account.Current, error) {
-	if c, ok := account.CurrentFrom(ctx); ok {
+func current(ctx context.Context) (*session.Current, error) {
+	if c, ok := session.CurrentFrom(ctx); ok {
 		return c, nil
 	}
 	return nil, errNotAuthenticated()
@@ -239,7 +240,7 @@ func (h *auth) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := h.accounts.ChangePassword(r.Context(), c.User, old, password, c.Secret(), account.ClientOf(r)); err != nil {
+	if err := h.accounts.ChangePassword(r.Context(), c.User, old, password, c.Secret(), session.ClientOf(r)); err != nil {
 		return authError(w, err)
 	}
 	return respondDetail(w, r, "password_changed")
@@ -256,7 +257,7 @@ func (h *auth) requestReset(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := h.accounts.RequestReset(r.Context(), email, account.ClientOf(r)); err != nil {
+	if err := h.accounts.RequestReset(r.Context(), email, session.ClientOf(r)); err != nil {
 		return authError(w, err)
 	}
 	return respondDetail(w, r, "reset_mail_sent")

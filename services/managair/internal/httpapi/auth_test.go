@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
 
 // resetKeys takes the keys out of mails.
@@ -52,7 +52,7 @@ func newAuthAPI(t *testing.T) *authAPI {
 		t.Fatal(err)
 	}
 	accounts := identity.NewAccounts(store, hasher, keys, time.Now)
-	doors := account.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
+	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
 	api := httpapi.New(httpapi.Config{}, log, nil, postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)

@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account/theme"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi/openapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // browsed is an answer as a page shows it.
@@ -56,10 +56,10 @@ func (a *API) browse(w http.ResponseWriter, r *http.Request, answer func(http.Re
 		header.Del(name)
 	}
 	allow := header.Get("Allow")
-	theme.Headers(header)
+	web.Headers(header)
 	header.Set("Content-Security-Policy", browsePolicy)
 
-	lang := account.LanguageOf(r)
+	lang := web.LanguageOf(r)
 	pattern := r.Pattern + "/"
 	operations := openapi.Read().Paths[pattern]
 	page := browsed{
@@ -70,7 +70,7 @@ func (a *API) browse(w http.ResponseWriter, r *http.Request, answer func(http.Re
 		page.Query = "?" + r.URL.RawQuery
 		page.URL += page.Query
 	}
-	if c, ok := account.CurrentFrom(r.Context()); ok {
+	if c, ok := session.CurrentFrom(r.Context()); ok {
 		page.User = c.User.Username
 	}
 	page.Methods = []string{http.MethodGet}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
 
 // Bounds of what a request may take. A series may take longer, as long as its
@@ -93,7 +93,7 @@ func (a *API) limit(next http.Handler) http.Handler {
 	}
 	policy := `"client";q=` + strconv.Itoa(a.limiter.burst) + ";w=" + strconv.Itoa(a.limiter.window())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client := account.ClientOf(r).Address
+		client := session.ClientOf(r).Address
 		if caller := access.CallerFrom(r.Context()); !caller.Anonymous() {
 			client = "user " + formatInt64(caller.UserID)
 		}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 func errNotFound() error { return jsonapi.Errors{{Status: http.StatusNotFound, Code: "not_found"}} }
@@ -27,7 +27,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err er
 
 func writeError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	errs := errorsOf(r.Context(), log, err)
-	language := account.LanguageOf(r)
+	language := web.LanguageOf(r)
 	for i, e := range errs {
 		if e.Detail == "" {
 			translated := *e

@@ -18,12 +18,12 @@ import (
 	stream "github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
 
 // The world of the tests: organization 1 "Haus" with a public site, room and
@@ -125,7 +125,7 @@ func newWorld(t testing.TB) *world {
 	// listen on: the stream ends at once.
 	api.AddLive(newHub(pool, stream.Stream{}))
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), noMail{}, func() time.Time { return worldNow })
-	doors := account.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
+	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
 	api.AddAuth(accounts, doors)

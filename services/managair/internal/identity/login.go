@@ -184,3 +184,20 @@ func (a *Accounts) CreateToken(ctx context.Context, userID int64, name string, s
 	t, err = a.store.CreateToken(ctx, digest, t)
 	return secret, t, err
 }
+
+// EndSession ends a session of the user, if it has not ended yet.
+func (a *Accounts) EndSession(ctx context.Context, userID, id int64) error {
+	return endedAlready(a.store.EndSession(ctx, userID, id))
+}
+
+// EndToken revokes a token of the user, if it has not ended yet.
+func (a *Accounts) EndToken(ctx context.Context, userID, id int64) error {
+	return endedAlready(a.store.EndToken(ctx, userID, id))
+}
+
+func endedAlready(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,7 +1,7 @@
-// Package account is how people come in over HTTP: it finds out who makes a
-// request, begins and ends sessions, and has the pages at /accounts/, which work
-// without JavaScript. The rules of accounts are in package identity.
-package account
+// Package session finds out who makes a request, by cookie or token, and where it
+// comes from. It begins and ends sessions and refuses writes from elsewhere. The
+// rules of accounts are in package identity.
+package session
 
 import (
 	"context"
@@ -12,11 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/language"
-
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // The cookies are those of the predecessor, which its web client knows.
@@ -190,7 +189,7 @@ func (a *Authenticator) End(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if c, ok := CurrentFrom(r.Context()); ok && c.Token != nil && c.Token.Name == "" {
-		if err := ignoreMissing(a.accounts.Store().EndToken(r.Context(), c.User.ID, c.Token.ID)); err != nil {
+		if err := a.accounts.EndToken(r.Context(), c.User.ID, c.Token.ID); err != nil {
 			return err
 		}
 	}
@@ -204,14 +203,12 @@ func (a *Authenticator) endSession(r *http.Request) error {
 	if !ok || c.Session == nil {
 		return nil
 	}
-	return ignoreMissing(a.accounts.Store().EndSession(r.Context(), c.User.ID, c.Session.ID))
+	return a.accounts.EndSession(r.Context(), c.User.ID, c.Session.ID)
 }
 
-func ignoreMissing(err error) error {
-	if fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	return err
+// KeepLanguage lets the browser remember the language that the visitor has chosen.
+func (a *Authenticator) KeepLanguage(w http.ResponseWriter, lang string) {
+	http.SetCookie(w, a.cookie(web.LanguageCookie, lang, 365*24*3600))
 }
 
 func (a *Authenticator) cookie(name, value string, maxAge int) *http.Cookie {
@@ -227,7 +224,7 @@ func (c *Current) Secret() string { return c.secret }
 
 // ClientOf tells where a request comes from.
 func ClientOf(r *http.Request) identity.Client {
-	return identity.Client{Address: clientAddress(r), UserAgent: r.UserAgent(), Language: LanguageOf(r)}
+	return identity.Client{Address: clientAddress(r), UserAgent: r.UserAgent(), Language: web.LanguageOf(r)}
 }
 
 // clientAddress believes a proxy's header only if the proxy is near, and of that
@@ -247,22 +244,3 @@ func clientAddress(r *http.Request) string {
 	}
 	return host
 }
-
-var matcher = language.NewMatcher([]language.Tag{language.German, language.English})
-
-// LanguageOf returns "de" or "en": what the visitor chose on a page, else what the
-// browser asks for.
-func LanguageOf(r *http.Request) string {
-	if chosen, err := r.Cookie(languageCookie); err == nil && (chosen.Value == "de" || chosen.Value == "en") {
-		return chosen.Value
-	}
-	if wanted := r.Header.Get("Accept-Language"); wanted != "" && len(wanted) < 200 {
-		if _, i := language.MatchStrings(matcher, wanted); i == 1 {
-			return "en"
-		}
-	}
-	return "de"
-}
-
-// languageCookie is the web client's.
-const languageCookie = "preferredlanguage"

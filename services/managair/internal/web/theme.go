@@ -1,6 +1,7 @@
-// Package theme is the look of managair's own pages, and the headers that bound
-// what they may do. Colours are those of the web frontend.
-package theme
+// Package web is the frame of all pages that managair makes itself: their look,
+// their language, and the headers that bound what they may do. Colours are those of
+// the web frontend.
+package web
 
 import (
 	"crypto/sha256"
