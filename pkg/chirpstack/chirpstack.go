@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
 // UplinkTopic is the topic of the uplinks of an application's devices; "+" means
@@ -29,21 +31,28 @@ func DownlinkTopic(application string, device lorawan.EUI64) string {
 	return "application/" + application + "/device/" + strings.ToLower(device.String()) + "/command/down"
 }
 
-// ParseUplink reads an "up" event. An error is a *codec.Error; what could be read
-// is returned with it.
-func ParseUplink(message []byte) (lorawan.Uplink, error) {
+// maxHeld is how long a broker may have held an event before it reaches us.
+const maxHeld = 30 * 24 * time.Hour
+
+// ParseUplink reads an "up" event that arrived at a time. An error is a *codec.Error,
+// with which is returned what could be read, or a *lorawan.OtherEvent.
+func ParseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
 	if !gjson.ValidBytes(message) {
 		return lorawan.Uplink{}, codec.Errorf(codec.BadEnvelope, "not JSON")
 	}
 	event := gjson.ParseBytes(message)
+	if kind := otherEvent(event); kind != "" {
+		return lorawan.Uplink{}, &lorawan.OtherEvent{Kind: kind}
+	}
 	device := event.Get("deviceInfo")
 	u := lorawan.Uplink{
 		DeviceID:    device.Get("deviceName").String(),
 		Application: device.Get("applicationId").String(),
 		Profile:     device.Get("deviceProfileName").String(),
+		Session:     event.Get("devAddr").String(),
 		FCnt:        uint32(event.Get("fCnt").Uint()),
-		Reception:   best(event.Get("rxInfo")),
 	}
+	u.Reception, u.Gateways = best(event.Get("rxInfo"))
 	var err error
 	if u.DevEUI, err = lorawan.ParseEUI64(device.Get("devEui").String()); err != nil {
 		return u, codec.Errorf(codec.BadEnvelope, "deviceInfo.devEui: %v", err)
@@ -53,32 +62,90 @@ func ParseUplink(message []byte) (lorawan.Uplink, error) {
 		return u, codec.Errorf(codec.BadEnvelope, "fPort: %d", port)
 	}
 	u.FPort = uint8(port)
-	if u.Payload, err = base64.StdEncoding.DecodeString(event.Get("data").String()); err != nil {
-		return u, codec.Errorf(codec.BadEnvelope, "data: %v", err)
+	if event.Get("fPort").Raw != "0" { // else commands to the network
+		if u.Payload, err = base64.StdEncoding.DecodeString(event.Get("data").String()); err != nil {
+			return u, codec.Errorf(codec.BadEnvelope, "data: %v", err)
+		}
 	}
-	if u.ReceivedAt, err = time.Parse(time.RFC3339Nano, event.Get("time").String()); err != nil {
+	if u.ReceivedAt, err = receivedAt(event, arrived); err != nil {
 		return u, codec.Errorf(codec.BadEnvelope, "time: %v", err)
 	}
-	u.ReceivedAt = u.ReceivedAt.UTC()
+	modulation(&u, event)
+	return u, nil
+}
+
+// receivedAt returns the best time there is: the network server's; else the event's, which
+// is that of a gateway's satellite receiver or clock, unless it cannot be; else ours.
+// Gateways have been seen in 1980, and minutes ahead.
+func receivedAt(event gjson.Result, arrived time.Time) (time.Time, error) {
+	var server time.Time
+	event.Get("rxInfo").ForEach(func(_, gateway gjson.Result) bool {
+		at, err := time.Parse(time.RFC3339Nano, gateway.Get("nsTime").String())
+		if err == nil && (server.IsZero() || at.Before(server)) {
+			server = at
+		}
+		return true
+	})
+	if !server.IsZero() {
+		return server.UTC(), nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, event.Get("time").String())
+	if err == nil && (at.After(arrived.Add(measurement.MaxAhead)) || at.Before(arrived.Add(-maxHeld))) {
+		at = arrived
+	}
+	return at.UTC(), err
+}
+
+func modulation(u *lorawan.Uplink, event gjson.Result) {
+	if hz := event.Get("txInfo.frequency").Uint(); hz <= math.MaxUint32 {
+		u.FrequencyHz = uint32(hz)
+	}
 	lora := event.Get("txInfo.modulation.lora")
 	sf, bw := lora.Get("spreadingFactor").Uint(), lora.Get("bandwidth").Uint()
 	if sf >= 5 && sf <= 12 && bw > 0 && bw < 10_000_000 {
 		u.DataRate = lorawan.DataRate{SpreadingFactor: uint8(sf), BandwidthKHz: uint16(bw / 1000)}
-		u.DataRateIndex = uint8(event.Get("dr").Uint() & 0xF)
+		u.DataRateIndex = new(uint8(event.Get("dr").Uint() & 0xF))
 	}
-	return u, nil
 }
 
-func best(gateways gjson.Result) *lorawan.Reception {
-	var b *lorawan.Reception
+// otherEvent tells what else than an uplink an event is, by members that only such a one
+// has (api/proto/integration/integration.proto); the kind itself stands in the topic, or in
+// a webhook's query. "" is an uplink, or nothing that we know.
+func otherEvent(event gjson.Result) string {
+	has := func(name string) bool { return event.Get(name).Exists() }
+	switch {
+	case has("data") || has("fPort") || has("rxInfo") || has("object"):
+		return ""
+	case has("margin") || has("batteryLevel") || has("batteryLevelUnavailable") || has("externalPowerSource"):
+		return "status"
+	case has("acknowledged") || has("queueItemId") && has("fCntDown") && !has("gatewayId"):
+		return "ack"
+	case has("downlinkId"):
+		return "txack"
+	case has("level") && has("code"):
+		return "log"
+	case has("location"):
+		return "location"
+	case has("integrationName"):
+		return "integration"
+	case has("devAddr") && has("deviceInfo") && !has("txInfo"):
+		return "join"
+	default:
+		return ""
+	}
+}
+
+// best returns the best reception, and how many gateways there were.
+func best(gateways gjson.Result) (b *lorawan.Reception, n int) {
 	gateways.ForEach(func(_, gateway gjson.Result) bool {
+		n++
 		rssi := gateway.Get("rssi")
 		if r := int(rssi.Int()); rssi.Exists() && (b == nil || r > b.RSSIdBm) {
 			b = &lorawan.Reception{RSSIdBm: r, SNRdB: float32(gateway.Get("snr").Float())}
 		}
 		return true
 	})
-	return b
+	return b, n
 }
 
 // EncodeDownlink returns what is published on a device's downlink topic.

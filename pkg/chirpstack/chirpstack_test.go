@@ -32,9 +32,11 @@ const documented = `{
   "txInfo": {"frequency": 867100000, "modulation": {"lora": {"bandwidth": 125000, "spreadingFactor": 11, "codeRate": "CR_4_5"}}}
 }`
 
+var arrived = time.Date(2022, 7, 18, 9, 34, 17, 0, time.UTC)
+
 func TestParseUplink(t *testing.T) {
 	t.Parallel()
-	got, err := chirpstack.ParseUplink([]byte(documented))
+	got, err := chirpstack.ParseUplink([]byte(documented), arrived)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +44,7 @@ func TestParseUplink(t *testing.T) {
 		DevEUI: 0x0101010101010101, DeviceID: "Test device", Application: "17c82e96-be03-4f38-aef3-f83d48582d97",
 		Profile: "Test device-profile", FPort: 1, Payload: []byte{0xAA},
 		ReceivedAt: time.Date(2022, 7, 18, 9, 34, 15, 775023242, time.UTC),
-		DataRate:   lorawan.SF11BW125, DataRateIndex: 1,
+		DataRate:   lorawan.SF11BW125, DataRateIndex: new(uint8(1)), FrequencyHz: 867100000, Gateways: 2, Session: "00189440",
 		Reception: &lorawan.Reception{RSSIdBm: -36, SNRdB: 10.5},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -50,8 +52,8 @@ func TestParseUplink(t *testing.T) {
 	}
 	// Data rate 0 is left out.
 	slow := strings.NewReplacer(`"dr": 1, `, "", `"spreadingFactor": 11`, `"spreadingFactor": 12`).Replace(documented)
-	if got, err = chirpstack.ParseUplink([]byte(slow)); err != nil || got.DataRate != lorawan.SF12BW125 || got.DataRateIndex != 0 {
-		t.Errorf("got %s, index %d, %v, want SF12BW125, index 0", got.DataRate, got.DataRateIndex, err)
+	if got, err = chirpstack.ParseUplink([]byte(slow), arrived); err != nil || got.DataRate != lorawan.SF12BW125 || *got.DataRateIndex != 0 {
+		t.Errorf("got %s, index %d, %v, want SF12BW125, index 0", got.DataRate, *got.DataRateIndex, err)
 	}
 }
 
@@ -65,11 +67,68 @@ func TestParseUplinkErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := chirpstack.ParseUplink([]byte(strings.Replace(documented, tt.old, tt.replacement, 1)))
+			_, err := chirpstack.ParseUplink([]byte(strings.Replace(documented, tt.old, tt.replacement, 1)), arrived)
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// The network server's time is before the gateway's, and that before ours.
+func TestBestClock(t *testing.T) {
+	t.Parallel()
+	const told = `"time": "2022-07-18T09:34:15.775023242+00:00"`
+	at := func(s string) time.Time { d, _ := time.Parse(time.RFC3339, s); return d }
+	for _, tt := range []struct {
+		name, time string // of the event
+		nsTimes    [2]string
+		want       time.Time
+	}{
+		{"gateway without a clock, two times of the server", "2022-07-18T09:34:15Z", [2]string{"2022-07-18T09:34:16Z", "2022-07-18T09:34:15.5Z"}, time.Date(2022, 7, 18, 9, 34, 15, 5e8, time.UTC)},
+		{"gateway is in 1980", "1980-01-21T00:00:00Z", [2]string{"2022-07-18T09:34:16Z", ""}, at("2022-07-18T09:34:16Z")},
+		{"gateway is half an hour ahead", "2022-07-18T10:04:16Z", [2]string{"2022-07-18T09:34:16Z", ""}, at("2022-07-18T09:34:16Z")},
+		{"only the gateway's, held by the broker for a day", "2022-07-17T09:34:16Z", [2]string{}, at("2022-07-17T09:34:16Z")},
+		{"only the gateway's, in 1980", "1980-01-21T00:00:00Z", [2]string{}, arrived},
+		{"only the gateway's, ahead", "2022-07-18T10:04:16Z", [2]string{}, arrived},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			message := strings.Replace(documented, told, `"time": "`+tt.time+`"`, 1)
+			for i, rssi := range []string{`"rssi": -36`, `"rssi": -80`} {
+				if tt.nsTimes[i] != "" {
+					message = strings.Replace(message, rssi, rssi+`, "nsTime": "`+tt.nsTimes[i]+`"`, 1)
+				}
+			}
+			got, err := chirpstack.ParseUplink([]byte(message), arrived)
+			if err != nil || !got.ReceivedAt.Equal(tt.want) {
+				t.Errorf("got %v, %v, want %v", got.ReceivedAt, err, tt.want)
+			}
+		})
+	}
+}
+
+// The events are those of ChirpStack's documentation, shortened.
+func TestOtherEvents(t *testing.T) {
+	t.Parallel()
+	const device = `"time": "2022-07-18T09:34:15Z", "deviceInfo": {"devEui": "0101010101010101"}`
+	for kind, message := range map[string]string{
+		"join":        `{"deduplicationId": "c9", "devAddr": "00189440", ` + device + `}`,
+		"status":      `{"deduplicationId": "c9", "margin": 7, "batteryLevel": 12, ` + device + `}`,
+		"ack":         `{"deduplicationId": "c9", "queueItemId": "6b", "acknowledged": true, "fCntDown": 12, ` + device + `}`,
+		"txack":       `{"downlinkId": 3, "queueItemId": "6b", "fCntDown": 12, "gatewayId": "00", "txInfo": {}, ` + device + `}`,
+		"log":         `{"level": "ERROR", "code": "UPLINK_CODEC", "description": "x", ` + device + `}`,
+		"location":    `{"location": {"latitude": 1}, ` + device + `}`,
+		"integration": `{"integrationName": "lora_cloud", "eventType": "x", ` + device + `}`,
+	} {
+		_, err := chirpstack.ParseUplink([]byte(message), arrived)
+		if event, ok := errors.AsType[*lorawan.OtherEvent](err); !ok || event.Kind != kind {
+			t.Errorf("%s: got %v", kind, err)
+		}
+	}
+	commands := strings.Replace(documented, `"fPort": 1`, `"fPort": 0`, 1)
+	if u, err := chirpstack.ParseUplink([]byte(commands), arrived); err != nil || len(u.Payload) != 0 {
+		t.Errorf("commands to the network: got %v, %v, want an uplink without payload", u, err)
 	}
 }
 
@@ -88,10 +147,11 @@ func FuzzParseUplink(f *testing.F) {
 	f.Add([]byte(documented))
 	f.Add([]byte(`{"deviceInfo":[],"rxInfo":{},"txInfo":1}`))
 	f.Fuzz(func(t *testing.T, message []byte) {
-		u, err := chirpstack.ParseUplink(message)
+		u, err := chirpstack.ParseUplink(message, arrived)
 		if err != nil {
-			if _, ok := errors.AsType[*codec.Error](err); !ok {
-				t.Fatalf("the error is a %T, want a *codec.Error: %v", err, err)
+			_, bad := errors.AsType[*codec.Error](err)
+			if _, event := errors.AsType[*lorawan.OtherEvent](err); !bad && !event {
+				t.Fatalf("the error is a %T, want a *codec.Error or a *lorawan.OtherEvent: %v", err, err)
 			}
 			return
 		}

@@ -25,12 +25,16 @@ type Decoder interface {
 
 // Message is what one uplink says.
 type Message struct {
-	// Samples are in order of time, the oldest first.
+	// Samples are in order of time, the oldest first. Values are as the sensor sent
+	// them, error codes included: package measurement judges them.
 	Samples []measurement.Sample
 	// BatteryMillivolts is the battery's voltage, where the sensor sends it.
 	BatteryMillivolts measurement.Reading
 	// BatteryPercent is the battery's level, where the sensor sends it.
 	BatteryPercent measurement.Reading
+	// Unread is what of the payload could not be read, when the samples before it are
+	// complete; nil when all was read.
+	Unread *Error
 }
 
 // Error says why an uplink could not be decoded.

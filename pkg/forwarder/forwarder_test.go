@@ -43,8 +43,8 @@ var uplink = lorawan.Uplink{
 	DevEUI: 0x9876B600001193E0, DeviceID: "clairchen-1", FPort: 1, FCnt: 7,
 	Payload:    []byte{0x02, 0x27, 0xB4, 0x28, 0xB4, 0x28, 0xB4},
 	ReceivedAt: time.Date(2021, 9, 20, 12, 25, 52, 973476075, time.UTC),
-	DataRate:   lorawan.SF9BW125, DataRateIndex: 3,
-	Reception: &lorawan.Reception{RSSIdBm: -61, SNRdB: 9.25},
+	DataRate:   lorawan.SF9BW125,
+	Reception:  &lorawan.Reception{RSSIdBm: -61, SNRdB: 9.25},
 }
 
 func wantUplink() *ingestv1.Uplink {
@@ -60,7 +60,8 @@ func wantUplink() *ingestv1.Uplink {
 		Samples: []*ingestv1.Sample{sample(1632140397, 780), sample(1632140575, 800), sample(1632140753, 800)},
 		Metadata: &ingestv1.UplinkMetadata{
 			DevEui: uint64(uplink.DevEUI), DeviceId: "clairchen-1", Protocol: "CLAIRCHEN", FPort: new(uint32(1)), FCnt: new(uint32(7)),
-			ReceivedAt: timestamppb.New(uplink.ReceivedAt), DataRateIndex: new(uint32(3)), RssiDbm: new(int32(-61)), SnrDb: new(float32(9.25)),
+			ReceivedAt: timestamppb.New(uplink.ReceivedAt), SpreadingFactor: new(uint32(9)), BandwidthKhz: new(uint32(125)), FrequencyHz: new(uint32(868500000)),
+			RssiDbm: new(int32(-61)), SnrDb: new(float32(9.25)), Gateways: new(uint32(2)),
 			Source: ingestv1.Source_SOURCE_MQTT,
 		},
 	}
@@ -119,10 +120,10 @@ func TestNoDataRateMeansSF9(t *testing.T) {
 	broker, ingestair := startBroker(t), startIngestair(t)
 	start(t, broker, ingestair, options{})
 	u := uplink
-	u.DataRate, u.DataRateIndex = lorawan.DataRate{}, 0
+	u.DataRate = lorawan.DataRate{}
 	broker.publish(t, &u)
 	want := wantUplink()
-	want.Metadata.DataRateIndex = nil
+	want.Metadata.SpreadingFactor, want.Metadata.BandwidthKhz = nil, nil
 	if diff := gocmp.Diff([]*ingestv1.Uplink{want}, ingestair.wait(t, 1), protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

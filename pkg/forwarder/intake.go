@@ -27,6 +27,7 @@ type intake struct {
 	network network
 	codecs  codecs
 	outbox  *outbox
+	repeats repeats
 	now     func() time.Time
 	// observe sees every uplink that was decoded, before it is stored; may be nil.
 	observe func(context.Context, *lorawan.Uplink, codec.Message, ingestv1.Source)
@@ -48,25 +49,37 @@ func (c codecs) of(u *lorawan.Uplink) codec.Decoder {
 // receive takes a message. done is told what became of it: once, maybe before
 // receive returns. It never blocks.
 func (in *intake) receive(ctx context.Context, source ingestv1.Source, message []byte, done func(fate)) {
-	name := sourceName(source)
-	e, result, err := in.entry(ctx, source, message)
-	if err != nil {
-		// It cannot happen: all texts are valid UTF-8.
-		in.log.ErrorContext(ctx, "uplink dropped: it cannot be encoded", "source_name", name, "err", err)
-		result = resultDropped
-	}
-	if result == resultEmpty || result == resultDropped {
-		in.metrics.uplinks.WithLabelValues(name, result).Inc()
+	now := in.now()
+	u, err := in.network.parseUplink(message, now)
+	if event, ok := errors.AsType[*lorawan.OtherEvent](err); ok {
+		in.metrics.events.WithLabelValues(event.Kind).Inc()
 		finish(done, refused)
 		return
 	}
-	e.received, e.done = in.now(), done
+	name := sourceName(source)
+	count := func(result string) { in.metrics.uplinks.WithLabelValues(name, result).Inc() }
+	if err == nil && u.Simulated {
+		// Somebody tries out the way; no sensor has measured that.
+		in.log.InfoContext(ctx, "simulated uplink arrived; it is not stored", "dev_eui", u.DevEUI, "device_id", u.DeviceID)
+		count(resultSimulated)
+		finish(done, refused)
+		return
+	}
+	e, result, err := in.entry(ctx, source, &u, message, err)
+	if err != nil {
+		// It cannot happen: all texts are valid UTF-8.
+		in.log.ErrorContext(ctx, "uplink dropped: it cannot be encoded", "source_name", name, "err", err)
+		count(resultDropped)
+		finish(done, refused)
+		return
+	}
+	e.received, e.done = now, done
 	if !in.outbox.put(e) {
-		in.metrics.uplinks.WithLabelValues(name, resultDropped).Inc()
+		count(resultDropped)
 		finish(done, dropped)
 		return
 	}
-	in.metrics.uplinks.WithLabelValues(name, result).Inc()
+	count(result)
 }
 
 func finish(done func(fate), f fate) {
@@ -75,20 +88,22 @@ func finish(done func(fate), f fate) {
 	}
 }
 
-func (in *intake) entry(ctx context.Context, source ingestv1.Source, message []byte) (entry, string, error) {
-	u, err := in.network.parseUplink(message)
+// entry makes an entry of an uplink, or of what could be read of it. One without
+// measurements is handed on as well: the node was heard, and told how it was heard.
+func (in *intake) entry(ctx context.Context, source ingestv1.Source, u *lorawan.Uplink, message []byte, unreadable error) (entry, string, error) {
+	decoder := in.codecs.of(u)
 	var m codec.Message
-	decoder := in.codecs.of(&u)
-	if err == nil {
-		if len(u.Payload) == 0 && u.FPort == 0 {
-			return entry{}, resultEmpty, nil // a message between device and network
+	err := unreadable
+	if err == nil && len(u.Payload) > 0 {
+		u.ReceivedAt = in.repeats.first(u)
+		if m, err = decoder.Decode(u); err == nil && in.observe != nil {
+			in.observe(ctx, u, m, source)
 		}
-		m, err = decoder.Decode(&u)
 	}
 	if err != nil {
-		in.complain(ctx, &u, err)
+		in.complain(ctx, u, err)
 		e, err := encodeEntry(nil, &ingestv1.UndecodedUplink{
-			Metadata:  ingestclient.Metadata(&u, decoder, codec.Message{}, source),
+			Metadata:  ingestclient.Metadata(u, decoder, codec.Message{}, source),
 			Forwarder: in.service,
 			Payload:   u.Payload[:min(len(u.Payload), maxPayload)],
 			Envelope:  message[:min(len(message), maxEnvelope)],
@@ -96,16 +111,18 @@ func (in *intake) entry(ctx context.Context, source ingestv1.Source, message []b
 		})
 		return e, resultUndecodable, err
 	}
-	if in.observe != nil {
-		in.observe(ctx, &u, m, source)
-	}
-	if len(m.Samples) == 0 {
-		return entry{}, resultEmpty, nil
+	result := resultDecoded
+	switch {
+	case len(m.Samples) == 0:
+		result = resultEmpty
+	case m.Unread != nil:
+		result = resultPartial
+		in.log.WarnContext(ctx, "rest of an uplink not read; the samples before it are stored", "dev_eui", u.DevEUI, "count", len(m.Samples), "err", m.Unread)
 	}
 	in.log.DebugContext(ctx, "uplink received", "dev_eui", u.DevEUI, "f_port", u.FPort, "f_cnt", u.FCnt,
 		"count", len(m.Samples), "source_name", sourceName(source))
-	e, err := encodeEntry(ingestclient.Uplink(&u, decoder, m, source), nil)
-	return e, resultDecoded, err
+	e, err := encodeEntry(ingestclient.Uplink(u, decoder, m, source), nil)
+	return e, result, err
 }
 
 func (in *intake) complain(ctx context.Context, u *lorawan.Uplink, err error) {

@@ -19,7 +19,7 @@ func BenchmarkReceive(b *testing.B) {
 	app := ttn.Application{ID: "clair", Tenant: "ttn"}
 	message := ttn.EncodeUplink(app, &lorawan.Uplink{
 		DevEUI: 0x9876B600001193E0, DeviceID: "clairchen-1", FPort: 1, FCnt: 7, Payload: []byte{2, 0x27, 0xB4, 0x28, 0xB4, 0x28, 0xB4},
-		ReceivedAt: time.Unix(1632140752, 973476075), DataRate: lorawan.SF9BW125, DataRateIndex: 3,
+		ReceivedAt: time.Unix(1632140752, 973476075), DataRate: lorawan.SF9BW125,
 		Reception: &lorawan.Reception{RSSIdBm: -61, SNRdB: 9.25},
 	})
 	box := newOutbox(1)

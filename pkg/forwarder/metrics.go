@@ -15,11 +15,14 @@ const (
 	resultUndecodable = "undecodable"
 	resultEmpty       = "empty"
 	resultDropped     = "dropped"
+	resultPartial     = "partial"
+	resultSimulated   = "simulated"
 )
 
 type metrics struct {
 	uplinks     *prometheus.CounterVec
 	undecodable *prometheus.CounterVec
+	events      *prometheus.CounterVec
 	samples     *prometheus.CounterVec
 	deliveries  *prometheus.CounterVec
 	delivery    prometheus.Histogram
@@ -37,12 +40,16 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 	m := &metrics{
 		uplinks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_uplinks_total",
-			Help: "Uplinks received, by source (mqtt, webhook, storage) and result (decoded, undecodable: kept with its bytes, empty: no measurements in it, dropped: no room).",
+			Help: "Uplinks received, by source (mqtt, webhook, storage) and result (decoded, partial: samples, and a rest that could not be read, undecodable: kept with its bytes, empty: no measurements in it, which counts as contact, simulated: made up at the network server, not stored, dropped: no room).",
 		}, []string{"source", "result"}),
 		undecodable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_undecodable_total",
 			Help: "Uplinks that could not be decoded, by reason (envelope, f_port, data_rate, format, content).",
 		}, []string{"reason"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forwarder_events_total",
+			Help: "Messages of the network server that are no uplinks, by their kind (join_accept, downlink_queued, location_solved ...).",
+		}, []string{"kind"}),
 		samples: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_samples_total",
 			Help: "Samples that the ingestair answered for, by source (mqtt, webhook, storage; redis: they waited there) and outcome (stored, duplicate, conflict, rejected, parked). Those that storage had stored were missed by the others.",
@@ -81,7 +88,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_last_stored_timestamp_seconds", Help: "When the last uplink was stored.",
 		}),
 	}
-	r.MustRegister(m.uplinks, m.undecodable, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
+	r.MustRegister(m.uplinks, m.undecodable, m.events, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
 		m.spooled, m.batches, m.sweeps, m.sweepUntil, m.downlinks,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",
@@ -98,7 +105,7 @@ func (m *metrics) begin() {
 	for _, source := range []ingestv1.Source{ingestv1.Source_SOURCE_MQTT, ingestv1.Source_SOURCE_WEBHOOK, ingestv1.Source_SOURCE_STORAGE} {
 		name := sourceName(source)
 		sources = append(sources, name)
-		for _, result := range []string{resultDecoded, resultUndecodable, resultEmpty, resultDropped} {
+		for _, result := range []string{resultDecoded, resultPartial, resultUndecodable, resultEmpty, resultSimulated, resultDropped} {
 			m.uplinks.WithLabelValues(name, result)
 		}
 	}

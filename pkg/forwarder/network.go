@@ -1,6 +1,8 @@
 package forwarder
 
 import (
+	"time"
+
 	"github.com/clairberlin/clair-stack/pkg/chirpstack"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
@@ -10,7 +12,8 @@ import (
 type network interface {
 	// uplinkTopic is the topic of all uplinks.
 	uplinkTopic() string
-	parseUplink(message []byte) (lorawan.Uplink, error)
+	// parseUplink reads a message that arrived at a time.
+	parseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error)
 	// downlink returns the message that answers an uplink, and its topic.
 	downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte)
 }
@@ -20,7 +23,9 @@ type tts struct{ app ttn.Application }
 
 func (n tts) uplinkTopic() string { return n.app.UplinkTopic("+") }
 
-func (tts) parseUplink(message []byte) (lorawan.Uplink, error) { return ttn.ParseUplink(message) }
+func (tts) parseUplink(message []byte, _ time.Time) (lorawan.Uplink, error) {
+	return ttn.ParseUplink(message)
+}
 
 func (n tts) downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte) {
 	return n.app.DownlinkTopic(u.DeviceID), ttn.EncodeDownlinks(ttn.Downlink{FPort: fPort, Payload: payload, Priority: "NORMAL"})
@@ -31,8 +36,8 @@ type chirpStack struct{ application string }
 
 func (n chirpStack) uplinkTopic() string { return chirpstack.UplinkTopic(n.application) }
 
-func (chirpStack) parseUplink(message []byte) (lorawan.Uplink, error) {
-	return chirpstack.ParseUplink(message)
+func (chirpStack) parseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
+	return chirpstack.ParseUplink(message, arrived)
 }
 
 func (chirpStack) downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte) {

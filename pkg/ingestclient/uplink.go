@@ -65,8 +65,17 @@ func Metadata(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingest
 	if !u.ReceivedAt.IsZero() {
 		md.ReceivedAt = timestamppb.New(u.ReceivedAt)
 	}
+	if u.DataRateIndex != nil {
+		md.DataRateIndex = new(uint32(*u.DataRateIndex))
+	}
 	if u.DataRate.Known() {
-		md.DataRateIndex = new(uint32(u.DataRateIndex))
+		md.SpreadingFactor, md.BandwidthKhz = new(uint32(u.DataRate.SpreadingFactor)), new(uint32(u.DataRate.BandwidthKHz))
+	}
+	if u.FrequencyHz != 0 {
+		md.FrequencyHz = new(u.FrequencyHz)
+	}
+	if u.Gateways != 0 {
+		md.Gateways = new(uint32(u.Gateways))
 	}
 	if r := u.Reception; r != nil {
 		md.RssiDbm, md.SnrDb = new(int32(r.RSSIdBm)), &r.SNRdB

@@ -1,6 +1,18 @@
 package lorawan
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
+
+// OtherEvent is what a network server tells beside uplinks: joins, downlinks, places.
+type OtherEvent struct {
+	// Kind is the network server's name for it, one of a small closed set.
+	Kind string
+}
+
+// Error says what the event is.
+func (e *OtherEvent) Error() string { return fmt.Sprintf("a %s event is no uplink", e.Kind) }
 
 // Uplink is a data message of a device, as far as the envelopes of the network
 // servers agree on it.
@@ -17,14 +29,25 @@ type Uplink struct {
 	// FPort is the frame port, 1..255; 0 when it was not given.
 	FPort uint8
 	FCnt  uint32
-	// Payload is the decrypted application payload (FRMPayload).
+	// Session is the network server's name for the device's session; frame counters
+	// begin again with each. May be empty.
+	Session string
+	// Simulated uplinks were made up at the network server; no device sent them.
+	Simulated bool
+	// Payload is the decrypted application payload (FRMPayload); empty when there is
+	// none, or commands to the network only (frame port 0).
 	Payload []byte
 	// ReceivedAt is when the network server received the uplink.
 	ReceivedAt time.Time
 	// DataRate is the modulation; unknown in simulated uplinks.
 	DataRate DataRate
-	// DataRateIndex is the region's index, meaningful when DataRate is known.
-	DataRateIndex uint8
+	// DataRateIndex is the region's index of the data rate; nil when it was not given,
+	// as The Things Stack does since v3.16.
+	DataRateIndex *uint8
+	// FrequencyHz is the channel; 0 when not given.
+	FrequencyHz uint32
+	// Gateways is how many gateways heard it; 0 when not given.
+	Gateways int
 	// Reception is how the gateway that heard it best heard it; nil when not given.
 	Reception *Reception
 }

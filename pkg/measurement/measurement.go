@@ -42,17 +42,11 @@ type Status byte
 const (
 	Measured Status = 'M' // the sensor measured it
 	Repeated Status = 'R' // the sensor repeated an earlier value
-	Faulty   Status = 'E' // the sensor reported a fault
+	Faulty   Status = 'E' // the sensor is at fault, as it says itself or as its value says
 )
 
-// Plausible ranges, both ends included. They are those of the predecessor.
-const (
-	MinCO2PPM, MaxCO2PPM                                 = 0, 10000
-	MinTemperatureDecicelsius, MaxTemperatureDecicelsius = -200, 400
-	MinRelHumidityPercent, MaxRelHumidityPercent         = 0, 100
-	// MaxAhead is how far a sample may be ahead of our clock.
-	MaxAhead = 5 * time.Minute
-)
+// MaxAhead is how far a sample may be ahead of our clock.
+const MaxAhead = 5 * time.Minute
 
 // Earliest is the time before which no sample can be.
 var Earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -77,15 +71,12 @@ const (
 	TooOld     Reason = "too_old"
 )
 
-// Check returns the first rule that the sample breaks, or nil.
+// Check returns the first rule that the sample breaks, or nil. It asks for what a
+// sample cannot be kept without; what Judge settles breaks no rule.
 func (s Sample) Check(now time.Time) *Fault {
 	switch {
 	case s.CO2PPM < MinCO2PPM || s.CO2PPM > MaxCO2PPM:
-		return outOfRange("co2_ppm", s.CO2PPM, MinCO2PPM, MaxCO2PPM)
-	case s.TemperatureDecicelsius.outside(MinTemperatureDecicelsius, MaxTemperatureDecicelsius):
-		return outOfRange("temperature_decicelsius", s.TemperatureDecicelsius.Value, MinTemperatureDecicelsius, MaxTemperatureDecicelsius)
-	case s.RelHumidityPercent.outside(MinRelHumidityPercent, MaxRelHumidityPercent):
-		return outOfRange("rel_humidity_percent", s.RelHumidityPercent.Value, MinRelHumidityPercent, MaxRelHumidityPercent)
+		return &Fault{OutOfRange, "co2_ppm", fmt.Sprintf("%d is outside %d..%d", s.CO2PPM, MinCO2PPM, MaxCO2PPM)}
 	case s.Time.Before(Earliest):
 		return &Fault{TooOld, "time_s", fmt.Sprintf("%s is before %s", s.Time.UTC().Format(time.RFC3339), Earliest.Format(time.RFC3339))}
 	case s.Time.After(now.Add(MaxAhead)):
@@ -93,12 +84,6 @@ func (s Sample) Check(now time.Time) *Fault {
 			s.Time.UTC().Format(time.RFC3339), s.Time.Sub(now).Round(time.Second), MaxAhead)}
 	}
 	return nil
-}
-
-func (r Reading) outside(low, high int) bool { return r.Known && (r.Value < low || r.Value > high) }
-
-func outOfRange(field string, value, low, high int) *Fault {
-	return &Fault{OutOfRange, field, fmt.Sprintf("%d is outside %d..%d", value, low, high)}
 }
 
 // NodeID returns the UUID of a LoRaWAN node: the first 16 bytes of

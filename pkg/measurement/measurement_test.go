@@ -25,15 +25,11 @@ func TestCheck(t *testing.T) {
 		{"CO2 alone", func(s *measurement.Sample) {
 			s.TemperatureDecicelsius, s.RelHumidityPercent = measurement.Reading{}, measurement.Reading{}
 		}, "", ""},
-		{"upper ends", func(s *measurement.Sample) {
-			s.CO2PPM, s.TemperatureDecicelsius, s.RelHumidityPercent = 10000, measurement.Known(400), measurement.Known(100)
-		}, "", ""},
-		{"lower ends", func(s *measurement.Sample) {
-			s.CO2PPM, s.TemperatureDecicelsius, s.RelHumidityPercent = 0, measurement.Known(-200), measurement.Known(0)
-		}, "", ""},
+		{"the most CO2", func(s *measurement.Sample) { s.CO2PPM = 10000 }, "", ""},
+		{"no CO2 at all", func(s *measurement.Sample) { s.CO2PPM = 0 }, "", ""},
 		{"too much CO2", func(s *measurement.Sample) { s.CO2PPM = 10001 }, "co2_ppm", measurement.OutOfRange},
-		{"too hot", func(s *measurement.Sample) { s.TemperatureDecicelsius.Value = 401 }, "temperature_decicelsius", measurement.OutOfRange},
-		{"too humid", func(s *measurement.Sample) { s.RelHumidityPercent.Value = 101 }, "rel_humidity_percent", measurement.OutOfRange},
+		{"too hot, which costs the temperature only", func(s *measurement.Sample) { s.TemperatureDecicelsius.Value = 32767 }, "", ""},
+		{"too humid, which costs the humidity only", func(s *measurement.Sample) { s.RelHumidityPercent.Value = 255 }, "", ""},
 		{"five minutes ahead", func(s *measurement.Sample) { s.Time = now.Add(5 * time.Minute) }, "", ""},
 		{"further ahead", func(s *measurement.Sample) { s.Time = now.Add(5*time.Minute + time.Second) }, "time_s", measurement.InFuture},
 		{"from the last century", func(s *measurement.Sample) { s.Time = time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC) }, "time_s", measurement.TooOld},
@@ -51,6 +47,48 @@ func TestCheck(t *testing.T) {
 			}
 			if fault == nil || fault.Field != tt.field || fault.Reason != tt.reason {
 				t.Errorf("got %+v, want %s at %s", fault, tt.reason, tt.field)
+			}
+		})
+	}
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	const m, r, e = measurement.Measured, measurement.Repeated, measurement.Faulty
+	sample := func(co2, temperature, humidity int, status measurement.Status) measurement.Sample {
+		return measurement.Sample{CO2PPM: co2, TemperatureDecicelsius: measurement.Known(temperature), RelHumidityPercent: measurement.Known(humidity), Status: status}
+	}
+	for _, tt := range []struct {
+		name string
+		in   measurement.Sample
+		want measurement.Sample
+		of   measurement.Quantities
+	}{
+		{"a usual sample", sample(650, 215, 45, m), sample(650, 215, 45, m), 0},
+		{"a hot window sill", sample(1000, 450, 10, m), sample(1000, 450, 10, m), 0},
+		{"upper ends", sample(10000, 850, 100, r), sample(10000, 850, 100, r), 0},
+		{"lower ends", sample(300, -400, 0, m), sample(300, -400, 0, m), 0},
+		{
+			"humidity is an error code", sample(1000, 226, 255, m),
+			measurement.Sample{CO2PPM: 1000, TemperatureDecicelsius: measurement.Known(226), Status: m}, measurement.RelHumidity,
+		},
+		{
+			"both side values are out of range", sample(1000, 851, -1, m),
+			measurement.Sample{CO2PPM: 1000, Status: m}, measurement.Temperature | measurement.RelHumidity,
+		},
+		{"warm-up", sample(0, 226, 41, m), sample(0, 226, 41, e), measurement.CO2},
+		{"less than any air has", sample(299, 226, 41, r), sample(299, 226, 41, e), measurement.CO2},
+		{"the sensor says so itself", sample(800, 226, 41, e), sample(800, 226, 41, e), 0},
+		{"CO2 alone", measurement.Sample{CO2PPM: 650, Status: m}, measurement.Sample{CO2PPM: 650, Status: m}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := tt.in
+			if of := got.Judge(); got != tt.want || of != tt.of {
+				t.Errorf("got %+v, %b, want %+v, %b", got, of, tt.want, tt.of)
+			}
+			if of := got.Judge(); got != tt.want || of&^measurement.CO2 != 0 {
+				t.Errorf("judged again: got %+v, %b, want %+v", got, of, tt.want)
 			}
 		})
 	}

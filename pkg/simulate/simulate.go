@@ -131,8 +131,6 @@ func (n *Node) uplink(k int64, at time.Time, air *air) Uplink {
 		DevEUI: n.DevEUI, DeviceID: n.DeviceID(), FCnt: uint32(k & 0xFFFF), ReceivedAt: at, DataRate: n.Rate,
 		Reception: n.reception(k),
 	}}
-	index, _ := n.Rate.EU868Index()
-	u.DataRateIndex = uint8(index)
 	if n.Model == Clairchen {
 		u.FPort, u.Payload = clairchen.FPort, clairchen.Encode(samples)
 		return u

@@ -36,7 +36,6 @@ func EncodeUplink(app Application, u *lorawan.Uplink) []byte {
 			SpreadingFactor: int(u.DataRate.SpreadingFactor),
 			CodingRate:      "4/5",
 		}
-		m.Settings.DataRateIndex = int(u.DataRateIndex)
 	}
 	m.Settings.Frequency = strconv.Itoa(867100000 + 200000*int(u.FCnt%8))
 	m.Settings.Timestamp = uint32(u.ReceivedAt.UnixMicro())
@@ -55,7 +54,7 @@ func EncodeUplink(app Application, u *lorawan.Uplink) []byte {
 		// The application server has the message a little later than the network server.
 		ReceivedAt:    u.ReceivedAt.UTC().Add(211 * time.Millisecond).Format(time.RFC3339Nano),
 		UplinkMessage: m,
-		Simulated:     !u.DataRate.Known(),
+		Simulated:     u.Simulated,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("ttn: encode uplink: %v", err)) // a float that is no number
@@ -124,9 +123,8 @@ type txSettings struct {
 	DataRate struct {
 		LoRa *lora `json:"lora,omitempty"`
 	} `json:"data_rate"`
-	DataRateIndex int    `json:"data_rate_index,omitempty"`
-	Frequency     string `json:"frequency"`
-	Timestamp     uint32 `json:"timestamp"`
+	Frequency string `json:"frequency"`
+	Timestamp uint32 `json:"timestamp"`
 }
 
 type lora struct {

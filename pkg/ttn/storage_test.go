@@ -23,7 +23,7 @@ func fill(t *testing.T, count int) (*ttntest.Server, *ttn.Storage) {
 	for i := range count {
 		server.Receive(&lorawan.Uplink{
 			DevEUI: 1, DeviceID: "d", FPort: 1, FCnt: uint32(i), Payload: []byte{1},
-			ReceivedAt: start.Add(time.Duration(i) * time.Second), DataRate: lorawan.SF9BW125, DataRateIndex: 3,
+			ReceivedAt: start.Add(time.Duration(i) * time.Second), DataRate: lorawan.SF9BW125,
 		})
 	}
 	server.Flush()

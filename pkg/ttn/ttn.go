@@ -1,14 +1,15 @@
 // Package ttn speaks the JSON and the topics of The Things Stack v3, whose public
 // network is The Things Network (TTN).
 //
-// The trap: its JSON leaves out what is zero. An absent data_rate_index may mean
-// index 0, or a simulated uplink; so the data rate is taken from data_rate.lora.
+// The trap: its JSON leaves out what is zero, and what an edition or a version does not
+// have. Since v3.16 there is no data_rate_index; what is absent is unknown.
 package ttn
 
 import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -43,8 +44,19 @@ func (a Application) DownlinkTopic(device string) string {
 	return "v3/" + a.User() + "/devices/" + device + "/down/replace"
 }
 
+// otherEvents are the members of a message that is about something else than an uplink
+// (ApplicationUp in api/ttn/lorawan/v3/messages.proto). One webhook gets all kinds that
+// are ticked. uplink_normalized repeats an uplink, as the server has decoded it.
+var otherEvents = map[string]bool{
+	"uplink_normalized": true, "join_accept": true,
+	"downlink_ack": true, "downlink_nack": true, "downlink_sent": true, "downlink_failed": true,
+	"downlink_queued": true, "downlink_queue_invalidated": true,
+	"location_solved": true, "service_data": true,
+}
+
 // ParseUplink reads an uplink message. Without an application payload its Payload
-// is empty. An error is a *codec.Error; what could be read is returned with it.
+// is empty. An error is a *codec.Error, with which is returned what could be read, or a
+// *lorawan.OtherEvent.
 func ParseUplink(message []byte) (lorawan.Uplink, error) {
 	if !gjson.ValidBytes(message) {
 		return lorawan.Uplink{}, codec.Errorf(codec.BadEnvelope, "not JSON")
@@ -54,7 +66,7 @@ func ParseUplink(message []byte) (lorawan.Uplink, error) {
 
 func parse(root gjson.Result) (lorawan.Uplink, error) {
 	var u lorawan.Uplink
-	var eui, receivedOuter string
+	var eui, receivedOuter, event string
 	var message gjson.Result
 	root.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
@@ -62,13 +74,23 @@ func parse(root gjson.Result) (lorawan.Uplink, error) {
 			u.DeviceID = value.Get("device_id").String()
 			u.Application = value.Get("application_ids.application_id").String()
 			eui = value.Get("dev_eui").String()
+			u.Session = value.Get("dev_addr").String()
 		case "received_at":
 			receivedOuter = value.String()
 		case "uplink_message":
 			message = value
+		case "simulated":
+			u.Simulated = value.Bool()
+		default:
+			if otherEvents[key.Str] {
+				event = key.Str
+			}
 		}
 		return true
 	})
+	if event != "" && !message.Exists() {
+		return u, &lorawan.OtherEvent{Kind: event}
+	}
 	var err error
 	if u.DevEUI, err = lorawan.ParseEUI64(eui); err != nil {
 		return u, codec.Errorf(codec.BadEnvelope, "end_device_ids.dev_eui: %v", err)
@@ -85,9 +107,11 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 			err = codec.Errorf(codec.BadEnvelope, "uplink_message.%s: %v", field, value)
 		}
 	}
+	onlyCommands := false
 	message.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "f_port":
+			onlyCommands = value.Raw == "0"
 			if port := value.Int(); port < 0 || port > 255 {
 				fail("f_port", port)
 			} else {
@@ -104,8 +128,10 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 		case "received_at":
 			// The outer time is when the application server had the message, which is later.
 			received = value.String()
+		case "session_key_id":
+			u.Session = value.String()
 		case "rx_metadata":
-			u.Reception = best(value)
+			u.Reception, u.Gateways = best(value)
 		case "settings":
 			settings(u, value)
 		case "version_ids":
@@ -115,6 +141,9 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 		}
 		return true
 	})
+	if onlyCommands {
+		u.Payload = nil
+	}
 	at, timeErr := time.Parse(time.RFC3339Nano, received)
 	if timeErr != nil {
 		fail("received_at", timeErr)
@@ -123,19 +152,23 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 	return err
 }
 
-func best(gateways gjson.Result) *lorawan.Reception {
-	var b *lorawan.Reception
+// best returns the best reception, and how many gateways there were.
+func best(gateways gjson.Result) (b *lorawan.Reception, n int) {
 	gateways.ForEach(func(_, gateway gjson.Result) bool {
+		n++
 		rssi := gateway.Get("rssi")
 		if r := int(rssi.Int()); rssi.Exists() && (b == nil || r > b.RSSIdBm) {
 			b = &lorawan.Reception{RSSIdBm: r, SNRdB: float32(gateway.Get("snr").Float())}
 		}
 		return true
 	})
-	return b
+	return b, n
 }
 
 func settings(u *lorawan.Uplink, value gjson.Result) {
+	if hz := value.Get("frequency").Uint(); hz <= math.MaxUint32 {
+		u.FrequencyHz = uint32(hz)
+	}
 	lora := value.Get("data_rate.lora")
 	sf, bw := lora.Get("spreading_factor").Uint(), lora.Get("bandwidth").Uint()
 	if sf < 5 || sf > 12 || bw == 0 || bw > 10_000_000 {
@@ -143,7 +176,7 @@ func settings(u *lorawan.Uplink, value gjson.Result) {
 	}
 	u.DataRate = lorawan.DataRate{SpreadingFactor: uint8(sf), BandwidthKHz: uint16(bw / 1000)}
 	if index := value.Get("data_rate_index"); index.Exists() {
-		u.DataRateIndex = uint8(index.Uint() & 0xF)
+		u.DataRateIndex = new(uint8(index.Uint() & 0xF))
 	}
 }
 

@@ -44,7 +44,7 @@ func TestParseUplink(t *testing.T) {
 		DevEUI: 0x9876B600001193E0, DeviceID: "clairchen-1", Application: "clair-berlin", Profile: "clair/clairchen", FPort: 1, FCnt: 7,
 		Payload:    []byte{0x02, 0x27, 0xB4, 0x28, 0xB4, 0x28, 0xB4},
 		ReceivedAt: time.Date(2021, 9, 20, 12, 25, 52, 973476075, time.UTC),
-		DataRate:   lorawan.SF9BW125, DataRateIndex: 3,
+		DataRate:   lorawan.SF9BW125, DataRateIndex: new(uint8(3)), FrequencyHz: 867900000, Gateways: 3, Session: "AXw",
 		Reception: &lorawan.Reception{RSSIdBm: -61, SNRdB: 9.25},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -68,8 +68,8 @@ func TestWhatMayBeAbsent(t *testing.T) {
 	if u := parse(`"received_at": "2021-09-20T12:25:52.973476075Z", `, ""); u.ReceivedAt.UnixMilli() != 1632140753184 {
 		t.Errorf("without the inner received_at: got %v, want the outer one", u.ReceivedAt)
 	}
-	if u := parse(`, "data_rate_index": 3`, ""); u.DataRateIndex != 0 || u.DataRate != lorawan.SF9BW125 {
-		t.Errorf("without an index: got %s, index %d, want SF9BW125 as before, 0", u.DataRate, u.DataRateIndex)
+	if u := parse(`, "data_rate_index": 3`, ""); u.DataRateIndex != nil || u.DataRate != lorawan.SF9BW125 {
+		t.Errorf("without an index: got %s, index %v, want SF9BW125 as before, unknown", u.DataRate, u.DataRateIndex)
 	}
 	if u := parse(`"data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 9}}, `, ""); u.DataRate.Known() {
 		t.Errorf("without a data rate: got %s", u.DataRate)
@@ -88,7 +88,7 @@ func TestParseUplinkErrors(t *testing.T) {
 		{"cut short", recorded[:100], "envelope: not JSON"},
 		{"empty", "", "envelope: not JSON"},
 		{"no object", "[]", "envelope: end_device_ids.dev_eui: device EUI \"\": want 16 hexadecimal digits"},
-		{"another event", `{"end_device_ids":{"dev_eui":"9876B600001193E0"},"join_accept":{}}`, "envelope: no uplink_message"},
+		{"an event that nobody knows", `{"end_device_ids":{"dev_eui":"9876B600001193E0"},"foreseen":{}}`, "envelope: no uplink_message"},
 		{"bad port", strings.Replace(recorded, `"f_port": 1`, `"f_port": 256`, 1), "envelope: uplink_message.f_port: 256"},
 		{"bad payload", strings.Replace(recorded, `Aie0`, `Ai!0`, 1), "envelope: uplink_message.frm_payload: illegal base64 data at input byte 2"},
 		{
@@ -113,7 +113,9 @@ func TestParseReversesEncode(t *testing.T) {
 		want := lorawan.Uplink{
 			DevEUI: 0x02C1A10000000001, DeviceID: "ers-02c1a10000000001", Application: app.ID, FPort: 5, FCnt: uint32(index),
 			Payload: []byte{6, 1, 2}, ReceivedAt: time.Date(2026, 11, 22, 12, 0, 0, 1e6, time.UTC),
-			DataRate: rate, DataRateIndex: uint8(index), Reception: &lorawan.Reception{RSSIdBm: -90, SNRdB: -7.5},
+			DataRate: rate, Reception: &lorawan.Reception{RSSIdBm: -90, SNRdB: -7.5},
+			// As encoded, whatever is asked for.
+			Session: "260B0001", FrequencyHz: 867100000 + 200000*uint32(index), Gateways: 2,
 		}
 		encoded := ttn.EncodeUplink(app, &want)
 		got, err := ttn.ParseUplink(encoded)
@@ -123,6 +125,37 @@ func TestParseReversesEncode(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", rate, diff)
 		}
+	}
+}
+
+// The kinds are those that can be ticked at a webhook (lorawan-stack,
+// pkg/webui/console/views/application-integrations-webhook-add).
+func TestOtherEvents(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{
+		"join_accept", "downlink_ack", "downlink_nack", "downlink_sent", "downlink_failed", "downlink_queued",
+		"downlink_queue_invalidated", "location_solved", "service_data", "uplink_normalized",
+	} {
+		_, err := ttn.ParseUplink([]byte(`{"end_device_ids":{"dev_eui":"9876B600001193E0"},"received_at":"2021-09-20T12:25:53Z","` + kind + `":{}}`))
+		if event, ok := errors.AsType[*lorawan.OtherEvent](err); !ok || event.Kind != kind {
+			t.Errorf("%s: got %v", kind, err)
+		}
+	}
+}
+
+func TestSimulated(t *testing.T) {
+	t.Parallel()
+	u, err := ttn.ParseUplink([]byte(strings.TrimSuffix(recorded, "}") + `, "simulated": true}`))
+	if err != nil || !u.Simulated {
+		t.Errorf("got %v, %v, want a simulated uplink", u, err)
+	}
+}
+
+func TestPortZeroHasNoPayload(t *testing.T) {
+	t.Parallel()
+	u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, `"f_port": 1`, `"f_port": 0`, 1)))
+	if err != nil || len(u.Payload) != 0 {
+		t.Errorf("got %v, %v, want no payload: it is commands to the network", u, err)
 	}
 }
 
@@ -148,12 +181,14 @@ func TestEncodeDownlinks(t *testing.T) {
 func FuzzParseUplink(f *testing.F) {
 	f.Add([]byte(recorded))
 	f.Add([]byte(recorded[:400]))
+	f.Add([]byte(`{"end_device_ids":{"dev_eui":"9876B600001193E0"},"join_accept":{},"simulated":true}`))
 	f.Add([]byte(`{"end_device_ids":{"dev_eui":1},"uplink_message":{"settings":[],"rx_metadata":{}}}`))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		u, err := ttn.ParseUplink(message)
 		if err != nil {
-			if _, ok := errors.AsType[*codec.Error](err); !ok {
-				t.Fatalf("the error is a %T, want a *codec.Error: %v", err, err)
+			_, bad := errors.AsType[*codec.Error](err)
+			if _, event := errors.AsType[*lorawan.OtherEvent](err); !bad && !event {
+				t.Fatalf("the error is a %T, want a *codec.Error or a *lorawan.OtherEvent: %v", err, err)
 			}
 			return
 		}

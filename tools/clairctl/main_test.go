@@ -68,7 +68,7 @@ func TestDecode(t *testing.T) {
 `, "decode", "--codec", "clairchen", "--data-rate", "SF9BW125", "--at", "2020-09-01T13:17:31Z", "02", "1BE41AE419E3")
 	u := lorawan.Uplink{
 		DevEUI: 0xA81758FFFE052B0F, DeviceID: "ers", FPort: 5, Payload: []byte{0x06, 0x01, 0xC2, 0x07, 0x0E, 0x10},
-		ReceivedAt: time.Unix(1598966251, 0), DataRate: lorawan.SF7BW125, DataRateIndex: 5,
+		ReceivedAt: time.Unix(1598966251, 0), DataRate: lorawan.SF7BW125,
 	}
 	want(t, string(ttn.EncodeUplink(ttn.Application{ID: "a"}, &u)), `{
   "node_id": "9d02faee-4260-1377-22ec-936428b572ee",
@@ -145,7 +145,7 @@ func TestStorageFixtures(t *testing.T) {
 	for i, payload := range [][]byte{{0x01, 0x00, 0xE2, 0x02, 0x29, 0x06, 0x03, 0x08}, {0xFF}} {
 		server.Receive(&lorawan.Uplink{
 			DevEUI: 0xA81758FFFE052B0F, DeviceID: "ers", FPort: 5, FCnt: uint32(i), Payload: payload, ReceivedAt: at.Add(time.Duration(i) * time.Minute),
-			DataRate: lorawan.SF7BW125, DataRateIndex: 5,
+			DataRate: lorawan.SF7BW125,
 		})
 	}
 	server.Flush()

@@ -155,7 +155,7 @@ func (o *decoding) uplink(args []string, stdin io.Reader) (lorawan.Uplink, error
 		if err != nil {
 			return lorawan.Uplink{}, err
 		}
-		return parseMessage(message)
+		return parseMessage(message, time.Now())
 	}
 	u := lorawan.Uplink{FPort: o.port, ReceivedAt: time.Now()}
 	var err error
@@ -175,13 +175,13 @@ func (o *decoding) uplink(args []string, stdin io.Reader) (lorawan.Uplink, error
 	return u, nil
 }
 
-// parseMessage reads the message of whichever network server it is.
-func parseMessage(message []byte) (lorawan.Uplink, error) {
+// parseMessage reads the message of whichever network server it is, that arrived at a time.
+func parseMessage(message []byte, arrived time.Time) (lorawan.Uplink, error) {
 	u, err := ttn.ParseUplink(message)
 	if err == nil {
 		return u, nil
 	}
-	if u, err := chirpstack.ParseUplink(message); err == nil {
+	if u, err := chirpstack.ParseUplink(message, arrived); err == nil {
 		return u, nil
 	}
 	return u, err

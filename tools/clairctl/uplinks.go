@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -181,7 +182,11 @@ when there is some of that.`,
 
 // one decodes, stores and forgets one uplink.
 func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept *ingestv1.KeptUplink) error {
-	u, err := parseMessage(kept.GetUplink().GetEnvelope())
+	u, err := parseMessage(kept.GetUplink().GetEnvelope(), kept.GetKeptAt().AsTime())
+	if _, event := errors.AsType[*lorawan.OtherEvent](err); event || err == nil && u.Simulated {
+		r.Decoded++ // older forwarders kept these, too; there is nothing in them
+		return r.forget(ctx, client, kept)
+	}
 	if err != nil {
 		r.Failed++
 		return nil // it stays, and is counted
@@ -211,6 +216,13 @@ func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept 
 		for _, o := range response.GetOutcomes() {
 			r.Outcomes[ingestclient.OutcomeName(o)]++
 		}
+	}
+	return r.forget(ctx, client, kept)
+}
+
+func (r *redecoding) forget(ctx context.Context, client *ingestclient.Client, kept *ingestv1.KeptUplink) error {
+	if r.dryRun {
+		return nil
 	}
 	if _, err := client.Service.ForgetUndecoded(ctx, &ingestv1.ForgetUndecodedRequest{Ids: []int64{kept.GetId()}}); err != nil {
 		return fmt.Errorf("forget uplink %d: %w", kept.GetId(), err)

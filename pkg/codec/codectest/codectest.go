@@ -31,6 +31,7 @@ type message struct {
 	Samples           []sample `json:"samples"`
 	BatteryMillivolts *int     `json:"battery_millivolts,omitempty"`
 	BatteryPercent    *int     `json:"battery_percent,omitempty"`
+	Unread            string   `json:"unread,omitempty"`
 }
 
 type sample struct {
@@ -93,6 +94,9 @@ func render(t *testing.T, d codec.Decoder, u *lorawan.Uplink, m codec.Message) s
 		Samples:           []sample{},
 		BatteryMillivolts: optional(m.BatteryMillivolts),
 		BatteryPercent:    optional(m.BatteryPercent),
+	}
+	if m.Unread != nil {
+		w.Unread = m.Unread.Error()
 	}
 	for _, s := range m.Samples {
 		w.Samples = append(w.Samples, sample{s.Time.Unix(), s.CO2PPM, optional(s.TemperatureDecicelsius), optional(s.RelHumidityPercent)})

@@ -9,12 +9,18 @@
 // sensors tie one to the other (see Settings). Other records (light, motion,
 // battery ...) may stand anywhere.
 //
+// A group without CO2 is no sample: sensors may be set to measure CO2 more rarely than
+// the rest. After a record of an unknown type nothing can be read; the groups before
+// it are complete.
+//
 // Sources: github.com/TheThingsNetwork/lorawan-devices, vendor/elsys/elsys.js;
 // github.com/ClairBerlin/clair-ttn, clairttn/ers.py.
 package elsys
 
 import (
 	"encoding/binary"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
@@ -74,13 +80,6 @@ var dataBytes = [64]uint8{
 	0x3D:        4,  // debug
 }
 
-// Limits of what a sensor can mean, in wire units; beyond are its error values.
-const (
-	maxCO2         = 10000 // ppm
-	maxTemperature = 32765 // tenths of a degree, also below zero
-	maxHumidity    = 100   // %
-)
-
 // intervals has the time between groups by their number.
 var intervals = [...]time.Duration{
 	1: 0,
@@ -103,43 +102,42 @@ type Decoder struct {
 // Protocol returns the name in node ids.
 func (Decoder) Protocol() string { return Protocol }
 
-// Decode returns the samples of an uplink. A message with nothing but settings
-// (the answer to a configuration) has none.
+// Decode returns the samples of an uplink. A message without CO2, and the answer to a
+// configuration, which comes on the port after that of the measurements, have none.
 func (d Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
-	if err := codec.CheckPort(u, d.port()); err != nil {
+	answer := u.FPort == d.port()+1
+	if err := codec.CheckPort(u, d.port()); err != nil && !answer {
 		return codec.Message{}, err
 	}
 	var p parser
-	if err := p.parse(u.Payload); err != nil {
-		return codec.Message{}, err
+	err := p.parse(u.Payload)
+	switch {
+	case err != nil && !(err.unknown && p.samples() > 0):
+		return codec.Message{}, err.Error
+	case answer && p.n > 0:
+		return codec.Message{}, codec.CheckPort(u, d.port())
+	}
+	m := codec.Message{BatteryMillivolts: p.battery, Samples: make([]measurement.Sample, 0, p.n)}
+	if err != nil {
+		m.Unread = err.Error
 	}
 	groups := p.groups[:p.n]
-	m := codec.Message{BatteryMillivolts: p.battery}
-	if len(groups) == 0 {
-		if p.settings {
-			return m, nil
-		}
-		return codec.Message{}, codec.Errorf(codec.BadContent, "no CO2")
-	}
-	for i, g := range groups {
-		switch {
-		case !g.co2.Known:
-			return codec.Message{}, codec.Errorf(codec.BadContent, "group %d has no CO2", i+1)
-		case g.temperature.Known != g.humidity.Known:
-			return codec.Message{}, codec.Errorf(codec.BadContent, "group %d has one of temperature and humidity, want both or none", i+1)
-		case g.temperature.Known != groups[0].temperature.Known:
-			return codec.Message{}, codec.Errorf(codec.BadContent, "groups 1 and %d differ in what they have", i+1)
+	if p.ambiguous() {
+		for i := range groups {
+			groups[i].temperature, groups[i].humidity = measurement.Reading{}, measurement.Reading{}
 		}
 	}
-	m.Samples = make([]measurement.Sample, len(groups))
-	for i, g := range groups {
-		m.Samples[len(groups)-1-i] = measurement.Sample{
+	for i, g := range slices.Backward(groups) {
+		if !g.co2.Known {
+			continue
+		}
+		m.Samples = append(m.Samples, measurement.Sample{
 			Time:                   codec.CountBack(u.ReceivedAt, i, intervals[len(groups)]),
 			CO2PPM:                 g.co2.Value,
 			TemperatureDecicelsius: g.temperature,
 			RelHumidityPercent:     g.humidity,
 			Status:                 measurement.Measured,
-		}
+		})
 	}
 	return m, nil
 }
@@ -151,35 +149,74 @@ func (d Decoder) port() uint8 {
 	return d.FPort
 }
 
-type group struct{ co2, temperature, humidity measurement.Reading }
-
-type parser struct {
-	groups   [MaxSamples]group
-	n        int
-	battery  measurement.Reading
-	settings bool
+type group struct {
+	co2, temperature, humidity measurement.Reading
+	co2Last                    bool // as the vendor orders records
 }
 
-func (p *parser) parse(payload []byte) error {
+type parser struct {
+	groups  [MaxSamples]group
+	n       int
+	battery measurement.Reading
+}
+
+// samples counts the groups that have CO2.
+func (p *parser) samples() (n int) {
+	for _, g := range p.groups[:p.n] {
+		if g.co2.Known {
+			n++
+		}
+	}
+	return n
+}
+
+// ambiguous reports whether it cannot be told which temperature and humidity belong to
+// which CO2: groups differ in what they have, and not each is closed by its CO2.
+func (p *parser) ambiguous() bool {
+	differ, open := false, false
+	for _, g := range p.groups[:p.n] {
+		first := p.groups[0]
+		differ = differ || g.co2.Known != first.co2.Known || g.temperature.Known != first.temperature.Known || g.humidity.Known != first.humidity.Known
+		open = open || g.co2.Known && !g.co2Last
+	}
+	return differ && open
+}
+
+// parseError is an error and whether it is about a record that we do not know, which
+// takes nothing from what stands before it.
+type parseError struct {
+	*codec.Error
+
+	unknown bool
+}
+
+func malformed(r codec.Reason, format string, args ...any) *parseError {
+	return &parseError{Error: &codec.Error{Reason: r, Detail: fmt.Sprintf(format, args...)}}
+}
+
+func (p *parser) parse(payload []byte) *parseError {
 	for len(payload) > 0 {
 		kind, offsetBytes := payload[0]&0x3F, int(payload[0]>>6)
+		length := int(dataBytes[kind])
+		if length == 0 && kind != settings {
+			err := malformed(codec.BadFormat, "unknown record type %#02x", kind)
+			err.unknown = true
+			return err
+		}
 		rest := payload[1:]
 		if len(rest) < offsetBytes {
-			return codec.Errorf(codec.BadFormat, "record %#02x is cut short", kind)
+			return malformed(codec.BadFormat, "record %#02x is cut short", kind)
 		}
 		rest = rest[offsetBytes:]
-		length := int(dataBytes[kind])
 		if kind == settings {
 			if len(rest) == 0 {
-				return codec.Errorf(codec.BadFormat, "settings block is cut short")
+				return malformed(codec.BadFormat, "settings block is cut short")
 			}
 			length = int(rest[0])
 			rest = rest[1:]
-		} else if length == 0 {
-			return codec.Errorf(codec.BadFormat, "unknown record type %#02x", kind)
 		}
 		if len(rest) < length {
-			return codec.Errorf(codec.BadFormat, "record %#02x has %d bytes, want %d", kind, len(rest), length)
+			return malformed(codec.BadFormat, "record %#02x has %d bytes, want %d", kind, len(rest), length)
 		}
 		if err := p.record(kind, offsetBytes, rest[:length]); err != nil {
 			return err
@@ -190,33 +227,21 @@ func (p *parser) parse(payload []byte) error {
 }
 
 // record takes one record of the length that its type wants.
-func (p *parser) record(kind byte, offsetBytes int, data []byte) error {
+func (p *parser) record(kind byte, offsetBytes int, data []byte) *parseError {
 	var value int
 	var slot func(*group) *measurement.Reading
 	switch kind {
-	case settings:
-		p.settings = true
-		return nil
 	case battery:
 		p.battery = measurement.Known(int(binary.BigEndian.Uint16(data)))
 		return nil
 	case co2:
 		value = int(binary.BigEndian.Uint16(data))
-		if value > maxCO2 {
-			return codec.Errorf(codec.BadContent, "CO2 %d ppm is above %d", value, maxCO2)
-		}
 		slot = func(g *group) *measurement.Reading { return &g.co2 }
 	case temperature:
 		value = int(int16(binary.BigEndian.Uint16(data)))
-		if value > maxTemperature || value < -maxTemperature {
-			return codec.Errorf(codec.BadContent, "temperature %d/10 is an error value", value)
-		}
 		slot = func(g *group) *measurement.Reading { return &g.temperature }
 	case humidity:
 		value = int(data[0])
-		if value > maxHumidity {
-			return codec.Errorf(codec.BadContent, "humidity %d %% is above %d", value, maxHumidity)
-		}
 		slot = func(g *group) *measurement.Reading { return &g.humidity }
 	default:
 		return nil
@@ -224,15 +249,17 @@ func (p *parser) record(kind byte, offsetBytes int, data []byte) error {
 	// The vendor says how long offsets are, but not what they count from. A sample at
 	// a wrong time is worse than one that waits for a better codec.
 	if offsetBytes > 0 {
-		return codec.Errorf(codec.BadContent, "record %#02x has a time offset", kind)
+		return malformed(codec.BadContent, "record %#02x has a time offset", kind)
 	}
 	if p.n == 0 || slot(&p.groups[p.n-1]).Known {
 		if p.n == MaxSamples {
-			return codec.Errorf(codec.BadContent, "more than %d groups: no interval is known", MaxSamples)
+			return malformed(codec.BadContent, "more than %d groups: no interval is known", MaxSamples)
 		}
 		p.n++
 	}
-	*slot(&p.groups[p.n-1]) = measurement.Known(value)
+	g := &p.groups[p.n-1]
+	*slot(g) = measurement.Known(value)
+	g.co2Last = kind == co2
 	return nil
 }
 

@@ -30,7 +30,7 @@ type Decoder struct{}
 func (Decoder) Protocol() string { return Protocol }
 
 // Decode returns the one sample of an uplink, measured when it was received. The
-// humidity is rounded to whole percent.
+// humidity is rounded to whole percent, and may be out of range.
 func (Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
 	if err := codec.CheckPort(u, FPort); err != nil {
 		return codec.Message{}, err
@@ -43,14 +43,11 @@ func (Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
 		b[i] = int(v)
 	}
 	humidity := (b[1]<<4 | b[2]&0xF) - humidityOffset
-	if humidity < 0 || humidity > 1000 {
-		return codec.Message{}, codec.Errorf(codec.BadContent, "humidity %d.%d %%", humidity/10, abs(humidity%10))
-	}
 	return codec.Message{Samples: []measurement.Sample{{
 		Time:                   codec.CountBack(u.ReceivedAt, 0, 0),
 		CO2PPM:                 b[3]<<8 | b[4],
 		TemperatureDecicelsius: measurement.Known((b[0]<<4 | b[2]>>4) - temperatureOffset),
-		RelHumidityPercent:     measurement.Known((humidity + 5) / 10),
+		RelHumidityPercent:     measurement.Known(percent(humidity)),
 		Status:                 measurement.Measured,
 	}}}, nil
 }
@@ -63,4 +60,5 @@ func Encode(s measurement.Sample) []byte {
 	return []byte{byte(t >> 4), byte(h >> 4), byte(t&0xF)<<4 | byte(h&0xF), byte(co2 >> 8), byte(co2)}
 }
 
-func abs(v int) int { return max(v, -v) }
+// percent rounds tenths; what is below 0 stays below.
+func percent(tenths int) int { return (tenths+5+1000)/10 - 100 }

@@ -42,7 +42,8 @@ const (
 	MeasurementStatus_MEASUREMENT_STATUS_MEASURED MeasurementStatus = 1
 	// MEASUREMENT_STATUS_REPEATED: the sensor repeated an earlier value ("R").
 	MeasurementStatus_MEASUREMENT_STATUS_REPEATED MeasurementStatus = 2
-	// MEASUREMENT_STATUS_ERROR: the sensor reported a fault ("E").
+	// MEASUREMENT_STATUS_ERROR: the sensor is at fault, as it reported or as its
+	// value says ("E").
 	MeasurementStatus_MEASUREMENT_STATUS_ERROR MeasurementStatus = 3
 )
 
@@ -510,7 +511,8 @@ type Uplink struct {
 	// node_id is the UUID of the node in the inventory, 16 bytes in network order.
 	// For LoRaWAN nodes: the first 16 bytes of SHA-256(protocol name || device EUI).
 	NodeId []byte `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
-	// samples of this uplink, in any order.
+	// samples of this uplink, in any order. Without samples, it tells that the node
+	// was heard.
 	Samples []*Sample `protobuf:"bytes,2,rep,name=samples,proto3" json:"samples,omitempty"`
 	// metadata of the radio message.
 	Metadata      *UplinkMetadata `protobuf:"bytes,3,opt,name=metadata,proto3" json:"metadata,omitempty"`
@@ -575,13 +577,15 @@ type Sample struct {
 	// time_s is the time of the measurement: seconds since 1970-01-01T00:00:00Z.
 	// Range: from 2000-01-01 to five minutes ahead of the server's clock.
 	TimeS int64 `protobuf:"varint,1,opt,name=time_s,json=timeS,proto3" json:"time_s,omitempty"`
-	// co2_ppm is the CO2 concentration in ppm. Range: 0..10000.
+	// co2_ppm is the CO2 concentration in ppm. Range: 0..10000. Below 300, which no air
+	// has, the sample is kept as it is and gets the status ERROR.
 	Co2Ppm uint32 `protobuf:"varint,2,opt,name=co2_ppm,json=co2Ppm,proto3" json:"co2_ppm,omitempty"`
 	// temperature_decicelsius is the air temperature in tenths of a degree
-	// Celsius. Range: -200..400 (-20.0 °C to 40.0 °C). Unset when not measured.
+	// Celsius. Unset when not measured. Outside of -400..850 (-40.0 °C to 85.0 °C) it
+	// is taken as unset.
 	TemperatureDecicelsius *int32 `protobuf:"zigzag32,3,opt,name=temperature_decicelsius,json=temperatureDecicelsius,proto3,oneof" json:"temperature_decicelsius,omitempty"`
-	// rel_humidity_percent is the relative humidity in percent. Range: 0..100.
-	// Unset when not measured.
+	// rel_humidity_percent is the relative humidity in percent. Unset when not
+	// measured. Above 100 it is taken as unset.
 	RelHumidityPercent *uint32 `protobuf:"varint,4,opt,name=rel_humidity_percent,json=relHumidityPercent,proto3,oneof" json:"rel_humidity_percent,omitempty"`
 	// status tells how the sample came about. Unspecified means MEASURED.
 	Status        MeasurementStatus `protobuf:"varint,5,opt,name=status,proto3,enum=clair.ingest.v1.MeasurementStatus" json:"status,omitempty"`
@@ -681,7 +685,15 @@ type UplinkMetadata struct {
 	// battery_millivolts is the battery voltage, where the payload has it.
 	BatteryMillivolts *uint32 `protobuf:"varint,11,opt,name=battery_millivolts,json=batteryMillivolts,proto3,oneof" json:"battery_millivolts,omitempty"`
 	// source tells on which of the ways the uplink reached the forwarder.
-	Source        Source `protobuf:"varint,12,opt,name=source,proto3,enum=clair.ingest.v1.Source" json:"source,omitempty"`
+	Source Source `protobuf:"varint,12,opt,name=source,proto3,enum=clair.ingest.v1.Source" json:"source,omitempty"`
+	// spreading_factor of the LoRa modulation, 5..12.
+	SpreadingFactor *uint32 `protobuf:"varint,13,opt,name=spreading_factor,json=spreadingFactor,proto3,oneof" json:"spreading_factor,omitempty"`
+	// bandwidth_khz of the LoRa modulation: 125, 250, 500 ...
+	BandwidthKhz *uint32 `protobuf:"varint,14,opt,name=bandwidth_khz,json=bandwidthKhz,proto3,oneof" json:"bandwidth_khz,omitempty"`
+	// frequency_hz is the channel.
+	FrequencyHz *uint32 `protobuf:"varint,15,opt,name=frequency_hz,json=frequencyHz,proto3,oneof" json:"frequency_hz,omitempty"`
+	// gateways is how many gateways heard the uplink.
+	Gateways      *uint32 `protobuf:"varint,16,opt,name=gateways,proto3,oneof" json:"gateways,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -798,6 +810,34 @@ func (x *UplinkMetadata) GetSource() Source {
 		return x.Source
 	}
 	return Source_SOURCE_UNSPECIFIED
+}
+
+func (x *UplinkMetadata) GetSpreadingFactor() uint32 {
+	if x != nil && x.SpreadingFactor != nil {
+		return *x.SpreadingFactor
+	}
+	return 0
+}
+
+func (x *UplinkMetadata) GetBandwidthKhz() uint32 {
+	if x != nil && x.BandwidthKhz != nil {
+		return *x.BandwidthKhz
+	}
+	return 0
+}
+
+func (x *UplinkMetadata) GetFrequencyHz() uint32 {
+	if x != nil && x.FrequencyHz != nil {
+		return *x.FrequencyHz
+	}
+	return 0
+}
+
+func (x *UplinkMetadata) GetGateways() uint32 {
+	if x != nil && x.Gateways != nil {
+		return *x.Gateways
+	}
+	return 0
 }
 
 // Rejection says why a sample was rejected.
@@ -1348,7 +1388,7 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\x14rel_humidity_percent\x18\x04 \x01(\rH\x01R\x12relHumidityPercent\x88\x01\x01\x12:\n" +
 	"\x06status\x18\x05 \x01(\x0e2\".clair.ingest.v1.MeasurementStatusR\x06statusB\x1a\n" +
 	"\x18_temperature_decicelsiusB\x17\n" +
-	"\x15_rel_humidity_percent\"\xbd\x04\n" +
+	"\x15_rel_humidity_percent\"\xa5\x06\n" +
 	"\x0eUplinkMetadata\x12\x17\n" +
 	"\adev_eui\x18\x01 \x01(\x06R\x06devEui\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x1a\n" +
@@ -1363,14 +1403,23 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\x0fbattery_percent\x18\n" +
 	" \x01(\rH\x05R\x0ebatteryPercent\x88\x01\x01\x122\n" +
 	"\x12battery_millivolts\x18\v \x01(\rH\x06R\x11batteryMillivolts\x88\x01\x01\x12/\n" +
-	"\x06source\x18\f \x01(\x0e2\x17.clair.ingest.v1.SourceR\x06sourceB\t\n" +
+	"\x06source\x18\f \x01(\x0e2\x17.clair.ingest.v1.SourceR\x06source\x12.\n" +
+	"\x10spreading_factor\x18\r \x01(\rH\aR\x0fspreadingFactor\x88\x01\x01\x12(\n" +
+	"\rbandwidth_khz\x18\x0e \x01(\rH\bR\fbandwidthKhz\x88\x01\x01\x12&\n" +
+	"\ffrequency_hz\x18\x0f \x01(\rH\tR\vfrequencyHz\x88\x01\x01\x12\x1f\n" +
+	"\bgateways\x18\x10 \x01(\rH\n" +
+	"R\bgateways\x88\x01\x01B\t\n" +
 	"\a_f_portB\b\n" +
 	"\x06_f_cntB\x12\n" +
 	"\x10_data_rate_indexB\v\n" +
 	"\t_rssi_dbmB\t\n" +
 	"\a_snr_dbB\x12\n" +
 	"\x10_battery_percentB\x15\n" +
-	"\x13_battery_millivolts\"\x85\x02\n" +
+	"\x13_battery_millivoltsB\x13\n" +
+	"\x11_spreading_factorB\x10\n" +
+	"\x0e_bandwidth_khzB\x0f\n" +
+	"\r_frequency_hzB\v\n" +
+	"\t_gateways\"\x85\x02\n" +
 	"\tRejection\x12\x16\n" +
 	"\x06sample\x18\x01 \x01(\rR\x06sample\x129\n" +
 	"\x06reason\x18\x02 \x01(\x0e2!.clair.ingest.v1.Rejection.ReasonR\x06reason\x12\x14\n" +

@@ -27,9 +27,8 @@ func (s *Server) legacy(ctx context.Context, body []byte) answer {
 	if err != nil {
 		return jsonAPIErrors(err)
 	}
-	result, err := s.ingester.Store(ctx, &ingest.Batch{
-		Uplinks: []ingest.Uplink{{NodeID: node, End: 1}}, Samples: []measurement.Sample{sample},
-	})
+	batch := &ingest.Batch{Uplinks: []ingest.Uplink{{NodeID: node, End: 1}}, Samples: []measurement.Sample{sample}}
+	result, err := s.ingester.Store(ctx, batch)
 	if err != nil {
 		status, text := s.failed(ctx, err)
 		return jsonAPIErrors(&jsonapi.Error{Status: status, Code: "error", Detail: text})
@@ -49,7 +48,7 @@ func (s *Server) legacy(ctx context.Context, body []byte) answer {
 			Status: http.StatusBadRequest, Code: "invalid", Detail: f.Detail, Pointer: jsonapi.AttributePointer(legacyName(f.Field)),
 		})
 	}
-	doc := jsonapi.Document{One: legacyResource(node, sample)}
+	doc := jsonapi.Document{One: legacyResource(node, batch.Samples[0])} // as it was judged
 	return answer{status, doc.Append(nil), jsonapi.MediaType}
 }
 
@@ -77,8 +76,9 @@ func parseLegacy(body []byte) (node uuid.UUID, s measurement.Sample, err error) 
 	var id string
 	f.Int("timestamp_s", &seconds, 0, math.MaxInt64, jsonapi.Required)
 	f.Int("co2_ppm", &co2, measurement.MinCO2PPM, measurement.MaxCO2PPM, jsonapi.Required)
-	f.OptDecimal("temperature_celsius", &temperature, 3, 1, measurement.MinTemperatureDecicelsius/10, measurement.MaxTemperatureDecicelsius/10)
-	f.OptInt("rel_humidity_percent", &humidity, measurement.MinRelHumidityPercent, measurement.MaxRelHumidityPercent)
+	// Wider than what can be kept: an error code must not cost the CO2 beside it.
+	f.OptDecimal("temperature_celsius", &temperature, 5, 1, -9999, 9999)
+	f.OptInt("rel_humidity_percent", &humidity, math.MinInt32, math.MaxInt32)
 	f.ToOne("node", "Node", &id, jsonapi.Required)
 	if err := f.Err(); err != nil {
 		return node, s, err

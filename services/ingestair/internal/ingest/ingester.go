@@ -93,7 +93,7 @@ func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
 		return nil, fault.New(fault.Invalid, "%d samples or uplinks in a request; at most %d are allowed", n, MaxSamples)
 	}
 	call := &Call{batch: b, done: make(chan struct{}), weight: int64(max(len(b.Samples), len(b.Uplinks))) + 1}
-	call.check(in.now())
+	in.metrics.judged(call.check(in.now()))
 	if err := in.makeRoom(ctx, call.weight); err != nil {
 		return nil, err
 	}
@@ -144,8 +144,8 @@ func (c *Call) Wait(ctx context.Context) (*Result, error) {
 	return &c.result, nil
 }
 
-// check finds the samples that break a rule.
-func (c *Call) check(now time.Time) {
+// check finds the samples that break a rule, and judges the others.
+func (c *Call) check(now time.Time) (implausible judgements) {
 	c.result.Outcomes = make([]Outcome, len(c.batch.Samples))
 	first := 0
 	for u := range c.batch.Uplinks {
@@ -153,11 +153,14 @@ func (c *Call) check(now time.Time) {
 		uplink.Meta.dropImplausible(now)
 		for i := first; i < uplink.End; i++ {
 			if f := faultOf(c.batch.Samples[i], now); f != nil {
-				c.reject(i, uplink, f)
+				c.reject(i, uplink, f) // as it came
+				continue
 			}
+			implausible.add(c.batch.Samples[i].Judge())
 		}
 		first = uplink.End
 	}
+	return implausible
 }
 
 func (c *Call) reject(i int, uplink *Uplink, f *measurement.Fault) {

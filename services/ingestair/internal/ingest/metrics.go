@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
 // Metrics counts what happens to samples.
@@ -13,6 +15,39 @@ type Metrics struct {
 	flushDuration prometheus.Histogram
 	flushSamples  prometheus.Histogram
 	undecoded     prometheus.Counter
+	implausible   [len(quantities)]prometheus.Counter
+}
+
+// quantities are those that are judged, as they stand in metrics.
+var quantities = [...]struct {
+	of   measurement.Quantities
+	name string
+}{
+	{measurement.CO2, "co2_ppm"},
+	{measurement.Temperature, "temperature_decicelsius"},
+	{measurement.RelHumidity, "rel_humidity_percent"},
+}
+
+// judgements counts implausible values by quantity.
+type judgements [len(quantities)]int
+
+func (n *judgements) add(implausible measurement.Quantities) {
+	if implausible == 0 {
+		return
+	}
+	for i, q := range quantities {
+		if implausible.Has(q.of) {
+			n[i]++
+		}
+	}
+}
+
+func (m *Metrics) judged(implausible judgements) {
+	for i, n := range implausible {
+		if n > 0 {
+			m.implausible[i].Add(float64(n))
+		}
+	}
 }
 
 // NewMetrics registers the metrics.
@@ -36,7 +71,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "ingestair_undecoded_uplinks_total", Help: "Uplinks kept without being decoded, repeated ones included.",
 		}),
 	}
-	r.MustRegister(samples, m.flushes, m.flushDuration, m.flushSamples, m.undecoded)
+	implausible := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ingestair_implausible_values_total",
+		Help: "Values that a sensor cannot have meant, repeated ones included, by quantity: CO2 that no air has (kept, and marked as faulty), temperature and humidity out of range (unknown; the CO2 beside them is kept).",
+	}, []string{"quantity"})
+	r.MustRegister(samples, m.flushes, m.flushDuration, m.flushSamples, m.undecoded, implausible)
+	for i, q := range quantities {
+		m.implausible[i] = implausible.WithLabelValues(q.name)
+	}
 	for o := Stored; o < numOutcomes; o++ {
 		m.samples[o] = samples.WithLabelValues(o.String())
 	}

@@ -33,7 +33,7 @@ var app = ttn.Application{ID: stack.ClairchenApplication, Tenant: stack.Tenant}
 func uplink(i int64) *lorawan.Uplink {
 	return &lorawan.Uplink{
 		DevEUI: 0x02C1A1FA00000000 + lorawan.EUI64(i), DeviceID: fmt.Sprintf("node-%d", i), FPort: clairchen.FPort, FCnt: 1,
-		Payload: []byte{0, 0x1B, 0xE4}, ReceivedAt: time.Now(), DataRate: lorawan.SF7BW125, DataRateIndex: 5,
+		Payload: []byte{0, 0x1B, 0xE4}, ReceivedAt: time.Now(), DataRate: lorawan.SF7BW125,
 	}
 }
 

@@ -45,7 +45,7 @@ func message(after time.Time, i int) (topic string, payload []byte) {
 	u := lorawan.Uplink{
 		DevEUI: firstNode + lorawan.EUI64(i%nodes), DeviceID: fmt.Sprintf("node-%d", i%nodes), FPort: clairchen.FPort, FCnt: uint32(i),
 		Payload: []byte{2, 0x1B, 0xE4, 0x1A, 0xE4, 0x19, 0xE3}, ReceivedAt: receivedAt(after, i),
-		DataRate: lorawan.SF9BW125, DataRateIndex: 3, Reception: &lorawan.Reception{RSSIdBm: -80, SNRdB: 7.5},
+		DataRate: lorawan.SF9BW125, Reception: &lorawan.Reception{RSSIdBm: -80, SNRdB: 7.5},
 	}
 	return app.UplinkTopic(u.DeviceID), ttn.EncodeUplink(app, &u)
 }
@@ -213,7 +213,7 @@ func (s installation) latency(b *testing.B, publisher mqtt.Client, after time.Ti
 	for i := range count {
 		u := lorawan.Uplink{
 			DevEUI: firstNode + lorawan.EUI64(i%nodes), DeviceID: "node", FPort: clairchen.FPort, FCnt: uint32(i), Payload: []byte{0, 0x1B, 0xE4},
-			ReceivedAt: at(i), DataRate: lorawan.SF9BW125, DataRateIndex: 3, Reception: &lorawan.Reception{RSSIdBm: -80, SNRdB: 7.5},
+			ReceivedAt: at(i), DataRate: lorawan.SF9BW125, Reception: &lorawan.Reception{RSSIdBm: -80, SNRdB: 7.5},
 		}
 		encoded := ttn.EncodeUplink(app, &u)
 		<-tick.C

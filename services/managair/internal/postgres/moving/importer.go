@@ -218,15 +218,20 @@ func (im *Importer) plan(ctx context.Context, tx pgx.Tx, source string) ([]chunk
 // plausible is the rule of package measurement, in SQL, so that the samples need not
 // pass through here once more to be compared.
 func (im *Importer) plausible() string {
-	return fmt.Sprintf(`co2_ppm BETWEEN %d AND %d
-		AND (temperature IS NULL OR temperature BETWEEN %d AND %d)
-		AND (rel_humidity_percent IS NULL OR rel_humidity_percent BETWEEN %d AND %d)
-		AND timestamp_s BETWEEN %d AND %d`,
+	return fmt.Sprintf("co2_ppm BETWEEN %d AND %d AND timestamp_s BETWEEN %d AND %d",
 		measurement.MinCO2PPM, measurement.MaxCO2PPM,
-		measurement.MinTemperatureDecicelsius, measurement.MaxTemperatureDecicelsius,
-		measurement.MinRelHumidityPercent, measurement.MaxRelHumidityPercent,
 		measurement.Earliest.Unix(), im.Loader.Now().Add(measurement.MaxAhead).Unix())
 }
+
+// judged is what the source's samples are after measurement.Sample.Judge, in SQL.
+var judged = fmt.Sprintf(`
+	node_id, timestamp_s, timestamp_s::bigint AS t, co2_ppm, co2_ppm AS co2,
+	CASE WHEN temperature BETWEEN %d AND %d THEN temperature END AS temperature,
+	CASE WHEN rel_humidity_percent BETWEEN %d AND %d THEN rel_humidity_percent END AS humidity,
+	CASE WHEN co2_ppm < %d THEN '%c' ELSE measurement_status END AS status`,
+	measurement.MinTemperatureDecicelsius, measurement.MaxTemperatureDecicelsius,
+	measurement.MinRelHumidityPercent, measurement.MaxRelHumidityPercent,
+	measurement.LeastCO2PPM, measurement.Faulty)
 
 // checksums add up, per node, what is sensitive to each value and to which values
 // belong together. Both databases compute them alike.
@@ -299,9 +304,9 @@ func (im *Importer) sumsHere(ctx context.Context, until int64) (map[string][6]st
 func (im *Importer) sourceSums(ctx context.Context, tx pgx.Tx) (map[string][6]string, error) {
 	return sums(ctx, tx, `
 		SELECT node_id::text, `+checksums+`
-		  FROM (SELECT node_id, timestamp_s, timestamp_s::bigint AS t, co2_ppm, co2_ppm AS co2, (nullif(temperature_celsius, 'NaN') * 10)::integer AS temperature,
-		               rel_humidity_percent, rel_humidity_percent AS humidity, measurement_status::text AS status
-		          FROM core_sample WHERE measurement_status IN ('M', 'R', 'E')) s
+		  FROM (SELECT `+judged+`
+		          FROM (SELECT *, (nullif(temperature_celsius, 'NaN') * 10)::integer AS temperature FROM core_sample) c
+		         WHERE measurement_status IN ('M', 'R', 'E')) s
 		 WHERE `+im.plausible()+`
 		 GROUP BY node_id`)
 }
