@@ -40,6 +40,8 @@ for name in version_key backup_password $(secret_names); do
       printf '%s' "${value:-placeholder}" >"$file"
       [ -n "$value" ] || say "$name is a placeholder; write it to $SECRETS_FOLDER/$name and deploy again"
       ;;
+    # Only with MQTT_PASSWORD_FILE and MQTT_CA_FILE; a secret must not be empty.
+    mqtt_password | network_ca) printf unused >"$file" ;;
     *) random >"$file" ;;
   esac
   say "made $name"

@@ -57,7 +57,7 @@ case $name in
     replace db_password "$new"
     deploy
     ;;
-  *_api_key | smtp_password | media_s3_secret_key)
+  *_api_key | smtp_password | mqtt_password | network_ca | media_s3_secret_key)
     new=''
     if [ -t 0 ]; then
       read -r -s -p "new $name: " new

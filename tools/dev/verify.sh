@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
 
 tools/dev/generate.sh --check
+tools/dev/variables.sh
 export GOWORK=off
 for module in $(GOWORK='' tools/dev/modules.sh); do
   echo "verify: $module"
