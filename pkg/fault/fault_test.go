@@ -80,3 +80,21 @@ func TestKindCrossesGRPC(t *testing.T) {
 		}
 	}
 }
+
+func TestViolation(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		v    fault.Violation
+		kind fault.Kind
+		text string
+	}{
+		{fault.Violation{Field: "name", Code: "max_length", Args: []any{50}}, fault.Invalid, "name: max_length 50"},
+		{fault.Violation{Code: "last_owner", Conflict: true}, fault.Conflict, "last_owner"},
+		{fault.Violation{Field: "time_s", Code: "in_future", Detail: "tomorrow"}, fault.Invalid, "time_s: in_future tomorrow"},
+	} {
+		err := fmt.Errorf("create: %w", &test.v)
+		if fault.KindOf(err) != test.kind || fault.Text(err) != test.text {
+			t.Errorf("%+v: %v %q, want %v %q", test.v, fault.KindOf(err), fault.Text(err), test.kind, test.text)
+		}
+	}
+}

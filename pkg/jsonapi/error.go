@@ -1,8 +1,11 @@
 package jsonapi
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
 )
 
 // Error is one entry of an error document.
@@ -31,6 +34,21 @@ func (e *Error) Error() string {
 		place = e.Parameter
 	}
 	return strings.Join(strings.Fields(e.Code+" "+e.Text+" "+place+" "+e.Detail), " ")
+}
+
+// ErrorOf gives a violation the form of an entry: its place in the request's document.
+func ErrorOf(v *fault.Violation) *Error {
+	e := &Error{Status: http.StatusBadRequest, Code: v.Code, Text: v.Text, Args: v.Args, Pointer: "/data"}
+	switch {
+	case v.Reference:
+		e.Pointer = RelationshipPointer(v.Field)
+	case v.Field != "":
+		e.Pointer = AttributePointer(v.Field)
+	}
+	if v.Conflict {
+		e.Status = http.StatusConflict
+	}
+	return e
 }
 
 // Errors are all the errors of a request.

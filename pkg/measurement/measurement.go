@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 )
 
@@ -51,36 +52,23 @@ const MaxAhead = 5 * time.Minute
 // Earliest is the time before which no sample can be.
 var Earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Fault is a broken rule: which field of the ingestion contract, and why.
-type Fault struct {
-	Reason Reason
-	Field  string
-	Detail string
-}
-
-// Error returns the field and the detail.
-func (f *Fault) Error() string { return f.Field + ": " + f.Detail }
-
-// Reason is the kind of a Fault.
-type Reason string
-
-// The reasons.
+// The codes of broken rules; the fields are those of the ingestion contract.
 const (
-	OutOfRange Reason = "out_of_range"
-	InFuture   Reason = "in_future"
-	TooOld     Reason = "too_old"
+	OutOfRange = "out_of_range"
+	InFuture   = "in_future"
+	TooOld     = "too_old"
 )
 
 // Check returns the first rule that the sample breaks, or nil. It asks for what a
 // sample cannot be kept without; what Judge settles breaks no rule.
-func (s Sample) Check(now time.Time) *Fault {
+func (s Sample) Check(now time.Time) *fault.Violation {
 	switch {
 	case s.CO2PPM < MinCO2PPM || s.CO2PPM > MaxCO2PPM:
-		return &Fault{OutOfRange, "co2_ppm", fmt.Sprintf("%d is outside %d..%d", s.CO2PPM, MinCO2PPM, MaxCO2PPM)}
+		return &fault.Violation{Code: OutOfRange, Field: "co2_ppm", Detail: fmt.Sprintf("%d is outside %d..%d", s.CO2PPM, MinCO2PPM, MaxCO2PPM)}
 	case s.Time.Before(Earliest):
-		return &Fault{TooOld, "time_s", fmt.Sprintf("%s is before %s", s.Time.UTC().Format(time.RFC3339), Earliest.Format(time.RFC3339))}
+		return &fault.Violation{Code: TooOld, Field: "time_s", Detail: fmt.Sprintf("%s is before %s", s.Time.UTC().Format(time.RFC3339), Earliest.Format(time.RFC3339))}
 	case s.Time.After(now.Add(MaxAhead)):
-		return &Fault{InFuture, "time_s", fmt.Sprintf("%s is %v ahead of the server's clock, at most %v are allowed",
+		return &fault.Violation{Code: InFuture, Field: "time_s", Detail: fmt.Sprintf("%s is %v ahead of the server's clock, at most %v are allowed",
 			s.Time.UTC().Format(time.RFC3339), s.Time.Sub(now).Round(time.Second), MaxAhead)}
 	}
 	return nil

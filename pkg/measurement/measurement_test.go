@@ -19,7 +19,7 @@ func TestCheck(t *testing.T) {
 		name   string
 		change func(*measurement.Sample)
 		field  string // "": plausible
-		reason measurement.Reason
+		reason string
 	}{
 		{"a usual sample", func(*measurement.Sample) {}, "", ""},
 		{"CO2 alone", func(s *measurement.Sample) {
@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 				}
 				return
 			}
-			if fault == nil || fault.Field != tt.field || fault.Reason != tt.reason {
+			if fault == nil || fault.Field != tt.field || fault.Code != tt.reason {
 				t.Errorf("got %+v, want %s at %s", fault, tt.reason, tt.field)
 			}
 		})

@@ -233,14 +233,14 @@ func rejections(r *ingest.Result) []*ingestv1.Rejection {
 	var to []*ingestv1.Rejection
 	for _, rejection := range r.Rejections {
 		to = append(to, &ingestv1.Rejection{
-			Sample: uint32(rejection.Sample), Reason: reasonOf(rejection.Fault.Reason),
+			Sample: uint32(rejection.Sample), Reason: reasonOf(rejection.Fault.Code),
 			Field: rejection.Fault.Field, Detail: rejection.Fault.Detail,
 		})
 	}
 	return to
 }
 
-func reasonOf(r measurement.Reason) ingestv1.Rejection_Reason {
+func reasonOf(r string) ingestv1.Rejection_Reason {
 	switch r {
 	case measurement.InFuture:
 		return ingestv1.Rejection_REASON_IN_FUTURE

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
@@ -73,19 +74,19 @@ func parseLegacy(body []byte) (node uuid.UUID, s measurement.Sample, err error) 
 	var seconds, co2 int64
 	var temperature *string
 	var humidity *int64
-	var id string
 	f.Int("timestamp_s", &seconds, 0, math.MaxInt64, jsonapi.Required)
 	f.Int("co2_ppm", &co2, measurement.MinCO2PPM, measurement.MaxCO2PPM, jsonapi.Required)
 	// Wider than what can be kept: an error code must not cost the CO2 beside it.
 	f.OptDecimal("temperature_celsius", &temperature, 5, 1, -9999, 9999)
 	f.OptInt("rel_humidity_percent", &humidity, math.MinInt32, math.MaxInt32)
-	f.ToOne("node", "Node", &id, jsonapi.Required)
+	f.ToOne("node", "Node", jsonapi.Required, func(id string) *fault.Violation {
+		if node, err = uuid.Parse(id); err != nil {
+			return &fault.Violation{Code: "does_not_exist", Args: []any{id}}
+		}
+		return nil
+	})
 	if err := f.Err(); err != nil {
 		return node, s, err
-	}
-	if node, err = uuid.Parse(id); err != nil {
-		f.FailRelationship("node", "does_not_exist", id)
-		return node, s, f.Err()
 	}
 	s = measurement.Sample{Time: unix(seconds), CO2PPM: int(co2), Status: measurement.Measured}
 	if temperature != nil {

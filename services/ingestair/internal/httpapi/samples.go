@@ -72,7 +72,7 @@ func (s *Server) samples(ctx context.Context, body []byte) answer {
 	}
 	for _, r := range result.Rejections {
 		a.Rejections = append(a.Rejections, jsonRejection{
-			Sample: r.Sample, Reason: strings.ToUpper(string(r.Fault.Reason)), Field: r.Fault.Field, Detail: r.Fault.Detail,
+			Sample: r.Sample, Reason: strings.ToUpper(r.Fault.Code), Field: r.Fault.Field, Detail: r.Fault.Detail,
 		})
 	}
 	encoded, err := json.Marshal(a)

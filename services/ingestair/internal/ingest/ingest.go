@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
@@ -100,7 +101,7 @@ func (m *Metadata) dropImplausible(now time.Time) {
 
 // Refused is the reason of a sample that the store cannot take although it
 // breaks no rule that we know.
-const Refused measurement.Reason = "refused"
+const Refused = "refused"
 
 // Result tells what became of a Batch.
 type Result struct {
@@ -113,7 +114,7 @@ type Result struct {
 // Rejection says why a sample was rejected.
 type Rejection struct {
 	Sample int // index in Batch.Samples
-	Fault  *measurement.Fault
+	Fault  *fault.Violation
 }
 
 // Row is one sample on its way into the store.
@@ -123,7 +124,7 @@ type Row struct {
 	// Outcome is set by the store; with Rejected the Fault, with Stored the number of
 	// the node in the sample table.
 	Outcome Outcome
-	Fault   *measurement.Fault
+	Fault   *fault.Violation
 	NodeNo  int32
 
 	call  *Call
@@ -135,7 +136,7 @@ type RejectedRow struct {
 	NodeID uuid.UUID
 	Sample measurement.Sample
 	DevEUI lorawan.EUI64
-	Fault  *measurement.Fault
+	Fault  *fault.Violation
 }
 
 // Flush is what goes into one transaction.

@@ -163,7 +163,7 @@ func (c *Call) check(now time.Time) (implausible judgements) {
 	return implausible
 }
 
-func (c *Call) reject(i int, uplink *Uplink, f *measurement.Fault) {
+func (c *Call) reject(i int, uplink *Uplink, f *fault.Violation) {
 	c.result.Outcomes[i] = Rejected
 	c.result.Rejections = append(c.result.Rejections, Rejection{Sample: i, Fault: f})
 	c.faulty = append(c.faulty, RejectedRow{
@@ -172,12 +172,12 @@ func (c *Call) reject(i int, uplink *Uplink, f *measurement.Fault) {
 }
 
 // faultOf returns the first rule that a sample breaks, or nil.
-func faultOf(s measurement.Sample, now time.Time) *measurement.Fault {
+func faultOf(s measurement.Sample, now time.Time) *fault.Violation {
 	switch s.Status {
 	case measurement.Measured, measurement.Repeated, measurement.Faulty:
 		return s.Check(now)
 	default:
-		return &measurement.Fault{Reason: measurement.OutOfRange, Field: "status", Detail: "the status is unknown"}
+		return &fault.Violation{Code: measurement.OutOfRange, Field: "status", Detail: "the status is unknown"}
 	}
 }
 
@@ -355,7 +355,7 @@ func (in *Ingester) refuse(ctx context.Context, f *Flush, err error) error {
 	uplink := f.Uplinks[r.Uplink]
 	in.log.ErrorContext(ctx, "the database refuses a sample", "node_id", uplink.NodeID,
 		"dev_eui", uplink.Meta.DevEUI, "sample", r.Sample, "err", err, "cause", cause(err))
-	r.Fault = &measurement.Fault{Reason: Refused, Detail: fault.Text(err)}
+	r.Fault = &fault.Violation{Code: Refused, Detail: fault.Text(err)}
 	rejected := append(slices.Clip(f.Rejected), RejectedRow{
 		NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault,
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
@@ -76,8 +77,8 @@ func (s *Store) ensurePartitions(ctx context.Context, w *write) error {
 		if !usable {
 			uplink := w.flush.Uplinks[r.Uplink]
 			r.Outcome = ingest.Rejected
-			r.Fault = &measurement.Fault{
-				Reason: measurement.TooOld, Field: "time_s",
+			r.Fault = &fault.Violation{
+				Code: measurement.TooOld, Field: "time_s",
 				Detail: "the samples of " + last.begin().Format("2006-01") + " are archived",
 			}
 			w.rejected = append(w.rejected, ingest.RejectedRow{

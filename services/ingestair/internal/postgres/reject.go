@@ -26,7 +26,7 @@ func (w *write) rejectParameters() [][]byte {
 		temperature.bigint(r.Sample.TemperatureDecicelsius)
 		humidity.bigint(r.Sample.RelHumidityPercent)
 		euis.text(euiText(r.DevEUI))
-		reasons.text(string(r.Fault.Reason))
+		reasons.text(r.Fault.Code)
 		names.text(r.Fault.Field)
 		details.text(r.Fault.Detail)
 	}

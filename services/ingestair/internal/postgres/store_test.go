@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
@@ -414,7 +415,7 @@ func TestArchivedMonth(t *testing.T) {
 	f := flushOf(sample{1, noon.Add(time.Hour), 400}, sample{1, noon.AddDate(0, 1, 0), 400})
 	// One that was rejected before; the first transaction does not know of the archive,
 	// and fails.
-	f.Rejected = []ingest.RejectedRow{{NodeID: node(1), Fault: &measurement.Fault{Reason: measurement.InFuture, Field: "time_s", Detail: "tomorrow"}}}
+	f.Rejected = []ingest.RejectedRow{{NodeID: node(1), Fault: &fault.Violation{Code: measurement.InFuture, Field: "time_s", Detail: "tomorrow"}}}
 	if err := s.Keep(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
@@ -525,7 +526,7 @@ func TestForget(t *testing.T) {
 	f := &ingest.Flush{}
 	for i := range 5 {
 		f.Rejected = append(f.Rejected, ingest.RejectedRow{
-			NodeID: node(1), Sample: measurement.Sample{CO2PPM: i}, Fault: &measurement.Fault{Reason: measurement.TooOld},
+			NodeID: node(1), Sample: measurement.Sample{CO2PPM: i}, Fault: &fault.Violation{Code: measurement.TooOld},
 		})
 	}
 	for range 2 { // a sample that comes again is kept aside once

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
@@ -85,7 +86,7 @@ func (p *Pages) signUp(w http.ResponseWriter, r *http.Request) error {
 // twice checks a password that is entered twice.
 func twice(form url.Values, first, second string) error {
 	if form.Get(first) != form.Get(second) {
-		return &identity.FieldError{Field: "repeat", Code: "password_mismatch"}
+		return &fault.Violation{Field: "repeat", Code: "password_mismatch"}
 	}
 	return nil
 }
@@ -103,7 +104,7 @@ func (p *Pages) showConfirm(w http.ResponseWriter, r *http.Request) error {
 func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) error {
 	if _, err := p.accounts.ConfirmEmail(r.Context(), r.PathValue("key")); err != nil {
 		// Somebody else may have confirmed the address in the meantime.
-		if _, taken := errors.AsType[*identity.FieldError](err); taken {
+		if _, taken := errors.AsType[*fault.Violation](err); taken {
 			return identity.ErrUnknownKey
 		}
 		return err

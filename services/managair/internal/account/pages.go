@@ -213,7 +213,7 @@ func (p *Pages) refuse(w http.ResponseWriter, r *http.Request, page string, v *v
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 		v.Bad = text(v.Lang, "too_many", (seconds+59)/60)
 		status = http.StatusTooManyRequests
-	} else if e, ok := errors.AsType[*identity.FieldError](err); ok {
+	} else if e, ok := errors.AsType[*fault.Violation](err); ok {
 		v.Wrong[e.Field] = text(v.Lang, "wrong_"+e.Code)
 	} else {
 		switch {

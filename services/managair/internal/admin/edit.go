@@ -497,13 +497,13 @@ func entered(form url.Values, prefix string, fields []backoffice.Field, row back
 
 // blame puts a refusal of the store to its field, and tells whether it was one.
 func blame(lang string, err error, prefixes []string, wrong wrongs) bool {
-	e, ok := errors.AsType[*backoffice.FieldError](err)
+	e, ok := errors.AsType[*fault.Violation](err)
 	if !ok {
 		return false
 	}
 	prefix := ""
-	if e.Change < len(prefixes) {
-		prefix = prefixes[e.Change]
+	if e.Item < len(prefixes) {
+		prefix = prefixes[e.Item]
 	}
 	wrong[prefix+e.Field] = problem(lang, e)
 	return true
@@ -512,7 +512,7 @@ func blame(lang string, err error, prefixes []string, wrong wrongs) bool {
 func notFound() error { return fault.New(fault.NotFound, "not found") }
 
 // problem says what the store refuses.
-func problem(lang string, e *backoffice.FieldError) string {
+func problem(lang string, e *fault.Violation) string {
 	t := text(lang, "wrong_"+e.Code)
 	if e.Detail != "" {
 		t += " (" + e.Detail + ")"

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 )
 
@@ -181,7 +182,7 @@ func (a *Admin) bulk(w http.ResponseWriter, r *request) error {
 		return a.confirmDelete(w, r, s, ids)
 	}
 	n, err := a.Store.Act(r.Context(), r.caller, s, action, ids)
-	if e, ok := errors.AsType[*backoffice.FieldError](err); ok {
+	if e, ok := errors.AsType[*fault.Violation](err); ok {
 		v, err := a.listView(r, s)
 		if err != nil {
 			return err
@@ -233,7 +234,7 @@ func (a *Admin) confirmDelete(w http.ResponseWriter, r *request, s *backoffice.S
 		d.Labels = append(d.Labels, label)
 	}
 	impact, err := a.Store.Impact(r.Context(), r.caller, s, ids)
-	if e, ok := errors.AsType[*backoffice.FieldError](err); ok {
+	if e, ok := errors.AsType[*fault.Violation](err); ok {
 		d.Blocked, v.Bad = true, problem(r.lang, e)
 	} else if err != nil {
 		return err

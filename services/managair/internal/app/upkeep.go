@@ -264,15 +264,12 @@ func userNamed(ctx context.Context, store identity.Store, name string) (identity
 
 // describeField says in English what identity and inventory refuse.
 func describeField(err error) error {
-	var field, code string
-	if e, ok := errors.AsType[*identity.FieldError](err); ok {
-		field, code = e.Field, e.Code
-	} else if e, ok := errors.AsType[*inventory.Violation](err); ok {
-		field, code = e.Attribute, e.Code
-	} else {
+	e, ok := errors.AsType[*fault.Violation](err)
+	if !ok {
 		return err
 	}
-	switch code {
+	field := e.Field
+	switch e.Code {
 	case "unique":
 		return fmt.Errorf("that %s is taken", field)
 	case "required":

@@ -5,7 +5,6 @@ package backoffice
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -370,17 +369,6 @@ type Change struct {
 	Values  map[string]*string // nil: NULL
 	Delete  bool
 }
-
-// FieldError says which field of which change breaks a rule.
-type FieldError struct {
-	Change int    // index
-	Field  string // "" when no single field is to blame
-	Code   string
-	Detail string // of the database, for codes that need it
-}
-
-// Error returns the field and the code.
-func (e *FieldError) Error() string { return fmt.Sprintf("%s: %s %s", e.Field, e.Code, e.Detail) }
 
 // Impact says how many rows of a subject go along with a deletion.
 type Impact struct {

@@ -54,13 +54,13 @@ func secretText(f *jsonapi.Fields, b jsonapi.Body, name string) string {
 	var s string
 	switch raw, ok := b.Attributes[name]; {
 	case !ok:
-		f.Fail(name, "required")
+		f.Fail(&fault.Violation{Field: name, Code: "required"})
 	case string(raw) == "null":
-		f.Fail(name, "null")
+		f.Fail(&fault.Violation{Field: name, Code: "null"})
 	case json.Unmarshal(raw, &s) != nil:
-		f.FailText(name, "invalid", "invalid_text")
+		f.Fail(&fault.Violation{Field: name, Code: "invalid", Text: "invalid_text"})
 	case s == "":
-		f.Fail(name, "blank")
+		f.Fail(&fault.Violation{Field: name, Code: "blank"})
 	}
 	return s
 }
@@ -113,7 +113,7 @@ func nonFieldError(text string) error {
 
 // authError shows what the accounts refuse.
 func authError(w http.ResponseWriter, err error) error {
-	if e, ok := errors.AsType[*identity.FieldError](err); ok {
+	if e, ok := errors.AsType[*fault.Violation](err); ok {
 		field := e.Field
 		if field == "new_password" {
 			field = "new_password2" // where the predecessor reports it
@@ -221,7 +221,7 @@ func (h *auth) changeUser(w http.ResponseWriter, r *http.Request) error {
 func newPassword(f *jsonapi.Fields, body jsonapi.Body) string {
 	first, second := secretText(f, body, "new_password1"), secretText(f, body, "new_password2")
 	if f.Err() == nil && first != second {
-		f.Fail("new_password2", "password_mismatch")
+		f.Fail(&fault.Violation{Field: "new_password2", Code: "password_mismatch"})
 	}
 	return first
 }

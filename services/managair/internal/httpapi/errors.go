@@ -9,7 +9,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
-	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
@@ -55,8 +54,8 @@ func errorsOf(ctx context.Context, log *slog.Logger, err error) jsonapi.Errors {
 	if errs, ok := errors.AsType[jsonapi.Errors](err); ok && len(errs) > 0 {
 		return errs
 	}
-	if v, ok := errors.AsType[*inventory.Violation](err); ok {
-		return jsonapi.Errors{violation(v)}
+	if v, ok := errors.AsType[*fault.Violation](err); ok {
+		return jsonapi.Errors{jsonapi.ErrorOf(v)}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return jsonapi.Errors{{Status: http.StatusRequestEntityTooLarge, Code: "too_large"}}
@@ -73,20 +72,6 @@ func errorsOf(ctx context.Context, log *slog.Logger, err error) jsonapi.Errors {
 		log.WarnContext(ctx, "request failed", "err", err)
 	}
 	return jsonapi.Errors{{Status: status, Code: codeOf(status)}}
-}
-
-func violation(v *inventory.Violation) *jsonapi.Error {
-	e := &jsonapi.Error{Status: http.StatusBadRequest, Code: v.Code, Text: v.Text, Args: v.Args, Pointer: "/data"}
-	switch {
-	case v.Attribute != "":
-		e.Pointer = jsonapi.AttributePointer(v.Attribute)
-	case v.Relationship != "":
-		e.Pointer = jsonapi.RelationshipPointer(v.Relationship)
-	}
-	if v.Conflict {
-		e.Status = http.StatusConflict
-	}
-	return e
 }
 
 func codeOf(status int) string {

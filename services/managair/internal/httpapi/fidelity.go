@@ -21,7 +21,7 @@ const (
 func (a *API) AddFidelity(nodes inventory.Repository[fidelity.Node, inventory.NodeID], outages inventory.Repository[fidelity.Outage, int64]) {
 	(&resource[fidelity.Node, inventory.NodeID]{
 		typ: typeFidelity, path: "fidelity", permissions: access.Fidelity, repository: nodes,
-		parseID: parseUUID, formatID: uuid.UUID.String,
+		parseID: inventory.ParseNodeID, formatID: uuid.UUID.String,
 		byIDs:   func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
 		filters: []string{"organization", "site", "room", "node"}, sorts: []string{"id", "fidelity", "last_contact_s"},
 		show: func(v *view, n *fidelity.Node) jsonapi.Resource {
@@ -69,7 +69,7 @@ func (a *API) AddFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 	a.Add(Route{
 		Method: http.MethodGet, Pattern: Base + "/nodes/{id}/outages", Audience: access.Outages.Read,
 		Handler: func(w http.ResponseWriter, r *http.Request) error {
-			id, ok := parseUUID(r.PathValue("id"))
+			id, ok := inventory.ParseNodeID(r.PathValue("id"))
 			if !ok {
 				return errNotFound()
 			}

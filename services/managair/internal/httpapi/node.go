@@ -1,16 +1,11 @@
 package httpapi
 
 import (
-	"math"
-	"strings"
-	"time"
-
 	"github.com/google/uuid"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
-	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
@@ -25,10 +20,7 @@ func (a *API) quantities() *resource[inventory.Quantity, int64] {
 				Self:       v.url("quantities", v.id(q.ID)),
 			}
 		},
-		decode: func(f *jsonapi.Fields, q *inventory.Quantity) {
-			f.Text("quantity", &q.Name, 30, jsonapi.Required)
-			f.Text("base_unit", &q.BaseUnit, 30, jsonapi.Required)
-		},
+		kind: &inventory.Quantities,
 	}
 }
 
@@ -36,7 +28,6 @@ func (a *API) protocols() *resource[inventory.Protocol, int64] {
 	return &resource[inventory.Protocol, int64]{
 		typ: typeProtocol, path: "protocols", permissions: access.Protocols, repository: a.inventory.Protocols,
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "identifier"},
-		initial: inventory.Protocol{NumUplinkMsgs: 1, NumDownlinkMsgs: 1},
 		show: func(v *view, p *inventory.Protocol) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeProtocol, ID: v.id(p.ID)},
@@ -48,11 +39,7 @@ func (a *API) protocols() *resource[inventory.Protocol, int64] {
 				Self: v.url("protocols", v.id(p.ID)),
 			}
 		},
-		decode: func(f *jsonapi.Fields, p *inventory.Protocol) {
-			f.Text("identifier", &p.Identifier, 30, jsonapi.Required)
-			f.Int("num_uplink_msgs", &p.NumUplinkMsgs, 0, math.MaxInt32, jsonapi.Optional)
-			f.Int("num_downlink_msgs", &p.NumDownlinkMsgs, 0, math.MaxInt32, jsonapi.Optional)
-		},
+		kind: &inventory.Protocols,
 	}
 }
 
@@ -73,31 +60,14 @@ func (a *API) models() *resource[inventory.Model, int64] {
 				Self:          v.url("models", v.id(m.ID)),
 			}
 		},
-		decode: func(f *jsonapi.Fields, m *inventory.Model) {
-			f.Text("name", &m.Name, 30, jsonapi.Required)
-			f.Text("trade_name", &m.TradeName, 30, jsonapi.Required)
-			f.Text("manufacturer", &m.Manufacturer, 30, jsonapi.Required)
-			f.Text("sensor_type", &m.SensorType, 100, jsonapi.Required)
-			if ids, ok := f.ToManyIDs("quantities", typeQuantity, jsonapi.Required); ok {
-				m.Quantities = ids
-			}
-		},
+		kind: &inventory.Models,
 	}
-}
-
-// parseUUID reads a UUID with or without dashes.
-func parseUUID(s string) (uuid.UUID, bool) {
-	if len(s) != 36 && len(s) != 32 {
-		return uuid.UUID{}, false // the library also takes URNs and braces
-	}
-	id, err := uuid.Parse(s)
-	return id, err == nil
 }
 
 func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 	return &resource[inventory.Node, inventory.NodeID]{
 		typ: typeNode, path: "nodes", permissions: access.Nodes, repository: a.inventory.Nodes,
-		parseID: parseUUID, formatID: uuid.UUID.String,
+		parseID: inventory.ParseNodeID, formatID: uuid.UUID.String,
 		byIDs:   func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
 		filters: []string{"organization", "search"}, sorts: []string{"id", "eui64", "alias"},
 		detail:   seriesKnown,
@@ -122,33 +92,16 @@ func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 			}
 		},
 		takeID: func(f *jsonapi.Fields, body jsonapi.Body, n *inventory.Node) {
-			id := body.ID
-			if !body.HasID {
-				f.Text("id", &id, 36, jsonapi.Required)
-			}
-			if id == "" {
+			set := func(text *string) *fault.Violation { return inventory.Nodes.Set(n, "id", text) }
+			if body.HasID {
+				if v := set(&body.ID); v != nil {
+					f.Fail(v)
+				}
 				return
 			}
-			var ok bool
-			if n.ID, ok = parseUUID(strings.TrimSpace(id)); !ok {
-				f.FailText("id", "invalid", "invalid_uuid")
-			}
+			f.Take("id", inventory.UUID{}, jsonapi.Required, jsonapi.NotNull, set)
 		},
-		decode: func(f *jsonapi.Fields, n *inventory.Node) {
-			eui := n.EUI64
-			f.Text("eui64", &eui, 32, jsonapi.Required)
-			if parsed, err := lorawan.ParseEUI64(eui); err == nil {
-				n.EUI64 = parsed.String()
-			} else if eui != "" {
-				f.FailText("eui64", "invalid", "invalid_eui64")
-			}
-			f.Text("alias", &n.Alias, 100, jsonapi.Required)
-			f.OptText("description", &n.Description, 0)
-			f.OptInt("expected_interval_s", &n.ExpectedIntervalS, int64(fidelity.MinInterval/time.Second), int64(fidelity.MaxInterval/time.Second))
-			f.ToOneID("protocol", typeProtocol, &n.ProtocolID, jsonapi.Required)
-			f.ToOneID("model", typeModel, &n.ModelID, jsonapi.Required)
-			f.ToOneID("owner", typeOrganization, &n.OwnerID, jsonapi.Required)
-			f.ReadOnlyRelationship("installations")
-		},
+		kind:     &inventory.Nodes,
+		readOnly: []string{"installations"},
 	}
 }

@@ -35,14 +35,14 @@ func (a *API) organizations() *resource[inventory.Organization, int64] {
 				Self: v.url("organizations", id),
 			}
 		},
+		kind: &inventory.Organizations,
+		// Who the members are is changed in several ways, all of which are one.
 		decode: func(f *jsonapi.Fields, o *inventory.Organization) {
-			f.Text("name", &o.Name, 50, jsonapi.Required)
-			f.OptText("description", &o.Description, 0)
 			if ids, ok := f.ToManyIDs("users", typeUser, jsonapi.Optional); ok {
 				o.Users = ids
 			}
-			f.ReadOnlyRelationship("memberships", "sites", "nodes")
 		},
+		readOnly: []string{"memberships", "sites", "nodes"},
 	}
 }
 
@@ -51,7 +51,6 @@ func (a *API) memberships() *resource[inventory.Membership, int64] {
 		typ: typeMembership, path: "memberships", permissions: access.Memberships, repository: a.inventory.Memberships,
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
 		filters: []string{"organization", "username", "user"}, sorts: []string{"id", "role", "user_name", "organization_name"},
-		initial: inventory.Membership{Role: inventory.Inspector},
 		show: func(v *view, m *inventory.Membership) jsonapi.Resource {
 			id := v.id(m.ID)
 			return jsonapi.Resource{
@@ -68,11 +67,7 @@ func (a *API) memberships() *resource[inventory.Membership, int64] {
 				Self: v.url("memberships", id),
 			}
 		},
-		decode: func(f *jsonapi.Fields, m *inventory.Membership) {
-			f.Choice("role", &m.Role, inventory.Owner, inventory.Inspector)
-			f.ToOneID("user", typeUser, &m.UserID, jsonapi.Required)
-			f.ToOneID("organization", typeOrganization, &m.OrganizationID, jsonapi.Required)
-		},
+		kind: &inventory.Memberships,
 	}
 }
 

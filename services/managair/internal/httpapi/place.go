@@ -1,17 +1,10 @@
 package httpapi
 
 import (
-	"math"
-	"regexp"
-	"time"
-
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
-
-// zipForm allows what postal codes of the world consist of.
-var zipForm = regexp.MustCompile(`^[\p{L}\d][\p{L}\d -]*$`)
 
 func (a *API) addresses() *resource[inventory.Address, int64] {
 	return &resource[inventory.Address, int64]{
@@ -32,18 +25,7 @@ func (a *API) addresses() *resource[inventory.Address, int64] {
 				Self: v.url("addresses", v.id(ad.ID)),
 			}
 		},
-		decode: func(f *jsonapi.Fields, ad *inventory.Address) {
-			f.Text("street1", &ad.Street1, 50, jsonapi.Required)
-			f.OptText("street2", &ad.Street2, 50)
-			before := ad.Zip
-			f.Text("zip", &ad.Zip, 5, jsonapi.Required)
-			if ad.Zip != before && !zipForm.MatchString(ad.Zip) {
-				f.FailText("zip", "invalid", "invalid_zip")
-			}
-			f.Text("city", &ad.City, 50, jsonapi.Required)
-			f.OptDecimal("latitude", &ad.Latitude, 9, 6, -90, 90)
-			f.OptDecimal("longitude", &ad.Longitude, 9, 6, -180, 180)
-		},
+		kind: &inventory.Addresses,
 	}
 }
 
@@ -69,31 +51,9 @@ func (a *API) sites() *resource[inventory.Site, int64] {
 				Self: v.url("sites", id),
 			}
 		},
-		decode: func(f *jsonapi.Fields, s *inventory.Site) {
-			f.Text("name", &s.Name, 50, jsonapi.Required)
-			f.OptText("description", &s.Description, 0)
-			if s.TimeZone == "" {
-				s.TimeZone = inventory.DefaultTimeZone
-			}
-			f.Text("time_zone", &s.TimeZone, 64, jsonapi.Optional)
-			if !isTimeZone(s.TimeZone) {
-				f.FailText("time_zone", "invalid", "invalid_time_zone")
-			}
-			f.ToOneID("address", typeAddress, &s.AddressID, jsonapi.Required)
-			f.ToOneID("operator", typeOrganization, &s.OperatorID, jsonapi.Required)
-			f.ReadOnlyRelationship("rooms")
-		},
+		kind:     &inventory.Sites,
+		readOnly: []string{"rooms"},
 	}
-}
-
-// isTimeZone tells whether name is an IANA time zone. Go would also take names that
-// mean the zone of this machine.
-func isTimeZone(name string) bool {
-	if name == "" || name == "Local" {
-		return false
-	}
-	_, err := time.LoadLocation(name)
-	return err == nil
 }
 
 func (a *API) rooms() *resource[inventory.Room, int64] {
@@ -119,14 +79,7 @@ func (a *API) rooms() *resource[inventory.Room, int64] {
 				Self: v.url("rooms", id),
 			}
 		},
-		decode: func(f *jsonapi.Fields, r *inventory.Room) {
-			f.Text("name", &r.Name, 50, jsonapi.Required)
-			f.OptText("description", &r.Description, 0)
-			f.OptDecimal("size_sqm", &r.SizeSqm, 5, 1, 0, math.MaxInt64)
-			f.OptDecimal("height_m", &r.HeightM, 3, 1, 0, math.MaxInt64)
-			f.OptInt("max_occupancy", &r.MaxOccupancy, 0, math.MaxInt32)
-			f.ToOneID("site", typeSite, &r.SiteID, jsonapi.Required)
-			f.ReadOnlyRelationship("installations")
-		},
+		kind:     &inventory.Rooms,
+		readOnly: []string{"installations"},
 	}
 }

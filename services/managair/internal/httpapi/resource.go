@@ -77,9 +77,11 @@ type resource[T any, ID comparable] struct {
 	show   func(v *view, thing *T) jsonapi.Resource
 	// decorate adds what is computed for all of the resources at once.
 	decorate func(ctx context.Context, v *view, things []T, resources []jsonapi.Resource) error
-	// initial is a new thing with its defaults; decode takes values into it.
-	initial T
-	decode  func(f *jsonapi.Fields, thing *T)
+	// kind has the rules; nil: the things cannot be written. decode takes what is no
+	// field of the thing, when it is not nil. readOnly relationships are not for here.
+	kind     *inventory.Kind[T]
+	decode   func(f *jsonapi.Fields, thing *T)
+	readOnly []string
 	// takeID takes the client's id on creation, where clients choose it.
 	takeID func(f *jsonapi.Fields, body jsonapi.Body, thing *T)
 }
@@ -123,7 +125,7 @@ func inventoryQuery(q jsonapi.Query) (inventory.Query, error) {
 		case "user":
 			iq.User, valid = int64ID(value)
 		case "node":
-			iq.Node, valid = parseUUID(value)
+			iq.Node, valid = inventory.ParseNodeID(value)
 		case "username":
 			iq.Username = value
 		case "email":
@@ -259,6 +261,15 @@ func (a *API) finish(ctx context.Context, v *view, doc *jsonapi.Document) error 
 	return nil
 }
 
+// take takes the values of a document into the thing.
+func (res *resource[T, ID]) take(f *jsonapi.Fields, thing *T) {
+	take(f, res.kind, thing)
+	if res.decode != nil {
+		res.decode(f, thing)
+	}
+	f.ReadOnlyRelationship(res.readOnly...)
+}
+
 // create answers a POST.
 func (res *resource[T, ID]) create(a *API, w http.ResponseWriter, r *http.Request) error {
 	v := a.newView(r)
@@ -271,12 +282,12 @@ func (res *resource[T, ID]) create(a *API, w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	thing := res.initial
+	thing := res.kind.New()
 	f := jsonapi.NewFields(body, true)
 	if res.takeID != nil {
 		res.takeID(f, body, &thing)
 	}
-	res.decode(f, &thing)
+	res.take(f, &thing)
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -311,7 +322,7 @@ func (res *resource[T, ID]) change(a *API, w http.ResponseWriter, r *http.Reques
 			return bodyErr
 		}
 		f := jsonapi.NewFields(body, whole)
-		res.decode(f, thing)
+		res.take(f, thing)
 		return f.Err()
 	})
 	if err != nil {
@@ -409,7 +420,7 @@ func (res *resource[T, ID]) addRoutes(a *API) {
 		})},
 	)
 	a.loaders[res.typ] = res.load
-	if res.decode == nil {
+	if res.kind == nil {
 		return
 	}
 	a.Add(

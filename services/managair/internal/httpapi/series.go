@@ -244,7 +244,7 @@ func timeRange(q jsonapi.Query, now time.Time) (from, to time.Time, err error) {
 			continue
 		}
 		seconds, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || seconds < -maxTime || seconds > maxTime {
+		if err != nil || seconds < -inventory.MaxMoment || seconds > inventory.MaxMoment {
 			errs = append(errs, &jsonapi.Error{Status: 400, Code: "invalid", Text: "invalid_integer", Parameter: "filter[" + end.name + "]"})
 			continue
 		}

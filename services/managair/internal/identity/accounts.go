@@ -163,7 +163,7 @@ func (a *Accounts) SignUp(ctx context.Context, username, email, password string,
 	}
 	// A taken name has to be told, so it is told for known addresses too.
 	if _, err := a.store.UserByName(ctx, username); err == nil {
-		return &FieldError{"username", "unique"}
+		return &fault.Violation{Field: "username", Code: "unique"}
 	} else if !fault.Is(err, fault.NotFound) {
 		return err
 	}
@@ -196,7 +196,7 @@ func (a *Accounts) UpdateProfile(ctx context.Context, user User) (User, error) {
 	}
 	for field, name := range map[string]string{"first_name": user.FirstName, "last_name": user.LastName} {
 		if len([]rune(name)) > MaxName {
-			return User{}, &FieldError{field, "max_length"}
+			return User{}, &fault.Violation{Field: field, Code: "max_length"}
 		}
 	}
 	return a.store.UpdateProfile(ctx, user.ID, username, strings.TrimSpace(user.FirstName), strings.TrimSpace(user.LastName))
@@ -208,7 +208,7 @@ func (a *Accounts) UpdateProfile(ctx context.Context, user User) (User, error) {
 func (a *Accounts) DeleteAccount(ctx context.Context, user User, password string, c Client) (organizations []string, err error) {
 	if _, err := a.CheckPassword(ctx, user.Username, password, c); err != nil {
 		if errors.Is(err, ErrWrongCredentials) {
-			return nil, &FieldError{"password", "password_incorrect"}
+			return nil, &fault.Violation{Field: "password", Code: "password_incorrect"}
 		}
 		return nil, err
 	}

@@ -16,7 +16,7 @@ func CheckEmail(email string) error {
 	_, domain, found := strings.Cut(email, "@")
 	if err != nil || parsed.Address != email || !found || strings.ContainsAny(email, "\r\n\"<>") ||
 		strings.Trim(domain, ".") != domain || utf8.RuneCountInString(email) > MaxEmail {
-		return &FieldError{Field: "email", Code: "invalid"}
+		return &fault.Violation{Field: "email", Code: "invalid"}
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (a *Accounts) AddEmail(ctx context.Context, user User, email string, c Clie
 	}
 	for _, e := range addresses {
 		if strings.EqualFold(e.Email, email) {
-			return &FieldError{"email", "unique"}
+			return &fault.Violation{Field: "email", Code: "unique"}
 		}
 	}
 	if err := a.limitMail(ctx, email, c); err != nil {

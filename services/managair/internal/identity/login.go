@@ -160,13 +160,13 @@ func (a *Accounts) CreateToken(ctx context.Context, userID int64, name string, s
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "":
-		return "", t, &FieldError{"name", "required"}
+		return "", t, &fault.Violation{Field: "name", Code: "required"}
 	case len(name) > 100:
-		return "", t, &FieldError{"name", "max_length"}
+		return "", t, &fault.Violation{Field: "name", Code: "max_length"}
 	case scope != ScopeRead && scope != ScopeWrite:
-		return "", t, &FieldError{"scope", "invalid_choice"}
+		return "", t, &fault.Violation{Field: "scope", Code: "invalid_choice"}
 	case validity < 0:
-		return "", t, &FieldError{"validity", "invalid"}
+		return "", t, &fault.Violation{Field: "validity", Code: "invalid"}
 	}
 	existing, err := a.store.Tokens(ctx, userID)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 func (a *Accounts) ChangePassword(ctx context.Context, user User, old, password, keep string, c Client) error {
 	if _, err := a.CheckPassword(ctx, user.Username, old, c); err != nil {
 		if errors.Is(err, ErrWrongCredentials) {
-			return &FieldError{"old_password", "password_incorrect"}
+			return &fault.Violation{Field: "old_password", Code: "password_incorrect"}
 		}
 		return err
 	}
@@ -31,7 +31,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, user User, old, password,
 
 func (a *Accounts) hashNew(ctx context.Context, password string, user User) (string, error) {
 	if weakness := JudgePassword(password, user.known()...); weakness != NotWeak {
-		return "", &FieldError{"new_password", string(weakness)}
+		return "", &fault.Violation{Field: "new_password", Code: string(weakness)}
 	}
 	return a.hasher.Hash(ctx, password)
 }

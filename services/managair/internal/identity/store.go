@@ -67,7 +67,7 @@ const (
 )
 
 // Store keeps accounts. Its methods return errors of kind fault.NotFound for what
-// is not there, and *FieldError for what breaks a rule.
+// is not there, and *fault.Violation for what breaks a rule.
 type Store interface {
 	CreateUser(ctx context.Context, u NewUser) (User, error)
 	UserByID(ctx context.Context, id int64) (User, error)

@@ -44,11 +44,11 @@ func CleanUsername(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "":
-		return "", &FieldError{Field: "username", Code: "required"}
+		return "", &fault.Violation{Field: "username", Code: "required"}
 	case utf8.RuneCountInString(name) > MaxUsername:
-		return "", &FieldError{Field: "username", Code: "max_length"}
+		return "", &fault.Violation{Field: "username", Code: "max_length"}
 	case strings.ContainsFunc(name, notInUsername), CheckEmail(name) == nil:
-		return "", &FieldError{Field: "username", Code: "invalid"}
+		return "", &fault.Violation{Field: "username", Code: "invalid"}
 	}
 	return name, nil
 }
@@ -57,24 +57,10 @@ func CleanUsername(name string) (string, error) {
 func CleanEmail(email string) (string, error) {
 	email = strings.TrimSpace(email)
 	if email == "" {
-		return "", &FieldError{Field: "email", Code: "required"}
+		return "", &fault.Violation{Field: "email", Code: "required"}
 	}
 	return email, CheckEmail(email)
 }
-
-// FieldError is a value that breaks a rule. Its kind is fault.Invalid.
-type FieldError struct {
-	Field string // username, email, password, old_password, new_password, name, key
-	Code  string // stable, as in the API: required, invalid, unique, password_too_short, ...
-}
-
-// Error returns the English text.
-func (e *FieldError) Error() string { return e.Field + ": " + e.Code }
-
-// Unwrap gives the error its kind.
-func (e *FieldError) Unwrap() error { return errInvalid }
-
-var errInvalid = fault.New(fault.Invalid, "a value breaks a rule")
 
 func notInUsername(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Mn, r) && !strings.ContainsRune("@.+-_", r)

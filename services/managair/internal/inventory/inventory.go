@@ -178,33 +178,6 @@ type Installation struct {
 	NodeAlias *string
 }
 
-// Violation is a broken rule: which part of the thing, and how. It is a fault
-// of kind Invalid, or Conflict.
-type Violation struct {
-	// Attribute or Relationship names the part; both are empty for rules that
-	// concern the whole.
-	Attribute, Relationship string
-	// Code is stable. Text names the text when the code has several.
-	Code, Text string
-	Args       []any
-	// Conflict is set when the thing is right in itself, but contradicts what is there.
-	Conflict bool
-}
-
-// Error names the part and the code.
-func (v *Violation) Error() string {
-	return v.Attribute + v.Relationship + " " + v.Code + " " + v.Text
-}
-
-// Unwrap gives the violation its kind.
-func (v *Violation) Unwrap() error {
-	kind := fault.Invalid
-	if v.Conflict {
-		kind = fault.Conflict
-	}
-	return fault.New(kind, "%s", v.Error())
-}
-
 // Forbidden is the error for what the caller sees but may not do.
 func Forbidden() error { return fault.New(fault.Forbidden, "not permitted") }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -74,7 +75,7 @@ func disaffiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, or
 	if err != nil {
 		return err
 	}
-	return needOwner(ctx, tx, organization, inventory.Violation{})
+	return needOwner(ctx, tx, organization, fault.Violation{})
 }
 
 // needOwnership refuses what only an OWNER of the organization may do.
@@ -87,7 +88,7 @@ func needOwnership(ctx context.Context, tx pgx.Tx, caller access.Caller, organiz
 	case err != nil && !isNoRow(err):
 		return err
 	case !visible:
-		return &inventory.Violation{Code: "does_not_exist", Args: []any{organization}}
+		return &fault.Violation{Code: "does_not_exist", Args: []any{organization}}
 	case !owner:
 		return inventory.Forbidden()
 	default:

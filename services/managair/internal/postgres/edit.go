@@ -57,7 +57,7 @@ func (b Backoffice) Apply(ctx context.Context, caller access.Caller, changes []b
 		return keepAdministrable(ctx, tx)
 	})
 	if err != nil {
-		if _, ok := errors.AsType[*backoffice.FieldError](err); ok {
+		if _, ok := errors.AsType[*fault.Violation](err); ok {
 			return "", err
 		}
 		return "", fmt.Errorf("apply changes: %w", pgdb.Translate(err))
@@ -73,7 +73,7 @@ func keepAdministrable(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if n == 0 {
-		return &backoffice.FieldError{Code: "last_superuser"}
+		return &fault.Violation{Code: "last_superuser"}
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ var fieldsOf = map[string]string{
 
 // changeError says which field is wrong, by the name of the constraint.
 func changeError(change int, err error) error {
-	e := &backoffice.FieldError{Change: change}
+	e := &fault.Violation{Item: change}
 	code, constraint, ok := pgdb.Violation(err)
 	if !ok {
 		if pgErr, is := errors.AsType[*pgconn.PgError](err); is && (strings.HasPrefix(pgErr.Code, "22") || pgErr.Code == "P0001") {
@@ -241,7 +241,7 @@ func (b Backoffice) Act(ctx context.Context, caller access.Caller, s *backoffice
 		return keepAdministrable(ctx, tx)
 	})
 	if err != nil {
-		if _, is := errors.AsType[*backoffice.FieldError](err); is {
+		if _, is := errors.AsType[*fault.Violation](err); is {
 			return 0, err
 		}
 		return 0, fmt.Errorf("%s %s: %w", action, s.Name, pgdb.Translate(err))
@@ -283,7 +283,7 @@ func (b Backoffice) Impact(ctx context.Context, caller access.Caller, s *backoff
 		return errRollback
 	})
 	if err != nil && !errors.Is(err, errRollback) {
-		if _, is := errors.AsType[*backoffice.FieldError](err); is {
+		if _, is := errors.AsType[*fault.Violation](err); is {
 			return nil, err
 		}
 		return nil, fmt.Errorf("try to delete %s: %w", s.Name, pgdb.Translate(err))

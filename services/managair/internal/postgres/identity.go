@@ -38,13 +38,13 @@ func identityError(err error) error {
 	}
 	switch constraint {
 	case "user_account_username_unique":
-		return &identity.FieldError{Field: "username", Code: "unique"}
+		return &fault.Violation{Field: "username", Code: "unique"}
 	case "user_account_username_length":
-		return &identity.FieldError{Field: "username", Code: "max_length"}
+		return &fault.Violation{Field: "username", Code: "max_length"}
 	case "email_address_verified_unique", "email_address_user_unique":
-		return &identity.FieldError{Field: "email", Code: "unique"}
+		return &fault.Violation{Field: "email", Code: "unique"}
 	case "email_address_form":
-		return &identity.FieldError{Field: "email", Code: "invalid"}
+		return &fault.Violation{Field: "email", Code: "invalid"}
 	default:
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -57,9 +58,9 @@ func installations() kind[inventory.Installation, int64] {
 				       description = @description, is_public = @is_public, image = @image
 				 WHERE id = @id`, installationArgs(i))
 		},
-		violations: map[string]inventory.Violation{
-			"installation_no_overlap":       {Attribute: "non_field_errors", Code: "overlap"},
-			"installation_ends_after_start": {Attribute: "to_timestamp_s", Code: "ends_before_start"},
+		violations: map[string]fault.Violation{
+			"installation_no_overlap":       {Field: "non_field_errors", Code: "overlap"},
+			"installation_ends_after_start": {Field: "to_timestamp_s", Code: "ends_before_start"},
 		},
 	}
 }
@@ -73,7 +74,7 @@ func needOneOrganization(ctx context.Context, tx pgx.Tx, i *inventory.Installati
 		 WHERE n.id = @node AND r.id = @room
 		   FOR SHARE`, pgx.NamedArgs{"node": i.NodeID, "room": i.RoomID}).Scan(&one)
 	if err == nil && !one {
-		return &inventory.Violation{Attribute: "non_field_errors", Code: "invalid", Text: "different_organizations"}
+		return &fault.Violation{Field: "non_field_errors", Code: "invalid", Text: "different_organizations"}
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -35,8 +36,8 @@ func quantities() kind[inventory.Quantity, int64] {
 			return exec(ctx, tx, "UPDATE quantity SET name = @name, base_unit = @base_unit WHERE id = @id",
 				pgx.NamedArgs{"id": q.ID, "name": q.Name, "base_unit": q.BaseUnit})
 		},
-		violations: map[string]inventory.Violation{
-			"quantity_name_unique": {Attribute: "quantity", Code: "unique"},
+		violations: map[string]fault.Violation{
+			"quantity_name_unique": {Field: "quantity", Code: "unique"},
 		},
 	}
 }
@@ -64,8 +65,8 @@ func protocols() kind[inventory.Protocol, int64] {
 				UPDATE node_protocol SET identifier = @identifier, num_uplink_msgs = @uplinks, num_downlink_msgs = @downlinks
 				 WHERE id = @id`, with(protocolArgs(p), pgx.NamedArgs{"id": p.ID}))
 		},
-		violations: map[string]inventory.Violation{
-			"node_protocol_identifier_unique": {Attribute: "identifier", Code: "unique"},
+		violations: map[string]fault.Violation{
+			"node_protocol_identifier_unique": {Field: "identifier", Code: "unique"},
 		},
 	}
 }
@@ -114,8 +115,8 @@ func models() kind[inventory.Model, int64] {
 			}
 			return setQuantities(ctx, tx, m)
 		},
-		violations: map[string]inventory.Violation{
-			"node_model_name_unique": {Attribute: "name", Code: "unique"},
+		violations: map[string]fault.Violation{
+			"node_model_name_unique": {Field: "name", Code: "unique"},
 		},
 	}
 }
@@ -174,9 +175,9 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 				       protocol_id = @protocol, model_id = @model, owner_id = @owner, expected_interval_s = @expected_interval
 				 WHERE id = @id`, nodeArgs(n))
 		},
-		violations: map[string]inventory.Violation{
-			"node_pkey":         {Attribute: "id", Code: "unique"},
-			"node_eui64_unique": {Attribute: "eui64", Code: "unique"},
+		violations: map[string]fault.Violation{
+			"node_pkey":         {Field: "id", Code: "unique"},
+			"node_eui64_unique": {Field: "eui64", Code: "unique"},
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -67,10 +68,10 @@ func organizations() kind[inventory.Organization, int64] {
 			if err != nil {
 				return err
 			}
-			return needOwner(ctx, tx, o.ID, inventory.Violation{Relationship: "users"})
+			return needOwner(ctx, tx, o.ID, fault.Violation{Reference: true, Field: "users"})
 		},
-		violations: map[string]inventory.Violation{
-			"organization_name_unique": {Attribute: "name", Code: "unique"},
+		violations: map[string]fault.Violation{
+			"organization_name_unique": {Field: "name", Code: "unique"},
 		},
 	}
 }
@@ -85,7 +86,7 @@ func lockMembers(ctx context.Context, tx pgx.Tx, organization int64) error {
 
 // needOwner refuses a change after which nobody could manage the organization, whose
 // members are locked.
-func needOwner(ctx context.Context, tx pgx.Tx, organization int64, place inventory.Violation) error {
+func needOwner(ctx context.Context, tx pgx.Tx, organization int64, place fault.Violation) error {
 	var managed bool
 	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM membership WHERE organization_id = @id AND role = 'O')",
 		pgx.NamedArgs{"id": organization}).Scan(&managed)
@@ -177,17 +178,17 @@ func memberships() kind[inventory.Membership, int64] {
 			if err != nil || old.Role != inventory.Owner {
 				return err
 			}
-			return needOwner(ctx, tx, old.OrganizationID, inventory.Violation{Attribute: "role"})
+			return needOwner(ctx, tx, old.OrganizationID, fault.Violation{Field: "role"})
 		},
 		beforeDelete: func(ctx context.Context, tx pgx.Tx, m *inventory.Membership) error {
 			err := exec(ctx, tx, "DELETE FROM membership WHERE id = @id", pgx.NamedArgs{"id": m.ID})
 			if err != nil || m.Role != inventory.Owner {
 				return err
 			}
-			return needOwner(ctx, tx, m.OrganizationID, inventory.Violation{})
+			return needOwner(ctx, tx, m.OrganizationID, fault.Violation{})
 		},
-		violations: map[string]inventory.Violation{
-			"membership_unique": {Attribute: "non_field_errors", Code: "unique"},
+		violations: map[string]fault.Violation{
+			"membership_unique": {Field: "non_field_errors", Code: "unique"},
 		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -105,8 +106,8 @@ func sites() kind[inventory.Site, int64] {
 				       time_zone = @time_zone
 				 WHERE id = @id`, with(siteArgs(s), pgx.NamedArgs{"id": s.ID}))
 		},
-		violations: map[string]inventory.Violation{
-			"site_name_unique": {Attribute: "name", Code: "unique"},
+		violations: map[string]fault.Violation{
+			"site_name_unique": {Field: "name", Code: "unique"},
 		},
 	}
 }
@@ -125,7 +126,7 @@ func refuseIfExists(ctx context.Context, tx pgx.Tx, relationship, query string, 
 		return err
 	}
 	if exists {
-		return &inventory.Violation{Relationship: relationship, Code: "conflict", Text: "installed_elsewhere", Conflict: true}
+		return &fault.Violation{Reference: true, Field: relationship, Code: "conflict", Text: "installed_elsewhere", Conflict: true}
 	}
 	return nil
 }
@@ -169,8 +170,8 @@ func rooms() kind[inventory.Room, int64] {
 				       height_m = @height_m::numeric, max_occupancy = @max_occupancy
 				 WHERE id = @id`, with(roomArgs(r), pgx.NamedArgs{"id": r.ID}))
 		},
-		violations: map[string]inventory.Violation{
-			"room_name_unique": {Attribute: "name", Code: "unique"},
+		violations: map[string]fault.Violation{
+			"room_name_unique": {Field: "name", Code: "unique"},
 		},
 	}
 }
@@ -183,7 +184,7 @@ func refuseRoomMove(ctx context.Context, tx pgx.Tx, room, site int64) error {
 		                WHERE i.room_id = @room AND n.owner_id <> (SELECT operator_id FROM site WHERE id = @site))`,
 		pgx.NamedArgs{"room": room, "site": site}).Scan(&refused)
 	if err == nil && refused {
-		return &inventory.Violation{Relationship: "site", Code: "conflict", Text: "installed_elsewhere", Conflict: true}
+		return &fault.Violation{Reference: true, Field: "site", Code: "conflict", Text: "installed_elsewhere", Conflict: true}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -71,7 +72,7 @@ type kind[T any, ID comparable] struct {
 	// beforeDelete may refuse.
 	beforeDelete func(ctx context.Context, tx pgx.Tx, thing *T) error
 	// violations says what broken constraints mean.
-	violations map[string]inventory.Violation
+	violations map[string]fault.Violation
 }
 
 type filters struct {
@@ -313,7 +314,7 @@ func (r *repository[T, ID]) Delete(ctx context.Context, caller access.Caller, id
 		}
 		_, err = tx.Exec(ctx, "DELETE FROM "+r.kind.table+" WHERE id = @id", pgx.NamedArgs{"id": id})
 		if code, _, ok := pgdb.Violation(err); ok && code == pgdb.ForeignKeyViolation {
-			return &inventory.Violation{Code: "in_use", Conflict: true}
+			return &fault.Violation{Code: "in_use", Conflict: true}
 		}
 		return err
 	})
@@ -384,7 +385,7 @@ func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, call
 			return err
 		}
 		if !visible {
-			return &inventory.Violation{Relationship: ref.relationship, Code: "does_not_exist", Args: []any{ref.id}}
+			return &fault.Violation{Reference: true, Field: ref.relationship, Code: "does_not_exist", Args: []any{ref.id}}
 		}
 		permitted = permitted && allowed
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
@@ -49,7 +50,7 @@ func newLoadedSample(s *fixture.Sample) loadedSample {
 }
 
 // fault says which rule an implausible sample breaks.
-func (l *loadedSample) fault(now time.Time) *measurement.Fault {
+func (l *loadedSample) fault(now time.Time) *fault.Violation {
 	s := measurement.Sample{Time: time.Unix(l.seconds, 0).UTC(), CO2PPM: int(l.co2), Status: l.status}
 	if l.temperature != noValue {
 		s.TemperatureDecicelsius = measurement.Known(int(l.temperature))
@@ -369,7 +370,7 @@ func (s *sampleStore) encodeChunkRow(l *loadedSample, nodeNo int32) {
 		return
 	}
 	fault := l.fault(s.now) // the same rules at the same time as before
-	b = appendText(b, string(fault.Reason))
+	b = appendText(b, fault.Code)
 	b = appendText(b, fault.Field)
 	s.copy = appendText(b, fault.Detail)
 }

@@ -1,0 +1,45 @@
+package fault
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Violation says what is wrong with a field of a thing that somebody hands over.
+// It is an error of kind Invalid, or Conflict. There is one type for all doors:
+// each puts it into its own words and form at the edge.
+type Violation struct {
+	// Item is which of several things it is about, from 0.
+	Item int
+	// Field names the part as the domain does; it is empty for rules that concern the
+	// whole. Reference is set when the field refers to another thing.
+	Field     string
+	Reference bool
+	// Code is stable: programs rely on it. Text names the text when the code has
+	// several, and Args complete it.
+	Code, Text string
+	Args       []any
+	// Detail is what there is to add in English, for those who run the service.
+	Detail string
+	// Conflict is set when the thing is right in itself, but contradicts what is there.
+	Conflict bool
+}
+
+// Error names the field, the code, and what there is to add.
+func (v *Violation) Error() string {
+	words := []string{v.Code, v.Text, fmt.Sprint(v.Args...), v.Detail}
+	text := strings.Join(strings.Fields(strings.Join(words, " ")), " ")
+	if v.Field == "" {
+		return text
+	}
+	return v.Field + ": " + text
+}
+
+// Unwrap gives the violation its kind.
+func (v *Violation) Unwrap() error {
+	kind := Invalid
+	if v.Conflict {
+		kind = Conflict
+	}
+	return &Error{kind: kind, text: v.Error()}
+}

@@ -1,0 +1,66 @@
+package httpapi
+
+import (
+	"strings"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+// types are the types of resources by the tables of the things.
+var types = map[string]string{
+	inventory.Quantities.Table: typeQuantity, inventory.Protocols.Table: typeProtocol, inventory.Models.Table: typeModel,
+	inventory.Nodes.Table: typeNode, "user_account": typeUser, inventory.Organizations.Table: typeOrganization,
+	inventory.Memberships.Table: typeMembership, inventory.Sites.Table: typeSite, inventory.Addresses.Table: typeAddress,
+	inventory.Rooms.Table: typeRoom, inventory.Installations.Table: typeInstallation,
+}
+
+// take takes the fields of a thing out of a document, as the book of rules has them.
+func take[T any](f *jsonapi.Fields, k *inventory.Kind[T], thing *T) {
+	for _, field := range k.Fields() {
+		set := func(text *string) *fault.Violation { return k.Set(thing, field.Name, text) }
+		need := jsonapi.Need(field.Required)
+		switch _, isMoment := field.Rule.(inventory.Moment); {
+		case field.OnCreate: // see takeID
+		case isMoment:
+			takeMoment(f, field, set)
+		case field.Many:
+			if ids, ok := f.ToManyIDs(field.Name, types[field.Of], need); ok {
+				text := joinIDs(ids)
+				set(&text)
+			}
+		case field.Reference():
+			f.ToOne(field.Name, types[field.Of], need, func(id string) *fault.Violation { return set(&id) })
+		default:
+			f.Take(field.Name, field.Rule, need, jsonapi.Gap(field.Null), set)
+		}
+	}
+}
+
+func joinIDs(ids []int64) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = formatInt64(id)
+	}
+	return strings.Join(texts, ",")
+}
+
+// openEnd stands for an installation without an end in documents: the largest
+// 32-bit Unix time. A real end may be later; that one second cannot be an end.
+const openEnd = 1<<31 - 1
+
+// takeMoment takes a time, which documents write in Unix seconds.
+func takeMoment(f *jsonapi.Fields, field inventory.Field, set func(*string) *fault.Violation) {
+	seconds := int64(-1)
+	f.Int(field.Name, &seconds, inventory.MinMoment, inventory.MaxMoment, jsonapi.Need(field.Required))
+	switch {
+	case seconds < 0: // not given, or wrong
+	case field.Null && seconds == openEnd:
+		set(nil)
+	default:
+		text := time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+		set(&text)
+	}
+}

@@ -1,0 +1,227 @@
+package inventory
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/rule"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
+)
+
+// The book of rules: one entry for each kind, one line for each field. Lengths and
+// ranges are the predecessor's; the constraints of the schema say the same.
+
+// Organizations is the kind Organization.
+var Organizations = Kind[Organization]{Table: "organization", parts: []part[Organization]{
+	{name(50), func(o *Organization) any { return &o.Name }},
+	{description, func(o *Organization) any { return &o.Description }},
+}}
+
+// Memberships is the kind Membership.
+var Memberships = Kind[Membership]{Table: "membership", parts: []part[Membership]{
+	{to("organization", "organization"), func(m *Membership) any { return &m.OrganizationID }},
+	{to("user", "user_account"), func(m *Membership) any { return &m.UserID }},
+	{Field{Name: "role", Rule: rule.Choice{Owner, Inspector}, Default: Inspector}, func(m *Membership) any { return &m.Role }},
+}}
+
+// Addresses is the kind Address.
+var Addresses = Kind[Address]{Table: "address", parts: []part[Address]{
+	{text("street1", 50), func(a *Address) any { return &a.Street1 }},
+	{Field{Name: "street2", Rule: rule.Text{Max: 50, Blank: true}, Null: true}, func(a *Address) any { return &a.Street2 }},
+	{Field{Name: "zip", Rule: rule.Text{Max: 5, Form: zipForm.MatchString, Wrong: "invalid_zip"}, Required: true}, func(a *Address) any { return &a.Zip }},
+	{text("city", 50), func(a *Address) any { return &a.City }},
+	{decimal("latitude", 9, 6, -90, 90), func(a *Address) any { return &a.Latitude }},
+	{decimal("longitude", 9, 6, -180, 180), func(a *Address) any { return &a.Longitude }},
+}}
+
+// zipForm allows what postal codes of the world consist of.
+var zipForm = regexp.MustCompile(`^[\p{L}\d][\p{L}\d -]*$`)
+
+// Sites is the kind Site.
+var Sites = Kind[Site]{Table: "site", parts: []part[Site]{
+	{name(50), func(s *Site) any { return &s.Name }},
+	{description, func(s *Site) any { return &s.Description }},
+	{to("operator", "organization"), func(s *Site) any { return &s.OperatorID }},
+	{to("address", "address"), func(s *Site) any { return &s.AddressID }},
+	{Field{Name: "time_zone", Rule: rule.Text{Max: 64, Form: isTimeZone, Wrong: "invalid_time_zone"}, Default: DefaultTimeZone}, func(s *Site) any { return &s.TimeZone }},
+}}
+
+// isTimeZone tells whether name is an IANA time zone. Go would also take names that
+// mean the zone of this machine.
+func isTimeZone(name string) bool {
+	if name == "" || name == "Local" {
+		return false
+	}
+	_, err := time.LoadLocation(name)
+	return err == nil
+}
+
+// Rooms is the kind Room.
+var Rooms = Kind[Room]{Table: "room", parts: []part[Room]{
+	{name(50), func(r *Room) any { return &r.Name }},
+	{description, func(r *Room) any { return &r.Description }},
+	{to("site", "site"), func(r *Room) any { return &r.SiteID }},
+	{decimal("size_sqm", 5, 1, 0, rule.Unbounded), func(r *Room) any { return &r.SizeSqm }},
+	{decimal("height_m", 3, 1, 0, rule.Unbounded), func(r *Room) any { return &r.HeightM }},
+	{Field{Name: "max_occupancy", Rule: count, Null: true}, func(r *Room) any { return &r.MaxOccupancy }},
+}}
+
+// Quantities is the kind Quantity.
+var Quantities = Kind[Quantity]{Table: "quantity", parts: []part[Quantity]{
+	{Field{Name: "quantity", Column: "name", Rule: rule.Text{Max: 30}, Required: true}, func(q *Quantity) any { return &q.Name }},
+	{text("base_unit", 30), func(q *Quantity) any { return &q.BaseUnit }},
+}}
+
+// Protocols is the kind Protocol.
+var Protocols = Kind[Protocol]{Table: "node_protocol", parts: []part[Protocol]{
+	{text("identifier", 30), func(p *Protocol) any { return &p.Identifier }},
+	{Field{Name: "num_uplink_msgs", Rule: count, Default: "1"}, func(p *Protocol) any { return &p.NumUplinkMsgs }},
+	{Field{Name: "num_downlink_msgs", Rule: count, Default: "1"}, func(p *Protocol) any { return &p.NumDownlinkMsgs }},
+}}
+
+// Models is the kind Model.
+var Models = Kind[Model]{Table: "node_model", parts: []part[Model]{
+	{name(30), func(m *Model) any { return &m.Name }},
+	{text("trade_name", 30), func(m *Model) any { return &m.TradeName }},
+	{text("manufacturer", 30), func(m *Model) any { return &m.Manufacturer }},
+	{text("sensor_type", 100), func(m *Model) any { return &m.SensorType }},
+	{Field{Name: "quantities", Of: "quantity", Many: true, Required: true}, func(m *Model) any { return &m.Quantities }},
+}}
+
+// Nodes is the kind Node. Whoever gives no id leaves it to the store, which makes it
+// as NodeIDOf says.
+var Nodes = Kind[Node]{Table: "node", parts: []part[Node]{
+	{Field{Name: "eui64", Rule: EUI{}, Required: true}, func(n *Node) any { return &n.EUI64 }},
+	{text("alias", 100), func(n *Node) any { return &n.Alias }},
+	{description, func(n *Node) any { return &n.Description }},
+	{to("protocol", "node_protocol"), func(n *Node) any { return &n.ProtocolID }},
+	{to("model", "node_model"), func(n *Node) any { return &n.ModelID }},
+	{to("owner", "organization"), func(n *Node) any { return &n.OwnerID }},
+	{Field{
+		Name: "expected_interval_s", Null: true,
+		Rule: rule.Int{Low: int64(fidelity.MinInterval / time.Second), High: int64(fidelity.MaxInterval / time.Second)},
+	}, func(n *Node) any { return &n.ExpectedIntervalS }},
+	{Field{Name: "id", Rule: UUID{}, Required: true, OnCreate: true}, func(n *Node) any { return &n.ID }},
+}}
+
+// Installations is the kind Installation.
+var Installations = Kind[Installation]{Table: "installation", parts: []part[Installation]{
+	{to("node", "node"), func(i *Installation) any { return &i.NodeID }},
+	{to("room", "room"), func(i *Installation) any { return &i.RoomID }},
+	{Field{Name: "from_timestamp_s", Column: "from_time", Rule: Moment{}, Required: true}, func(i *Installation) any { return &i.From }},
+	{Field{Name: "to_timestamp_s", Column: "to_time", Rule: Moment{}, Null: true}, func(i *Installation) any { return &i.To }},
+	{description, func(i *Installation) any { return &i.Description }},
+	{Field{Name: "is_public", Rule: rule.Bool{}, Default: "false"}, func(i *Installation) any { return &i.IsPublic }},
+}}
+
+var (
+	description = Field{Name: "description", Rule: rule.Free, Null: true}
+	count       = rule.Int{Low: 0, High: math.MaxInt32}
+)
+
+func name(length int) Field { return text("name", length) }
+
+func text(name string, length int) Field {
+	return Field{Name: name, Rule: rule.Text{Max: length}, Required: true}
+}
+
+func decimal(name string, digits, places int, low, high int64) Field {
+	return Field{Name: name, Rule: rule.Decimal{Digits: digits, Places: places, Low: low, High: high}, Null: true}
+}
+
+func to(name, table string) Field {
+	return Field{Name: name, Column: name + "_id", Of: table, Required: true}
+}
+
+// EUI is a device EUI, kept as 16 upper-case hexadecimal digits.
+type EUI struct{}
+
+// Clean is part of rule.Rule.
+func (EUI) Clean(text string) (string, *fault.Violation) {
+	text, v := rule.Text{Max: 32}.Clean(text)
+	if v != nil {
+		return "", v
+	}
+	eui, err := lorawan.ParseEUI64(text)
+	if err != nil {
+		return "", &fault.Violation{Code: "invalid", Text: "invalid_eui64"}
+	}
+	return eui.String(), nil
+}
+
+// UUID is an id with or without dashes.
+type UUID struct{}
+
+// Clean is part of rule.Rule.
+func (UUID) Clean(text string) (string, *fault.Violation) {
+	text, v := rule.Text{Max: 36}.Clean(text)
+	if v != nil {
+		return "", v
+	}
+	id, ok := ParseNodeID(text)
+	if !ok {
+		return "", &fault.Violation{Code: "invalid", Text: "invalid_uuid"}
+	}
+	return id.String(), nil
+}
+
+// ParseNodeID reads a UUID with or without dashes.
+func ParseNodeID(s string) (NodeID, bool) {
+	if len(s) != 36 && len(s) != 32 {
+		return NodeID{}, false // the library also takes URNs and braces
+	}
+	id, err := uuid.Parse(s)
+	return id, err == nil
+}
+
+// NodeIDOf returns the id under which the forwarder of a protocol hands over the
+// samples of a device.
+func NodeIDOf(protocol, deviceEUI string) (NodeID, *fault.Violation) {
+	codec, ok := catalog.ForProtocol(protocol)
+	if !ok {
+		return NodeID{}, &fault.Violation{Field: "id", Code: "no_codec", Args: []any{protocol}}
+	}
+	clean, v := EUI{}.Clean(deviceEUI)
+	if v != nil {
+		v.Field = "eui64"
+		return NodeID{}, v
+	}
+	eui, _ := lorawan.ParseEUI64(clean) // it is clean
+	return measurement.NodeID(codec.Protocol(), eui), nil
+}
+
+// Moment is a time in whole seconds, from MinMoment to MaxMoment. Forms write it in
+// UTC, with a blank or a T, and with or without seconds.
+type Moment struct{}
+
+// The bounds of a Moment in Unix seconds: the last one is the end of what RFC 3339
+// can say, the year 9999.
+const (
+	MinMoment = 0
+	MaxMoment = 253_402_300_799
+)
+
+var momentLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04"}
+
+// Clean is part of rule.Rule.
+func (Moment) Clean(text string) (string, *fault.Violation) {
+	for _, layout := range momentLayouts {
+		t, err := time.Parse(layout, text)
+		if err != nil {
+			continue
+		}
+		if _, v := (rule.Int{Low: MinMoment, High: MaxMoment}).Clean(strconv.FormatInt(t.Unix(), 10)); v != nil {
+			return "", v
+		}
+		return momentText(t), nil
+	}
+	return "", &fault.Violation{Code: "invalid"}
+}
