@@ -13,6 +13,9 @@ type Caller struct {
 	Superuser bool
 	// Staff may enter the admin pages.
 	Staff bool
+	// Administers is set where the caller comes through the admin pages: there the
+	// right to a kind of things counts, and not who is a member of what.
+	Administers bool
 	// ReadOnly callers came with a token that may only read.
 	ReadOnly bool
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,10 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/fault"
-	"github.com/clairberlin/clair-stack/pkg/lorawan"
-	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 )
@@ -339,11 +337,6 @@ func (a *Admin) add(w http.ResponseWriter, r *request) error {
 		return a.showForm(w, r, s, "", row, wrong, http.StatusOK)
 	}
 	change, row := posted(r.lang, r.PostForm, s, s.Fields, "", true, wrong)
-	if s.Name == "node" && len(wrong) == 0 && change.Values["id"] == nil {
-		if err := a.deriveNodeID(r, change, wrong); err != nil {
-			return err
-		}
-	}
 	id := ""
 	if len(wrong) == 0 {
 		id, err = a.Store.Apply(r.Context(), r.caller, []backoffice.Change{change})
@@ -355,32 +348,6 @@ func (a *Admin) add(w http.ResponseWriter, r *request) error {
 		return a.showForm(w, r, s, "", row, wrong, http.StatusUnprocessableEntity)
 	}
 	return redirect(w, r, r.afterwards(s, id))
-}
-
-// deriveNodeID gives a new node the id under which its forwarder hands its samples
-// over.
-func (a *Admin) deriveNodeID(r *request, node backoffice.Change, wrong wrongs) error {
-	protocols, _, err := a.Store.Options(r.Context(), r.caller, "node_protocol",
-		backoffice.OptionQuery{ID: *node.Values["protocol_id"], Limit: 1})
-	if err != nil {
-		return err
-	}
-	if len(protocols) == 0 {
-		wrong["protocol_id"] = text(r.lang, "wrong_invalid_choice")
-		return nil
-	}
-	codec, ok := catalog.ForProtocol(protocols[0].Label)
-	if !ok {
-		wrong["id"] = text(r.lang, "wrong_no_codec", protocols[0].Label)
-		return nil
-	}
-	eui, err := lorawan.ParseEUI64(*node.Values["eui64"])
-	if err != nil {
-		return err // it was read before
-	}
-	id := measurement.NodeID(codec.Protocol(), eui).String()
-	node.Values["id"] = &id
-	return nil
 }
 
 // afterwards is where one goes on after saving: as with Django's admin, to the row
@@ -513,7 +480,10 @@ func notFound() error { return fault.New(fault.NotFound, "not found") }
 
 // problem says what the store refuses.
 func problem(lang string, e *fault.Violation) string {
-	t := text(lang, "wrong_"+e.Code)
+	t := text(lang, "wrong_"+cmp.Or(e.Text, e.Code))
+	if strings.Contains(t, "%") {
+		t = fmt.Sprintf(t, e.Args...)
+	}
 	if e.Detail != "" {
 		t += " (" + e.Detail + ")"
 	}

@@ -102,6 +102,11 @@ func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems []strin
 		if err == nil && administrators == 0 {
 			problems = append(problems, "there is no active superuser: run managair createsuperuser")
 		}
+		if err != nil {
+			return err
+		}
+		broken, err := postgres.Broken(ctx, pool)
+		problems = append(problems, broken...)
 		return err
 	})
 	if err != nil {

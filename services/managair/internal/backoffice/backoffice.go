@@ -13,7 +13,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
 // Kind is what a field holds.
@@ -48,6 +50,8 @@ type Field struct {
 	Of       string   // the subject that a Ref or Many leads to
 	Choices  []string // of a Choice
 	Default  string
+	// Rule is that of the inventory, nil for other subjects.
+	Rule rule.Rule
 	// ReadOnly fields are shown only, OnCreate fields cannot be changed later.
 	ReadOnly, OnCreate bool
 }
@@ -103,13 +107,11 @@ func name(n string, length int) Field {
 
 func ref(n, of string) Field { return Field{Name: n, Kind: Ref, Required: true, Of: of} }
 
-var description = Field{Name: "description", Kind: LongText}
-
 // Subjects lists everything that is administered.
 var Subjects = []*Subject{
 	{
 		Name: "organization", Group: "places", Order: "name",
-		Fields:  []Field{name("name", 50), description},
+		Fields:  fieldsOf(&inventory.Organizations),
 		Columns: []string{"name", "description"}, Search: []string{"name", "description"},
 		Inlines: []Inline{
 			{Subject: "membership", Field: "organization_id", Fields: []string{"user_id", "role"}},
@@ -118,92 +120,54 @@ var Subjects = []*Subject{
 	},
 	{
 		Name: "membership", Group: "places", Order: "organization_id",
-		Fields: []Field{
-			ref("organization_id", "organization"), ref("user_id", "user_account"),
-			{Name: "role", Kind: Choice, Required: true, Choices: []string{"O", "I"}, Default: "I"},
-		},
+		Fields:  fieldsOf(&inventory.Memberships),
 		Columns: []string{"organization_id", "user_id", "role"}, Filters: []string{"role", "organization_id"},
 	},
 	{
 		Name: "site", Group: "places", Order: "name",
-		Fields: []Field{
-			name("name", 50), description, ref("operator_id", "organization"), ref("address_id", "address"),
-			{Name: "time_zone", Kind: Text, Required: true, Max: 50, Default: "Europe/Berlin"},
-		},
+		Fields:  fieldsOf(&inventory.Sites),
 		Columns: []string{"name", "operator_id", "address_id"}, Search: []string{"name", "description"},
 		Filters: []string{"operator_id"},
 		Inlines: []Inline{{Subject: "room", Field: "site_id", Fields: []string{"name", "size_sqm", "height_m", "max_occupancy"}}},
 	},
 	{
 		Name: "address", Group: "places", Order: "city",
-		Fields: []Field{
-			name("street1", 50),
-			{Name: "street2", Kind: Text, Max: 50},
-			name("zip", 5), name("city", 50),
-			{Name: "latitude", Kind: Decimal},
-			{Name: "longitude", Kind: Decimal},
-		},
+		Fields:  fieldsOf(&inventory.Addresses),
 		Columns: []string{"street1", "zip", "city"}, Search: []string{"street1", "street2", "zip", "city"},
 	},
 	{
 		Name: "room", Group: "places", Order: "name",
-		Fields: []Field{
-			name("name", 50), description, ref("site_id", "site"),
-			{Name: "size_sqm", Kind: Decimal},
-			{Name: "height_m", Kind: Decimal},
-			{Name: "max_occupancy", Kind: Int},
-		},
+		Fields:  fieldsOf(&inventory.Rooms),
 		Columns: []string{"name", "site_id", "size_sqm", "max_occupancy"}, Search: []string{"name", "description"},
 		Filters: []string{"site_id"},
 		Inlines: []Inline{{Subject: "installation", Field: "room_id", Fields: []string{"node_id", "from_time", "to_time", "is_public"}}},
 	},
 	{
 		Name: "node", Group: "devices", Order: "alias",
-		Fields: []Field{
-			{Name: "eui64", Kind: EUI, Required: true},
-			name("alias", 100), description,
-			ref("protocol_id", "node_protocol"), ref("model_id", "node_model"), ref("owner_id", "organization"),
-			{Name: "expected_interval_s", Kind: Int},
-			// Made from protocol and device EUI where it is not given.
-			{Name: "id", Kind: UUID, OnCreate: true},
-		},
+		Fields:  fieldsOf(&inventory.Nodes),
 		Columns: []string{"alias", "eui64", "owner_id", "model_id", "protocol_id"}, Search: []string{"alias", "eui64", "description", "id"},
 		Filters: []string{"owner_id", "model_id", "protocol_id"},
 		Inlines: []Inline{{Subject: "installation", Field: "node_id", Fields: []string{"room_id", "from_time", "to_time", "is_public"}}},
 	},
 	{
 		Name: "installation", Group: "devices", Order: "-from_time",
-		Fields: []Field{
-			ref("node_id", "node"), ref("room_id", "room"),
-			{Name: "from_time", Kind: Time, Required: true},
-			{Name: "to_time", Kind: Time},
-			description,
-			{Name: "is_public", Kind: Bool},
-			{Name: "image", Kind: Text, ReadOnly: true},
-		},
+		Fields:  append(fieldsOf(&inventory.Installations), Field{Name: "image", Kind: Text, ReadOnly: true}),
 		Columns: []string{"node_id", "room_id", "from_time", "to_time", "is_public"}, Search: []string{"description"},
 		Filters: []string{"is_public"}, Actions: []string{"publish", "hide", "end_now"},
 	},
 	{
 		Name: "node_model", Group: "devices", Order: "name",
-		Fields: []Field{
-			name("name", 30), name("trade_name", 30), name("manufacturer", 30), name("sensor_type", 100),
-			{Name: "quantities", Kind: Many, Of: "quantity"},
-		},
+		Fields:  fieldsOf(&inventory.Models),
 		Columns: []string{"name", "trade_name", "manufacturer"}, Search: []string{"name", "trade_name", "manufacturer"},
 	},
 	{
 		Name: "node_protocol", Group: "devices", Order: "identifier",
-		Fields: []Field{
-			name("identifier", 30),
-			{Name: "num_uplink_msgs", Kind: Int, Required: true, Default: "1"},
-			{Name: "num_downlink_msgs", Kind: Int, Required: true, Default: "1"},
-		},
+		Fields:  fieldsOf(&inventory.Protocols),
 		Columns: []string{"identifier", "num_uplink_msgs", "num_downlink_msgs"}, Search: []string{"identifier"},
 	},
 	{
 		Name: "quantity", Group: "devices", Order: "name",
-		Fields: []Field{name("name", 30), name("base_unit", 30)}, Columns: []string{"name", "base_unit"}, Search: []string{"name"},
+		Fields: fieldsOf(&inventory.Quantities), Columns: []string{"name", "base_unit"}, Search: []string{"name"},
 	},
 	{
 		Name: "user_account", Group: "people", Order: "username", SuperuserOnly: true,
@@ -438,6 +402,9 @@ func (f Field) Clean(text string) (value *string, code string) {
 		text = strings.TrimSpace(text)
 	}
 	if text == "" && f.Kind != Bool {
+		if f.Required && f.Kind == Text {
+			return nil, "blank"
+		}
 		if f.Required {
 			return nil, "required"
 		}
@@ -446,6 +413,10 @@ func (f Field) Clean(text string) (value *string, code string) {
 		}
 		return nil, ""
 	}
+	if f.Rule != nil {
+		text = f.plain(text)
+		return &text, ""
+	}
 	if f.Max > 0 && len([]rune(text)) > f.Max {
 		return nil, "max_length"
 	}
@@ -453,6 +424,20 @@ func (f Field) Clean(text string) (value *string, code string) {
 		return nil, "invalid"
 	}
 	return f.parse(text)
+}
+
+// plain makes of what a form sends the text that the rule of the inventory knows: forms
+// write decimals with a comma, too, and send nothing for what is not ticked. The rule
+// itself is asked by whoever keeps the thing, and knows what it was before.
+func (f Field) plain(text string) string {
+	switch f.Kind {
+	case Decimal:
+		return strings.Replace(text, ",", ".", 1)
+	case Bool:
+		return strconv.FormatBool(text != "" && text != "false")
+	default:
+		return text
+	}
 }
 
 func (f Field) parse(text string) (*string, string) {

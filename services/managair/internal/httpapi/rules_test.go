@@ -215,8 +215,8 @@ func TestOwnersWhoLeaveAtOnce(t *testing.T) {
 	for i, one := range leave(owner) {
 		for j, other := range leave(inspector) {
 			for range 5 {
-				w.exec(t, "DELETE FROM membership WHERE organization_id = 1")
-				w.exec(t, "INSERT INTO membership (id, user_id, organization_id, role) VALUES (1, 1, 1, 'O'), (2, 2, 1, 'O')")
+				w.exec(t, `INSERT INTO membership (id, user_id, organization_id, role) VALUES (1, 1, 1, 'O'), (2, 2, 1, 'O')
+					ON CONFLICT (id) DO UPDATE SET role = 'O'`)
 				var answers [2]answer
 				var wg sync.WaitGroup
 				wg.Go(func() { answers[0] = w.do(t, one) })

@@ -40,6 +40,9 @@ type Store struct {
 	Nodes         Repository[Node, uuid.UUID]
 	Installations Repository[Installation, int64]
 	Affiliations  Affiliations
+	// Atomically hands a store to do whose changes are made together, or none of them
+	// if it fails.
+	Atomically func(ctx context.Context, do func(Store) error) error
 }
 
 // Affiliations are the memberships of a user, seen as a set of organizations.

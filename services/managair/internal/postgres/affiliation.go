@@ -6,18 +6,17 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
-type affiliations struct{ pool *pgxpool.Pool }
+type affiliations struct{ db database }
 
 // Change is part of inventory.Affiliations.
 func (a *affiliations) Change(ctx context.Context, caller access.Caller, user int64, change func([]int64) []int64) ([]int64, bool, error) {
-	people := &repository[inventory.User, int64]{a.pool, users()}
+	people := &repository[inventory.User, int64]{a.db, users()}
 	var wanted []int64
 	var changed bool
 	err := people.transact(ctx, func(tx pgx.Tx) error {
@@ -70,12 +69,8 @@ func disaffiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, or
 	if err := lockMembers(ctx, tx, organization); err != nil {
 		return err
 	}
-	err := exec(ctx, tx, "DELETE FROM membership WHERE user_id = @user AND organization_id = @organization",
+	return exec(ctx, tx, "DELETE FROM membership WHERE user_id = @user AND organization_id = @organization",
 		pgx.NamedArgs{"user": user, "organization": organization})
-	if err != nil {
-		return err
-	}
-	return needOwner(ctx, tx, organization, fault.Violation{})
 }
 
 // needOwnership refuses what only an OWNER of the organization may do.

@@ -11,6 +11,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
 )
 
 // Identity keeps accounts.
@@ -30,24 +31,12 @@ func userFields(u *identity.User) []any {
 	}
 }
 
-// identityError names the field whose rule err says is broken.
+// identityError says which rule err reports as broken.
 func identityError(err error) error {
-	_, constraint, ok := pgdb.Violation(err)
-	if !ok {
-		return pgdb.Translate(err)
+	if v := constraint.Violation(err); v != nil {
+		return v
 	}
-	switch constraint {
-	case "user_account_username_unique":
-		return &fault.Violation{Field: "username", Code: "unique"}
-	case "user_account_username_length":
-		return &fault.Violation{Field: "username", Code: "max_length"}
-	case "email_address_verified_unique", "email_address_user_unique":
-		return &fault.Violation{Field: "email", Code: "unique"}
-	case "email_address_form":
-		return &fault.Violation{Field: "email", Code: "invalid"}
-	default:
-		return err
-	}
+	return pgdb.Translate(err)
 }
 
 // CreateUser makes an account, and its address if it has one.
@@ -152,7 +141,7 @@ func (s *Identity) DeleteUser(ctx context.Context, id int64) (names []string, er
 		return err
 	})
 	if err != nil {
-		return names, fmt.Errorf("delete user: %w", pgdb.Translate(err))
+		return names, fmt.Errorf("delete user: %w", identityError(err))
 	}
 	return nil, nil
 }

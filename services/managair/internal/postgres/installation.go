@@ -5,7 +5,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -15,6 +14,7 @@ func installations() kind[inventory.Installation, int64] {
 	operated := byOrganization("xs.operator_id", "i.is_public")
 	return kind[inventory.Installation, int64]{
 		permissions: access.Installations,
+		rules:       &inventory.Installations,
 		audience:    operated,
 		table:       "installation", alias: "i",
 		from: "JOIN room xr ON xr.id = i.room_id JOIN site xs ON xs.id = xr.site_id JOIN node xn ON xn.id = i.node_id",
@@ -42,41 +42,17 @@ func installations() kind[inventory.Installation, int64] {
 			}
 		},
 		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, i *inventory.Installation) error {
-			if err := needOneOrganization(ctx, tx, i); err != nil {
-				return err
-			}
 			return insertReturningID(ctx, tx, &i.ID, `
 				INSERT INTO installation (node_id, room_id, from_time, to_time, description, is_public)
 				VALUES (@node, @room, @from, @to, @description, @is_public) RETURNING id`, installationArgs(i))
 		},
 		update: func(ctx context.Context, tx pgx.Tx, _, i *inventory.Installation) error {
-			if err := needOneOrganization(ctx, tx, i); err != nil {
-				return err
-			}
 			return exec(ctx, tx, `
 				UPDATE installation SET node_id = @node, room_id = @room, from_time = @from, to_time = @to,
 				       description = @description, is_public = @is_public, image = @image
 				 WHERE id = @id`, installationArgs(i))
 		},
-		violations: map[string]fault.Violation{
-			"installation_no_overlap":       {Field: "non_field_errors", Code: "overlap"},
-			"installation_ends_after_start": {Field: "to_timestamp_s", Code: "ends_before_start"},
-		},
 	}
-}
-
-// needOneOrganization locks node and room against being moved away meanwhile.
-func needOneOrganization(ctx context.Context, tx pgx.Tx, i *inventory.Installation) error {
-	var one bool
-	err := tx.QueryRow(ctx, `
-		SELECT n.owner_id = s.operator_id
-		  FROM node n, room r JOIN site s ON s.id = r.site_id
-		 WHERE n.id = @node AND r.id = @room
-		   FOR SHARE`, pgx.NamedArgs{"node": i.NodeID, "room": i.RoomID}).Scan(&one)
-	if err == nil && !one {
-		return &fault.Violation{Field: "non_field_errors", Code: "invalid", Text: "different_organizations"}
-	}
-	return err
 }
 
 func installationArgs(i *inventory.Installation) pgx.NamedArgs {

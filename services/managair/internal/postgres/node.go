@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -18,6 +17,7 @@ func uuidBytes(id *inventory.NodeID) *[16]byte { return (*[16]byte)(id) }
 func quantities() kind[inventory.Quantity, int64] {
 	return kind[inventory.Quantity, int64]{
 		permissions: access.Quantities,
+		rules:       &inventory.Quantities,
 		audience:    forAll,
 		table:       "quantity", alias: "q",
 		columns: "q.id, q.name, q.base_unit",
@@ -36,15 +36,13 @@ func quantities() kind[inventory.Quantity, int64] {
 			return exec(ctx, tx, "UPDATE quantity SET name = @name, base_unit = @base_unit WHERE id = @id",
 				pgx.NamedArgs{"id": q.ID, "name": q.Name, "base_unit": q.BaseUnit})
 		},
-		violations: map[string]fault.Violation{
-			"quantity_name_unique": {Field: "quantity", Code: "unique"},
-		},
 	}
 }
 
 func protocols() kind[inventory.Protocol, int64] {
 	return kind[inventory.Protocol, int64]{
 		permissions: access.Protocols,
+		rules:       &inventory.Protocols,
 		audience:    forAll,
 		table:       "node_protocol", alias: "p",
 		columns: "p.id, p.identifier, p.num_uplink_msgs::bigint, p.num_downlink_msgs::bigint",
@@ -65,9 +63,6 @@ func protocols() kind[inventory.Protocol, int64] {
 				UPDATE node_protocol SET identifier = @identifier, num_uplink_msgs = @uplinks, num_downlink_msgs = @downlinks
 				 WHERE id = @id`, with(protocolArgs(p), pgx.NamedArgs{"id": p.ID}))
 		},
-		violations: map[string]fault.Violation{
-			"node_protocol_identifier_unique": {Field: "identifier", Code: "unique"},
-		},
 	}
 }
 
@@ -79,6 +74,7 @@ func models() kind[inventory.Model, int64] {
 	quantityKind := quantities()
 	return kind[inventory.Model, int64]{
 		permissions: access.Models,
+		rules:       &inventory.Models,
 		audience:    forAll,
 		table:       "node_model", alias: "nm",
 		columns: `nm.id, nm.name, nm.trade_name, nm.manufacturer, nm.sensor_type,
@@ -115,9 +111,6 @@ func models() kind[inventory.Model, int64] {
 			}
 			return setQuantities(ctx, tx, m)
 		},
-		violations: map[string]fault.Violation{
-			"node_model_name_unique": {Field: "name", Code: "unique"},
-		},
 	}
 }
 
@@ -137,6 +130,7 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 	organizationKind, protocolKind, modelKind := organizations(), protocols(), models()
 	return kind[inventory.Node, inventory.NodeID]{
 		permissions: access.Nodes,
+		rules:       &inventory.Nodes,
 		audience:    byOrganization("n.owner_id", "false"),
 		table:       "node", alias: "n",
 		columns: "n.id, n.eui64, n.alias, n.description, n.protocol_id, n.model_id, n.owner_id, n.expected_interval_s::bigint, n.no",
@@ -159,27 +153,39 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 			}
 		},
 		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, n *inventory.Node) error {
+			if err := giveID(ctx, tx, n); err != nil {
+				return err
+			}
 			return exec(ctx, tx, `
 				INSERT INTO node (id, eui64, alias, description, protocol_id, model_id, owner_id, expected_interval_s)
 				VALUES (@id, @eui64, @alias, @description, @protocol, @model, @owner, @expected_interval)`, nodeArgs(n))
 		},
-		update: func(ctx context.Context, tx pgx.Tx, old, n *inventory.Node) error {
-			if old.OwnerID != n.OwnerID {
-				err := refuseIfExists(ctx, tx, "owner", "SELECT EXISTS (SELECT FROM installation WHERE node_id = @id)", n.ID)
-				if err != nil {
-					return err
-				}
-			}
+		update: func(ctx context.Context, tx pgx.Tx, _, n *inventory.Node) error {
 			return exec(ctx, tx, `
 				UPDATE node SET eui64 = @eui64, alias = @alias, description = @description,
 				       protocol_id = @protocol, model_id = @model, owner_id = @owner, expected_interval_s = @expected_interval
 				 WHERE id = @id`, nodeArgs(n))
 		},
-		violations: map[string]fault.Violation{
-			"node_pkey":         {Field: "id", Code: "unique"},
-			"node_eui64_unique": {Field: "eui64", Code: "unique"},
-		},
 	}
+}
+
+// giveID gives a new node without an id the one that follows from its protocol and
+// device EUI.
+func giveID(ctx context.Context, tx pgx.Tx, n *inventory.Node) error {
+	if n.ID != (inventory.NodeID{}) {
+		return nil
+	}
+	var protocol string
+	err := tx.QueryRow(ctx, "SELECT identifier FROM node_protocol WHERE id = @id", pgx.NamedArgs{"id": n.ProtocolID}).Scan(&protocol)
+	if err != nil {
+		return err
+	}
+	id, v := inventory.NodeIDOf(protocol, n.EUI64)
+	if v != nil {
+		return v
+	}
+	n.ID = id
+	return nil
 }
 
 func nodeArgs(n *inventory.Node) pgx.NamedArgs {

@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -17,6 +15,8 @@ func organizations() kind[inventory.Organization, int64] {
 	const isMember = "EXISTS (SELECT FROM membership cm WHERE cm.user_id = @caller AND cm.organization_id = o.id)"
 	return kind[inventory.Organization, int64]{
 		permissions: access.Organizations,
+		rules:       &inventory.Organizations,
+		ownerField:  inventory.Field{Name: "users", Of: "user_account"},
 		audience: byOrganization("o.id", "EXISTS (SELECT FROM node pn JOIN installation pi ON pi.node_id = pn.id"+
 			" WHERE pn.owner_id = o.id AND pi.is_public)"),
 		table: "organization", alias: "o",
@@ -42,8 +42,8 @@ func organizations() kind[inventory.Organization, int64] {
 			err := insertReturningID(ctx, tx, &o.ID,
 				"INSERT INTO organization (name, description) VALUES (@name, @description) RETURNING id",
 				pgx.NamedArgs{"name": o.Name, "description": o.Description})
-			if err != nil {
-				return err
+			if err != nil || caller.Administers {
+				return err // they choose the members, and need not be one
 			}
 			return exec(ctx, tx, `
 				INSERT INTO membership (organization_id, user_id, role)
@@ -62,16 +62,9 @@ func organizations() kind[inventory.Organization, int64] {
 			if err := exec(ctx, tx, "DELETE FROM membership WHERE organization_id = @id AND user_id <> ALL(@users)", args); err != nil {
 				return err
 			}
-			err = exec(ctx, tx, `
+			return exec(ctx, tx, `
 				INSERT INTO membership (organization_id, user_id)
 				SELECT @id, unnest(@users::bigint[]) ON CONFLICT ON CONSTRAINT membership_unique DO NOTHING`, args)
-			if err != nil {
-				return err
-			}
-			return needOwner(ctx, tx, o.ID, fault.Violation{Reference: true, Field: "users"})
-		},
-		violations: map[string]fault.Violation{
-			"organization_name_unique": {Field: "name", Code: "unique"},
 		},
 	}
 }
@@ -82,19 +75,6 @@ func organizations() kind[inventory.Organization, int64] {
 // organization first, and the other way round.
 func lockMembers(ctx context.Context, tx pgx.Tx, organization int64) error {
 	return exec(ctx, tx, "SELECT FROM organization WHERE id = @id FOR UPDATE", pgx.NamedArgs{"id": organization})
-}
-
-// needOwner refuses a change after which nobody could manage the organization, whose
-// members are locked.
-func needOwner(ctx context.Context, tx pgx.Tx, organization int64, place fault.Violation) error {
-	var managed bool
-	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM membership WHERE organization_id = @id AND role = 'O')",
-		pgx.NamedArgs{"id": organization}).Scan(&managed)
-	if err == nil && !managed {
-		place.Code, place.Conflict = "last_owner", true
-		return &place
-	}
-	return err
 }
 
 // isFellow is the condition that the user of an SQL expression is the caller, or
@@ -119,7 +99,7 @@ var isIntroduced = "SELECT true, true FROM (SELECT " + isFellow("@id::bigint") +
 func userReferences(relationship string, users ...int64) []reference {
 	refs := make([]reference, len(users))
 	for i, id := range users {
-		refs[i] = reference{relationship, id, isIntroduced}
+		refs[i] = reference{relationship, id, isIntroduced, "user_account"}
 	}
 	return refs
 }
@@ -142,6 +122,7 @@ func memberships() kind[inventory.Membership, int64] {
 	organizationKind := organizations()
 	return kind[inventory.Membership, int64]{
 		permissions: access.Memberships,
+		rules:       &inventory.Memberships,
 		audience:    byOrganization("ms.organization_id", "false"),
 		table:       "membership", alias: "ms",
 		from:    "JOIN user_account u ON u.id = ms.user_id JOIN organization o ON o.id = ms.organization_id",
@@ -172,24 +153,11 @@ func memberships() kind[inventory.Membership, int64] {
 				VALUES (@user, @organization, @role) RETURNING id`,
 				pgx.NamedArgs{"user": m.UserID, "organization": m.OrganizationID, "role": m.Role})
 		},
-		update: func(ctx context.Context, tx pgx.Tx, old, m *inventory.Membership) error {
-			err := exec(ctx, tx, "UPDATE membership SET user_id = @user, organization_id = @organization, role = @role WHERE id = @id",
+		update: func(ctx context.Context, tx pgx.Tx, _, m *inventory.Membership) error {
+			return exec(ctx, tx, "UPDATE membership SET user_id = @user, organization_id = @organization, role = @role WHERE id = @id",
 				pgx.NamedArgs{"id": m.ID, "user": m.UserID, "organization": m.OrganizationID, "role": m.Role})
-			if err != nil || old.Role != inventory.Owner {
-				return err
-			}
-			return needOwner(ctx, tx, old.OrganizationID, fault.Violation{Field: "role"})
 		},
-		beforeDelete: func(ctx context.Context, tx pgx.Tx, m *inventory.Membership) error {
-			err := exec(ctx, tx, "DELETE FROM membership WHERE id = @id", pgx.NamedArgs{"id": m.ID})
-			if err != nil || m.Role != inventory.Owner {
-				return err
-			}
-			return needOwner(ctx, tx, m.OrganizationID, fault.Violation{})
-		},
-		violations: map[string]fault.Violation{
-			"membership_unique": {Field: "non_field_errors", Code: "unique"},
-		},
+		ownerField: inventory.Field{Name: "role"},
 	}
 }
 
@@ -226,11 +194,11 @@ func users() kind[inventory.User, int64] {
 			}
 			return "u.is_active AND EXISTS (SELECT FROM membership om WHERE om.user_id = @caller AND om.role = 'O')"
 		},
-		listed: func(ctx context.Context, pool *pgxpool.Pool, caller access.Caller, q inventory.Query, found []inventory.User) error {
+		listed: func(ctx context.Context, db database, caller access.Caller, q inventory.Query, found []inventory.User) error {
 			if q.Email == "" || len(found) == 0 {
 				return nil
 			}
-			return inTx(ctx, pool, func(tx pgx.Tx) error { return introduce(ctx, tx, caller, found) })
+			return inTx(ctx, db, func(tx pgx.Tx) error { return introduce(ctx, tx, caller, found) })
 		},
 		order: "u.username, u.id",
 		sorts: map[string]string{"username": "u.username", "id": "u.id"},

@@ -5,7 +5,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -15,6 +14,7 @@ func addresses() kind[inventory.Address, int64] {
 	const own = "a.created_by = @caller AND " + unused
 	return kind[inventory.Address, int64]{
 		permissions: access.Addresses,
+		rules:       &inventory.Addresses,
 		audience: func(a access.Audience) string {
 			switch a {
 			case access.Members:
@@ -67,6 +67,7 @@ func sites() kind[inventory.Site, int64] {
 	organizationKind, addressKind := organizations(), addresses()
 	return kind[inventory.Site, int64]{
 		permissions: access.Sites,
+		rules:       &inventory.Sites,
 		audience: byOrganization("s.operator_id",
 			"EXISTS (SELECT FROM room pr JOIN installation pi ON pi.room_id = pr.id WHERE pr.site_id = s.id AND pi.is_public)"),
 		table: "site", alias: "s",
@@ -93,21 +94,11 @@ func sites() kind[inventory.Site, int64] {
 				INSERT INTO site (name, description, address_id, operator_id, time_zone)
 				VALUES (@name, @description, @address, @operator, @time_zone) RETURNING id`, siteArgs(s))
 		},
-		update: func(ctx context.Context, tx pgx.Tx, old, s *inventory.Site) error {
-			if old.OperatorID != s.OperatorID {
-				err := refuseIfExists(ctx, tx, "operator", `
-					SELECT EXISTS (SELECT FROM room r JOIN installation i ON i.room_id = r.id WHERE r.site_id = @id)`, s.ID)
-				if err != nil {
-					return err
-				}
-			}
+		update: func(ctx context.Context, tx pgx.Tx, _, s *inventory.Site) error {
 			return exec(ctx, tx, `
 				UPDATE site SET name = @name, description = @description, address_id = @address, operator_id = @operator,
 				       time_zone = @time_zone
 				 WHERE id = @id`, with(siteArgs(s), pgx.NamedArgs{"id": s.ID}))
-		},
-		violations: map[string]fault.Violation{
-			"site_name_unique": {Field: "name", Code: "unique"},
 		},
 	}
 }
@@ -118,23 +109,11 @@ func siteArgs(s *inventory.Site) pgx.NamedArgs {
 	}
 }
 
-// refuseIfExists refuses to move what is installed in the organization that it
-// leaves: node and room of an installation always belong to one organization.
-func refuseIfExists(ctx context.Context, tx pgx.Tx, relationship, query string, id any) error {
-	var exists bool
-	if err := tx.QueryRow(ctx, query, pgx.NamedArgs{"id": id}).Scan(&exists); err != nil {
-		return err
-	}
-	if exists {
-		return &fault.Violation{Reference: true, Field: relationship, Code: "conflict", Text: "installed_elsewhere", Conflict: true}
-	}
-	return nil
-}
-
 func rooms() kind[inventory.Room, int64] {
 	siteKind := sites()
 	return kind[inventory.Room, int64]{
 		permissions: access.Rooms,
+		rules:       &inventory.Rooms,
 		audience: byOrganization("rs.operator_id",
 			"EXISTS (SELECT FROM installation pi WHERE pi.room_id = r.id AND pi.is_public)"),
 		table: "room", alias: "r", from: "JOIN site rs ON rs.id = r.site_id",
@@ -159,34 +138,13 @@ func rooms() kind[inventory.Room, int64] {
 				INSERT INTO room (site_id, name, description, size_sqm, height_m, max_occupancy)
 				VALUES (@site, @name, @description, @size_sqm::numeric, @height_m::numeric, @max_occupancy) RETURNING id`, roomArgs(r))
 		},
-		update: func(ctx context.Context, tx pgx.Tx, old, r *inventory.Room) error {
-			if old.SiteID != r.SiteID {
-				if err := refuseRoomMove(ctx, tx, r.ID, r.SiteID); err != nil {
-					return err
-				}
-			}
+		update: func(ctx context.Context, tx pgx.Tx, _, r *inventory.Room) error {
 			return exec(ctx, tx, `
 				UPDATE room SET site_id = @site, name = @name, description = @description, size_sqm = @size_sqm::numeric,
 				       height_m = @height_m::numeric, max_occupancy = @max_occupancy
 				 WHERE id = @id`, with(roomArgs(r), pgx.NamedArgs{"id": r.ID}))
 		},
-		violations: map[string]fault.Violation{
-			"room_name_unique": {Field: "name", Code: "unique"},
-		},
 	}
-}
-
-// refuseRoomMove refuses to take a room with installations to another organization.
-func refuseRoomMove(ctx context.Context, tx pgx.Tx, room, site int64) error {
-	var refused bool
-	err := tx.QueryRow(ctx, `
-		SELECT EXISTS (SELECT FROM installation i JOIN node n ON n.id = i.node_id
-		                WHERE i.room_id = @room AND n.owner_id <> (SELECT operator_id FROM site WHERE id = @site))`,
-		pgx.NamedArgs{"room": room, "site": site}).Scan(&refused)
-	if err == nil && refused {
-		return &fault.Violation{Reference: true, Field: "site", Code: "conflict", Text: "installed_elsewhere", Conflict: true}
-	}
-	return err
 }
 
 func roomArgs(r *inventory.Room) pgx.NamedArgs {

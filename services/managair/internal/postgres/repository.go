@@ -13,6 +13,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
 )
 
 // querier is what pools and transactions have in common.
@@ -22,21 +23,26 @@ type querier interface {
 }
 
 // NewInventory returns the repositories on pool.
-func NewInventory(pool *pgxpool.Pool) inventory.Store {
+func NewInventory(pool *pgxpool.Pool) inventory.Store { return inventoryOn(pool) }
+
+func inventoryOn(db database) inventory.Store {
 	return inventory.Store{
-		Organizations: &repository[inventory.Organization, int64]{pool, organizations()},
-		Memberships:   &repository[inventory.Membership, int64]{pool, memberships()},
-		Users:         &repository[inventory.User, int64]{pool, users()},
-		Addresses:     &repository[inventory.Address, int64]{pool, addresses()},
-		Sites:         &repository[inventory.Site, int64]{pool, sites()},
-		PublicSites:   &repository[inventory.PublicSite, int64]{pool, publicSites()},
-		Rooms:         &repository[inventory.Room, int64]{pool, rooms()},
-		Quantities:    &repository[inventory.Quantity, int64]{pool, quantities()},
-		Protocols:     &repository[inventory.Protocol, int64]{pool, protocols()},
-		Models:        &repository[inventory.Model, int64]{pool, models()},
-		Nodes:         &repository[inventory.Node, inventory.NodeID]{pool, nodes()},
-		Installations: &repository[inventory.Installation, int64]{pool, installations()},
-		Affiliations:  &affiliations{pool},
+		Organizations: &repository[inventory.Organization, int64]{db, organizations()},
+		Memberships:   &repository[inventory.Membership, int64]{db, memberships()},
+		Users:         &repository[inventory.User, int64]{db, users()},
+		Addresses:     &repository[inventory.Address, int64]{db, addresses()},
+		Sites:         &repository[inventory.Site, int64]{db, sites()},
+		PublicSites:   &repository[inventory.PublicSite, int64]{db, publicSites()},
+		Rooms:         &repository[inventory.Room, int64]{db, rooms()},
+		Quantities:    &repository[inventory.Quantity, int64]{db, quantities()},
+		Protocols:     &repository[inventory.Protocol, int64]{db, protocols()},
+		Models:        &repository[inventory.Model, int64]{db, models()},
+		Nodes:         &repository[inventory.Node, inventory.NodeID]{db, nodes()},
+		Installations: &repository[inventory.Installation, int64]{db, installations()},
+		Affiliations:  &affiliations{db},
+		Atomically: func(ctx context.Context, do func(inventory.Store) error) error {
+			return inTx(ctx, db, func(tx pgx.Tx) error { return do(inventoryOn(tx)) })
+		},
 	}
 }
 
@@ -44,6 +50,8 @@ func NewInventory(pool *pgxpool.Pool) inventory.Store {
 // use @caller, the id of the calling user, 0 for an anonymous one.
 type kind[T any, ID comparable] struct {
 	permissions access.Permissions
+	// rules are those of the fields; nil: the things are not written here.
+	rules *inventory.Kind[T]
 	// audience returns the condition under which the caller is among an audience.
 	audience func(access.Audience) string
 
@@ -56,7 +64,7 @@ type kind[T any, ID comparable] struct {
 	// widen adds to what the caller may read in lists, when it is not "".
 	widen func(q inventory.Query) string
 	// listed is told what a list has shown, when it is not nil.
-	listed func(ctx context.Context, pool *pgxpool.Pool, caller access.Caller, q inventory.Query, things []T) error
+	listed func(ctx context.Context, db database, caller access.Caller, q inventory.Query, things []T) error
 	// filters has the condition for each field of a query that the kind knows.
 	filters filters
 	// order is the default order; sorts has the columns that clients may sort by.
@@ -69,10 +77,9 @@ type kind[T any, ID comparable] struct {
 	references func(*T) []reference
 	insert     func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
 	update     func(ctx context.Context, tx pgx.Tx, old, thing *T) error
-	// beforeDelete may refuse.
-	beforeDelete func(ctx context.Context, tx pgx.Tx, thing *T) error
-	// violations says what broken constraints mean.
-	violations map[string]fault.Violation
+	// ownerField is where a change is refused that leaves an organization without an
+	// OWNER, when it is not the whole.
+	ownerField inventory.Field
 }
 
 type filters struct {
@@ -83,14 +90,24 @@ type filters struct {
 type reference struct {
 	relationship string
 	id           any
-	// query tells of the thing @id: may the caller see it, and may he do this with it?
-	// No row: it does not exist.
+	// query tells of the thing @id: may the caller see it, and may they do this with it?
+	// No row: it does not exist. In the admin pages everything of the table may be used.
 	query string
+	table string
 }
 
 type repository[T any, ID comparable] struct {
-	pool *pgxpool.Pool
+	db   database
 	kind kind[T, ID]
+}
+
+// condition is that under which the caller is among the audience. In the admin pages
+// that is whoever has the right to the kind, whatever the audience.
+func (k *kind[T, ID]) condition(caller access.Caller, a access.Audience) string {
+	if caller.Administers {
+		return administers(k.table)
+	}
+	return k.audience(a)
 }
 
 func (k *kind[T, ID]) selectFrom() string {
@@ -101,7 +118,7 @@ func (k *kind[T, ID]) selectFrom() string {
 // permission need.
 func (k *kind[T, ID]) reference(relationship string, id ID, need access.Audience) reference {
 	return reference{relationship, id, fmt.Sprintf("SELECT %s, %s FROM %s %s %s WHERE %s.id = @id",
-		k.audience(k.permissions.Read), k.audience(need), k.table, k.alias, k.from, k.alias)}
+		k.audience(k.permissions.Read), k.audience(need), k.table, k.alias, k.from, k.alias), k.table}
 }
 
 // List is part of inventory.Repository.
@@ -112,7 +129,7 @@ func (r *repository[T, ID]) List(ctx context.Context, caller access.Caller, q in
 		return things, len(things), err
 	}
 	var count int
-	err := r.pool.QueryRow(ctx, "SELECT count(*) FROM "+r.kind.table+" "+r.kind.alias+" "+r.kind.from+where, args).Scan(&count)
+	err := r.db.QueryRow(ctx, "SELECT count(*) FROM "+r.kind.table+" "+r.kind.alias+" "+r.kind.from+where, args).Scan(&count)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count %s: %w", r.kind.table, pgdb.Translate(err))
 	}
@@ -130,7 +147,7 @@ func (r *repository[T, ID]) List(ctx context.Context, caller access.Caller, q in
 const listRoom = 32
 
 func (r *repository[T, ID]) collect(ctx context.Context, caller access.Caller, q inventory.Query, tail string, args pgx.NamedArgs) ([]T, error) {
-	rows, err := r.pool.Query(ctx, r.kind.selectFrom()+tail, args)
+	rows, err := r.db.Query(ctx, r.kind.selectFrom()+tail, args)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
 	}
@@ -139,7 +156,7 @@ func (r *repository[T, ID]) collect(ctx context.Context, caller access.Caller, q
 		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
 	}
 	if r.kind.listed != nil {
-		if err := r.kind.listed(ctx, r.pool, caller, q, things); err != nil {
+		if err := r.kind.listed(ctx, r.db, caller, q, things); err != nil {
 			return nil, fmt.Errorf("note what was listed of %s: %w", r.kind.table, pgdb.Translate(err))
 		}
 	}
@@ -148,7 +165,7 @@ func (r *repository[T, ID]) collect(ctx context.Context, caller access.Caller, q
 
 func (k *kind[T, ID]) where(caller access.Caller, q inventory.Query) (string, pgx.NamedArgs) {
 	args := pgx.NamedArgs{"caller": caller.UserID}
-	visible := k.audience(k.permissions.Read)
+	visible := k.condition(caller, k.permissions.Read)
 	if k.widen != nil {
 		if more := k.widen(q); more != "" {
 			visible += " OR " + more
@@ -218,12 +235,12 @@ func (k *kind[T, ID]) orderBy(sort []inventory.Order) string {
 
 // Get is part of inventory.Repository.
 func (r *repository[T, ID]) Get(ctx context.Context, caller access.Caller, id ID) (T, error) {
-	return r.get(ctx, r.pool, caller, id)
+	return r.get(ctx, r.db, caller, id)
 }
 
 func (r *repository[T, ID]) get(ctx context.Context, db querier, caller access.Caller, id ID) (T, error) {
 	rows, err := db.Query(ctx, r.kind.selectFrom()+" WHERE "+r.kind.alias+".id = @id AND ("+
-		r.kind.audience(r.kind.permissions.Read)+")", pgx.NamedArgs{"caller": caller.UserID, "id": id})
+		r.kind.condition(caller, r.kind.permissions.Read)+")", pgx.NamedArgs{"caller": caller.UserID, "id": id})
 	var thing T
 	if err == nil {
 		thing, err = pgx.CollectExactlyOneRow(rows, r.kind.scan)
@@ -237,6 +254,9 @@ func (r *repository[T, ID]) get(ctx context.Context, db querier, caller access.C
 // Create is part of inventory.Repository.
 func (r *repository[T, ID]) Create(ctx context.Context, caller access.Caller, thing T) (T, error) {
 	var created T
+	if v := r.kind.rules.Check(nil, &thing); v != nil {
+		return created, fmt.Errorf("create %s: %w", r.kind.table, v)
+	}
 	err := r.transact(ctx, func(tx pgx.Tx) error {
 		if err := r.checkReferences(ctx, tx, caller, nil, &thing); err != nil {
 			return err
@@ -260,11 +280,11 @@ func (r *repository[T, ID]) Create(ctx context.Context, caller access.Caller, th
 // checkGeneral checks the audiences that do not depend on what the thing refers
 // to; the others are checked with the references.
 func (r *repository[T, ID]) checkGeneral(ctx context.Context, tx pgx.Tx, caller access.Caller, a access.Audience) error {
-	if a != access.Superusers {
+	if a != access.Superusers && !caller.Administers {
 		return nil
 	}
 	var allowed bool
-	if err := tx.QueryRow(ctx, "SELECT "+isSuperuser, pgx.NamedArgs{"caller": caller.UserID}).Scan(&allowed); err != nil {
+	if err := tx.QueryRow(ctx, "SELECT "+r.kind.condition(caller, a), pgx.NamedArgs{"caller": caller.UserID}).Scan(&allowed); err != nil {
 		return err
 	}
 	if !allowed {
@@ -285,6 +305,9 @@ func (r *repository[T, ID]) Change(ctx context.Context, caller access.Caller, id
 		if err := change(&thing); err != nil {
 			return err
 		}
+		if v := r.kind.rules.Check(&old, &thing); v != nil {
+			return v
+		}
 		if err := r.checkReferences(ctx, tx, caller, &old, &thing); err != nil {
 			return err
 		}
@@ -294,6 +317,9 @@ func (r *repository[T, ID]) Change(ctx context.Context, caller access.Caller, id
 		changed, err = r.get(ctx, tx, caller, id)
 		return err
 	})
+	if v := constraint.Violation(err); v != nil && v.Code == "last_owner" {
+		v.Field, v.Reference = r.kind.ownerField.Name, r.kind.ownerField.Reference()
+	}
 	if err != nil {
 		return changed, fmt.Errorf("change %s %v: %w", r.kind.table, id, err)
 	}
@@ -303,18 +329,13 @@ func (r *repository[T, ID]) Change(ctx context.Context, caller access.Caller, id
 // Delete is part of inventory.Repository.
 func (r *repository[T, ID]) Delete(ctx context.Context, caller access.Caller, id ID) error {
 	err := r.transact(ctx, func(tx pgx.Tx) error {
-		thing, err := r.lock(ctx, tx, caller, id, r.kind.permissions.Delete)
+		_, err := r.lock(ctx, tx, caller, id, r.kind.permissions.Delete)
 		if err != nil {
 			return err
 		}
-		if r.kind.beforeDelete != nil {
-			if err := r.kind.beforeDelete(ctx, tx, &thing); err != nil {
-				return err
-			}
-		}
 		_, err = tx.Exec(ctx, "DELETE FROM "+r.kind.table+" WHERE id = @id", pgx.NamedArgs{"id": id})
 		if code, _, ok := pgdb.Violation(err); ok && code == pgdb.ForeignKeyViolation {
-			return &fault.Violation{Code: "in_use", Conflict: true}
+			return constraint.InUse()
 		}
 		return err
 	})
@@ -347,7 +368,7 @@ func (r *repository[T, ID]) lock(ctx context.Context, tx pgx.Tx, caller access.C
 		return thing, err
 	}
 	var allowed bool
-	err = tx.QueryRow(ctx, "SELECT "+r.kind.audience(need)+" FROM "+r.kind.table+" "+r.kind.alias+" "+r.kind.from+
+	err = tx.QueryRow(ctx, "SELECT "+r.kind.condition(caller, need)+" FROM "+r.kind.table+" "+r.kind.alias+" "+r.kind.from+
 		" WHERE "+r.kind.alias+".id = @id", args).Scan(&allowed)
 	if err != nil {
 		return thing, err
@@ -380,7 +401,11 @@ func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, call
 			continue
 		}
 		var visible, allowed bool
-		err := tx.QueryRow(ctx, ref.query, pgx.NamedArgs{"caller": caller.UserID, "id": ref.id}).Scan(&visible, &allowed)
+		query := ref.query
+		if caller.Administers {
+			query = "SELECT true, true FROM " + ref.table + " WHERE id = @id"
+		}
+		err := tx.QueryRow(ctx, query, pgx.NamedArgs{"caller": caller.UserID, "id": ref.id}).Scan(&visible, &allowed)
 		if err != nil && !isNoRow(err) {
 			return err
 		}
@@ -397,11 +422,9 @@ func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, call
 
 // transact runs do in a transaction and says what its errors mean.
 func (r *repository[T, ID]) transact(ctx context.Context, do func(pgx.Tx) error) error {
-	err := inTx(ctx, r.pool, do)
-	if _, constraint, ok := pgdb.Violation(err); ok {
-		if v, known := r.kind.violations[constraint]; known {
-			return &v
-		}
+	err := inTx(ctx, r.db, do)
+	if v := constraint.Violation(err); v != nil {
+		return v
 	}
 	return pgdb.Translate(err)
 }
@@ -411,6 +434,13 @@ const (
 	isSuperuser = "EXISTS (SELECT FROM user_account WHERE id = @caller AND is_superuser AND is_active)"
 	isAccount   = "@caller::bigint <> 0"
 )
+
+// administers is the condition that the caller may administer the things of a table.
+// A right that is taken away counts from the next request on, not from the next log-in.
+func administers(table string) string {
+	return "EXISTS (SELECT FROM user_account WHERE id = @caller AND is_active AND is_staff AND (is_superuser OR EXISTS (" +
+		"SELECT FROM staff_right r WHERE r.user_id = user_account.id AND r.subject = '" + table + "')))"
+}
 
 // general returns the condition for the audiences that are the same for every
 // kind; ok is false for the others.

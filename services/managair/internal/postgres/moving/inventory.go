@@ -1,18 +1,20 @@
 package moving
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
 )
 
 // LoadInventory writes the checked rows in one transaction. Each row has a
@@ -44,18 +46,21 @@ type inventoryWriter struct {
 	err    error
 }
 
-func (w *inventoryWriter) row(ctx context.Context, model string, pk any, sql string, args pgx.NamedArgs) {
+// row writes a row, of which broken says which rule it breaks, nil for none.
+func (w *inventoryWriter) row(ctx context.Context, model string, pk any, broken *fault.Violation, sql string, args pgx.NamedArgs) {
 	if w.err != nil {
+		return
+	}
+	if broken != nil {
+		w.refuse(model, pk, broken)
 		return
 	}
 	err := pgx.BeginFunc(ctx, w.tx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, sql, args)
 		return err
 	})
-	if what, ok := refusal(err); ok {
-		w.report.Problem(fixture.Problem{
-			Model: model, PK: fmt.Sprint(pk), What: what, Repair: "correct it and load again", Outcome: fixture.LeftOut,
-		})
+	if v := constraint.Violation(err); v != nil {
+		w.refuse(model, pk, v)
 		return
 	}
 	if err != nil {
@@ -65,80 +70,42 @@ func (w *inventoryWriter) row(ctx context.Context, model string, pk any, sql str
 	w.report.WroteOne(model)
 }
 
-// refusal says in the operator's words why the database refused a row.
-func refusal(err error) (string, bool) {
-	code, constraint, ok := pgdb.Violation(err)
-	if ok {
-		if text := refusals[constraint]; text != "" {
-			return text, true
-		}
-		switch code {
-		case pgdb.ForeignKeyViolation:
-			return "it refers to something that is not there (" + constraint + ")", true
-		case pgdb.UniqueViolation:
-			return "another row has the same (" + constraint + ")", true
-		default:
-			return "it breaks the rule " + constraint, true
-		}
-	}
-	if text, ok := dataException(err); ok {
-		return text, true
-	}
-	return "", false
-}
-
-var refusals = map[string]string{
-	"user_account_username_unique":         "another user has that name",
-	"email_address_verified_unique":        "another user has confirmed that address",
-	"email_address_user_unique":            "the user has that address already",
-	"email_address_one_primary":            "the user has another primary address already",
-	"email_address_user_id_fkey":           "there is no such user",
-	"organization_name_unique":             "another organization has that name",
-	"membership_unique":                    "the user is a member already",
-	"membership_user_id_fkey":              "there is no such user",
-	"membership_organization_id_fkey":      "there is no such organization",
-	"site_name_unique":                     "another site of the organization has that name",
-	"site_address_id_fkey":                 "there is no such address",
-	"site_operator_id_fkey":                "there is no such organization",
-	"room_name_unique":                     "another room of the site has that name",
-	"room_site_id_fkey":                    "there is no such site",
-	"node_eui64_unique":                    "another node has that device EUI",
-	"node_owner_id_fkey":                   "there is no such organization",
-	"node_model_id_fkey":                   "there is no such model",
-	"node_protocol_id_fkey":                "there is no such protocol",
-	"installation_node_id_fkey":            "there is no such node",
-	"installation_room_id_fkey":            "there is no such room",
-	"installation_no_overlap":              "it overlaps another installation of that node in the database",
-	"node_model_quantity_quantity_id_fkey": "there is no such quantity",
+func (w *inventoryWriter) refuse(model string, pk any, v *fault.Violation) {
+	w.report.Problem(fixture.Problem{
+		Model: model, PK: fmt.Sprint(pk), Code: v.Code, What: fixture.Describe(v), Repair: "correct it and load again", Outcome: fixture.LeftOut,
+	})
 }
 
 func (w *inventoryWriter) all(ctx context.Context, v *fixture.Inventory) {
 	for _, u := range v.Users.Rows() {
 		active := u.Active == nil || *u.Active
-		w.row(ctx, fixture.ModelUser, u.ID, upsertUserSQL, pgx.NamedArgs{
+		w.row(ctx, fixture.ModelUser, u.ID, nil, upsertUserSQL, pgx.NamedArgs{
 			"id": u.ID, "username": u.Username, "email": u.Email, "first_name": u.FirstName, "last_name": u.LastName,
 			"password_hash": u.Password, "is_active": active, "is_staff": u.Staff, "is_superuser": u.Superuser,
 			"joined_at": u.Joined, "last_login_at": u.LastLogin,
 		})
 	}
 	for _, e := range v.EmailAddresses.Rows() {
-		w.row(ctx, fixture.ModelEmailAddress, e.ID, upsertEmailAddressSQL, pgx.NamedArgs{
+		w.row(ctx, fixture.ModelEmailAddress, e.ID, nil, upsertEmailAddressSQL, pgx.NamedArgs{
 			"id": e.ID, "user_id": e.User, "email": e.Email, "verified": e.Verified, "is_primary": e.Primary,
 		})
 	}
 	for i, t := range v.Tokens.Rows() {
 		digest := sha256.Sum256([]byte(t.Key))
-		w.row(ctx, fixture.ModelToken, i+1, insertTokenSQL, pgx.NamedArgs{
+		w.row(ctx, fixture.ModelToken, i+1, nil, insertTokenSQL, pgx.NamedArgs{
 			"user_id": t.User, "digest": digest[:], "created_at": t.Created,
 		})
 	}
 	for _, o := range v.Organizations.Rows() {
-		w.row(ctx, fixture.ModelOrganization, o.ID, upsertOrganizationSQL, pgx.NamedArgs{
+		broken := inventory.Organizations.Check(nil, &inventory.Organization{Name: o.Name, Description: o.Description})
+		w.row(ctx, fixture.ModelOrganization, o.ID, broken, upsertOrganizationSQL, pgx.NamedArgs{
 			"id": o.ID, "name": o.Name, "description": o.Description,
 		})
 	}
-	for _, m := range v.Memberships.Rows() {
-		w.row(ctx, fixture.ModelMembership, m.ID, upsertMembershipSQL, pgx.NamedArgs{
+	// OWNERs first, so that one who is replaced can go.
+	for _, m := range ownersFirst(v.Memberships.Rows()) {
+		broken := inventory.Memberships.Check(nil, &inventory.Membership{UserID: m.User, OrganizationID: m.Organization, Role: m.Role})
+		w.row(ctx, fixture.ModelMembership, m.ID, broken, upsertMembershipSQL, pgx.NamedArgs{
 			"id": m.ID, "user_id": m.User, "organization_id": m.Organization, "role": m.Role,
 		})
 	}
@@ -148,19 +115,28 @@ func (w *inventoryWriter) all(ctx context.Context, v *fixture.Inventory) {
 
 func (w *inventoryWriter) places(ctx context.Context, v *fixture.Inventory) {
 	for _, a := range v.Addresses.Rows() {
-		w.row(ctx, fixture.ModelAddress, a.ID, upsertAddressSQL, pgx.NamedArgs{
+		broken := inventory.Addresses.Check(nil, &inventory.Address{
+			Street1: a.Street1, Street2: a.Street2, Zip: a.Zip, City: a.City,
+			Latitude: (*string)(a.Latitude), Longitude: (*string)(a.Longitude),
+		})
+		w.row(ctx, fixture.ModelAddress, a.ID, broken, upsertAddressSQL, pgx.NamedArgs{
 			"id": a.ID, "street1": a.Street1, "street2": a.Street2, "zip": a.Zip, "city": a.City,
 			"latitude": (*string)(a.Latitude), "longitude": (*string)(a.Longitude),
 		})
 	}
 	for _, s := range v.Sites.Rows() {
-		w.row(ctx, fixture.ModelSite, s.ID, upsertSiteSQL, pgx.NamedArgs{
+		broken := inventory.Sites.Check(nil, &inventory.Site{Name: s.Name, Description: s.Description, TimeZone: inventory.DefaultTimeZone})
+		w.row(ctx, fixture.ModelSite, s.ID, broken, upsertSiteSQL, pgx.NamedArgs{
 			"id": s.ID, "name": s.Name, "description": s.Description, "address_id": s.Address,
 			"operator_id": w.owner(ctx, s.Operator),
 		})
 	}
 	for _, r := range v.Rooms.Rows() {
-		w.row(ctx, fixture.ModelRoom, r.ID, upsertRoomSQL, pgx.NamedArgs{
+		broken := inventory.Rooms.Check(nil, &inventory.Room{
+			Name: r.Name, Description: r.Description,
+			SizeSqm: (*string)(r.SizeSqm), HeightM: (*string)(r.HeightM), MaxOccupancy: r.MaxOccupancy,
+		})
+		w.row(ctx, fixture.ModelRoom, r.ID, broken, upsertRoomSQL, pgx.NamedArgs{
 			"id": r.ID, "site_id": r.Site, "name": r.Name, "description": r.Description,
 			"size_sqm": (*string)(r.SizeSqm), "height_m": (*string)(r.HeightM), "max_occupancy": r.MaxOccupancy,
 		})
@@ -169,23 +145,31 @@ func (w *inventoryWriter) places(ctx context.Context, v *fixture.Inventory) {
 
 func (w *inventoryWriter) devices(ctx context.Context, v *fixture.Inventory) {
 	for _, q := range v.Quantities.Rows() {
-		w.row(ctx, fixture.ModelQuantity, q.ID, upsertQuantitySQL, pgx.NamedArgs{
+		broken := inventory.Quantities.Check(nil, &inventory.Quantity{Name: q.Quantity, BaseUnit: q.BaseUnit})
+		w.row(ctx, fixture.ModelQuantity, q.ID, broken, upsertQuantitySQL, pgx.NamedArgs{
 			"id": q.ID, "name": q.Quantity, "base_unit": q.BaseUnit,
 		})
 	}
 	for _, p := range v.Protocols.Rows() {
-		w.row(ctx, fixture.ModelProtocol, p.ID, upsertProtocolSQL, pgx.NamedArgs{
+		broken := inventory.Protocols.Check(nil, &inventory.Protocol{
+			Identifier: p.Identifier, NumUplinkMsgs: orOne(p.NumUplink), NumDownlinkMsgs: orOne(p.NumDownlink),
+		})
+		w.row(ctx, fixture.ModelProtocol, p.ID, broken, upsertProtocolSQL, pgx.NamedArgs{
 			"id": p.ID, "identifier": p.Identifier, "num_uplink_msgs": p.NumUplink, "num_downlink_msgs": p.NumDownlink,
 		})
 	}
 	for _, m := range v.NodeModels.Rows() {
-		w.row(ctx, fixture.ModelNodeModel, m.ID, upsertNodeModelSQL, pgx.NamedArgs{
+		broken := inventory.Models.Check(nil, &inventory.Model{
+			Name: m.Name, TradeName: m.TradeName, Manufacturer: m.Manufacturer, SensorType: m.SensorType,
+		})
+		w.row(ctx, fixture.ModelNodeModel, m.ID, broken, upsertNodeModelSQL, pgx.NamedArgs{
 			"id": m.ID, "name": m.Name, "trade_name": m.TradeName, "manufacturer": m.Manufacturer,
 			"sensor_type": m.SensorType, "quantities": m.Quantities,
 		})
 	}
 	for _, n := range v.Nodes.Rows() {
-		w.row(ctx, fixture.ModelNode, n.ID, upsertNodeSQL, pgx.NamedArgs{
+		broken := inventory.Nodes.Check(nil, &inventory.Node{ID: n.ID, EUI64: n.EUI64, Alias: n.Alias, Description: n.Description})
+		w.row(ctx, fixture.ModelNode, n.ID, broken, upsertNodeSQL, pgx.NamedArgs{
 			"id": n.ID, "eui64": n.EUI64, "alias": n.Alias, "description": n.Description,
 			"protocol_id": n.Protocol, "model_id": n.Model, "owner_id": w.owner(ctx, n.Owner),
 		})
@@ -196,11 +180,28 @@ func (w *inventoryWriter) devices(ctx context.Context, v *fixture.Inventory) {
 			t := time.Unix(*i.To, 0)
 			to = &t
 		}
-		w.row(ctx, fixture.ModelInstallation, i.ID, upsertInstallationSQL, pgx.NamedArgs{
+		broken := inventory.Installations.Check(nil, &inventory.Installation{NodeID: i.Node, From: time.Unix(i.From, 0), To: to, Description: i.Description})
+		w.row(ctx, fixture.ModelInstallation, i.ID, broken, upsertInstallationSQL, pgx.NamedArgs{
 			"id": i.ID, "node_id": i.Node, "room_id": i.Room, "from_time": time.Unix(i.From, 0), "to_time": to,
 			"description": i.Description, "is_public": i.Public, "image": i.Image,
 		})
 	}
+}
+
+func ownersFirst(memberships []fixture.Membership) []fixture.Membership {
+	sorted := slices.Clone(memberships)
+	slices.SortStableFunc(sorted, func(a, b fixture.Membership) int {
+		return -cmp.Compare(a.Role, b.Role) // "O" after "I"
+	})
+	return sorted
+}
+
+// orOne returns how many kinds of messages a protocol has of which it is not said.
+func orOne(n *int64) int64 {
+	if n == nil {
+		return 1
+	}
+	return *n
 }
 
 // owner returns the id of the organization, and makes the one for what belongs to nobody.
@@ -347,14 +348,4 @@ func advanceSequences(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	return nil
-}
-
-// dataException recognizes values that do not fit their column, such as a number
-// with too many digits.
-func dataException(err error) (string, bool) {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || !strings.HasPrefix(pgErr.Code, "22") {
-		return "", false
-	}
-	return pgErr.Message, true
 }

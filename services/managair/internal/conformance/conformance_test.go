@@ -1,0 +1,340 @@
+package conformance_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
+)
+
+// Two organizations, both owned by user 1, who is an administrator, too. In the second
+// they are the last OWNER. Node 2 is in no room.
+const worldSQL = `
+INSERT INTO user_account (id, username, is_superuser, is_staff) VALUES (1, 'olga', true, true), (2, 'ines', false, false);
+INSERT INTO organization (id, name) VALUES (1, 'Haus'), (2, 'Fremd');
+INSERT INTO membership (id, user_id, organization_id, role) VALUES (1, 1, 1, 'O'), (2, 1, 2, 'O'), (3, 2, 1, 'O');
+INSERT INTO address (id, street1, zip, city, created_by) VALUES (1, 'Weg 1', '10827', 'Berlin', 1), (2, 'Weg 2', '10827', 'Berlin', 1);
+INSERT INTO site (id, name, address_id, operator_id) VALUES (1, 'Schule', 1, 1), (2, 'Museum', 2, 2);
+INSERT INTO room (id, site_id, name) VALUES (1, 1, 'Klasse'), (2, 2, 'Saal');
+INSERT INTO quantity (id, name, base_unit) VALUES (1, 'CO2', 'ppm');
+INSERT INTO node_protocol (id, identifier) VALUES (1, 'ERS');
+INSERT INTO node_model (id, name, trade_name, manufacturer, sensor_type) VALUES (1, 'ERS', 'ERS', 'Elsys', 'NDIR');
+INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id) VALUES
+	('00000000-0000-4000-8000-000000000001', '9876B60000000001', 'Eins', 1, 1, 1),
+	('00000000-0000-4000-8000-000000000002', '9876B60000000002', 'Zwei', 1, 1, 1);
+INSERT INTO installation (id, node_id, room_id, from_time) VALUES (1, '00000000-0000-4000-8000-000000000001', 1, '2026-01-01T00:00:00Z');`
+
+const (
+	node1 = "00000000-0000-4000-8000-000000000001"
+	node2 = "00000000-0000-4000-8000-000000000002"
+)
+
+type values = map[string]string
+
+// kinds has for each kind values of a new thing that break no rule, by the names of
+// the API; the address of its resources; its type, its model in fixtures, and the id of
+// a thing there is.
+var kinds = map[string]struct {
+	good                 values
+	path, typ, model, pk string
+	fields               []inventory.Field
+	fixtureNames         map[string]string
+}{
+	"organization": {values{"name": "Neu"}, "organizations", "Organization", fixture.ModelOrganization, "1", inventory.Organizations.Fields(), nil},
+	"membership":   {values{"organization": "2", "user": "2", "role": "I"}, "memberships", "Membership", fixture.ModelMembership, "2", inventory.Memberships.Fields(), nil},
+	"address":      {values{"street1": "Weg 3", "zip": "10827", "city": "Berlin"}, "addresses", "Address", fixture.ModelAddress, "1", inventory.Addresses.Fields(), nil},
+	"site":         {values{"name": "Neu", "operator": "1", "address": "1"}, "sites", "Site", fixture.ModelSite, "1", inventory.Sites.Fields(), nil},
+	"room":         {values{"name": "Neu", "site": "1"}, "rooms", "Room", fixture.ModelRoom, "1", inventory.Rooms.Fields(), nil},
+	"node":         {values{"id": node2[:35] + "9", "eui64": "9876B60000000009", "alias": "Neu", "protocol": "1", "model": "1", "owner": "1"}, "nodes", "Node", fixture.ModelNode, node1, inventory.Nodes.Fields(), nil},
+	"installation": {values{"node": node2, "room": "1", "from_timestamp_s": "1770000000"}, "installations", "Installation", fixture.ModelInstallation, "1", inventory.Installations.Fields(), nil},
+}
+
+// broken is the table: one value makes a good thing a wrong one. Where text is set the
+// code has several texts. not lists the doors that cannot say it.
+var broken = []struct {
+	kind, field, value string
+	code, text         string
+	not                []string
+}{
+	{kind: "organization", field: "name", value: "", code: "blank"},
+	{kind: "organization", field: "name", value: strings.Repeat("ü", 51), code: "max_length"},
+	{kind: "organization", field: "name", value: "Fremd", code: "unique"},
+	{kind: "membership", field: "role", value: "X", code: "invalid_choice"},
+	{kind: "address", field: "zip", value: "!!%<>", code: "invalid", text: "invalid_zip"},
+	{kind: "address", field: "zip", value: "123456", code: "max_length"},
+	{kind: "address", field: "latitude", value: "1.1234567", code: "max_decimal_places"},
+	{kind: "site", field: "time_zone", value: "Nonsense/Zone", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}}, // the predecessor knows none
+	{kind: "site", field: "time_zone", value: "Local", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
+	{kind: "room", field: "name", value: strings.Repeat("x", 51), code: "max_length"},
+	{kind: "room", field: "size_sqm", value: "12345.0", code: "max_whole_digits"},
+	{kind: "room", field: "height_m", value: "2.55", code: "max_decimal_places"},
+	{kind: "room", field: "max_occupancy", value: "2147483648", code: "max_value"},
+	{kind: "node", field: "alias", value: strings.Repeat("x", 101), code: "max_length"},
+	{kind: "node", field: "expected_interval_s", value: "59", code: "min_value", not: []string{"fixture"}},
+	{kind: "node", field: "eui64", value: "9876B60000000002", code: "unique"},
+	{kind: "installation", field: "room", value: "2", code: "invalid", text: "different_organizations"},
+	{kind: "room", field: "site", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
+	{kind: "site", field: "operator", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
+	{kind: "node", field: "owner", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
+	{kind: "membership", field: "role", value: "I", code: "last_owner", not: []string{"create"}},
+}
+
+type world struct {
+	pool *pgxpool.Pool
+	api  http.Handler
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	pool := pgtest.New(t)
+	if _, err := pool.Exec(t.Context(), worldSQL); err != nil {
+		t.Fatal(err)
+	}
+	_, err := pool.Exec(t.Context(), `SELECT setval(pg_get_serial_sequence(name, 'id'), 100) FROM unnest(ARRAY[
+		'organization', 'membership', 'address', 'site', 'room', 'installation']) name`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil,
+		postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
+	handler, err := api.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{pool, handler}
+}
+
+var caller = access.Caller{UserID: 1, Superuser: true, Staff: true}
+
+// request returns the code of the first error of the API's answer.
+func (w *world) request(t *testing.T, method, path, media, body string) string {
+	t.Helper()
+	r := httptest.NewRequest(method, "http://h/api/v1/"+path, strings.NewReader(body))
+	r.Header.Set("Content-Type", media)
+	r = r.WithContext(access.WithCaller(r.Context(), caller))
+	answer := httptest.NewRecorder()
+	w.api.ServeHTTP(answer, r)
+	var doc struct{ Errors []struct{ Code string } }
+	if err := json.Unmarshal(answer.Body.Bytes(), &doc); err != nil || len(doc.Errors) == 0 {
+		return fmt.Sprintf("%d %s", answer.Code, answer.Body)
+	}
+	return doc.Errors[0].Code
+}
+
+// document puts values where a document of the API has them.
+func document(kind string, v values, id string) string {
+	of := kinds[kind]
+	attributes, relationships := map[string]any{}, map[string]any{}
+	for _, f := range of.fields {
+		text, ok := v[f.Name]
+		switch {
+		case !ok:
+		case f.Reference():
+			typ := kinds[f.Of].typ
+			switch f.Of {
+			case "user_account":
+				typ = "User"
+			case "node_protocol":
+				typ = "Protocol"
+			case "node_model":
+				typ = "Model"
+			}
+			relationships[f.Name] = map[string]any{"data": map[string]any{"type": typ, "id": text}}
+		case f.Name != "id":
+			attributes[f.Name] = text
+		}
+	}
+	data := map[string]any{"type": of.typ, "attributes": attributes, "relationships": relationships}
+	if id != "" {
+		data["id"] = id
+	}
+	encoded, _ := json.Marshal(map[string]any{"data": data}) // texts only
+	return string(encoded)
+}
+
+// change puts values where a form of the admin pages has them.
+func change(kind string, v values, id string) backoffice.Change {
+	s, _ := backoffice.Find(kind)
+	c := backoffice.Change{Subject: s, ID: id, Values: map[string]*string{}}
+	for _, f := range kinds[kind].fields {
+		text, ok := v[f.Name]
+		if !ok {
+			continue
+		}
+		if f.Column == "from_time" {
+			text = "2026-02-02T02:40:00"
+		}
+		field, _ := s.Field(f.In())
+		if value, code := field.Clean(text); code == "" {
+			c.Values[f.In()] = value
+		} else {
+			c.Values["!"] = &code // the form is shown again with it
+		}
+	}
+	return c
+}
+
+// admin returns the code with which the admin pages refuse the last of some changes.
+func (w *world) admin(t *testing.T, changes ...backoffice.Change) string {
+	t.Helper()
+	if code := changes[len(changes)-1].Values["!"]; code != nil {
+		return *code
+	}
+	_, err := postgres.Backoffice{Pool: w.pool}.Apply(t.Context(), caller, changes)
+	v, ok := errors.AsType[*fault.Violation](err)
+	if !ok {
+		return fmt.Sprint(err)
+	}
+	if v.Item != len(changes)-1 {
+		return fmt.Sprintf("%s of change %d", v.Code, v.Item)
+	}
+	return v.Code
+}
+
+// fixture returns the code with which a row of a fixture is left out.
+func (w *world) fixture(t *testing.T, kind string, v values, id string) string {
+	t.Helper()
+	of := kinds[kind]
+	fields := map[string]any{}
+	for _, f := range of.fields {
+		text, ok := v[f.Name]
+		switch {
+		case f.Name == "id" || !ok:
+		case f.Name == "max_occupancy" || f.Reference() && f.Of != "node" || strings.HasSuffix(f.Name, "_s"):
+			fields[f.Name] = json.Number(text)
+		default:
+			fields[f.Name] = text
+		}
+	}
+	var pk any = json.Number(id)
+	if kind == "node" {
+		pk = id
+	}
+	content, _ := json.Marshal([]any{map[string]any{"model": of.model, "pk": pk, "fields": fields}})
+	loader := moving.Loader{Pool: w.pool, Now: time.Now}
+	report, err := loader.Load(t.Context(), fixture.Objects(fixture.Source{Name: "test", Reader: strings.NewReader(string(content))}))
+	if err != nil {
+		return err.Error()
+	}
+	if report.LeftOut() != 1 {
+		return fmt.Sprintf("%d left out", report.LeftOut())
+	}
+	return report.Problems[0].Code
+}
+
+func TestEveryDoorRefusesTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, row := range broken {
+		of := kinds[row.kind]
+		wrong := maps.Clone(of.good)
+		wrong[row.field] = row.value
+		only := values{row.field: row.value}
+		got := map[string]string{}
+		if !slices.Contains(row.not, "create") {
+			form := url.Values{}
+			for name, text := range wrong {
+				form.Set(name, text)
+			}
+			got["POST"] = w.request(t, http.MethodPost, of.path+"/", "application/vnd.api+json", document(row.kind, wrong, wrong["id"]))
+			got["HTML form"] = w.request(t, http.MethodPost, of.path+"/", "application/x-www-form-urlencoded", form.Encode())
+			got["admin add"] = w.admin(t, change(row.kind, wrong, ""))
+			got["admin inline"] = w.admin(t, change("organization", values{"name": "Haus"}, "1"), change(row.kind, wrong, ""))
+		}
+		got["PATCH"] = w.request(t, http.MethodPatch, of.path+"/"+of.pk+"/", "application/vnd.api+json", document(row.kind, only, of.pk))
+		got["admin edit"] = w.admin(t, change(row.kind, only, of.pk))
+		if !slices.Contains(row.not, "fixture") {
+			whole := maps.Clone(of.good)
+			if row.kind == "membership" {
+				whole["user"] = "1"
+			}
+			if row.kind == "installation" || row.kind == "node" {
+				whole["node"], whole["eui64"] = node1, "9876B60000000001"
+			}
+			whole[row.field] = row.value
+			got["loaddata"] = w.fixture(t, row.kind, whole, of.pk)
+		}
+		for _, door := range slices.Sorted(maps.Keys(got)) {
+			if got[door] != row.code {
+				t.Errorf("%s.%s = %.60q by %s: %s, want %s", row.kind, row.field, row.value, door, got[door], row.code)
+			}
+		}
+	}
+}
+
+// The last OWNER does not go by any door.
+func TestTheLastOwnerStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	got := map[string]string{
+		"DELETE": w.request(t, http.MethodDelete, "memberships/2/", "", ""),
+		"linkage of the organization": w.request(t, http.MethodDelete, "organizations/2/relationships/users/", "application/vnd.api+json",
+			`{"data":[{"type":"User","id":"1"}]}`),
+		"linkage of the user": w.request(t, http.MethodDelete, "users/1/relationships/organizations/", "application/vnd.api+json",
+			`{"data":[{"type":"Organization","id":"2"}]}`),
+		"admin inline": w.admin(t, change("organization", values{"name": "Fremd"}, "2"), backoffice.Change{Subject: subject("membership"), ID: "2", Delete: true}),
+	}
+	_, err := postgres.Backoffice{Pool: w.pool}.Act(t.Context(), caller, subject("membership"), "delete", []string{"2"})
+	got["admin action"] = constraint.Violation(err).Error()
+	_, err = w.pool.Exec(t.Context(), "DELETE FROM membership WHERE id = 2")
+	got["SQL"] = constraint.Violation(err).Error()
+	for door, code := range got {
+		if code != "last_owner" {
+			t.Errorf("%s: %s", door, code)
+		}
+	}
+}
+
+func subject(name string) *backoffice.Subject {
+	s, _ := backoffice.Find(name)
+	return s
+}
+
+// Rules over several rows hold for whoever comes with SQL, at the latest at the end of
+// the transaction; and what one transaction moves as a whole may move.
+func TestRowRulesInSQL(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, row := range [][2]string{
+		{"UPDATE node SET owner_id = 2 WHERE id = '" + node1 + "'", "conflict"},
+		{"UPDATE room SET site_id = 2 WHERE id = 1", "conflict"},
+		{"UPDATE site SET operator_id = 2 WHERE id = 1", "conflict"},
+		{"UPDATE installation SET room_id = 2 WHERE id = 1", "invalid"},
+		{"INSERT INTO installation (node_id, room_id, from_time) VALUES ('" + node2 + "', 2, now())", "invalid"},
+		{"UPDATE membership SET role = 'I' WHERE id = 2", "last_owner"},
+		{"UPDATE membership SET organization_id = 1, user_id = 2 WHERE id = 2", "unique"},
+		{"BEGIN; SET CONSTRAINTS ALL DEFERRED; UPDATE site SET operator_id = 2 WHERE id = 1; COMMIT", "conflict"},
+		{"BEGIN; SET CONSTRAINTS ALL DEFERRED; UPDATE site SET operator_id = 2, name = 'X' WHERE id = 1; UPDATE node SET owner_id = 2 WHERE id = '" + node1 + "'; COMMIT", ""},
+	} {
+		sql, code := row[0], row[1]
+		_, err := w.pool.Exec(t.Context(), sql)
+		got := ""
+		if v := constraint.Violation(err); v != nil {
+			got = v.Code
+		}
+		if got != code {
+			t.Errorf("%s: %q (%v), want %q", sql, got, err, code)
+		}
+	}
+}
