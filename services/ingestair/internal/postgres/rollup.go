@@ -77,13 +77,13 @@ const (
 	 ORDER BY h.node_no, h.hour
 	    ON CONFLICT (node_no, hour) DO UPDATE SET ` + replaceHour
 
-	// Samples can also have been removed.
+	// Samples can also have been removed, or be those of a faulty sensor only.
 	dropEmptyHours = `
 	DELETE FROM sample_hour h
 	 USING unnest(@nos::integer[], @hours::timestamptz[]) AS l (node_no, hour)
 	 WHERE h.node_no = l.node_no AND h.hour = l.hour
 	   AND NOT EXISTS (SELECT FROM sample s
-	                    WHERE s.node_no = l.node_no AND s.time >= l.hour AND s.time < l.hour + interval '1 hour')`
+	                    WHERE s.node_no = l.node_no AND s.time >= l.hour AND s.time < l.hour + interval '1 hour' AND s.status <> 'E')`
 
 	lateDays = `
 	SELECT DISTINCT node_no, date_trunc('day', hour, 'UTC') AS day

@@ -27,11 +27,12 @@ func publicSites() kind[inventory.PublicSite, int64] {
 			       SELECT json_agg(json_build_object('timestamp_s', extract(epoch FROM latest.time)::bigint, 'co2_ppm', latest.co2_ppm) ORDER BY i.id)
 			         FROM installation i
 			         JOIN node n ON n.id = i.node_id
-			        CROSS JOIN LATERAL (SELECT m.time, m.co2_ppm
+			        CROSS JOIN LATERAL (SELECT m.time, m.co2_ppm, m.status
 			                              FROM sample m
 			                             WHERE m.node_no = n.no AND m.time >= i.from_time
 			                             ORDER BY m.time DESC LIMIT 1) latest
-			        WHERE i.room_id = pr.id AND i.is_public AND i.from_time <= now() AND (i.to_time IS NULL OR i.to_time > now())))
+			        -- A faulty sensor says nothing of the air.
+			        WHERE latest.status <> 'E' AND i.room_id = pr.id AND i.is_public AND i.from_time <= now() AND (i.to_time IS NULL OR i.to_time > now())))
 			       ORDER BY pr.name, pr.id)
 			  FROM ` + publicRooms + ")",
 		scan: func(row pgx.CollectableRow) (s inventory.PublicSite, err error) {

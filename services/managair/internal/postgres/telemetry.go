@@ -21,7 +21,7 @@ type Telemetry struct{ pool *pgxpool.Pool }
 // NewTelemetry returns the store on pool.
 func NewTelemetry(pool *pgxpool.Pool) *Telemetry { return &Telemetry{pool} }
 
-// The count comes from the roll-ups, so it costs the same however many samples
+// Samples of a faulty sensor are not counted. The count comes from the roll-ups, so it costs the same however many samples
 // there are. Where nothing is before the span, and it reaches beyond what is
 // rolled up, one row has nearly all of it; what is wrong with that (late samples)
 // and what is not yet in it (the last hours) are counted. Samples are at whole
@@ -31,10 +31,10 @@ const summaries = `
 	             AND NOT EXISTS (SELECT FROM sample s WHERE s.node_no = span.node_no AND s.time < span.start)
 	       THEN coalesce((SELECT t.n FROM sample_total t WHERE t.node_no = span.node_no), 0)
 	          + coalesce((SELECT sum((SELECT count(*) FROM sample s
-	                                   WHERE s.node_no = span.node_no AND s.time >= late.hour AND s.time < late.hour + interval '1 hour')
+	                                   WHERE s.node_no = span.node_no AND s.time >= late.hour AND s.time < late.hour + interval '1 hour' AND s.status <> 'E')
 	                                 - coalesce((SELECT h.n FROM sample_hour h WHERE h.node_no = span.node_no AND h.hour = late.hour), 0))
 	                        FROM (SELECT DISTINCT hour FROM sample_late WHERE node_no = span.node_no AND hour < state.rolled_until) late), 0)::bigint
-	          + (SELECT count(*) FROM sample s WHERE s.node_no = span.node_no AND s.time >= state.rolled_until AND s.time <= span.stop)
+	          + (SELECT count(*) FROM sample s WHERE s.node_no = span.node_no AND s.time >= state.rolled_until AND s.time <= span.stop AND s.status <> 'E')
 	       ELSE sample_count(span.node_no, span.start, span.stop + interval '1 second') END,
 	       CASE WHEN @first THEN (SELECT min(s.time) FROM sample s WHERE s.node_no = span.node_no AND s.time BETWEEN span.start AND span.stop) END,
 	       latest.time, latest.co2_ppm, latest.temperature_decicelsius, latest.rel_humidity_percent, latest.status::text

@@ -17,6 +17,8 @@ export interface Sample {
   co2: number;
   temperature: number | null;
   humidity: number | null;
+  /** The sensor is at fault, as it or the server says: the values say nothing of the air. */
+  faulty?: boolean;
 }
 
 export function levelOf(co2Ppm: number | null | undefined): Level {
@@ -28,14 +30,15 @@ export function levelOf(co2Ppm: number | null | undefined): Level {
 /** Seconds after which a value no longer describes the air of now; clients always showed 30 minutes. */
 export const STALE_AFTER_S = 30 * 60;
 
-export type Freshness = "fresh" | "stale" | "absent";
+export type Freshness = "fresh" | "stale" | "faulty" | "absent";
 
 export function freshness(sample: Sample | null | undefined, nowS: number): Freshness {
   if (!sample) return "absent";
-  return nowS - sample.time <= STALE_AFTER_S ? "fresh" : "stale";
+  if (nowS - sample.time > STALE_AFTER_S) return "stale";
+  return sample.faulty ? "faulty" : "fresh";
 }
 
-/** The level of the air now: an old value says nothing about it. */
+/** The level of the air now: an old value says nothing about it, nor does a faulty sensor. */
 export function currentLevel(sample: Sample | null | undefined, nowS: number): Level {
   return sample && freshness(sample, nowS) === "fresh" ? levelOf(sample.co2) : "none";
 }

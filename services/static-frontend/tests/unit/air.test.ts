@@ -9,6 +9,7 @@ import {
   worst,
   type Sample,
 } from "../../src/lib/air";
+import { toSample } from "../../src/lib/api/samples";
 
 const at = (time: number, co2: number): Sample => ({ time, co2, temperature: null, humidity: null });
 const NOW = 1_700_000_000;
@@ -17,6 +18,20 @@ const line = (last: number, perHour: number, count = 7) =>
   Array.from({ length: count }, (_, i) =>
     at(NOW - (count - 1 - i) * 300, last - ((count - 1 - i) * 300 * perHour) / 3600),
   );
+
+describe("a faulty sensor", () => {
+  const faulty = { time: 1000, co2: 0, temperature: 22, humidity: 41, faulty: true };
+  test("says nothing of the air", () => {
+    expect(freshness(faulty, 1010)).toBe("faulty");
+    expect(currentLevel(faulty, 1010)).toBe("none");
+    expect(adviceFor(faulty, [faulty], 1010)).toBe("none");
+  });
+  test("is told by the status of its samples", () => {
+    const raw = { timestamp_s: 1000, co2_ppm: 0, temperature_celsius: 22, rel_humidity_percent: 41 };
+    expect(toSample({ ...raw, measurement_status: "E" })).toEqual(faulty);
+    expect(toSample({ ...raw, measurement_status: "M" })?.faulty).toBeUndefined();
+  });
+});
 
 describe("levelOf", () => {
   test.each([

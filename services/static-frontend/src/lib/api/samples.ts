@@ -14,6 +14,7 @@ export function toSample(value: unknown): Sample | null {
     co2,
     temperature: numberOrNull(raw.temperature_celsius),
     humidity: numberOrNull(raw.rel_humidity_percent),
+    ...(raw.measurement_status === "E" && { faulty: true }),
   };
 }
 
@@ -34,7 +35,8 @@ export async function fetchSeries(
     { "filter[from]": query.from, "filter[to]": query.to, max_points: query.maxPoints },
     signal,
   );
-  return samplesOf(data.attributes.samples);
+  // Nothing is known of the air while the sensor is at fault.
+  return samplesOf(data.attributes.samples).filter((sample) => !sample.faulty);
 }
 
 export function samplesOf(value: unknown): Sample[] {

@@ -4449,7 +4449,7 @@ export interface components {
             temperature_celsius: string | null;
             rel_humidity_percent: number | null;
             /**
-             * @description M: measured, R: repeated, E: the sensor reported a fault.
+             * @description M: measured, R: repeated, E: the sensor is at fault, as it reported or as its value says (CO2 below 300 ppm). Such samples are kept as they were measured; no verdict, mean, extreme or count takes them in.
              * @enum {string}
              */
             measurement_status: "M" | "R" | "E";
@@ -5601,7 +5601,7 @@ export interface components {
                 readonly rooms?: {
                     id: string;
                     name: string;
-                    /** @description The latest sample of each public installation that measures now. */
+                    /** @description The latest sample of each public installation that measures now, but for those whose sensor is faulty. */
                     latest_samples: {
                         timestamp_s: number;
                         co2_ppm: number;

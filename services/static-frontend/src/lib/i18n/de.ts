@@ -24,6 +24,7 @@ export const de = {
   "verdict.high": "Die Luft ist schlecht",
   "verdict.none": "Kein aktueller Wert",
   "verdict.stale": "Kein aktueller Wert",
+  "verdict.faulty": "Der Sensor ist gestört",
   "verdict.absent": "Noch kein Messwert",
 
   "now.title": "Aktueller Wert",
@@ -31,6 +32,7 @@ export const de = {
   "now.measured": "gemessen {age}",
   "now.absentHint":
     "Der Sensor steht bereit und hat noch nichts gesendet. Der erste Wert erscheint hier von selbst.",
+  "now.faultyHint": "Er meldet Werte, die keine Luft hat. Über die Luft sagt das nichts.",
   "now.staleHint":
     "Der letzte Wert ({level}) ist vom {time}. Wie die Luft jetzt ist, sagt er nicht: Der Sensor meldet sich gerade nicht.",
 

@@ -26,6 +26,7 @@ export const en: Messages = {
   "verdict.high": "The air is bad",
   "verdict.none": "No current value",
   "verdict.stale": "No current value",
+  "verdict.faulty": "The sensor is faulty",
   "verdict.absent": "No measurement yet",
 
   "now.title": "Current value",
@@ -33,6 +34,7 @@ export const en: Messages = {
   "now.measured": "measured {age}",
   "now.absentHint":
     "The sensor is set up and has not sent anything yet. The first value will appear here by itself.",
+  "now.faultyHint": "It reports values that no air has. That says nothing about the air.",
   "now.staleHint":
     "The last value ({level}) is from {time}. It does not tell how the air is now: the sensor is silent at the moment.",
 
