@@ -83,6 +83,7 @@ func (c *Config) Validate() error {
 	default:
 		complain(true, "NETWORK_SERVER: %q is neither %s nor %s", c.NetworkServer, networkTTS, networkChirpStack)
 	}
+	problems = append(problems, c.MQTT.validate())
 	complain(c.MQTT.QoS != nil && *c.MQTT.QoS > 1, "MQTT_QOS: want 0 or 1")
 	complain(c.QueueUplinks < 1, "QUEUE_UPLINKS: %d is not positive", c.QueueUplinks)
 	complain(c.Configure.Budget < 1, "CONFIGURE_DAILY_BUDGET: %d is not positive", c.Configure.Budget)

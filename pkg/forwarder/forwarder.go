@@ -65,8 +65,9 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 	m := newMetrics(f.ops.Registry, box.len)
 	in := &intake{
 		service: service, log: log, metrics: m, outbox: box, now: time.Now,
-		network: cfg.network(), codecs: codecs{standard, map[string]codec.Decoder{}},
+		network: cfg.network(), codecs: codecs{standard, map[string]codec.Decoder{}}, clock: &ownClock{metrics: m},
 	}
+	f.ops.AddCheck("clock", in.clock.check)
 	for profile, name := range cfg.CodecByProfile {
 		d, err := catalog.Find(name)
 		if err != nil {
@@ -91,7 +92,7 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 		f.ops.AddCheck("redis", func(ctx context.Context) error { return spool.redis.Ping(ctx).Err() })
 	}
 	if cfg.Webhook.Address != "" {
-		f.webhook = &webhook{secret: cfg.Webhook.Secret, intake: in, log: log}
+		f.webhook = &webhook{secret: cfg.Webhook.Secret, intake: in, metrics: m, log: log}
 	}
 	f.buildSweeper(service, in, m)
 	return f, f.buildConfigurator(service, in, m, standard)

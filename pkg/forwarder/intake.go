@@ -28,6 +28,7 @@ type intake struct {
 	codecs  codecs
 	outbox  *outbox
 	repeats repeats
+	clock   *ownClock
 	now     func() time.Time
 	// observe sees every uplink that was decoded, before it is stored; may be nil.
 	observe func(context.Context, *lorawan.Uplink, codec.Message, ingestv1.Source)
@@ -55,6 +56,9 @@ func (in *intake) receive(ctx context.Context, source ingestv1.Source, message [
 		in.metrics.events.WithLabelValues(event.Kind).Inc()
 		finish(done, refused)
 		return
+	}
+	if err == nil {
+		in.clock.observe(source, &u, now)
 	}
 	name := sourceName(source)
 	count := func(result string) { in.metrics.uplinks.WithLabelValues(name, result).Inc() }

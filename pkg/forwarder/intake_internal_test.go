@@ -23,8 +23,9 @@ func BenchmarkReceive(b *testing.B) {
 		Reception: &lorawan.Reception{RSSIdBm: -61, SNRdB: 9.25},
 	})
 	box := newOutbox(1)
+	m := newMetrics(prometheus.NewRegistry(), box.len)
 	in := &intake{
-		service: "bench", log: slog.New(slog.DiscardHandler), metrics: newMetrics(prometheus.NewRegistry(), box.len),
+		service: "bench", log: slog.New(slog.DiscardHandler), metrics: m, clock: &ownClock{metrics: m},
 		network: tts{app}, codecs: codecs{standard: clairchen.Decoder{}}, outbox: box, now: time.Now,
 	}
 	b.SetBytes(int64(len(message)))

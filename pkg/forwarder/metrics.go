@@ -23,6 +23,8 @@ type metrics struct {
 	uplinks     *prometheus.CounterVec
 	undecodable *prometheus.CounterVec
 	events      *prometheus.CounterVec
+	webhook     *prometheus.CounterVec
+	clockOffset prometheus.Gauge
 	samples     *prometheus.CounterVec
 	deliveries  *prometheus.CounterVec
 	delivery    prometheus.Histogram
@@ -50,6 +52,14 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_events_total",
 			Help: "Messages of the network server that are no uplinks, by their kind (join_accept, downlink_queued, location_solved ...).",
 		}, []string{"kind"}),
+		webhook: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forwarder_webhook_requests_total",
+			Help: "Requests to the webhook, by the code of the answer (204: done, 401: wrong secret, 404: wrong path, 503: not stored).",
+		}, []string{"code"}),
+		clockOffset: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "forwarder_clock_offset_seconds",
+			Help: "How far our clock is ahead of the network server's, as the latest uplink over MQTT tells; its way is in it.",
+		}),
 		samples: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_samples_total",
 			Help: "Samples that the ingestair answered for, by source (mqtt, webhook, storage; redis: they waited there) and outcome (stored, duplicate, conflict, rejected, parked). Those that storage had stored were missed by the others.",
@@ -88,7 +98,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_last_stored_timestamp_seconds", Help: "When the last uplink was stored.",
 		}),
 	}
-	r.MustRegister(m.uplinks, m.undecodable, m.events, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
+	r.MustRegister(m.uplinks, m.undecodable, m.events, m.webhook, m.clockOffset, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
 		m.spooled, m.batches, m.sweeps, m.sweepUntil, m.downlinks,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",
@@ -121,6 +131,9 @@ func (m *metrics) begin() {
 	}
 	for _, result := range []string{"ok", fault.Invalid.String(), fault.Unauthenticated.String(), fault.Unavailable.String()} {
 		m.deliveries.WithLabelValues(result)
+	}
+	for _, code := range []string{"204", "400", "401", "404", "503"} {
+		m.webhook.WithLabelValues(code)
 	}
 	for _, result := range []string{"ok", "failed"} {
 		m.sweeps.WithLabelValues(result)

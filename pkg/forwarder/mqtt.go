@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,10 +36,35 @@ type MQTTConfig struct {
 	QoS      *byte         `env:"QOS" desc:"0 or 1; with 1 the broker keeps what we have not stored. Default: 0 at TTS, which does no other, else 1"`
 }
 
+// brokerSchemes are those that the library connects to.
+var brokerSchemes = []string{"tcp", "mqtt", "ssl", "tls", "mqtts", "ws", "wss"}
+
+// validate refuses at the start what would fail at each connection.
+func (c *MQTTConfig) validate() error {
+	if c.URL == "" {
+		return nil
+	}
+	u, err := url.Parse(c.URL)
+	switch {
+	case strings.TrimSpace(c.URL) != c.URL || strings.ContainsAny(c.URL, " \t\n"):
+		return errors.New("MQTT_URL: there is a blank in it")
+	case err != nil:
+		return errors.New("MQTT_URL: not a URL; want a form like ssl://broker.example.org:8883") // err repeats a password
+	case u.User != nil:
+		return errors.New("MQTT_URL: there is a user in it, which would get into logs: use MQTT_USER and MQTT_PASSWORD")
+	case !slices.Contains(brokerSchemes, u.Scheme):
+		return fmt.Errorf("MQTT_URL: unknown scheme %q: want one of %s", u.Scheme, strings.Join(brokerSchemes, ", "))
+	case u.Hostname() == "":
+		return errors.New("MQTT_URL: there is no host in it")
+	}
+	return nil
+}
+
 const (
-	connectTimeout  = 15 * time.Second
-	firstReconnect  = time.Second
-	lastReconnect   = 30 * time.Second
+	connectTimeout = 15 * time.Second
+	firstReconnect = time.Second
+	// At QoS 0 each second of a broker that is back is lost.
+	lastReconnect   = 5 * time.Second
 	refusedInterval = time.Minute
 	// drainTimeout is how long a stopping subscriber waits to acknowledge what it has.
 	drainTimeout = 5 * time.Second

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,8 +24,9 @@ type WebhookConfig struct {
 }
 
 const (
-	// The Things Stack gives up after ten seconds and tries again later.
-	webhookTimeout = 8 * time.Second
+	// webhookTimeout is when the webhook is answered, whatever is known by then. The open
+	// source server of The Things Stack gives up after five seconds, the Cloud after ten.
+	webhookTimeout = 4 * time.Second
 	maxWebhookBody = 1 << 20
 	// minSecret keeps out what can be guessed.
 	minSecret = 16
@@ -39,31 +41,73 @@ func (c *WebhookConfig) Validate() error {
 }
 
 // webhook receives uplinks that the network server posts. It answers 204 only when
-// the ingestair has the uplink, so that the network server tries again otherwise.
+// the ingestair has the uplink, so that a network server that tries again does so otherwise.
 type webhook struct {
-	secret config.Secret
-	intake *intake
-	log    *slog.Logger
+	secret  config.Secret
+	intake  *intake
+	metrics *metrics
+	log     *slog.Logger
 }
 
 func (h *webhook) server() *http.Server {
+	// Network servers join base URL and path as they like: a slash at the end, a path for
+	// each kind of event.
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /webhook", h.post)
+	mux.HandleFunc("POST /webhook/", h.post)
 	return &http.Server{
-		Handler: correlation.Middleware(mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: webhookTimeout,
+		Handler: correlation.Middleware(h.counted(mux)), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: webhookTimeout,
 		WriteTimeout: 2 * webhookTimeout, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 	}
 }
 
+// counted counts the answers, so that a wrong path or secret does not go unnoticed.
+func (h *webhook) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := &answer{ResponseWriter: w, code: http.StatusOK}
+		next.ServeHTTP(a, r)
+		h.metrics.webhook.WithLabelValues(strconv.Itoa(a.code)).Inc()
+		if a.code == http.StatusNotFound || a.code == http.StatusMethodNotAllowed {
+			h.log.WarnContext(r.Context(), "request to the webhook that is none: want POST /webhook", "method", r.Method, "path", r.URL.Path, "remote", r.RemoteAddr)
+		}
+	})
+}
+
+// answer remembers its code.
+type answer struct {
+	http.ResponseWriter
+
+	code int
+}
+
+// WriteHeader is that of http.ResponseWriter.
+func (a *answer) WriteHeader(code int) {
+	a.code = code
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// bearer reads the token of a header; the scheme is in any case (RFC 7235, section 2.1).
+func bearer(header string) (token string, ok bool) {
+	scheme, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
+	return strings.TrimSpace(rest), strings.EqualFold(scheme, "Bearer")
+}
+
 func (h *webhook) post(w http.ResponseWriter, r *http.Request) {
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	given, ok := bearer(r.Header.Get("Authorization"))
 	// Digests, so that the time to compare does not tell the length.
 	got, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(h.secret.Reveal()))
 	if !ok || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-		h.log.WarnContext(r.Context(), "webhook refused: wrong secret", "remote", r.RemoteAddr)
+		why := "wrong secret"
+		if !ok {
+			why = "want the header: Authorization: Bearer SECRET"
+		}
+		h.log.WarnContext(r.Context(), "webhook refused", "why", why, "remote", r.RemoteAddr)
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, "wrong secret", http.StatusUnauthorized)
+		http.Error(w, why, http.StatusUnauthorized)
 		return
 	}
 	message, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxWebhookBody))

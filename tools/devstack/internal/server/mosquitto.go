@@ -98,6 +98,8 @@ func (m *Mosquitto) LogFile() string { return m.file("mosquitto.log") }
 func (m *Mosquitto) config() string {
 	lines := []string{
 		fmt.Sprintf("listener %d %s", m.Port, Host),
+		// Small messages are not held back for others.
+		"set_tcp_nodelay true",
 		"log_dest stderr",
 		"persistence_location " + m.options.Dir + "/",
 		// The defaults drop messages in silence when a client is slow or away.
