@@ -44,6 +44,14 @@ func badEUI64(s string) error { return fmt.Errorf("device EUI %q: want 16 hexade
 // String returns 16 upper-case hexadecimal digits.
 func (e EUI64) String() string { return fmt.Sprintf("%016X", uint64(e)) }
 
+// OrEmpty returns the digits, and nothing for 0, which stands for no device.
+func (e EUI64) OrEmpty() string {
+	if e == 0 {
+		return ""
+	}
+	return e.String()
+}
+
 // Bytes returns the eight bytes in the order in which they are printed.
 func (e EUI64) Bytes() [8]byte {
 	var b [8]byte

@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/pkg/tracing"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/grpcapi"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/httpapi"
@@ -121,7 +122,7 @@ func (a *App) Run(ctx context.Context) error {
 	address, _ := redisconn.Parse(a.Config.RedisURL) // these
 	redis := address.Client()
 	defer func() { _ = redis.Close() }()
-	pool, err := pgdb.Open(ctx, a.Database, "ingestair", postgres.Configure)
+	pool, err := pgdb.Open(ctx, a.Database, "ingestair", samplestore.Configure)
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,9 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/app"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
 )
 
 const token = "a-token-for-tests-only"

@@ -40,14 +40,16 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
+	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
 )
 
 // The benchmarks measure the real program on a real server, with the load
@@ -407,7 +409,7 @@ func (x *bench) gathered(samples, perCall, callers int) float64 {
 // process, with the same database.
 func (x *bench) inProcess(samples, perCall, callers int) float64 {
 	x.Helper()
-	pool, err := pgdb.Open(x.Context(), pgdb.Config{URL: config.NewSecret(x.pool.Config().ConnString()), MaxConns: 4}, "bench", postgres.Configure)
+	pool, err := pgdb.Open(x.Context(), pgdb.Config{URL: config.NewSecret(x.pool.Config().ConnString()), MaxConns: 4}, "bench", samplestore.Configure)
 	if err != nil {
 		x.Fatal(err)
 	}
@@ -423,7 +425,7 @@ func (x *bench) inProcess(samples, perCall, callers int) float64 {
 			for _, s := range u.GetSamples() {
 				b.Samples = append(b.Samples, measurement.Sample{Time: time.Unix(s.GetTimeS(), 0).UTC(), CO2PPM: int(s.GetCo2Ppm()), Status: measurement.Measured})
 			}
-			b.Uplinks = append(b.Uplinks, ingest.Uplink{NodeID: uuid.UUID(u.GetNodeId()), End: len(b.Samples)})
+			b.Uplinks = append(b.Uplinks, ingest.Uplink{Uplink: keeping.Uplink{NodeID: uuid.UUID(u.GetNodeId())}, End: len(b.Samples)})
 		}
 		batches <- b
 	}

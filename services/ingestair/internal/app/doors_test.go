@@ -36,9 +36,9 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
+	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/app"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
 )
 
 // TestLiveListeners: what is stored is published, and nothing else.

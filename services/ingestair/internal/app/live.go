@@ -3,8 +3,8 @@ package app
 import (
 	"sync"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/live"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
 // liveFeed hands what was stored to live listeners.
@@ -15,14 +15,14 @@ type liveFeed struct {
 }
 
 // Stored implements ingest.Listener.
-func (f *liveFeed) Stored(rows []ingest.Row) {
+func (f *liveFeed) Stored(rows []keeping.Row) {
 	buffer, _ := f.buffers.Get().(*[]live.Sample)
 	if buffer == nil {
 		buffer = new([]live.Sample)
 	}
 	samples := (*buffer)[:0]
 	for i := range rows {
-		if r := &rows[i]; r.Outcome == ingest.Stored {
+		if r := &rows[i]; r.Outcome == keeping.Stored {
 			samples = append(samples, live.Sample{NodeNo: r.NodeNo, Sample: r.Sample})
 		}
 	}

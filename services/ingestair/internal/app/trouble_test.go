@@ -14,8 +14,8 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
 )
 
 func mustExec(t *testing.T, pool *pgxpool.Pool, sql string) {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -78,11 +79,11 @@ func fields(data []byte, each func(num protowire.Number, typ protowire.Type, v u
 	return nil
 }
 
-func (r *storeRequest) unmarshal(data []byte) error { return r.parseUplinks(data, 1) }
+func (r *storeRequest) unmarshal(data []byte) error { return r.parseUplinks(data, storeRequestUplinks) }
 
 func (r *storeStreamRequest) unmarshal(data []byte) error {
 	err := fields(data, func(num protowire.Number, typ protowire.Type, v uint64, _ []byte) error {
-		if num == 1 && typ == protowire.VarintType {
+		if num == storeStreamRequestSequence && typ == protowire.VarintType {
 			r.sequence = v
 		}
 		return nil
@@ -90,7 +91,7 @@ func (r *storeStreamRequest) unmarshal(data []byte) error {
 	if err != nil {
 		return err
 	}
-	return r.parseUplinks(data, 2)
+	return r.parseUplinks(data, storeStreamRequestUplinks)
 }
 
 func (r *storeRequest) parseUplinks(data []byte, field protowire.Number) error {
@@ -114,7 +115,7 @@ func (r *storeRequest) allocate(data []byte, uplinksField protowire.Number) erro
 		}
 		uplinks++
 		return fields(b, func(num protowire.Number, typ protowire.Type, _ uint64, _ []byte) error {
-			if num == 2 && typ == protowire.BytesType {
+			if num == uplinkSamples && typ == protowire.BytesType {
 				samples++
 			}
 			return nil
@@ -147,13 +148,13 @@ func (r *storeRequest) addUplink(data []byte) error {
 			return nil
 		}
 		switch num {
-		case 1:
+		case uplinkNodeID:
 			id = b
-		case 2:
+		case uplinkSamples:
 			s, err := parseSample(b)
 			r.batch.Samples = append(r.batch.Samples, s)
 			return err
-		case 3:
+		case uplinkMetadata:
 			return meta.parse(b)
 		}
 		return nil
@@ -179,15 +180,15 @@ func parseSample(data []byte) (measurement.Sample, error) {
 			return nil
 		}
 		switch num {
-		case 1:
+		case sampleTimeS:
 			timeS = int64(v)
-		case 2:
+		case sampleCO2PPM:
 			s.CO2PPM = int(uint32(v))
-		case 3:
+		case sampleTemperatureDecicelsius:
 			s.TemperatureDecicelsius = measurement.Known(int(signed32(v)))
-		case 4:
+		case sampleRelHumidityPercent:
 			s.RelHumidityPercent = measurement.Known(int(uint32(v)))
-		case 5:
+		case sampleStatus:
 			status = ingestv1.MeasurementStatus(int32(v))
 		}
 		return nil
@@ -219,7 +220,7 @@ func statusOf(s ingestv1.MeasurementStatus) measurement.Status {
 // metadata is an UplinkMetadata on the way; of a field that comes twice the
 // last value holds, and messages that come twice are merged.
 type metadata struct {
-	meta     ingest.Metadata
+	meta     keeping.Metadata
 	seconds  int64
 	nanos    int32
 	received bool
@@ -231,11 +232,11 @@ func (m *metadata) parse(data []byte) error {
 		case protowire.VarintType:
 			m.number(num, v)
 		case protowire.Fixed64Type:
-			if num == 1 {
+			if num == metadataDevEUI {
 				m.meta.DevEUI = lorawan.EUI64(v)
 			}
 		case protowire.Fixed32Type:
-			if num == 9 {
+			if num == metadataSNRDecibel {
 				m.meta.SNRDecibel, m.meta.SNRKnown = math.Float32frombits(uint32(v)), true
 			}
 		case protowire.BytesType:
@@ -248,35 +249,35 @@ func (m *metadata) parse(data []byte) error {
 func (m *metadata) number(num protowire.Number, v uint64) {
 	unsigned := measurement.Known(int(uint32(v)))
 	switch num {
-	case 4:
+	case metadataFPort:
 		m.meta.FPort = unsigned
-	case 5:
+	case metadataFCnt:
 		m.meta.FCnt = unsigned
-	case 7:
+	case metadataDataRateIndex:
 		m.meta.DataRateIndex = unsigned
-	case 8:
+	case metadataRSSIDBm:
 		m.meta.RSSIDBm = measurement.Known(int(signed32(v)))
-	case 10:
+	case metadataBatteryPercent:
 		m.meta.BatteryPercent = unsigned
-	case 11:
+	case metadataBatteryMillivolts:
 		m.meta.BatteryMillivolts = unsigned
 	}
 }
 
 func (m *metadata) bytes(num protowire.Number, b []byte) error {
 	switch num {
-	case 2:
+	case metadataDeviceID:
 		return setText(&m.meta.DeviceID, b, maxDeviceID)
-	case 3:
+	case metadataProtocol:
 		return setText(&m.meta.Protocol, b, maxProtocol)
-	case 6:
+	case metadataReceivedAt:
 		m.received = true
 		return fields(b, func(num protowire.Number, typ protowire.Type, v uint64, _ []byte) error {
 			switch {
 			case typ != protowire.VarintType:
-			case num == 1:
+			case num == timestampSeconds:
 				m.seconds = int64(v)
-			case num == 2:
+			case num == timestampNanos:
 				m.nanos = int32(v)
 			}
 			return nil
@@ -311,7 +312,7 @@ func setText(to *string, b []byte, limit int) error {
 }
 
 // value returns the metadata that was read.
-func (m *metadata) value() ingest.Metadata {
+func (m *metadata) value() keeping.Metadata {
 	meta := m.meta
 	if m.received {
 		// The limit keeps far times from wrapping around into the plausible.
@@ -322,7 +323,7 @@ func (m *metadata) value() ingest.Metadata {
 
 func (r *keepUndecodedRequest) unmarshal(data []byte) error {
 	return fields(data, func(num protowire.Number, typ protowire.Type, _ uint64, b []byte) error {
-		if num != 1 || typ != protowire.BytesType {
+		if num != keepUndecodedRequestUplinks || typ != protowire.BytesType {
 			return nil
 		}
 		if len(r.uplinks) == maxUndecoded {
@@ -342,15 +343,15 @@ func parseUndecoded(data []byte) (ingest.UndecodedUplink, error) {
 			return nil
 		}
 		switch num {
-		case 1:
+		case undecodedMetadata:
 			return meta.parse(b)
-		case 2:
+		case undecodedForwarder:
 			return setText(&u.Forwarder, b, maxForwarder)
-		case 3:
+		case undecodedPayload:
 			u.Payload = append([]byte(nil), b[:min(len(b), maxPayload)]...)
-		case 4:
+		case undecodedEnvelope:
 			u.Envelope = append([]byte(nil), b[:min(len(b), maxEnvelope)]...)
-		case 5:
+		case undecodedReason:
 			return setText(&u.Reason, b, maxReason)
 		}
 		return nil

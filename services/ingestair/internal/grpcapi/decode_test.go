@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -34,7 +35,7 @@ func convert(uplinks []*ingestv1.Uplink) (ingest.Batch, error) {
 				Status: statusOf(s.GetStatus()),
 			})
 		}
-		b.Uplinks = append(b.Uplinks, ingest.Uplink{NodeID: uuid.UUID(u.GetNodeId()), End: len(b.Samples), Meta: convertMetadata(u.GetMetadata())})
+		b.Uplinks = append(b.Uplinks, ingest.Uplink{Uplink: keeping.Uplink{NodeID: uuid.UUID(u.GetNodeId()), Meta: convertMetadata(u.GetMetadata())}, End: len(b.Samples)})
 	}
 	if len(b.Samples) > ingest.MaxSamples || len(b.Uplinks) > ingest.MaxSamples {
 		return b, errors.New("too many")
@@ -42,11 +43,11 @@ func convert(uplinks []*ingestv1.Uplink) (ingest.Batch, error) {
 	return b, nil
 }
 
-func convertMetadata(m *ingestv1.UplinkMetadata) ingest.Metadata {
+func convertMetadata(m *ingestv1.UplinkMetadata) keeping.Metadata {
 	if m == nil {
-		return ingest.Metadata{}
+		return keeping.Metadata{}
 	}
-	to := ingest.Metadata{
+	to := keeping.Metadata{
 		DevEUI: lorawan.EUI64(m.GetDevEui()), DeviceID: cut(m.GetDeviceId(), 64), Protocol: cut(m.GetProtocol(), 32),
 		FPort: known(m.FPort), FCnt: known(m.FCnt), DataRateIndex: known(m.DataRateIndex), RSSIDBm: known(m.RssiDbm),
 		SNRDecibel: m.GetSnrDb(), SNRKnown: m.SnrDb != nil,

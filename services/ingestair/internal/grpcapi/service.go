@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/tracing"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -221,12 +222,12 @@ func outcomes(r *ingest.Result) []ingestv1.Outcome {
 }
 
 var outcomeOf = [...]ingestv1.Outcome{
-	ingest.Pending:   ingestv1.Outcome_OUTCOME_UNSPECIFIED,
-	ingest.Stored:    ingestv1.Outcome_OUTCOME_STORED,
-	ingest.Duplicate: ingestv1.Outcome_OUTCOME_DUPLICATE,
-	ingest.Conflict:  ingestv1.Outcome_OUTCOME_CONFLICT,
-	ingest.Rejected:  ingestv1.Outcome_OUTCOME_REJECTED,
-	ingest.Parked:    ingestv1.Outcome_OUTCOME_PARKED,
+	keeping.Pending:   ingestv1.Outcome_OUTCOME_UNSPECIFIED,
+	keeping.Stored:    ingestv1.Outcome_OUTCOME_STORED,
+	keeping.Duplicate: ingestv1.Outcome_OUTCOME_DUPLICATE,
+	keeping.Conflict:  ingestv1.Outcome_OUTCOME_CONFLICT,
+	keeping.Rejected:  ingestv1.Outcome_OUTCOME_REJECTED,
+	keeping.Parked:    ingestv1.Outcome_OUTCOME_PARKED,
 }
 
 func rejections(r *ingest.Result) []*ingestv1.Rejection {
@@ -246,7 +247,7 @@ func reasonOf(r string) ingestv1.Rejection_Reason {
 		return ingestv1.Rejection_REASON_IN_FUTURE
 	case measurement.TooOld:
 		return ingestv1.Rejection_REASON_TOO_OLD
-	case ingest.Refused:
+	case keeping.Refused:
 		return ingestv1.Rejection_REASON_REFUSED
 	default:
 		return ingestv1.Rejection_REASON_OUT_OF_RANGE

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -19,14 +20,14 @@ import (
 // hangingStore stores everything, but not before it is let go.
 type hangingStore struct{ letGo chan struct{} }
 
-func (s hangingStore) Keep(ctx context.Context, f *ingest.Flush) error {
+func (s hangingStore) Keep(ctx context.Context, f *keeping.Flush) error {
 	select {
 	case <-s.letGo:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	for i := range f.Rows {
-		f.Rows[i].Outcome = ingest.Stored
+		f.Rows[i].Outcome = keeping.Stored
 	}
 	return nil
 }

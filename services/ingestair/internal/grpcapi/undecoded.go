@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -48,7 +49,7 @@ func (s *service) listUndecoded(ctx context.Context, in *ingestv1.ListUndecodedR
 }
 
 // metadataOf has what is kept of an undecoded uplink's.
-func metadataOf(m *ingest.Metadata) *ingestv1.UplinkMetadata {
+func metadataOf(m *keeping.Metadata) *ingestv1.UplinkMetadata {
 	to := &ingestv1.UplinkMetadata{
 		DevEui: uint64(m.DevEUI), DeviceId: m.DeviceID,
 		FPort: optional(m.FPort), FCnt: optional(m.FCnt), DataRateIndex: optional(m.DataRateIndex),

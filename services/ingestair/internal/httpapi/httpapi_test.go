@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
@@ -29,7 +30,7 @@ type memory struct {
 
 var registered = uuid.MustParse("00000000-0000-0000-0000-000000000001")
 
-func (m *memory) Keep(_ context.Context, f *ingest.Flush) error {
+func (m *memory) Keep(_ context.Context, f *keeping.Flush) error {
 	if m.away {
 		return fault.New(fault.Unavailable, "the database is not available")
 	}
@@ -40,14 +41,14 @@ func (m *memory) Keep(_ context.Context, f *ingest.Flush) error {
 		there, ok := m.samples[id][at]
 		switch {
 		case id != registered:
-			r.Outcome = ingest.Parked
+			r.Outcome = keeping.Parked
 		case !ok:
-			r.Outcome = ingest.Stored
+			r.Outcome = keeping.Stored
 			m.samples[id][at] = values
 		case there == values:
-			r.Outcome = ingest.Duplicate
+			r.Outcome = keeping.Duplicate
 		default:
-			r.Outcome = ingest.Conflict
+			r.Outcome = keeping.Conflict
 		}
 	}
 	return nil

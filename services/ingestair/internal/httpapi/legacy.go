@@ -12,6 +12,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -28,7 +29,7 @@ func (s *Server) legacy(ctx context.Context, body []byte) answer {
 	if err != nil {
 		return jsonAPIErrors(err)
 	}
-	batch := &ingest.Batch{Uplinks: []ingest.Uplink{{NodeID: node, End: 1}}, Samples: []measurement.Sample{sample}}
+	batch := &ingest.Batch{Uplinks: []ingest.Uplink{{Uplink: keeping.Uplink{NodeID: node}, End: 1}}, Samples: []measurement.Sample{sample}}
 	result, err := s.ingester.Store(ctx, batch)
 	if err != nil {
 		status, text := s.failed(ctx, err)
@@ -36,14 +37,14 @@ func (s *Server) legacy(ctx context.Context, body []byte) answer {
 	}
 	status := http.StatusCreated
 	switch result.Outcomes[0] {
-	case ingest.Parked:
+	case keeping.Parked:
 		status = http.StatusAccepted
-	case ingest.Conflict:
+	case keeping.Conflict:
 		return jsonAPIErrors(&jsonapi.Error{
 			Status: http.StatusConflict, Code: "unique", Pointer: "/data",
 			Detail: "there is another sample of this node and time",
 		})
-	case ingest.Rejected:
+	case keeping.Rejected:
 		f := result.Rejections[0].Fault
 		return jsonAPIErrors(&jsonapi.Error{
 			Status: http.StatusBadRequest, Code: "invalid", Detail: f.Detail, Pointer: jsonapi.AttributePointer(legacyName(f.Field)),

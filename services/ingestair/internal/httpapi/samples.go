@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -107,7 +108,7 @@ func parseSamples(body []byte) (*ingest.Batch, error) {
 		if b.Samples[i], err = in.Samples[i].sample(); err != nil {
 			return nil, fmt.Errorf("sample %d: %w", i, err)
 		}
-		b.Uplinks[i] = ingest.Uplink{NodeID: *in.Samples[i].Node, End: i + 1}
+		b.Uplinks[i] = ingest.Uplink{Uplink: keeping.Uplink{NodeID: *in.Samples[i].Node}, End: i + 1}
 	}
 	return b, nil
 }

@@ -3,10 +3,8 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
@@ -70,7 +69,7 @@ func New(store Store, log *slog.Logger, now func() time.Time, metrics *Metrics) 
 type Call struct {
 	batch  *Batch
 	result Result
-	faulty []RejectedRow
+	faulty []keeping.RejectedRow
 	// weight is how many samples or uplinks there are, whichever are more, and one.
 	weight int64
 	err    error
@@ -146,11 +145,11 @@ func (c *Call) Wait(ctx context.Context) (*Result, error) {
 
 // check finds the samples that break a rule, and judges the others.
 func (c *Call) check(now time.Time) (implausible judgements) {
-	c.result.Outcomes = make([]Outcome, len(c.batch.Samples))
+	c.result.Outcomes = make([]keeping.Outcome, len(c.batch.Samples))
 	first := 0
 	for u := range c.batch.Uplinks {
 		uplink := &c.batch.Uplinks[u]
-		uplink.Meta.dropImplausible(now)
+		uplink.Meta.DropImplausible(now)
 		for i := first; i < uplink.End; i++ {
 			if f := faultOf(c.batch.Samples[i], now); f != nil {
 				c.reject(i, uplink, f) // as it came
@@ -164,9 +163,9 @@ func (c *Call) check(now time.Time) (implausible judgements) {
 }
 
 func (c *Call) reject(i int, uplink *Uplink, f *fault.Violation) {
-	c.result.Outcomes[i] = Rejected
+	c.result.Outcomes[i] = keeping.Rejected
 	c.result.Rejections = append(c.result.Rejections, Rejection{Sample: i, Fault: f})
-	c.faulty = append(c.faulty, RejectedRow{
+	c.faulty = append(c.faulty, keeping.RejectedRow{
 		NodeID: uplink.NodeID, Sample: c.batch.Samples[i], DevEUI: uplink.Meta.DevEUI, Fault: f,
 	})
 }
@@ -200,7 +199,15 @@ func (in *Ingester) Run(ctx context.Context, ready func()) error {
 // flusher is what one writer reuses from flush to flush.
 type flusher struct {
 	calls []*Call
-	flush Flush
+	flush keeping.Flush
+	// origins are where the rows of flush come from.
+	origins []origin
+}
+
+// origin is a sample of a call.
+type origin struct {
+	call  *Call
+	index int
 }
 
 // next waits for calls and takes as many as fit into a flush. It returns false
@@ -271,12 +278,15 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	start := time.Now()
-	err := in.keep(ctx, &f.flush)
+	err := keeping.All(ctx, in.store, &f.flush, func(u *keeping.Uplink, r *keeping.Row, err error) {
+		in.log.ErrorContext(ctx, "the database refuses a sample", "node_id", u.NodeID,
+			"dev_eui", u.Meta.DevEUI, "sample", r.Sample, "err", err, "cause", cause(err))
+	})
 	in.metrics.flushed(time.Since(start), len(f.flush.Rows), err)
 	in.noteTrouble(ctx, err)
 	if err == nil {
 		for i := range f.flush.Rows {
-			f.flush.Rows[i].settle()
+			f.origins[i].settle(&f.flush.Rows[i])
 		}
 	}
 	for _, c := range f.calls {
@@ -297,14 +307,15 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 	// Keep no caller's memory until the next flush.
 	clear(f.flush.Uplinks)
 	clear(f.flush.Rows)
+	clear(f.origins)
 	clear(f.flush.Rejected)
 }
 
 // settle tells the caller what became of a row.
-func (r *Row) settle() {
-	r.call.result.Outcomes[r.index] = r.Outcome
-	if r.Outcome == Rejected {
-		r.call.result.insertRejection(Rejection{Sample: int(r.index), Fault: r.Fault})
+func (o origin) settle(r *keeping.Row) {
+	o.call.result.Outcomes[o.index] = r.Outcome
+	if r.Outcome == keeping.Rejected {
+		o.call.result.insertRejection(Rejection{Sample: o.index, Fault: r.Fault})
 	}
 }
 
@@ -312,58 +323,22 @@ func (r *Row) settle() {
 func (f *flusher) gather(now time.Time) {
 	f.flush.At = now
 	f.flush.Uplinks, f.flush.Rows, f.flush.Rejected = f.flush.Uplinks[:0], f.flush.Rows[:0], f.flush.Rejected[:0]
+	f.origins = f.origins[:0]
 	for _, c := range f.calls {
 		first := 0
 		for u := range c.batch.Uplinks {
 			uplink := &c.batch.Uplinks[u]
-			f.flush.Uplinks = append(f.flush.Uplinks, uplink)
+			f.flush.Uplinks = append(f.flush.Uplinks, &uplink.Uplink)
 			for i := first; i < uplink.End; i++ {
-				if c.result.Outcomes[i] == Pending {
-					f.flush.Rows = append(f.flush.Rows, Row{
-						Sample: c.batch.Samples[i], Uplink: int32(len(f.flush.Uplinks) - 1), call: c, index: int32(i),
-					})
+				if c.result.Outcomes[i] == keeping.Pending {
+					f.flush.Rows = append(f.flush.Rows, keeping.Row{Sample: c.batch.Samples[i], Uplink: int32(len(f.flush.Uplinks) - 1)})
+					f.origins = append(f.origins, origin{c, i})
 				}
 			}
 			first = uplink.End
 		}
 		f.flush.Rejected = append(f.flush.Rejected, c.faulty...)
 	}
-}
-
-// keep writes a flush. When the store cannot take some row, the flush is halved
-// until that row is alone, and is rejected alone.
-func (in *Ingester) keep(ctx context.Context, f *Flush) error {
-	err := in.store.Keep(ctx, f)
-	if !fault.Is(err, fault.Invalid) {
-		return err
-	}
-	if n := len(f.Rows); n > 1 {
-		return errors.Join(
-			in.keep(ctx, &Flush{At: f.At, Uplinks: f.Uplinks, Rows: f.Rows[:n/2], Rejected: f.Rejected}),
-			in.keep(ctx, &Flush{At: f.At, Uplinks: f.Uplinks, Rows: f.Rows[n/2:]}),
-		)
-	}
-	if len(f.Rows) == 0 {
-		return fmt.Errorf("keep rejected samples: %w", err)
-	}
-	return in.refuse(ctx, f, err)
-}
-
-// refuse rejects the only row of a flush.
-func (in *Ingester) refuse(ctx context.Context, f *Flush, err error) error {
-	r := &f.Rows[0]
-	uplink := f.Uplinks[r.Uplink]
-	in.log.ErrorContext(ctx, "the database refuses a sample", "node_id", uplink.NodeID,
-		"dev_eui", uplink.Meta.DevEUI, "sample", r.Sample, "err", err, "cause", cause(err))
-	r.Fault = &fault.Violation{Code: Refused, Detail: fault.Text(err)}
-	rejected := append(slices.Clip(f.Rejected), RejectedRow{
-		NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault,
-	})
-	if err := in.store.Keep(ctx, &Flush{At: f.At, Rejected: rejected}); err != nil {
-		return fmt.Errorf("keep a refused sample: %w", err)
-	}
-	r.Outcome = Rejected
-	return nil
 }
 
 // insertRejection keeps the ascending order.

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
@@ -27,14 +28,14 @@ import (
 type fakeStore struct {
 	mu       sync.Mutex
 	flushes  []int // rows of each that succeeded
-	rejected []RejectedRow
+	rejected []keeping.RejectedRow
 	err      error
 	hold     chan struct{} // each Keep takes one; nil: none waits
 }
 
 const poison = 666
 
-func (s *fakeStore) Keep(ctx context.Context, f *Flush) error {
+func (s *fakeStore) Keep(ctx context.Context, f *keeping.Flush) error {
 	if s.hold != nil {
 		select {
 		case <-s.hold:
@@ -53,9 +54,9 @@ func (s *fakeStore) Keep(ctx context.Context, f *Flush) error {
 		case r.Sample.CO2PPM == poison:
 			return fault.New(fault.Invalid, "poison")
 		case r.Sample.CO2PPM%2 == 1:
-			r.Outcome = Duplicate
+			r.Outcome = keeping.Duplicate
 		default:
-			r.Outcome = Stored
+			r.Outcome = keeping.Stored
 		}
 	}
 	s.flushes = append(s.flushes, len(f.Rows))
@@ -64,7 +65,7 @@ func (s *fakeStore) Keep(ctx context.Context, f *Flush) error {
 }
 
 func (s *fakeStore) KeepUndecoded(ctx context.Context, _ []UndecodedUplink) error {
-	return s.Keep(ctx, &Flush{})
+	return s.Keep(ctx, &keeping.Flush{})
 }
 
 var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -98,7 +99,7 @@ func batch(co2 ...int) *Batch {
 	b := &Batch{}
 	for i, v := range co2 {
 		b.Samples = append(b.Samples, measurement.Sample{Time: start.Add(-time.Duration(i) * time.Minute), CO2PPM: v, Status: measurement.Measured})
-		b.Uplinks = append(b.Uplinks, Uplink{NodeID: uuid.UUID{15: byte(i)}, End: i + 1})
+		b.Uplinks = append(b.Uplinks, Uplink{Uplink: keeping.Uplink{NodeID: uuid.UUID{15: byte(i)}}, End: i + 1})
 	}
 	return b
 }
@@ -149,7 +150,7 @@ func TestPoisonedSamplesFailAlone(t *testing.T) {
 			random := rand.New(rand.NewPCG(7, uint64(caller)))
 			for range 20 {
 				values := make([]int, random.IntN(50))
-				var want []Outcome
+				var want []keeping.Outcome
 				var rejected []int
 				for i := range values {
 					switch random.IntN(20) {
@@ -162,12 +163,12 @@ func TestPoisonedSamplesFailAlone(t *testing.T) {
 					}
 					switch {
 					case values[i] == poison || values[i] == 20_000:
-						want = append(want, Rejected)
+						want = append(want, keeping.Rejected)
 						rejected = append(rejected, i)
 					case values[i]%2 == 1:
-						want = append(want, Duplicate)
+						want = append(want, keeping.Duplicate)
 					default:
-						want = append(want, Stored)
+						want = append(want, keeping.Stored)
 					}
 				}
 				result, err := in.Store(context.Background(), batch(values...))
@@ -218,7 +219,7 @@ func TestStopping(t *testing.T) {
 		close(store.hold)
 		<-stopped
 		for i, call := range calls {
-			if result, err := call.Wait(t.Context()); err != nil || result.Outcomes[0] != Stored {
+			if result, err := call.Wait(t.Context()); err != nil || result.Outcomes[0] != keeping.Stored {
 				t.Errorf("call %d: %v, %v", i, result, err)
 			}
 		}
@@ -366,25 +367,5 @@ func TestTooManySamples(t *testing.T) {
 	in, _ := run(t, &fakeStore{})
 	if _, err := in.Store(t.Context(), batch(make([]int, MaxSamples+1)...)); !fault.Is(err, fault.Invalid) {
 		t.Errorf("got %v, want invalid", err)
-	}
-}
-
-// TestImplausibleMetadata: it is told beside the measurement and does not cost it.
-func TestImplausibleMetadata(t *testing.T) {
-	t.Parallel()
-	known := measurement.Known
-	good := Metadata{
-		FPort: known(255), FCnt: known(1 << 31), DataRateIndex: known(15), RSSIDBm: known(-130), SNRDecibel: -20, SNRKnown: true,
-		BatteryPercent: known(0), BatteryMillivolts: known(3600), ReceivedAt: start.Add(5 * time.Minute), DeviceID: "x",
-	}
-	bad := Metadata{
-		FPort: known(256), FCnt: known(-1), DataRateIndex: known(16), RSSIDBm: known(-40_000), SNRDecibel: 2000, SNRKnown: true,
-		BatteryPercent: known(101), BatteryMillivolts: known(1 << 31), ReceivedAt: start.Add(6 * time.Minute), DeviceID: "x",
-	}
-	kept, dropped := good, bad
-	kept.dropImplausible(start)
-	dropped.dropImplausible(start)
-	if diff := cmp.Diff([]Metadata{good, {DeviceID: "x"}}, []Metadata{kept, dropped}); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -5,12 +5,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
 // Metrics counts what happens to samples.
 type Metrics struct {
-	samples       [numOutcomes]prometheus.Counter
+	samples       [keeping.NumOutcomes]prometheus.Counter
 	flushes       *prometheus.CounterVec
 	flushDuration prometheus.Histogram
 	flushSamples  prometheus.Histogram
@@ -79,7 +80,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for i, q := range quantities {
 		m.implausible[i] = implausible.WithLabelValues(q.name)
 	}
-	for o := Stored; o < numOutcomes; o++ {
+	for o := keeping.Stored; o < keeping.NumOutcomes; o++ {
 		m.samples[o] = samples.WithLabelValues(o.String())
 	}
 	// From 0 on: Prometheus would not see the first failure as an increase.
@@ -89,12 +90,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) counted(outcomes []Outcome) {
-	var n [numOutcomes]int
+func (m *Metrics) counted(outcomes []keeping.Outcome) {
+	var n [keeping.NumOutcomes]int
 	for _, o := range outcomes {
 		n[o]++
 	}
-	for o := Stored; o < numOutcomes; o++ {
+	for o := keeping.Stored; o < keeping.NumOutcomes; o++ {
 		if n[o] > 0 {
 			m.samples[o].Add(float64(n[o]))
 		}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 )
 
 // Samples of a node come in the order of time, between those of other nodes. A page
@@ -85,7 +87,7 @@ func (s *Store) Compact(ctx context.Context, now time.Time) (more bool, err erro
 		return err
 	})
 	if err != nil {
-		return false, translate(fmt.Errorf("compact samples: %w", err))
+		return false, samplestore.Translate(fmt.Errorf("compact samples: %w", err))
 	}
 	return more, nil
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 )
 
 const (
@@ -58,7 +60,7 @@ func (s *Store) Purge(ctx context.Context, retiredFor time.Duration) (more bool,
 		return nil
 	})
 	if err != nil {
-		return false, translate(fmt.Errorf("purge samples of deleted nodes: %w", err))
+		return false, samplestore.Translate(fmt.Errorf("purge samples of deleted nodes: %w", err))
 	}
 	return more, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
@@ -44,7 +45,7 @@ func (s *Store) Forget(ctx context.Context, now time.Time, r ingest.Retention) e
 		for more := true; more; {
 			tag, err := s.pool.Exec(ctx, step.sql, step.limit, forgetChunk)
 			if err != nil {
-				return translate(fmt.Errorf("delete what was kept long enough: %w", err))
+				return samplestore.Translate(fmt.Errorf("delete what was kept long enough: %w", err))
 			}
 			more = tag.RowsAffected() == forgetChunk
 		}

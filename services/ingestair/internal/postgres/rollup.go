@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 )
 
 // The migration that makes sample_hour explains how roll-ups work. All steps of
@@ -142,7 +144,7 @@ func (s *Store) RollUp(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, translate(fmt.Errorf("roll up samples: %w", err))
+		return false, samplestore.Translate(fmt.Errorf("roll up samples: %w", err))
 	}
 	return more, nil
 }

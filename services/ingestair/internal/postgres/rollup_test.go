@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
+	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 )
 
 // lines returns the rows of a query as texts.
@@ -79,7 +79,7 @@ func TestRollupsAreExact(t *testing.T) {
 			samples = append(samples, sample{1 + random.IntN(3), at(), 400 + random.IntN(1000)})
 		}
 		if len(samples) > 0 {
-			mustKeep(t, s, samples...)
+			keep(t, s, samples...)
 		}
 		var err error
 		switch random.IntN(4) {
@@ -88,7 +88,7 @@ func TestRollupsAreExact(t *testing.T) {
 		case 1:
 			err = s.advance(t.Context(), span-time.Duration(step)*span/120)
 		case 2:
-			exec(t, s, "SELECT note_late_samples($1)", []int{nos[1]})
+			exec(t, s, "SELECT note_late_hours(array_agg(node_no), array_agg(time)) FROM sample WHERE node_no = $1", nos[1])
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +98,9 @@ func TestRollupsAreExact(t *testing.T) {
 			nos[3] = scan[int](t, s, "SELECT no FROM node WHERE id = $1", node(3))
 		}
 		if step == 90 { // and some are removed
-			exec(t, s, "WITH gone AS (DELETE FROM sample WHERE node_no = $1 AND co2_ppm < 900) SELECT note_late_samples(array[$1])", nos[2])
+			exec(t, s, `
+				WITH gone AS (DELETE FROM sample WHERE node_no = $1 AND co2_ppm < 900 RETURNING node_no, time)
+				SELECT note_late_hours(array_agg(node_no), array_agg(time)) FROM gone`, nos[2])
 		}
 		from, to := at(), at()
 		if from.After(to) {
@@ -139,7 +141,7 @@ func TestRollupWaitsForWriters(t *testing.T) {
 	exec(t, s, "UPDATE sample_rollup_state SET rolled_until = $1, late_before = $1", begin)
 	nodetest.Register(t, s.pool, node(1), 1)
 	no := scan[int](t, s, "SELECT no FROM node WHERE id = $1", node(1))
-	mustKeep(t, s, sample{1, begin.Add(time.Minute), 400})
+	keep(t, s, sample{1, begin.Add(time.Minute), 400})
 
 	tx, err := s.pool.Begin(t.Context())
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
@@ -30,7 +31,7 @@ func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUpl
 	for _, u := range uplinks {
 		batch.Queue(keepUndecoded, pgx.NamedArgs{
 			"digest": digest(u), "forwarder": u.Forwarder,
-			"dev_eui": optional(euiText(u.Meta.DevEUI)), "device_id": optional(u.Meta.DeviceID),
+			"dev_eui": optional(u.Meta.DevEUI.OrEmpty()), "device_id": optional(u.Meta.DeviceID),
 			"f_port": value(u.Meta.FPort), "f_cnt": value(u.Meta.FCnt),
 			"data_rate_index": value(u.Meta.DataRateIndex), "received_at": optional(u.Meta.ReceivedAt),
 			// The columns are not null; a nil slice would be.
@@ -39,7 +40,7 @@ func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUpl
 		})
 	}
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return translate(fmt.Errorf("keep undecoded uplinks: %w", err))
+		return samplestore.Translate(fmt.Errorf("keep undecoded uplinks: %w", err))
 	}
 	return nil
 }
@@ -72,6 +73,14 @@ func value(r measurement.Reading) *int {
 	return &r.Value
 }
 
+// known is value the other way round.
+func known(v *int) measurement.Reading {
+	if v == nil {
+		return measurement.Reading{}
+	}
+	return measurement.Known(*v)
+}
+
 const listUndecoded = `
 	SELECT id, kept_at, forwarder, dev_eui, device_id, f_port, f_cnt, data_rate_index,
 	       received_at, payload, envelope, reason
@@ -85,10 +94,10 @@ const listUndecoded = `
 // ListUndecoded implements ingest.UndecodedStore.
 func (s *Store) ListUndecoded(ctx context.Context, q ingest.UndecodedQuery) ([]ingest.KeptUplink, error) {
 	rows, err := s.pool.Query(ctx, listUndecoded, pgx.NamedArgs{
-		"after_id": q.AfterID, "limit": q.Limit, "forwarder": q.Forwarder, "dev_eui": euiText(q.DevEUI),
+		"after_id": q.AfterID, "limit": q.Limit, "forwarder": q.Forwarder, "dev_eui": q.DevEUI.OrEmpty(),
 	})
 	if err != nil {
-		return nil, translate(fmt.Errorf("list undecoded uplinks: %w", err))
+		return nil, samplestore.Translate(fmt.Errorf("list undecoded uplinks: %w", err))
 	}
 	kept, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (u ingest.KeptUplink, err error) {
 		var eui, device *string
@@ -98,7 +107,7 @@ func (s *Store) ListUndecoded(ctx context.Context, q ingest.UndecodedQuery) ([]i
 		if err != nil {
 			return u, err
 		}
-		u.Meta.FPort, u.Meta.FCnt, u.Meta.DataRateIndex = reading(port), reading(counter), reading(rate)
+		u.Meta.FPort, u.Meta.FCnt, u.Meta.DataRateIndex = known(port), known(counter), known(rate)
 		if device != nil {
 			u.Meta.DeviceID = *device
 		}
@@ -111,7 +120,7 @@ func (s *Store) ListUndecoded(ctx context.Context, q ingest.UndecodedQuery) ([]i
 		return u, err
 	})
 	if err != nil {
-		return nil, translate(fmt.Errorf("list undecoded uplinks: %w", err))
+		return nil, samplestore.Translate(fmt.Errorf("list undecoded uplinks: %w", err))
 	}
 	return kept, nil
 }
@@ -120,7 +129,7 @@ func (s *Store) ListUndecoded(ctx context.Context, q ingest.UndecodedQuery) ([]i
 func (s *Store) ForgetUndecoded(ctx context.Context, ids []int64) (int, error) {
 	tag, err := s.pool.Exec(ctx, "DELETE FROM undecoded_uplink WHERE id = ANY ($1)", ids)
 	if err != nil {
-		return 0, translate(fmt.Errorf("forget undecoded uplinks: %w", err))
+		return 0, samplestore.Translate(fmt.Errorf("forget undecoded uplinks: %w", err))
 	}
 	return int(tag.RowsAffected()), nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -39,12 +40,12 @@ func manageCommands(env config.Env) []*cobra.Command {
 
 // withPool opens the database, of which up to conns connections are used, for the
 // time of do.
-func withPool(cmd *cobra.Command, env config.Env, do func(ctx context.Context, pool *pgxpool.Pool) error) error {
+func withPool(cmd *cobra.Command, env config.Env, do func(ctx context.Context, pool *pgxpool.Pool) error, configure ...func(*pgxpool.Config)) error {
 	var cfg pgdb.Config
 	if err := env.Load(&cfg); err != nil {
 		return err
 	}
-	pool, err := pgdb.Open(cmd.Context(), cfg, "managair-"+cmd.Name())
+	pool, err := pgdb.Open(cmd.Context(), cfg, "managair-"+cmd.Name(), configure...)
 	if err != nil {
 		return err
 	}
@@ -225,7 +226,7 @@ status is 1.`,
 					return fmt.Errorf("rows left out: %d; everything else is loaded", n)
 				}
 				return nil
-			})
+			}, samplestore.Configure)
 		},
 	}
 	cmd.Flags().BoolVar(&repair, "repair", false, "make the proposed repairs")
@@ -414,7 +415,7 @@ stricter rules are treated as by loaddata.`,
 						report.LeftOut(), report.Differing)
 				}
 				return nil
-			})
+			}, samplestore.Configure)
 		},
 	}
 	cmd.Flags().StringVar(&dsn, "dsn", "", "the predecessor's database, postgres://...")

@@ -62,20 +62,42 @@ func installationSpans(installations []inventory.Installation) []seriesSpan {
 	return spans
 }
 
-// summaries returns what the spans hold of the time that is asked for.
-func (a *API) summaries(ctx context.Context, spans []seriesSpan, from, to time.Time, detail bool) ([]telemetry.Span, []telemetry.Summary, error) {
-	wanted := make([]telemetry.Span, len(spans))
+// asked is what a request asks for of series, and the answers in short.
+type asked struct {
+	now, from, to time.Time
+	options       *series
+	wanted        []telemetry.Span
+	sums          []telemetry.Summary
+}
+
+// ask finds what the spans hold of the time that the request asks for.
+func (a *API) ask(ctx context.Context, v *view, spans []seriesSpan) (q asked, err error) {
+	q.now = a.now().UTC().Truncate(time.Second)
+	if q.from, q.to, err = timeRange(v.query, q.now); err != nil {
+		return q, err
+	}
+	if q.options, err = seriesOptions(v.query); err != nil {
+		return q, err
+	}
+	q.wanted = make([]telemetry.Span, len(spans))
 	for i, s := range spans {
-		wanted[i] = telemetry.Span{NodeNo: s.nodeNo, From: from, To: to}
-		if s.from.After(from) {
-			wanted[i].From = s.from
+		q.wanted[i] = telemetry.Span{NodeNo: s.nodeNo, From: q.from, To: q.to}
+		if s.from.After(q.from) {
+			q.wanted[i].From = s.from
 		}
-		if s.to != nil && s.to.Before(to) {
-			wanted[i].To = *s.to
+		if s.to != nil && s.to.Before(q.to) {
+			q.wanted[i].To = *s.to
 		}
 	}
-	sums, err := a.telemetry.Summaries(ctx, wanted, detail)
-	return wanted, sums, err
+	q.sums, err = a.telemetry.Summaries(ctx, q.wanted, v.detail)
+	return q, err
+}
+
+// stream has the samples of a resource written into the hole that its document has.
+func (q *asked) stream(v *view, r *jsonapi.Resource, i int) {
+	v.series = q.options
+	v.series.span, v.series.summary = q.wanted[i], q.sums[i]
+	v.series.etag = entityTag(r, v.series)
 }
 
 func add(r *jsonapi.Resource, name string, value jsonapi.Value) {
@@ -93,44 +115,33 @@ func (a *API) decorateInstallations(ctx context.Context, v *view, installations 
 // decorate adds what is known of the samples: count, latest, and in details on
 // request the series itself.
 func (a *API) decorate(ctx context.Context, v *view, spans []seriesSpan, resources []jsonapi.Resource, installed bool) error {
-	now := a.now().UTC().Truncate(time.Second)
-	from, to, err := timeRange(v.query, now)
-	if err != nil {
-		return err
-	}
-	options, err := seriesOptions(v.query)
-	if err != nil {
-		return err
-	}
-	wanted, sums, err := a.summaries(ctx, spans, from, to, v.detail)
+	asked, err := a.ask(ctx, v, spans)
 	if err != nil {
 		return err
 	}
 	for i := range resources {
 		r := &resources[i]
-		add(r, "sample_count", jsonapi.Int(sums[i].Count))
-		if latest := sums[i].Latest; latest != nil {
+		add(r, "sample_count", jsonapi.Int(asked.sums[i].Count))
+		if latest := asked.sums[i].Latest; latest != nil {
 			v.parts.scratch = appendSample(v.parts.scratch[:0], *latest)
 			add(r, "latest_sample", jsonapi.Raw(v.parts.string(v.parts.scratch)))
 		} else if installed {
 			add(r, "latest_sample", jsonapi.Null())
 		}
 		if v.detail && !installed {
-			first, last := from, to
-			if sums[i].First != nil {
-				first, last = *sums[i].First, sums[i].Latest.Time
+			first, last := asked.from, asked.to
+			if asked.sums[i].First != nil {
+				first, last = *asked.sums[i].First, asked.sums[i].Latest.Time
 			}
 			add(r, "from_timestamp_s", jsonapi.Int(first.Unix()))
 			add(r, "to_timestamp_s", jsonapi.Int(last.Unix()))
 		}
 		if v.detail && truth(v.query.Extra["include_timeseries"]) {
-			v.series = options
-			v.series.span, v.series.summary = wanted[i], sums[i]
-			v.series.etag = entityTag(r, v.series)
+			asked.stream(v, r, i)
 			add(r, "timeseries", jsonapi.Hole())
 		}
 		if v.detail || installed {
-			add(r, "query_timestamp_s", jsonapi.Int(now.Unix()))
+			add(r, "query_timestamp_s", jsonapi.Int(asked.now.Unix()))
 		}
 	}
 	return nil
@@ -199,30 +210,19 @@ func addSeriesRoutes[T any, ID comparable](a *API, parent, res *resource[T, ID])
 
 // decorateSeries adds to a series what it holds; the bounds are those asked for.
 func (a *API) decorateSeries(ctx context.Context, v *view, spans []seriesSpan, resources []jsonapi.Resource) error {
-	now := a.now().UTC().Truncate(time.Second)
-	from, to, err := timeRange(v.query, now)
-	if err != nil {
-		return err
-	}
-	options, err := seriesOptions(v.query)
-	if err != nil {
-		return err
-	}
-	wanted, sums, err := a.summaries(ctx, spans, from, to, v.detail)
+	asked, err := a.ask(ctx, v, spans)
 	if err != nil {
 		return err
 	}
 	for i := range resources {
 		r := &resources[i]
-		add(r, "sample_count", jsonapi.Int(sums[i].Count))
+		add(r, "sample_count", jsonapi.Int(asked.sums[i].Count))
 		if v.detail {
-			v.series = options
-			v.series.span, v.series.summary = wanted[i], sums[i]
-			v.series.etag = entityTag(r, v.series)
+			asked.stream(v, r, i)
 		}
-		add(r, "from_timestamp_s", jsonapi.Int(from.Unix()))
-		add(r, "to_timestamp_s", jsonapi.Int(to.Unix()))
-		add(r, "query_timestamp_s", jsonapi.Int(now.Unix()))
+		add(r, "from_timestamp_s", jsonapi.Int(asked.from.Unix()))
+		add(r, "to_timestamp_s", jsonapi.Int(asked.to.Unix()))
+		add(r, "query_timestamp_s", jsonapi.Int(asked.now.Unix()))
 		if v.detail {
 			add(r, "samples", jsonapi.Hole())
 		}

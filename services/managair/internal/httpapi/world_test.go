@@ -66,7 +66,7 @@ SELECT ensure_sample_partition('2026-01-15T00:00:00Z');
 INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
 SELECT no, t, 400 + 10 * row_number() OVER (PARTITION BY no ORDER BY t), 215, 50, 'M'
   FROM node, generate_series('2026-01-10T10:00:00Z'::timestamptz, '2026-01-10T10:27:00Z', '3 minutes') t;
-SELECT note_late_samples(array_agg(no)) FROM node;
+SELECT note_late_hours(array_agg(node_no), array_agg(time)) FROM sample;
 INSERT INTO node_outage (id, node_no, from_time, noticed_at, to_time) OVERRIDING SYSTEM VALUE
 SELECT right(id::text, 1)::bigint, no, '2026-01-02T00:00:00Z', '2026-01-02T02:00:10Z', '2026-01-02T03:00:00Z' FROM node;
 SELECT setval(pg_get_serial_sequence('node_outage', 'id'), 100);

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 )
 
@@ -153,8 +154,9 @@ func (im *Importer) copySamples(ctx context.Context, tx pgx.Tx, snapshot, source
 	close(work)
 	now := im.Loader.Now()
 	var mu sync.Mutex // of the report
-	return concurrently(ctx, im.Loader.Pool, im.Jobs, func(ctx context.Context, conn *pgx.Conn) error {
-		chunks, err := im.open(ctx, conn, now, snapshot, source)
+	store := samplestore.New(im.Loader.Pool)
+	err = im.Loader.concurrently(ctx, im.Jobs, func(ctx context.Context) error {
+		chunks, err := im.open(ctx, store, now, snapshot, source)
 		if err != nil {
 			return err
 		}
@@ -177,6 +179,10 @@ func (im *Importer) copySamples(ctx context.Context, tx pgx.Tx, snapshot, source
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return store.WriteStatus(ctx)
 }
 
 // plan lists the ranges that are not copied yet. The ranges are whole multiples,
@@ -216,11 +222,37 @@ func (im *Importer) plan(ctx context.Context, tx pgx.Tx, source string) ([]chunk
 }
 
 // plausible is the rule of package measurement, in SQL, so that the samples need not
-// pass through here once more to be compared.
-func (im *Importer) plausible() string {
+// pass through here once more to be compared. Samples of archived months are rejected.
+func (im *Importer) plausible(archived []span) string {
+	var closed strings.Builder
+	for _, m := range archived {
+		fmt.Fprintf(&closed, " AND timestamp_s NOT BETWEEN %d AND %d", m.from, m.to-1)
+	}
 	return fmt.Sprintf("co2_ppm BETWEEN %d AND %d AND timestamp_s BETWEEN %d AND %d",
 		measurement.MinCO2PPM, measurement.MaxCO2PPM,
-		measurement.Earliest.Unix(), im.Loader.Now().Add(measurement.MaxAhead).Unix())
+		measurement.Earliest.Unix(), im.Loader.Now().Add(measurement.MaxAhead).Unix()) + closed.String()
+}
+
+// span is a range of times in Unix seconds, without its end.
+type span struct{ from, to int64 }
+
+// archivedMonths are those whose partitions were detached and are still there.
+func (im *Importer) archivedMonths(ctx context.Context) ([]span, error) {
+	rows, err := im.Loader.Pool.Query(ctx, `
+		SELECT extract(epoch FROM month)::bigint, extract(epoch FROM (month AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC')::bigint
+		  FROM (SELECT to_date(substr(relname, 9), 'YYYY"m"MM')::timestamp AT TIME ZONE 'UTC' AS month
+		          FROM pg_class
+		         WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+		           AND relname ~ '^sample_y[0-9]{4}m[0-9]{2}$') months
+		 WHERE NOT sample_month_is_open(month)
+		 ORDER BY 1`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (s span, err error) {
+		err = row.Scan(&s.from, &s.to)
+		return s, err
+	})
 }
 
 // judged is what the source's samples are after measurement.Sample.Judge, in SQL.
@@ -249,11 +281,15 @@ func (im *Importer) compare(ctx context.Context, tx pgx.Tx, report *fixture.Repo
 	if err := tx.QueryRow(ctx, "SELECT coalesce(max(timestamp_s), 0) FROM core_sample").Scan(&last); err != nil {
 		return fmt.Errorf("compare: %w", fromSource(err))
 	}
+	archived, err := im.archivedMonths(ctx)
+	if err != nil {
+		return fmt.Errorf("compare: %w", pgdb.Translate(err))
+	}
 	var there, here map[string][6]string
 	var registered map[string]bool
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		if there, err = im.sourceSums(ctx, tx); err != nil {
+		if there, err = im.sourceSums(ctx, tx, archived); err != nil {
 			return fmt.Errorf("compare: %w", fromSource(err))
 		}
 		return nil
@@ -301,13 +337,13 @@ func (im *Importer) sumsHere(ctx context.Context, until int64) (map[string][6]st
 		 GROUP BY node_no`, until)
 }
 
-func (im *Importer) sourceSums(ctx context.Context, tx pgx.Tx) (map[string][6]string, error) {
+func (im *Importer) sourceSums(ctx context.Context, tx pgx.Tx, archived []span) (map[string][6]string, error) {
 	return sums(ctx, tx, `
 		SELECT node_id::text, `+checksums+`
 		  FROM (SELECT `+judged+`
 		          FROM (SELECT *, (nullif(temperature_celsius, 'NaN') * 10)::integer AS temperature FROM core_sample) c
 		         WHERE measurement_status IN ('M', 'R', 'E')) s
-		 WHERE `+im.plausible()+`
+		 WHERE `+im.plausible(archived)+`
 		 GROUP BY node_id`)
 }
 

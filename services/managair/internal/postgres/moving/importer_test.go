@@ -39,7 +39,7 @@ func TestImport(t *testing.T) {
 	pool := pgtest.New(t)
 	report := imported(t, pool, url)
 	// The CO2 beside 41 degrees is kept; a faulty sensor is one here, too.
-	want := fixture.SampleCount{Read: 10_003, Stored: 10_001, Rejected: 2}
+	want := fixture.SampleCount{Read: 10_003, Stored: 10_001, Rejected: 2, Why: map[string]int64{"out_of_range co2_ppm": 1, "in_future time_s": 1}}
 	if diff := cmp.Diff(want, report.Samples); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
@@ -63,6 +63,28 @@ func TestImport(t *testing.T) {
 	report = imported(t, pool, url)
 	if report.Samples.Stored != 500 || report.Samples.Read > 2000 || report.Differing != 0 {
 		t.Errorf("second import: %+v, differing %d", report.Samples, report.Differing)
+	}
+}
+
+// A month that was detached costs its own samples only, and no difference is told.
+func TestImportIntoAnArchivedMonth(t *testing.T) {
+	t.Parallel()
+	old, url := djangotest.New(t, 0)
+	if _, err := old.Exec(t.Context(), `
+		INSERT INTO core_sample (timestamp_s, co2_ppm, temperature_celsius, rel_humidity_percent, measurement_status, node_id)
+		VALUES (1741608000, 500, NULL, NULL, 'M', '00000000-0000-4000-8000-000000000001'),
+		       (1744286400, 501, NULL, NULL, 'M', '00000000-0000-4000-8000-000000000001')`); err != nil {
+		t.Fatal(err)
+	}
+	pool := pgtest.New(t)
+	archive(t, pool, "2025-03-10")
+	report := imported(t, pool, url)
+	want := fixture.SampleCount{Read: 2, Stored: 1, Rejected: 1, Why: map[string]int64{"the samples of 2025-03 are archived": 1}}
+	if diff := cmp.Diff(want, report.Samples); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+	if report.Differing != 0 {
+		t.Errorf("%d nodes differ: %v", report.Differing, report.Problems)
 	}
 }
 

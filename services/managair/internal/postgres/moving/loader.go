@@ -6,15 +6,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 )
 
-// Loader writes the predecessor's data. Rows that are there already are
+// Loader writes the predecessor's data. Samples go to package samplestore, which the
+// pool is to be configured for. Rows that are there already are
 // overwritten, samples are not. Loading the same twice changes nothing.
 type Loader struct {
 	Pool *pgxpool.Pool
@@ -147,12 +148,13 @@ func (l *Loader) progress(step string, samples int64) {
 	}
 }
 
-// storeStaged moves the staged samples to where they belong, over several
-// connections as far as there are.
+// storeStaged moves the staged samples to where they belong, several batches at the
+// same time.
 func (l *Loader) storeStaged(ctx context.Context, now time.Time, stage *stage, report *fixture.Report) error {
 	var mu sync.Mutex // of the report
-	return concurrently(ctx, l.Pool, defaultJobs, func(ctx context.Context, conn *pgx.Conn) error {
-		store := &sampleStore{conn: conn, now: now}
+	store := samplestore.New(l.Pool)
+	err := l.concurrently(ctx, defaultJobs, func(ctx context.Context) error {
+		samples := &handover{store: store, now: now}
 		var batch []loadedSample
 		for {
 			var more bool
@@ -160,7 +162,7 @@ func (l *Loader) storeStaged(ctx context.Context, now time.Time, stage *stage, r
 			if batch, more, err = stage.take(ctx, batch[:0]); err != nil || !more {
 				return err
 			}
-			n, err := store.store(ctx, batch, nil)
+			n, err := samples.batch(ctx, batch)
 			if err != nil {
 				return err
 			}
@@ -173,24 +175,21 @@ func (l *Loader) storeStaged(ctx context.Context, now time.Time, stage *stage, r
 			mu.Unlock()
 		}
 	})
+	if err != nil {
+		return err
+	}
+	return store.WriteStatus(ctx)
 }
 
-// defaultJobs is how many connections store samples at the same time.
+// defaultJobs is how many batches are stored at the same time.
 const defaultJobs = 4
 
-// concurrently calls do with several connections at the same time, of which the pool
-// must have one beside those that the caller has.
-func concurrently(ctx context.Context, pool *pgxpool.Pool, jobs int, do func(ctx context.Context, conn *pgx.Conn) error) error {
+// concurrently calls do several times at the same time, each with a connection of the
+// pool for it beside those that the caller has.
+func (l *Loader) concurrently(ctx context.Context, jobs int, do func(ctx context.Context) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for range max(1, min(jobs, int(pool.Config().MaxConns)-2)) {
-		g.Go(func() error {
-			conn, err := pool.Acquire(ctx)
-			if err != nil {
-				return pgdb.Translate(err)
-			}
-			defer conn.Release()
-			return do(ctx, conn.Conn())
-		})
+	for range max(1, min(jobs, int(l.Pool.Config().MaxConns)-2)) {
+		g.Go(func() error { return do(ctx) })
 	}
 	return g.Wait()
 }

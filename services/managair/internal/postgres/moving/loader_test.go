@@ -286,7 +286,7 @@ func TestLoadSamples(t *testing.T) {
 	}
 	content := "[" + strings.Join(rows, ",") + "," + base + "]"
 	report := load(t, pool, false, text(content))
-	want := fixture.SampleCount{Read: 7, Stored: 2, Duplicate: 1, Conflict: 1, Parked: 1, Rejected: 1, LeftOut: 1}
+	want := fixture.SampleCount{Read: 7, Stored: 2, Duplicate: 1, Conflict: 1, Parked: 1, Rejected: 1, LeftOut: 1, Why: map[string]int64{"out_of_range co2_ppm": 1}}
 	if diff := cmp.Diff(want, report.Samples); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -300,6 +300,40 @@ func TestLoadSamples(t *testing.T) {
 	}
 	if parked, rejected := count(t, pool, "SELECT count(*) FROM parked_sample"), count(t, pool, "SELECT count(*) FROM rejected_sample"); parked != 1 || rejected != 1 {
 		t.Errorf("after loading twice: %d parked, %d rejected, want 1 and 1", parked, rejected)
+	}
+}
+
+// Samples of a month that was detached are rejected; the others of the batch stay.
+func TestLoadIntoAnArchivedMonth(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	sample := func(at string) string {
+		return fmt.Sprintf(`{"model":"core.sample","pk":null,"fields":{"node":"00000000-0000-0000-0000-000000000001","timestamp_s":%s,"co2_ppm":500}}`, at)
+	}
+	archive(t, pool, "2025-03-10")
+	content := "[" + base + "," + sample("1741608000") + "," + sample("1744286400") + "]" // 10 March and 10 April 2025
+	report := load(t, pool, false, text(content))
+	want := fixture.SampleCount{Read: 2, Stored: 1, Rejected: 1, Why: map[string]int64{"the samples of 2025-03 are archived": 1}}
+	if diff := cmp.Diff(want, report.Samples); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var told strings.Builder
+	report.Write(&told)
+	if !strings.Contains(told.String(), "the samples of 2025-03 are archived") {
+		t.Errorf("the reason is not told:\n%s", told.String())
+	}
+	if n := count(t, pool, "SELECT count(*) FROM rejected_sample WHERE reason = 'too_old'"); n != 1 {
+		t.Errorf("%d samples are kept aside, want 1", n)
+	}
+}
+
+// archive takes the samples of a month out of sight.
+func archive(t *testing.T, pool *pgxpool.Pool, day string) {
+	t.Helper()
+	for _, sql := range []string{"SELECT ensure_sample_partition($1::timestamptz)", "SELECT detach_sample_partition($1::timestamptz)"} {
+		if _, err := pool.Exec(t.Context(), sql, day); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 )
@@ -82,17 +84,21 @@ func (im *Importer) alone(ctx context.Context) (release func(), err error) {
 type chunkCopier struct {
 	src    *pgx.Conn
 	tx     pgx.Tx // on src, with the snapshot that all copiers share
+	pool   *pgxpool.Pool
 	source string // names the database in import_chunk
-	store  *sampleStore
+	to     handover
 	reader copyReader
 }
 
-func (im *Importer) open(ctx context.Context, to *pgx.Conn, now time.Time, snapshot, source string) (*chunkCopier, error) {
+func (im *Importer) open(ctx context.Context, store keeping.Store, now time.Time, snapshot, source string) (*chunkCopier, error) {
 	src, err := im.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &chunkCopier{src: src, source: source, store: &sampleStore{conn: to, now: now}, reader: copyReader{now: now}}
+	c := &chunkCopier{
+		src: src, pool: im.Loader.Pool, source: source,
+		to: handover{store: store, now: now}, reader: copyReader{now: now},
+	}
 	c.tx, err = src.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err == nil {
 		// The name comes from the server and has no quotes.
@@ -111,7 +117,8 @@ func (c *chunkCopier) close(ctx context.Context) {
 	_ = c.src.Close(ctx) // ends the transaction, which has only read
 }
 
-// copy copies a range, and notes in the same transaction that it did.
+// copy copies a range, and notes afterwards that it did: a range that was copied and
+// not noted is copied again, which changes nothing.
 func (c *chunkCopier) copy(ctx context.Context, chunk chunkRange) (fixture.SampleCount, []fixture.Problem, error) {
 	c.reader.reset()
 	_, err := c.tx.Conn().PgConn().CopyTo(ctx, &c.reader, fmt.Sprintf(`
@@ -125,18 +132,22 @@ func (c *chunkCopier) copy(ctx context.Context, chunk chunkRange) (fixture.Sampl
 	if err := c.reader.complete(); err != nil {
 		return fixture.SampleCount{}, nil, fromSource(err)
 	}
-	read := int64(len(c.reader.rows) + len(c.reader.problems))
-	n, err := c.store.store(ctx, c.reader.rows, func(tx pgx.Tx, n fixture.SampleCount) error {
-		_, err := tx.Exec(ctx, `
-			INSERT INTO import_chunk (source, low, high, read, stored) VALUES ($1, $2, $3, $4, $5)
-			    ON CONFLICT (source, low) DO UPDATE
-			   SET high = excluded.high, read = excluded.read, stored = import_chunk.stored + excluded.stored, imported_at = now()`,
-			c.source, chunk.low, chunk.high, read, n.Stored)
-		return err
-	})
-	n.Read, n.LeftOut = read, int64(len(c.reader.problems))
-	return n, c.reader.problems, err
+	n, err := c.to.batch(ctx, c.reader.rows)
+	if err != nil {
+		return fixture.SampleCount{}, nil, err
+	}
+	n.LeftOut = int64(len(c.reader.problems))
+	n.Read = int64(len(c.reader.rows)) + n.LeftOut
+	_, err = c.pool.Exec(ctx, `
+		INSERT INTO import_chunk (source, low, high, read, stored) VALUES ($1, $2, $3, $4, $5)
+		    ON CONFLICT (source, low) DO UPDATE
+		   SET high = excluded.high, read = excluded.read, stored = import_chunk.stored + excluded.stored, imported_at = now()`,
+		c.source, chunk.low, chunk.high, n.Read, n.Stored)
+	return n, c.reader.problems, pgdb.Translate(err)
 }
+
+// copyHeader is what PostgreSQL's binary COPY begins with.
+var copyHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 
 // copyReader takes what COPY writes in binary form.
 type copyReader struct {

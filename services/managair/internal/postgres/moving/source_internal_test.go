@@ -57,7 +57,7 @@ func copied(values ...[]byte) []byte {
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(values)))
 	for _, v := range values {
 		if v == nil {
-			b = appendNull(b)
+			b = append(b, 0xff, 0xff, 0xff, 0xff)
 			continue
 		}
 		b = append(binary.BigEndian.AppendUint32(b, uint32(len(v))), v...)
@@ -76,7 +76,7 @@ func someCopy() []byte {
 	all = append(all, copied(number(3), someNode, number(1_600_000_120), nil, nil, nil, []byte("R"))...)
 	all = append(all, copied(number(4), someNode, number(1_600_000_180), number(math.MinInt32), nil, nil, []byte("R"))...)
 	all = append(all, copied(number(5), someNode, number(1_600_000_240), number(1), nil, nil, []byte("X"))...)
-	return append(all, copyTrailer...)
+	return append(all, 0xff, 0xff)
 }
 
 // However the bytes come in, the same rows are read.

@@ -1,4 +1,4 @@
-package postgres
+package samplestore
 
 import (
 	"context"
@@ -17,12 +17,12 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
+	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 )
 
 // noon is a time in the past whose month has no partition yet.
@@ -63,26 +63,26 @@ func (s sample) measurement() measurement.Sample {
 	return m
 }
 
-func flushOf(samples ...sample) *ingest.Flush {
-	f := &ingest.Flush{At: noon.AddDate(0, 0, 1)}
+func flushOf(samples ...sample) *keeping.Flush {
+	f := &keeping.Flush{At: noon.AddDate(0, 0, 1)}
 	for i, s := range samples {
-		f.Uplinks = append(f.Uplinks, &ingest.Uplink{NodeID: node(s.node), Meta: ingest.Metadata{DevEUI: lorawan.EUI64(s.node)}})
-		f.Rows = append(f.Rows, ingest.Row{Sample: s.measurement(), Uplink: int32(i)})
+		f.Uplinks = append(f.Uplinks, &keeping.Uplink{NodeID: node(s.node), Meta: keeping.Metadata{DevEUI: lorawan.EUI64(s.node)}})
+		f.Rows = append(f.Rows, keeping.Row{Sample: s.measurement(), Uplink: int32(i)})
 	}
 	return f
 }
 
-func keep(ctx context.Context, s *Store, samples ...sample) ([]ingest.Outcome, error) {
+func keep(ctx context.Context, s *Store, samples ...sample) ([]keeping.Outcome, error) {
 	f := flushOf(samples...)
 	err := s.Keep(ctx, f)
-	outcomes := make([]ingest.Outcome, len(f.Rows))
+	outcomes := make([]keeping.Outcome, len(f.Rows))
 	for i := range f.Rows {
 		outcomes[i] = f.Rows[i].Outcome
 	}
 	return outcomes, err
 }
 
-func mustKeep(t *testing.T, s *Store, samples ...sample) []ingest.Outcome {
+func mustKeep(t *testing.T, s *Store, samples ...sample) []keeping.Outcome {
 	t.Helper()
 	outcomes, err := keep(t.Context(), s, samples...)
 	if err != nil {
@@ -91,9 +91,9 @@ func mustKeep(t *testing.T, s *Store, samples ...sample) []ingest.Outcome {
 	return outcomes
 }
 
-func wantOutcomes(t *testing.T, what string, got []ingest.Outcome, want ...ingest.Outcome) {
+func wantOutcomes(t *testing.T, what string, got []keeping.Outcome, want ...keeping.Outcome) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, cmp.Transformer("name", ingest.Outcome.String)); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Transformer("name", keeping.Outcome.String)); diff != "" {
 		t.Errorf("%s: outcomes (-want +got):\n%s", what, diff)
 	}
 }
@@ -178,13 +178,13 @@ func testOutcomes(t *testing.T, s *Store) {
 			}
 		}
 		var samples []sample
-		var want []ingest.Outcome
+		var want []keeping.Outcome
 		for range 1 + random.IntN(20) {
 			smp := sample{1 + random.IntN(5), noon.Add(time.Duration(random.IntN(60)) * 24 * time.Hour), 400 + random.IntN(3)}
 			k := key{smp.node, smp.at}
-			to, first, again := parked, ingest.Parked, ingest.Parked
+			to, first, again := parked, keeping.Parked, keeping.Parked
 			if registered[smp.node] {
-				to, first, again = stored, ingest.Stored, ingest.Duplicate
+				to, first, again = stored, keeping.Stored, keeping.Duplicate
 			}
 			co2, ok := to[k]
 			switch {
@@ -194,7 +194,7 @@ func testOutcomes(t *testing.T, s *Store) {
 			case co2 == smp.co2:
 				want = append(want, again)
 			default:
-				want = append(want, ingest.Conflict)
+				want = append(want, keeping.Conflict)
 			}
 			samples = append(samples, smp)
 		}
@@ -228,9 +228,9 @@ func TestRepeatedInLargeFlush(t *testing.T) {
 		samples = append(samples, sample{1, noon.Add(time.Duration(i) * time.Minute), 400})
 	}
 	n := len(samples)
-	wantOutcomes(t, "new", mustKeep(t, s, samples...), slices.Repeat([]ingest.Outcome{ingest.Stored}, n)...)
+	wantOutcomes(t, "new", mustKeep(t, s, samples...), slices.Repeat([]keeping.Outcome{keeping.Stored}, n)...)
 	samples[0].co2, samples[n-1].at = 500, samples[n-1].at.Add(time.Hour)
-	want := slices.Concat([]ingest.Outcome{ingest.Conflict}, slices.Repeat([]ingest.Outcome{ingest.Duplicate}, n-2), []ingest.Outcome{ingest.Stored, ingest.Duplicate})
+	want := slices.Concat([]keeping.Outcome{keeping.Conflict}, slices.Repeat([]keeping.Outcome{keeping.Duplicate}, n-2), []keeping.Outcome{keeping.Stored, keeping.Duplicate})
 	wantOutcomes(t, "repeated but for one", mustKeep(t, s, append(samples, samples[n-1])...), want...)
 	if n := scan[int](t, s, "SELECT count(*) FROM node_status_journal"); n != 2 {
 		t.Errorf("%d rows in the journal, want one for each flush", n)
@@ -250,7 +250,7 @@ func testConcurrentWriters(t *testing.T, s *Store) {
 	nodetest.Register(t, s.pool, node(1), 1)
 	type sent struct {
 		sample
-		outcome ingest.Outcome
+		outcome keeping.Outcome
 	}
 	all := make([][]sent, writers)
 	var g errgroup.Group
@@ -306,14 +306,14 @@ func testConcurrentWriters(t *testing.T, s *Store) {
 		switch {
 		case !ok:
 			t.Errorf("%v was %v and is not there", m.sample, m.outcome)
-		case m.outcome == ingest.Stored:
+		case m.outcome == keeping.Stored:
 			stored[k]++
 			fallthrough
-		case m.outcome == ingest.Duplicate, m.outcome == ingest.Parked:
+		case m.outcome == keeping.Duplicate, m.outcome == keeping.Parked:
 			if !same {
 				t.Errorf("%v was %v, but %d is there", m.sample, m.outcome, co2)
 			}
-		case m.outcome == ingest.Conflict:
+		case m.outcome == keeping.Conflict:
 			if same {
 				t.Errorf("%v was a conflict, but is there", m.sample)
 			}
@@ -346,7 +346,7 @@ func TestRegistrationUnderWay(t *testing.T) {
 		SELECT $1, '0000000000000002', 'two', protocol_id, model_id, owner_id FROM node`, node(2)); err != nil {
 		t.Fatal(err)
 	}
-	kept := make(chan []ingest.Outcome, 1)
+	kept := make(chan []keeping.Outcome, 1)
 	go func() {
 		outcomes, err := keep(t.Context(), s, sample{2, noon, 400})
 		if err != nil {
@@ -364,42 +364,23 @@ func TestRegistrationUnderWay(t *testing.T) {
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantOutcomes(t, "after the registration", <-kept, ingest.Stored)
+	wantOutcomes(t, "after the registration", <-kept, keeping.Stored)
 }
 
 // TestDeletedNode: a node is deleted while its number is in our memory. Its
-// samples are parked from then on, and what was stored is purged.
+// samples are parked from then on.
 func TestDeletedNode(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	nodetest.Register(t, s.pool, node(1), 1)
 	nodetest.Register(t, s.pool, node(2), 2)
-	wantOutcomes(t, "at first", mustKeep(t, s, sample{1, noon, 400}, sample{2, noon, 400}), ingest.Stored, ingest.Stored)
+	wantOutcomes(t, "at first", mustKeep(t, s, sample{1, noon, 400}, sample{2, noon, 400}), keeping.Stored, keeping.Stored)
 	exec(t, s, "DELETE FROM node WHERE id = $1", node(1))
 	later := noon.Add(time.Minute)
 	wantOutcomes(t, "after the deletion", mustKeep(t, s, sample{1, noon, 400}, sample{1, later, 400}, sample{2, noon, 400}, sample{2, later, 400}),
-		ingest.Parked, ingest.Parked, ingest.Duplicate, ingest.Stored)
+		keeping.Parked, keeping.Parked, keeping.Duplicate, keeping.Stored)
 	nodetest.Register(t, s.pool, node(1), 1)
-	wantOutcomes(t, "registered again", mustKeep(t, s, sample{1, noon, 400}, sample{1, later, 401}), ingest.Duplicate, ingest.Conflict)
-
-	if more, err := s.Purge(t.Context(), time.Hour); err != nil || more {
-		t.Errorf("a number that was retired just now is purged: %v, %v", more, err)
-	}
-	for more := true; more; {
-		var err error
-		if more, err = s.Purge(t.Context(), 0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := scan[int](t, s, "SELECT count(*) FROM sample WHERE node_no NOT IN (SELECT no FROM node)"); n != 0 {
-		t.Errorf("%d samples of the deleted node are left", n)
-	}
-	if n := scan[int](t, s, "SELECT count(*) FROM sample"); n != 4 {
-		t.Errorf("%d samples are there after the purge, want 4", n)
-	}
-	if n := scan[int](t, s, "SELECT count(*) FROM retired_node"); n != 0 {
-		t.Errorf("%d numbers wait to be purged", n)
-	}
+	wantOutcomes(t, "registered again", mustKeep(t, s, sample{1, noon, 400}, sample{1, later, 401}), keeping.Duplicate, keeping.Conflict)
 }
 
 // TestArchivedMonth: samples of a month that was detached are rejected alone, and
@@ -415,17 +396,53 @@ func TestArchivedMonth(t *testing.T) {
 	f := flushOf(sample{1, noon.Add(time.Hour), 400}, sample{1, noon.AddDate(0, 1, 0), 400})
 	// One that was rejected before; the first transaction does not know of the archive,
 	// and fails.
-	f.Rejected = []ingest.RejectedRow{{NodeID: node(1), Fault: &fault.Violation{Code: measurement.InFuture, Field: "time_s", Detail: "tomorrow"}}}
+	f.Rejected = []keeping.RejectedRow{{NodeID: node(1), Fault: &fault.Violation{Code: measurement.InFuture, Field: "time_s", Detail: "tomorrow"}}}
 	if err := s.Keep(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
-	wantOutcomes(t, "archived and not", []ingest.Outcome{f.Rows[0].Outcome, f.Rows[1].Outcome}, ingest.Rejected, ingest.Stored)
+	wantOutcomes(t, "archived and not", []keeping.Outcome{f.Rows[0].Outcome, f.Rows[1].Outcome}, keeping.Rejected, keeping.Stored)
 	why := scan[[]string](t, s, "SELECT array_agg(concat_ws(' ', reason, field, detail) ORDER BY reason) FROM rejected_sample")
 	if diff := cmp.Diff([]string{"in_future time_s tomorrow", "too_old time_s the samples of 2025-03 are archived"}, why); diff != "" {
 		t.Errorf("kept aside (-want +got):\n%s", diff)
 	}
 	exec(t, s, "DROP TABLE sample_y2025m03")
-	wantOutcomes(t, "after the archive was dropped", mustKeep(t, s, sample{1, noon.Add(time.Hour), 400}), ingest.Stored)
+	wantOutcomes(t, "after the archive was dropped", mustKeep(t, s, sample{1, noon.Add(time.Hour), 400}), keeping.Stored)
+}
+
+// TestAdoptionOfAnArchivedMonth: a node that is registered gets the parked samples that
+// can be stored; those of a month that was detached are rejected with the reason.
+func TestAdoptionOfAnArchivedMonth(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, node(1), 1)
+	mustKeep(t, s, sample{1, noon, 400})
+	exec(t, s, "SELECT detach_sample_partition($1)", noon)
+	open, archived := noon.AddDate(0, 1, 0), noon.Add(time.Hour)
+	wantOutcomes(t, "not registered", mustKeep(t, s, sample{2, archived, 400}, sample{2, open, 402}, sample{3, archived, 403}),
+		keeping.Parked, keeping.Parked, keeping.Parked)
+	nodetest.Register(t, s.pool, node(2), 2)
+	nodetest.Register(t, s.pool, node(3), 3)
+	if got := scan[[]int](t, s, "SELECT array_agg(co2_ppm) FROM sample"); !slices.Equal(got, []int{402}) {
+		t.Errorf("stored: %v, want that of the open month", got)
+	}
+	got := scan[[]string](t, s, "SELECT array_agg(concat_ws(' ', co2_ppm, dev_eui, reason, field, detail) ORDER BY co2_ppm) FROM rejected_sample")
+	want := []string{
+		"400 0000000000000002 too_old time_s the samples of 2025-03 are archived",
+		"403 0000000000000003 too_old time_s the samples of 2025-03 are archived",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("kept aside (-want +got):\n%s", diff)
+	}
+	if n := scan[int](t, s, "SELECT count(*) FROM parked_sample"); n != 0 {
+		t.Errorf("%d samples are still parked", n)
+	}
+	// The node was heard of, whatever became of its samples.
+	heard := scan[[]string](t, s, `
+		SELECT array_agg(concat_ws(' ', to_char(last_contact_at AT TIME ZONE 'UTC', 'MM-DD HH24'), coalesce(last_co2_ppm::text, '-')) ORDER BY node_no)
+		  FROM node_status JOIN node ON no = node_no WHERE id <> $1`, node(1))
+	if diff := cmp.Diff([]string{"04-14 12 402", "03-14 13 -"}, heard); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
 }
 
 // TestMonthsAhead: there is a partition for this and the next two months, also at
@@ -444,56 +461,6 @@ func TestMonthsAhead(t *testing.T) {
 	}
 }
 
-// TestCompact: the index of the running month shrinks in the night when it has many
-// gaps, and that of a month that is over when it has some; never twice in a row.
-// What an interrupted rebuild left is removed.
-func TestCompact(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1)
-	mustKeep(t, s, sample{1, noon.Add(-time.Minute), 402}) // makes the partition
-	const nodes = 10
-	rounds := 0
-	add := func(more int) {
-		exec(t, s, `
-			INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent)
-			SELECT no + i, $1::timestamptz + round * interval '1 second', 402, 200, 50
-			  FROM node, generate_series($2::integer, $3) round, generate_series(0, $4) i
-			 ORDER BY round, i`, noon, rounds, rounds+more-1, nodes-1)
-		rounds += more
-		exec(t, s, "ANALYZE sample")
-	}
-	perRow := func() int64 {
-		return scan[int64](t, s, "SELECT pg_relation_size('sample_y2025m03_pkey')") / int64(nodes*rounds)
-	}
-	compact := func(what string, now time.Time, want bool) {
-		t.Helper()
-		before := perRow()
-		if _, err := s.Compact(t.Context(), now); err != nil {
-			t.Error(err)
-		}
-		if after := perRow(); after < before != want || want && after > 38 {
-			t.Errorf("%s: the index had %d bytes for a row and has %d; rebuilt is %v", what, before, after, want)
-		}
-	}
-	night, over := time.Date(2025, 3, 20, 2, 30, 0, 0, time.UTC), noon.AddDate(0, 1, 0)
-	add(3000)
-	compact("by day", noon.AddDate(0, 0, 6), false)
-	compact("in the night", night, true)
-	compact("in the night, again", night, false)
-	add(150)
-	compact("in the night, a little larger", night, false)
-	compact("in the next month", over, true)
-	compact("in the next month, again", over, false)
-	exec(t, s, "CREATE INDEX sample_y2025m03_pkey_ccnew ON sample_y2025m03 (time)")
-	exec(t, s, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sample_y2025m03_pkey_ccnew'::regclass")
-	compact("with what is left of a rebuild", over, false)
-	if left := scan[*string](t, s, "SELECT to_regclass('sample_y2025m03_pkey_ccnew')::text"); left != nil {
-		t.Errorf("%s is left of an interrupted rebuild", *left)
-	}
-	wantOutcomes(t, "afterwards", mustKeep(t, s, sample{1, noon.Add(-time.Minute), 402}, sample{1, noon.Add(-time.Minute), 401}), ingest.Duplicate, ingest.Conflict)
-}
-
 // TestFarTimes: the year 2038 is no border, and the hour that clocks repeat in
 // autumn is two hours.
 func TestFarTimes(t *testing.T) {
@@ -509,60 +476,12 @@ func TestFarTimes(t *testing.T) {
 	for _, at := range times {
 		samples = append(samples, sample{1, at, 400})
 	}
-	wantOutcomes(t, "far times", mustKeep(t, s, samples...), slices.Repeat([]ingest.Outcome{ingest.Stored}, len(times))...)
-	wantOutcomes(t, "again", mustKeep(t, s, samples...), slices.Repeat([]ingest.Outcome{ingest.Duplicate}, len(times))...)
+	wantOutcomes(t, "far times", mustKeep(t, s, samples...), slices.Repeat([]keeping.Outcome{keeping.Stored}, len(times))...)
+	wantOutcomes(t, "again", mustKeep(t, s, samples...), slices.Repeat([]keeping.Outcome{keeping.Duplicate}, len(times))...)
 	slices.SortFunc(times, time.Time.Compare)
 	got := scan[[]time.Time](t, s, "SELECT array_agg(time ORDER BY time) FROM sample")
 	if diff := cmp.Diff(times, got); diff != "" {
 		t.Errorf("times (-want +got):\n%s", diff)
-	}
-}
-
-// TestForget: what was kept aside goes after its time, and not before.
-func TestForget(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	mustKeep(t, s, sample{1, noon, 400})
-	f := &ingest.Flush{}
-	for i := range 5 {
-		f.Rejected = append(f.Rejected, ingest.RejectedRow{
-			NodeID: node(1), Sample: measurement.Sample{CO2PPM: i}, Fault: &fault.Violation{Code: measurement.TooOld},
-		})
-	}
-	for range 2 { // a sample that comes again is kept aside once
-		if err := s.Keep(t.Context(), f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := scan[int](t, s, "SELECT count(*) FROM rejected_sample"); n != 5 {
-		t.Errorf("%d rejected samples are kept, want 5", n)
-	}
-	if err := s.KeepUndecoded(t.Context(), []ingest.UndecodedUplink{{Reason: "why"}}); err != nil {
-		t.Fatal(err)
-	}
-	count := func() (n [3]int) {
-		for i, table := range []string{"parked_sample", "rejected_sample", "undecoded_uplink"} {
-			n[i] = scan[int](t, s, "SELECT count(*) FROM "+table)
-		}
-		return n
-	}
-	day := 24 * time.Hour
-	retention := ingest.Retention{Parked: 3 * day, Rejected: 2 * day, MaxRejected: 4, Undecoded: day}
-	for _, step := range []struct {
-		after time.Duration
-		want  [3]int
-	}{
-		{0, [3]int{1, 4, 1}},
-		{day + time.Hour, [3]int{1, 4, 0}},
-		{2*day + time.Hour, [3]int{1, 0, 0}},
-		{3*day + time.Hour, [3]int{0, 0, 0}},
-	} {
-		if err := s.Forget(t.Context(), time.Now().Add(step.after), retention); err != nil {
-			t.Fatal(err)
-		}
-		if got := count(); got != step.want {
-			t.Errorf("after %v there are (parked, rejected, undecoded) %v, want %v", step.after, got, step.want)
-		}
 	}
 }
 

@@ -1,4 +1,4 @@
-package postgres
+package samplestore
 
 import (
 	"math"
@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/postgres/nodetest"
+	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 )
 
 const statusLine = `
@@ -30,30 +30,30 @@ func TestNodeStatus(t *testing.T) {
 	nodetest.Register(t, s.pool, node(1), 1)
 	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
 	known := measurement.Known
-	uplink := func(received int, meta ingest.Metadata, samples ...sample) *ingest.Flush {
+	uplink := func(received int, meta keeping.Metadata, samples ...sample) *keeping.Flush {
 		f := flushOf(samples...)
 		meta.ReceivedAt = at(received)
-		f.Uplinks = []*ingest.Uplink{{NodeID: node(1), Meta: meta}}
+		f.Uplinks = []*keeping.Uplink{{NodeID: node(1), Meta: meta}}
 		for i := range f.Rows {
 			f.Rows[i].Uplink = 0
 		}
 		return f
 	}
-	full := ingest.Metadata{
+	full := keeping.Metadata{
 		RSSIDBm: known(-117), SNRDecibel: -7.25, SNRKnown: true, DataRateIndex: known(3),
 		BatteryPercent: known(80), BatteryMillivolts: known(3600), FCnt: known(4294967294),
 	}
 	for _, step := range []struct {
 		name  string
-		flush *ingest.Flush
+		flush *keeping.Flush
 		want  string
 	}{
 		{"first", uplink(10, full, sample{1, at(9), 444}, sample{1, at(6), 401}), "12:10 -117 -7.3 3 80 3600 4294967294 | 12:09 444 244 44 M"},
-		{"newer, tells less", uplink(20, ingest.Metadata{RSSIDBm: known(-90), FCnt: known(0)}, sample{1, at(19), 401}), "12:20 -90 -7.3 3 80 3600 0 | 12:19 401 M"},
+		{"newer, tells less", uplink(20, keeping.Metadata{RSSIDBm: known(-90), FCnt: known(0)}, sample{1, at(19), 401}), "12:20 -90 -7.3 3 80 3600 0 | 12:19 401 M"},
 		{"older, again", uplink(10, full, sample{1, at(9), 444}), "12:20 -90 -7.3 3 80 3600 0 | 12:19 401 M"},
-		{"conflict with the newest sample", uplink(21, ingest.Metadata{}, sample{1, at(19), 999}), "12:21 -90 -7.3 3 80 3600 0 | 12:19 401 M"},
-		{"newer contact, older sample", uplink(30, ingest.Metadata{DataRateIndex: known(5)}, sample{1, at(1), 402}), "12:30 -90 -7.3 5 80 3600 0 | 12:19 401 M"},
-		{"no sample at all", uplink(31, ingest.Metadata{}), "12:31 -90 -7.3 5 80 3600 0 | 12:19 401 M"},
+		{"conflict with the newest sample", uplink(21, keeping.Metadata{}, sample{1, at(19), 999}), "12:21 -90 -7.3 3 80 3600 0 | 12:19 401 M"},
+		{"newer contact, older sample", uplink(30, keeping.Metadata{DataRateIndex: known(5)}, sample{1, at(1), 402}), "12:30 -90 -7.3 5 80 3600 0 | 12:19 401 M"},
+		{"no sample at all", uplink(31, keeping.Metadata{}), "12:31 -90 -7.3 5 80 3600 0 | 12:19 401 M"},
 	} {
 		if err := s.Keep(t.Context(), step.flush); err != nil {
 			t.Fatal(err)
@@ -98,9 +98,9 @@ func TestJournalOfManyNodes(t *testing.T) {
 	exec(t, s, `
 		INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
 		SELECT gen_random_uuid(), to_char(n, 'FM0000000000000000'), n, protocol_id, model_id, owner_id FROM node, generate_series(2, $1::integer) n`, nodes)
-	f := &ingest.Flush{At: noon}
+	f := &keeping.Flush{At: noon}
 	for i, id := range scan[[]uuid.UUID](t, s, "SELECT array_agg(id ORDER BY no) FROM node") {
-		f.Uplinks = append(f.Uplinks, &ingest.Uplink{NodeID: id, Meta: ingest.Metadata{
+		f.Uplinks = append(f.Uplinks, &keeping.Uplink{NodeID: id, Meta: keeping.Metadata{
 			RSSIDBm: measurement.Known(-120), SNRDecibel: -20, SNRKnown: true, DataRateIndex: measurement.Known(5),
 			BatteryPercent: measurement.Known(100), BatteryMillivolts: measurement.Known(3600), FCnt: measurement.Known(i),
 		}})

@@ -1,4 +1,4 @@
-package postgres
+package samplestore
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
 const samplesByKey = `
@@ -23,7 +23,10 @@ const samplesByKey = `
 // settleStored finds the outcomes of the known rows. Those that were not inserted
 // are compared with what is there.
 func (s *Store) settleStored(ctx context.Context, w *write) error {
-	missing := w.mergeReturned()
+	sorted(w.returned, sampleKey.compare)
+	missing := merge(w.flush.Rows, w.known, w.returned, func(r *keeping.Row, k sampleKey) {
+		r.Outcome, r.NodeNo = keeping.Stored, k.no
+	}, compare)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -32,7 +35,7 @@ func (s *Store) settleStored(ctx context.Context, w *write) error {
 	noneStored := len(w.returned) == 0
 	nos, times := make([]int32, len(missing)), make([]time.Time, len(missing))
 	for i, k := range missing {
-		nos[i], times[i] = k.no, fromMicros(k.micros)
+		nos[i], times[i] = k.key.no, fromMicros(k.key.micros)
 	}
 	rows, err := s.pool.Query(ctx, samplesByKey, pgx.NamedArgs{"nos": nos, "times": times})
 	if err != nil {
@@ -59,25 +62,20 @@ func (s *Store) settleStored(ctx context.Context, w *write) error {
 	return nil
 }
 
-// mergeReturned marks the rows that were inserted as stored, settles repetitions
-// among the rows themselves, and returns what is left.
-func (w *write) mergeReturned() (missing []knownRow) {
-	// They come back as they went in; should that ever change, the walk below needs
-	// the order all the same.
-	if !slices.IsSortedFunc(w.returned, sampleKey.compare) {
-		slices.SortFunc(w.returned, sampleKey.compare)
-	}
+// merge settles the rows whose keys came back, and repetitions among the rows
+// themselves, and returns what is left. Both rows and returned are ordered by key.
+func merge[K comparable](all []keeping.Row, rows []keyed[K], returned []K, inserted func(*keeping.Row, K), repeated func(s, there measurement.Sample) keeping.Outcome) (missing []keyed[K]) {
 	next := 0
-	var stored *knownRow // the last one
-	for i := range w.known {
-		k := &w.known[i]
-		row := &w.flush.Rows[k.row]
+	var last *keyed[K] // the last one that was inserted
+	for i := range rows {
+		k := &rows[i]
+		row := &all[k.row]
 		switch {
-		case stored != nil && stored.sampleKey == k.sampleKey:
-			row.Outcome = compare(row.Sample, w.flush.Rows[stored.row].Sample)
-		case next < len(w.returned) && w.returned[next] == k.sampleKey:
-			row.Outcome, row.NodeNo = ingest.Stored, k.no
-			stored = k
+		case last != nil && last.key == k.key:
+			row.Outcome = repeated(row.Sample, all[last.row].Sample)
+		case next < len(returned) && returned[next] == k.key:
+			inserted(row, k.key)
+			last = k
 			next++
 		default:
 			missing = append(missing, *k)
@@ -86,16 +84,24 @@ func (w *write) mergeReturned() (missing []knownRow) {
 	return missing
 }
 
-// compare tells what a sample is beside one that was there with the same key.
-func compare(s, there measurement.Sample) ingest.Outcome {
-	s.Time = there.Time
-	if s == there {
-		return ingest.Duplicate
+// sorted sorts keys that came back. They come back as they went in; should that ever
+// change, merge needs the order all the same.
+func sorted[K any](keys []K, compare func(a, b K) int) {
+	if !slices.IsSortedFunc(keys, compare) {
+		slices.SortFunc(keys, compare)
 	}
-	return ingest.Conflict
 }
 
-func reading[T int16 | int](v *T) measurement.Reading {
+// compare tells what a sample is beside one that was there with the same key.
+func compare(s, there measurement.Sample) keeping.Outcome {
+	s.Time = there.Time
+	if s == there {
+		return keeping.Duplicate
+	}
+	return keeping.Conflict
+}
+
+func reading(v *int16) measurement.Reading {
 	if v == nil {
 		return measurement.Reading{}
 	}

@@ -1,4 +1,4 @@
-package postgres
+package samplestore
 
 const rejectSamples = `
 	INSERT INTO rejected_sample (node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent,
@@ -25,7 +25,7 @@ func (w *write) rejectParameters() [][]byte {
 		co2.int8(int64(r.Sample.CO2PPM))
 		temperature.bigint(r.Sample.TemperatureDecicelsius)
 		humidity.bigint(r.Sample.RelHumidityPercent)
-		euis.text(euiText(r.DevEUI))
+		euis.text(r.DevEUI.OrEmpty())
 		reasons.text(r.Fault.Code)
 		names.text(r.Fault.Field)
 		details.text(r.Fault.Detail)

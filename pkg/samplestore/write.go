@@ -1,4 +1,4 @@
-package postgres
+package samplestore
 
 import (
 	"cmp"
@@ -9,22 +9,22 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
 // write is a flush on its way into the database: what is known of its rows, and
 // buffers that are used again by the next one.
 type write struct {
-	flush *ingest.Flush
+	flush *keeping.Flush
 	// rejected are to be kept aside by the next transaction that is committed.
-	rejected []ingest.RejectedRow
+	rejected []keeping.RejectedRow
 	// nos are the numbers of the uplinks' nodes as of epoch; 0 is not registered.
 	nos   []int32
 	epoch int64
 
-	known   []knownRow
-	unknown []unknownRow
+	known   []keyed[sampleKey]
+	unknown []keyed[parkedKey]
 	// distinct is how many keys the known rows have.
 	distinct int
 	// returned and parked are the keys of the rows that were inserted.
@@ -45,20 +45,6 @@ func (k sampleKey) compare(other sampleKey) int {
 	return cmp.Or(cmp.Compare(k.no, other.no), cmp.Compare(k.micros, other.micros))
 }
 
-// knownRow is a row whose node is registered.
-type knownRow struct {
-	sampleKey
-
-	row int32 // index in the flush
-}
-
-// unknownRow is a row whose node is not registered.
-type unknownRow struct {
-	parkedKey
-
-	row int32
-}
-
 // parkedKey is the key of a parked sample.
 type parkedKey struct {
 	id     uuid.UUID
@@ -69,6 +55,13 @@ func (k parkedKey) compare(other parkedKey) int {
 	return cmp.Or(slices.Compare(k.id[:], other.id[:]), cmp.Compare(k.micros, other.micros))
 }
 
+// keyed is a row of the flush with its key: of a sample for a row whose node is
+// registered, of a parked one for others.
+type keyed[K any] struct {
+	key K
+	row int32 // index in the flush
+}
+
 // split sorts the pending rows into known and unknown ones, each ordered by key:
 // two writers with the same keys in different orders would wait for each other.
 // Rows of the same key stay in the order in which they came.
@@ -76,33 +69,33 @@ func (w *write) split() {
 	w.known, w.unknown = w.known[:0], w.unknown[:0]
 	for i := range w.flush.Rows {
 		r := &w.flush.Rows[i]
-		if r.Outcome != ingest.Pending {
+		if r.Outcome != keeping.Pending {
 			continue
 		}
 		at := micros(r.Sample.Time)
 		if no := w.nos[r.Uplink]; no != 0 {
-			w.known = append(w.known, knownRow{sampleKey{no, at}, int32(i)})
+			w.known = append(w.known, keyed[sampleKey]{sampleKey{no, at}, int32(i)})
 		} else {
-			w.unknown = append(w.unknown, unknownRow{parkedKey{w.flush.Uplinks[r.Uplink].NodeID, at}, int32(i)})
+			w.unknown = append(w.unknown, keyed[parkedKey]{parkedKey{w.flush.Uplinks[r.Uplink].NodeID, at}, int32(i)})
 		}
 	}
-	slices.SortFunc(w.known, func(a, b knownRow) int {
-		return cmp.Or(a.compare(b.sampleKey), cmp.Compare(a.row, b.row))
+	slices.SortFunc(w.known, func(a, b keyed[sampleKey]) int {
+		return cmp.Or(a.key.compare(b.key), cmp.Compare(a.row, b.row))
 	})
 	w.distinct = 0
 	for range w.keys() {
 		w.distinct++
 	}
-	slices.SortFunc(w.unknown, func(a, b unknownRow) int {
-		return cmp.Or(a.compare(b.parkedKey), cmp.Compare(a.row, b.row))
+	slices.SortFunc(w.unknown, func(a, b keyed[parkedKey]) int {
+		return cmp.Or(a.key.compare(b.key), cmp.Compare(a.row, b.row))
 	})
 }
 
 // keys are the first rows of each key of the known ones.
-func (w *write) keys() iter.Seq[knownRow] {
-	return func(yield func(knownRow) bool) {
+func (w *write) keys() iter.Seq[keyed[sampleKey]] {
+	return func(yield func(keyed[sampleKey]) bool) {
 		for i, k := range w.known {
-			if i > 0 && w.known[i-1].sampleKey == k.sampleKey {
+			if i > 0 && w.known[i-1].key == k.key {
 				continue
 			}
 			if !yield(k) {
@@ -118,7 +111,7 @@ func (w *write) allReturned(rows int64) error {
 	case 0: // another epoch
 	case int64(w.distinct):
 		for k := range w.keys() {
-			w.returned = append(w.returned, k.sampleKey)
+			w.returned = append(w.returned, k.key)
 		}
 	default:
 		return fmt.Errorf("of %d samples %d were written", w.distinct, rows)
@@ -130,8 +123,8 @@ func (w *write) allReturned(rows int64) error {
 func (w *write) sampleParameters() [][]byte {
 	nos, times := w.samples.column(0, oidInt4), w.samples.column(1, oidTimestamptz)
 	for k := range w.keys() {
-		nos.int4(k.no)
-		times.int8(k.micros)
+		nos.int4(k.key.no)
+		times.int8(k.key.micros)
 	}
 	w.samples.measurements(2, func(yield func(*measurement.Sample) bool) {
 		for k := range w.keys() {
@@ -151,7 +144,7 @@ func (w *write) lateParameters() [][]byte {
 	nos, hours := w.late.column(0, oidInt4), w.late.column(1, oidTimestamptz)
 	var last sampleKey
 	for i, k := range w.known {
-		hour := sampleKey{k.no, k.micros - k.micros%microsPerHour}
+		hour := sampleKey{k.key.no, k.key.micros - k.key.micros%microsPerHour}
 		if i > 0 && hour == last {
 			continue
 		}

@@ -1,4 +1,4 @@
-package postgres
+package samplestore
 
 import (
 	"context"
@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
 const appendJournal = `INSERT INTO node_status_journal (entries) SELECT unnest($1::bytea[])`
@@ -38,7 +39,7 @@ type status struct {
 
 const noTime = math.MinInt64
 
-func statusOf(no int32, meta *ingest.Metadata, now time.Time) status {
+func statusOf(no int32, meta *keeping.Metadata, now time.Time) status {
 	s := status{no: no, contactAt: micros(now), sampleAt: noTime}
 	if !meta.ReceivedAt.IsZero() {
 		s.contactAt = micros(meta.ReceivedAt)
@@ -105,9 +106,15 @@ func (w *write) journalRows() []byte {
 	}
 	// Ordered by key: the last row of a node is its newest.
 	for i := range w.known {
-		if k := w.known[i]; i+1 == len(w.known) || w.known[i+1].no != k.no {
+		if k := w.known[i].key; i+1 == len(w.known) || w.known[i+1].key.no != k.no {
 			e := &j.entries[j.byNode[k.no]]
 			e.sampleAt = max(e.sampleAt, k.micros)
+		}
+	}
+	if w.flush.Past {
+		j.entries = slices.DeleteFunc(j.entries, func(e status) bool { return e.sampleAt == noTime })
+		for i := range j.entries {
+			j.entries[i].contactAt = j.entries[i].sampleAt
 		}
 	}
 	if len(j.entries) == 0 {
@@ -235,41 +242,17 @@ func (v *varints) byte() byte {
 // some while an update is under way.
 const takeJournal = `DELETE FROM node_status_journal WHERE get_byte(entries, 0) = $1 RETURNING entries`
 
-// The newest sample's values are taken from the sample itself: of repeated and
-// conflicting ones the journal does not know which was kept. For each node what is
-// newer wins, because another replica may be about it too.
 const writeStatus = `
-	INSERT INTO node_status AS old (
-	       node_no, last_contact_at, rssi_dbm, snr_db, data_rate_index, battery_percent, battery_millivolts, f_cnt,
-	       last_sample_at, last_co2_ppm, last_temperature_decicelsius, last_rel_humidity_percent, last_status)
-	SELECT u.node_no, u.contact_at, u.rssi_dbm, u.snr_10 / 10.0, u.data_rate_index, u.battery_percent, u.battery_millivolts, u.f_cnt,
-	       s.time, s.co2_ppm, s.temperature_decicelsius, s.rel_humidity_percent, s.status
-	  FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
-	              $7::bigint[], $8::bigint[], $9::bigint[])
-	    AS u (node_no, contact_at, sample_at, rssi_dbm, snr_10, data_rate_index, battery_percent, battery_millivolts, f_cnt)
-	  JOIN node n ON n.no = u.node_no
-	  LEFT JOIN sample s ON s.node_no = u.node_no AND s.time = u.sample_at
-	 ORDER BY u.node_no
-	    ON CONFLICT (node_no) DO UPDATE SET
-	       last_contact_at = greatest(old.last_contact_at, excluded.last_contact_at),
-	       rssi_dbm           = CASE WHEN old.last_contact_at > excluded.last_contact_at THEN coalesce(old.rssi_dbm, excluded.rssi_dbm) ELSE coalesce(excluded.rssi_dbm, old.rssi_dbm) END,
-	       snr_db             = CASE WHEN old.last_contact_at > excluded.last_contact_at THEN coalesce(old.snr_db, excluded.snr_db) ELSE coalesce(excluded.snr_db, old.snr_db) END,
-	       data_rate_index    = CASE WHEN old.last_contact_at > excluded.last_contact_at THEN coalesce(old.data_rate_index, excluded.data_rate_index) ELSE coalesce(excluded.data_rate_index, old.data_rate_index) END,
-	       battery_percent    = CASE WHEN old.last_contact_at > excluded.last_contact_at THEN coalesce(old.battery_percent, excluded.battery_percent) ELSE coalesce(excluded.battery_percent, old.battery_percent) END,
-	       battery_millivolts = CASE WHEN old.last_contact_at > excluded.last_contact_at THEN coalesce(old.battery_millivolts, excluded.battery_millivolts) ELSE coalesce(excluded.battery_millivolts, old.battery_millivolts) END,
-	       f_cnt              = CASE WHEN old.last_contact_at > excluded.last_contact_at THEN coalesce(old.f_cnt, excluded.f_cnt) ELSE coalesce(excluded.f_cnt, old.f_cnt) END,
-	       last_sample_at               = CASE WHEN old.last_sample_at >= excluded.last_sample_at OR excluded.last_sample_at IS NULL THEN old.last_sample_at ELSE excluded.last_sample_at END,
-	       last_co2_ppm                 = CASE WHEN old.last_sample_at >= excluded.last_sample_at OR excluded.last_sample_at IS NULL THEN old.last_co2_ppm ELSE excluded.last_co2_ppm END,
-	       last_temperature_decicelsius = CASE WHEN old.last_sample_at >= excluded.last_sample_at OR excluded.last_sample_at IS NULL THEN old.last_temperature_decicelsius ELSE excluded.last_temperature_decicelsius END,
-	       last_rel_humidity_percent    = CASE WHEN old.last_sample_at >= excluded.last_sample_at OR excluded.last_sample_at IS NULL THEN old.last_rel_humidity_percent ELSE excluded.last_rel_humidity_percent END,
-	       last_status                  = CASE WHEN old.last_sample_at >= excluded.last_sample_at OR excluded.last_sample_at IS NULL THEN old.last_status ELSE excluded.last_status END`
+	SELECT write_node_status($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
+	                         $7::bigint[], $8::bigint[], $9::bigint[])`
 
 // vacuumAfter is how many bytes of the journal are worth cleaning up after; the
 // server's own vacuum comes once a minute, in which a saturated service writes
 // 100 MB.
 const vacuumAfter = 4 << 20
 
-// WriteStatus implements ingest.Upkeep: it empties the journal into node_status.
+// WriteStatus empties the journal into node_status. Whoever keeps samples may call it
+// at any time; the ingestair does every few seconds.
 func (s *Store) WriteStatus(ctx context.Context) error {
 	size := 0
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -297,7 +280,7 @@ func (s *Store) WriteStatus(ctx context.Context) error {
 		_, err = s.pool.Exec(ctx, "VACUUM (SKIP_LOCKED) node_status_journal")
 	}
 	if err != nil {
-		return translate(fmt.Errorf("write the node status: %w", err))
+		return Translate(fmt.Errorf("write the node status: %w", err))
 	}
 	return nil
 }

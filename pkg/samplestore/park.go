@@ -1,18 +1,16 @@
-package postgres
+package samplestore
 
 import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
 // The check that the node is not registered has to be in this statement: it waits
@@ -47,9 +45,9 @@ func (w *write) parkParameters() [][]byte {
 	protocols, received := c.column(8, oidText), c.column(9, oidTimestamptz)
 	for _, k := range w.unknown {
 		meta := &w.flush.Uplinks[w.flush.Rows[k.row].Uplink].Meta
-		ids.uuid(k.id)
-		times.int8(k.micros)
-		euis.text(euiText(meta.DevEUI))
+		ids.uuid(k.key.id)
+		times.int8(k.key.micros)
+		euis.text(meta.DevEUI.OrEmpty())
 		devices.text(meta.DeviceID)
 		protocols.text(meta.Protocol)
 		if meta.ReceivedAt.IsZero() {
@@ -59,13 +57,6 @@ func (w *write) parkParameters() [][]byte {
 		}
 	}
 	return c.parameters(10)
-}
-
-func euiText(eui lorawan.EUI64) string {
-	if eui == 0 {
-		return ""
-	}
-	return eui.String()
 }
 
 const parkedByKey = `
@@ -78,13 +69,16 @@ const parkedByKey = `
 // inserted are compared with what is there; those of nodes that are registered by
 // now stay pending.
 func (s *Store) settleParked(ctx context.Context, w *write) error {
-	missing := w.mergeParked()
+	sorted(w.parked, parkedKey.compare)
+	missing := merge(w.flush.Rows, w.unknown, w.parked, func(r *keeping.Row, _ parkedKey) {
+		r.Outcome = keeping.Parked
+	}, compareParked)
 	if len(missing) == 0 {
 		return nil
 	}
 	ids, times := make([]uuid.UUID, len(missing)), make([]time.Time, len(missing))
 	for i, k := range missing {
-		ids[i], times[i] = k.id, fromMicros(k.micros)
+		ids[i], times[i] = k.key.id, fromMicros(k.key.micros)
 	}
 	rows, err := s.pool.Query(ctx, parkedByKey, pgx.NamedArgs{"ids": ids, "times": times})
 	if err != nil {
@@ -108,34 +102,10 @@ func (s *Store) settleParked(ctx context.Context, w *write) error {
 	return nil
 }
 
-// mergeParked does for parked rows what mergeReturned does for stored ones.
-func (w *write) mergeParked() (missing []unknownRow) {
-	if !slices.IsSortedFunc(w.parked, parkedKey.compare) {
-		slices.SortFunc(w.parked, parkedKey.compare)
-	}
-	next := 0
-	var parked *unknownRow // the last one
-	for i := range w.unknown {
-		k := &w.unknown[i]
-		row := &w.flush.Rows[k.row]
-		switch {
-		case parked != nil && parked.parkedKey == k.parkedKey:
-			row.Outcome = compareParked(row.Sample, w.flush.Rows[parked.row].Sample)
-		case next < len(w.parked) && w.parked[next] == k.parkedKey:
-			row.Outcome = ingest.Parked
-			parked = k
-			next++
-		default:
-			missing = append(missing, *k)
-		}
-	}
-	return missing
-}
-
 // compareParked is compare for a parked sample: repeated, it is still parked.
-func compareParked(s, there measurement.Sample) ingest.Outcome {
-	if compare(s, there) == ingest.Duplicate {
-		return ingest.Parked
+func compareParked(s, there measurement.Sample) keeping.Outcome {
+	if compare(s, there) == keeping.Duplicate {
+		return keeping.Parked
 	}
-	return ingest.Conflict
+	return keeping.Conflict
 }

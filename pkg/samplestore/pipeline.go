@@ -1,4 +1,4 @@
-package postgres
+package samplestore
 
 import (
 	"context"
@@ -19,7 +19,7 @@ type pipeline struct {
 type query struct {
 	statement  *pgconn.StatementDescription
 	parameters [][]byte
-	row        func([][]byte)
+	row        func([][]byte)         // nil, or told each row that comes back
 	done       func(rows int64) error // nil, or told how many rows were written
 }
 
@@ -51,7 +51,9 @@ func (p *pipeline) run(ctx context.Context) error {
 		switch r := results.(type) {
 		case *pgconn.ResultReader:
 			for r.NextRow() {
-				p.queries[i].row(r.Values())
+				if p.queries[i].row != nil {
+					p.queries[i].row(r.Values())
+				}
 			}
 			var tag pgconn.CommandTag
 			if tag, err = r.Close(); err == nil && p.queries[i].done != nil {

@@ -1,4 +1,4 @@
-package postgres
+package samplestore
 
 import (
 	"context"
@@ -7,13 +7,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
 // month counts the (UTC) months since the year 0.
@@ -64,7 +63,7 @@ func (s *Store) ensurePartitions(ctx context.Context, w *write) error {
 	last, usable := month(-1), false
 	for i := range w.flush.Rows {
 		r := &w.flush.Rows[i]
-		if w.nos[r.Uplink] == 0 || r.Outcome != ingest.Pending {
+		if w.nos[r.Uplink] == 0 || r.Outcome != keeping.Pending {
 			continue
 		}
 		if m := monthOf(r.Sample.Time); m != last {
@@ -76,23 +75,18 @@ func (s *Store) ensurePartitions(ctx context.Context, w *write) error {
 		}
 		if !usable {
 			uplink := w.flush.Uplinks[r.Uplink]
-			r.Outcome = ingest.Rejected
+			r.Outcome = keeping.Rejected
 			r.Fault = &fault.Violation{
 				Code: measurement.TooOld, Field: "time_s",
 				Detail: "the samples of " + last.begin().Format("2006-01") + " are archived",
 			}
-			w.rejected = append(w.rejected, ingest.RejectedRow{
+			w.rejected = append(w.rejected, keeping.RejectedRow{
 				NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault,
 			})
 		}
 	}
 	return nil
 }
-
-const isAttached = `
-	SELECT EXISTS (SELECT FROM pg_inherits
-	                WHERE inhparent = 'sample'::regclass
-	                  AND inhrelid = to_regclass('sample_y' || to_char(@month::timestamptz AT TIME ZONE 'UTC', 'YYYY"m"MM')))`
 
 // ensurePartition makes a month's partition if there is none. It returns false for
 // one that was detached; archived remembers that for the time of a flush.
@@ -103,13 +97,7 @@ func (s *Store) ensurePartition(ctx context.Context, m month, archived map[month
 	if archived[m] {
 		return false, nil
 	}
-	err = s.pool.QueryRow(ctx, isAttached, pgx.NamedArgs{"month": m.begin()}).Scan(&usable)
-	if err == nil && !usable {
-		if _, err = s.pool.Exec(ctx, "SELECT ensure_sample_partition($1)", m.begin()); err == nil {
-			err = s.pool.QueryRow(ctx, isAttached, pgx.NamedArgs{"month": m.begin()}).Scan(&usable)
-		}
-	}
-	if err != nil {
+	if err := s.pool.QueryRow(ctx, "SELECT open_sample_month($1)", m.begin()).Scan(&usable); err != nil {
 		return false, fmt.Errorf("make the partition of %s: %w", m.begin().Format("2006-01"), err)
 	}
 	s.months.set(m, usable)

@@ -1,0 +1,127 @@
+// Package keeping has what is said between those who hand samples over and a Store
+// that keeps them: a Flush of samples with what their uplinks tell, and what became
+// of each. It knows neither how samples come nor where they are kept.
+package keeping
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+// Uplink is one message of a node, or whatever else brings samples of one node.
+type Uplink struct {
+	NodeID uuid.UUID
+	Meta   Metadata
+}
+
+// Metadata is how an uplink came. Zero values are unknown.
+type Metadata struct {
+	DevEUI   lorawan.EUI64
+	DeviceID string // the network server's name for the device
+	Protocol string // the codec's name
+	// ReceivedAt is when the network server received the uplink.
+	ReceivedAt        time.Time
+	FPort             measurement.Reading
+	FCnt              measurement.Reading
+	DataRateIndex     measurement.Reading
+	RSSIDBm           measurement.Reading
+	SNRDecibel        float32
+	SNRKnown          bool
+	BatteryPercent    measurement.Reading
+	BatteryMillivolts measurement.Reading
+}
+
+// DropImplausible makes what cannot be true unknown: metadata is told beside the
+// measurement and must not cost it. A time of reception ahead of our clock would
+// let a node look alive for as long.
+func (m *Metadata) DropImplausible(now time.Time) {
+	for _, r := range []struct {
+		reading   *measurement.Reading
+		low, high int
+	}{
+		{&m.FPort, 0, math.MaxUint8},
+		{&m.FCnt, 0, math.MaxUint32},
+		{&m.DataRateIndex, 0, 15},
+		{&m.RSSIDBm, math.MinInt16, math.MaxInt16},
+		{&m.BatteryPercent, 0, 100},
+		{&m.BatteryMillivolts, 0, math.MaxInt32},
+	} {
+		if r.reading.Value < r.low || r.reading.Value > r.high {
+			*r.reading = measurement.Reading{}
+		}
+	}
+	if snr := float64(m.SNRDecibel); math.IsNaN(snr) || math.Abs(snr) > 1000 {
+		m.SNRDecibel, m.SNRKnown = 0, false
+	}
+	if m.ReceivedAt.Before(measurement.Earliest) || m.ReceivedAt.After(now.Add(measurement.MaxAhead)) {
+		m.ReceivedAt = time.Time{}
+	}
+}
+
+// Outcome is what became of one sample.
+type Outcome uint8
+
+// The outcomes. Pending is never the answer to a caller.
+const (
+	Pending     Outcome = iota
+	Stored              // new, and kept
+	Duplicate           // the same sample was kept before
+	Conflict            // another sample of the same node and time was kept before
+	Rejected            // it breaks a rule; kept aside
+	Parked              // the node is not registered; kept aside
+	NumOutcomes         // how many there are
+)
+
+// String returns the outcome as it stands in metrics.
+func (o Outcome) String() string {
+	return [...]string{"pending", "stored", "duplicate", "conflict", "rejected", "parked"}[o]
+}
+
+// Refused is the reason of a sample that the store cannot take although it
+// breaks no rule that we know.
+const Refused = "refused"
+
+// Row is one sample on its way into the store.
+type Row struct {
+	Sample measurement.Sample
+	Uplink int32 // index in Flush.Uplinks
+	// Outcome is set by the store; with Rejected the Fault, with Stored the number of
+	// the node in the sample table.
+	Outcome Outcome
+	Fault   *fault.Violation
+	NodeNo  int32
+}
+
+// RejectedRow is a sample to be kept aside, with the reason.
+type RejectedRow struct {
+	NodeID uuid.UUID
+	Sample measurement.Sample
+	DevEUI lorawan.EUI64
+	Fault  *fault.Violation
+}
+
+// Flush is what goes into one transaction.
+type Flush struct {
+	At time.Time
+	// Past says that nobody knows when the samples came: their nodes were heard of at
+	// the times of the samples.
+	Past     bool
+	Uplinks  []*Uplink
+	Rows     []Row
+	Rejected []RejectedRow
+}
+
+// Store keeps samples durably.
+type Store interface {
+	// Keep commits all of a flush and sets the outcome of each row. What it rejects
+	// itself it also keeps aside. An error of the kind fault.Invalid means that some
+	// row cannot be taken at all; after any other error it is unknown what was kept.
+	Keep(ctx context.Context, f *Flush) error
+}
