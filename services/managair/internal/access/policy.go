@@ -20,8 +20,10 @@ const (
 	Members
 	// Owners is the members of the organization who have the role OWNER.
 	Owners
-	// Fellows is the user himself and those who share an organization with him.
+	// Fellows is the person concerned and those who share an organization with them.
 	Fellows
+	// Concerned is the OWNERs of the organization, and the member that it is about.
+	Concerned
 	// Superusers is the administrators of the server.
 	Superusers
 )
@@ -46,8 +48,8 @@ var (
 
 	// Whoever creates an organization becomes its OWNER.
 	Organizations = Permissions{Read: Public, Create: Accounts, Change: Owners, Delete: Owners}
-	// An organization keeps at least one OWNER.
-	Memberships = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
+	// An organization keeps at least one OWNER. All others may leave it.
+	Memberships = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Concerned}
 	Users       = Permissions{Read: Fellows}
 
 	Sites         = Permissions{Read: Public, Create: Owners, Change: Owners, Delete: Owners}

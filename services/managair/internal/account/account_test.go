@@ -77,7 +77,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{pool: pgtest.New(t), mails: &letterbox{}, time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
-	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identity.NewHasher(), w.mails, w.now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identity.NewHasher(), w.mails, identity.DefaultLimits(), w.now)
 	doors := session.NewAuthenticator(accounts, log, "https://clair.example", func(rw http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(rw, fault.Text(err), fault.HTTPStatus(err))
 	})

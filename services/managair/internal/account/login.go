@@ -37,7 +37,7 @@ func (p *Pages) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.refuse(w, r, "login", v, err)
 	}
-	if err := p.doors.Begin(w, r, user); err != nil {
+	if _, err := p.doors.Begin(w, r, user); err != nil {
 		return err
 	}
 	return redirect(w, r, nextOf(r))
@@ -136,15 +136,27 @@ func (p *Pages) showResetKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.Data = user.Username
+	tokens, err := p.namedTokens(r, user.ID)
+	if err != nil {
+		return err
+	}
+	v.Data = passwordData{user.Username, tokens}
 	return p.show(w, r, http.StatusOK, "reset_key", v)
 }
 
 func (p *Pages) reset(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, "title_password")
-	err := twice(r.PostForm, "password1", "password2")
-	if err == nil {
-		err = p.accounts.Reset(r.Context(), r.PathValue("key"), r.PostForm.Get("password1"))
+	user, err := p.accounts.ResetOwner(r.Context(), r.PathValue("key"))
+	if err != nil {
+		return err
+	}
+	tokens, err := p.namedTokens(r, user.ID)
+	if err != nil {
+		return err
+	}
+	v.Data = passwordData{user.Username, tokens}
+	if err = twice(r.PostForm, "password1", "password2"); err == nil {
+		err = p.accounts.Reset(r.Context(), r.PathValue("key"), r.PostForm.Get("password1"), kept(r))
 	}
 	if err != nil {
 		return p.refuse(w, r, "reset_key", v, err)

@@ -84,11 +84,13 @@ type view struct {
 	Path  string
 	User  *identity.User // nil: nobody is logged in
 	Wide  bool
-	Note  string // what was done
-	Bad   string // what went wrong, with no field to blame
-	Form  url.Values
-	Wrong map[string]string // by the name of the field
-	Data  any
+	// AskPassword says that the page's forms need the password.
+	AskPassword bool
+	Note        string // what was done
+	Bad         string // what went wrong, with no field to blame
+	Form        url.Values
+	Wrong       map[string]string // by the name of the field
+	Data        any
 }
 
 // t returns what stands on the page under key.
@@ -168,7 +170,7 @@ func (p *Pages) methods(get, post handler, login bool) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
+		if err := web.ParseForm(r); err != nil {
 			http.Error(w, "bad form", http.StatusBadRequest)
 			return
 		}

@@ -3,6 +3,7 @@ package account
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 func (p *Pages) emailView(r *http.Request) (*view, error) {
 	v := newView(r, "title_email")
-	v.Wide = true
+	v.Wide, v.AskPassword = true, p.accounts.NeedsPassword(*person(r).Session)
 	addresses, err := p.accounts.Store().EmailAddresses(r.Context(), v.User.ID)
 	v.Data = addresses
 	return v, err
@@ -35,8 +36,14 @@ func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
 	done := r.PostForm.Get("action")
 	switch done {
 	case "add":
+		if err = p.confirmPerson(r); err != nil {
+			break
+		}
 		err = p.accounts.AddEmail(r.Context(), user, r.PostForm.Get("email"), client)
 	case "primary":
+		if err = p.confirmPerson(r); err != nil {
+			break
+		}
 		err = p.accounts.SetPrimaryEmail(r.Context(), user, id, client)
 	case "send":
 		err = p.accounts.ResendConfirmation(r.Context(), user, id, client)
@@ -55,6 +62,13 @@ func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, "/accounts/email/?done=email_"+done)
 }
 
+// confirmPerson asks for the password before a new way into the account is made, if
+// the log-in is some time ago: sessions are left open, and stolen.
+func (p *Pages) confirmPerson(r *http.Request) error {
+	c := person(r)
+	return p.accounts.ConfirmPerson(r.Context(), c.User, *c.Session, r.PostForm.Get("password"), session.ClientOf(r))
+}
+
 func (p *Pages) showProfile(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, "title_profile")
 	v.Form = url.Values{"username": {v.User.Username}, "first_name": {v.User.FirstName}, "last_name": {v.User.LastName}}
@@ -70,15 +84,53 @@ func (p *Pages) changeProfile(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, "/accounts/?done=profile")
 }
 
+// passwordData is what the pages for a new password show: whose it is, and the tokens
+// that end with the old one unless they are kept.
+type passwordData struct {
+	Username string
+	Tokens   []identity.Token
+}
+
+func (p *Pages) namedTokens(r *http.Request, userID int64) ([]identity.Token, error) {
+	tokens, err := p.accounts.Store().Tokens(r.Context(), userID)
+	return slices.DeleteFunc(tokens, func(t identity.Token) bool { return t.Name == "" }), err
+}
+
+// kept returns the ids of the tokens that the form says are to stay.
+func kept(r *http.Request) []int64 {
+	ids := []int64{}
+	for _, raw := range r.PostForm["keep"] {
+		if id, err := strconv.ParseInt(raw, 10, 64); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (p *Pages) passwordView(r *http.Request) (*view, error) {
+	v, user := newView(r, "title_password"), person(r).User
+	tokens, err := p.namedTokens(r, user.ID)
+	v.Data = passwordData{user.Username, tokens}
+	return v, err
+}
+
 func (p *Pages) showPassword(w http.ResponseWriter, r *http.Request) error {
-	return p.show(w, r, http.StatusOK, "password", newView(r, "title_password"))
+	v, err := p.passwordView(r)
+	if err != nil {
+		return err
+	}
+	return p.show(w, r, http.StatusOK, "password", v)
 }
 
 func (p *Pages) changePassword(w http.ResponseWriter, r *http.Request) error {
-	v, c, form := newView(r, "title_password"), person(r), r.PostForm
-	err := twice(form, "password1", "password2")
-	if err == nil {
-		err = p.accounts.ChangePassword(r.Context(), c.User, form.Get("oldpassword"), form.Get("password1"), c.Secret(), session.ClientOf(r))
+	v, err := p.passwordView(r)
+	if err != nil {
+		return err
+	}
+	c, form := person(r), r.PostForm
+	if err = twice(form, "password1", "password2"); err == nil {
+		err = p.accounts.ChangePassword(r.Context(), c.User, form.Get("oldpassword"), form.Get("password1"),
+			identity.Kept{Secret: c.Secret(), Tokens: kept(r)}, session.ClientOf(r))
 	}
 	if err != nil {
 		return p.refuse(w, r, "password", v, err)
@@ -96,8 +148,8 @@ type sessionsData struct {
 
 func (p *Pages) sessionsView(r *http.Request, secret string) (*view, error) {
 	v := newView(r, "title_sessions")
-	v.Wide = true
 	c := person(r)
+	v.Wide, v.AskPassword = true, p.accounts.NeedsPassword(*c.Session)
 	data := sessionsData{Current: c.Session.ID, Secret: secret}
 	var err error
 	if data.Sessions, err = p.accounts.Store().Sessions(r.Context(), c.User.ID, p.now()); err != nil {
@@ -137,8 +189,11 @@ func (p *Pages) changeSessions(w http.ResponseWriter, r *http.Request) error {
 		if err != nil || days < 0 || days > 3650 {
 			days = -1
 		}
-		secret, _, err := p.accounts.CreateToken(r.Context(), c.User.ID, form.Get("name"),
-			identity.Scope(form.Get("scope")), time.Duration(days)*24*time.Hour)
+		secret := ""
+		if err = p.confirmPerson(r); err == nil {
+			secret, _, err = p.accounts.CreateToken(r.Context(), c.User, form.Get("name"),
+				identity.Scope(form.Get("scope")), time.Duration(days)*24*time.Hour, session.ClientOf(r))
+		}
 		v, viewErr := p.sessionsView(r, secret)
 		if viewErr != nil {
 			return viewErr

@@ -180,7 +180,7 @@ func (a *Admin) guard(h handler) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
+		if err := web.ParseForm(r); err != nil {
 			http.Error(w, "bad form", http.StatusBadRequest)
 			return
 		}

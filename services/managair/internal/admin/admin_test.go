@@ -59,7 +59,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { _ = inspector.Close() })
 	log := slog.New(slog.DiscardHandler)
 	hasher := identity.NewHasher()
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher, nil, time.Now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher, nil, identity.DefaultLimits(), time.Now)
 	doors := session.NewAuthenticator(accounts, log, "", nil)
 	store := postgres.Backoffice{Pool: pool}
 	pages := &admin.Admin{Store: store, Hasher: hasher, Identity: accounts.Store(), Log: log, Inspector: inspector}

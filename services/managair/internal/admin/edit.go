@@ -512,7 +512,7 @@ func (a *Admin) setPassword(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Identity.SetPassword(r.Context(), user.ID, hash, nil); err != nil {
+	if err := a.Identity.SetPassword(r.Context(), user.ID, hash, nil, nil); err != nil {
 		return err
 	}
 	return redirect(w, r, "/admin/user_account/"+id+"/?done=password")

@@ -69,7 +69,7 @@ print(Token.objects.create(user=User.objects.get(username="tomTester")).key)
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), nil, time.Now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), nil, identity.DefaultLimits(), time.Now)
 	for name, password := range oldPasswords {
 		if name == "priskaPrueferin" {
 			continue // stays away, so that her hash stays Django's

@@ -20,6 +20,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
@@ -86,7 +87,7 @@ background tasks of the Clair Stack. Settings come from the environment; see
 			Args:  cobra.NoArgs,
 			Run: func(cmd *cobra.Command, _ []string) {
 				lifecycle.WriteVariables(cmd.OutOrStdout(),
-					&ServeConfig{}, &httpapi.Config{}, &media.Config{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &live.Config{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
+					&ServeConfig{}, &httpapi.Config{}, &identity.Limits{}, &media.Config{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &live.Config{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
 			},
 		},
 	)

@@ -176,7 +176,7 @@ password.`,
 				if err != nil {
 					return err
 				}
-				if err := store.SetPassword(ctx, user.ID, hash, nil); err != nil {
+				if err := store.SetPassword(ctx, user.ID, hash, nil, nil); err != nil {
 					return err
 				}
 				cmd.Printf("password of %s changed\n", user.Username)

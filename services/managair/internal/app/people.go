@@ -30,13 +30,13 @@ type people struct {
 	pages    *account.Pages
 }
 
-func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, publicURL string) people {
+func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, publicURL string, limits identity.Limits) people {
 	if publicURL == "" {
 		publicURL = defaultPublicURL
 	}
 	hasher := identity.NewHasher()
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher,
-		worker.Mails{Client: queue, PublicURL: publicURL}, time.Now)
+		worker.Mails{Client: queue, PublicURL: publicURL}, limits, time.Now)
 	doors := session.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})

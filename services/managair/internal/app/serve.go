@@ -18,10 +18,13 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // ServeConfig is what the environment says about the HTTP server.
@@ -46,7 +49,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var mediaCfg media.Config
 	var redisCfg RedisConfig
 	var liveCfg live.Config
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg); err != nil {
+	var limits identity.Limits
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits); err != nil {
 		return err
 	}
 	redis, err := redisCfg.Options()
@@ -73,7 +77,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		&telemetry.Cached{Store: postgres.NewTelemetry(pool), For: listAge, Now: time.Now}, time.Now)
 	queue := asynq.NewClient(redis)
 	defer func() { _ = queue.Close() }()
-	people := newPeople(log, pool, queue, apiCfg.PublicURL)
+	people := newPeople(log, pool, queue, apiCfg.PublicURL, limits)
 	api.AddAuth(people.accounts, people.doors)
 	pictures, err := media.New(mediaCfg)
 	if err != nil {
@@ -103,7 +107,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Inspector: inspector, Services: cfg.Services,
 	}).Handler())
 	server := &http.Server{
-		Handler:           correlation.Middleware(people.doors.Middleware(mux)),
+		Handler:           correlation.Middleware(session.Limit(web.NewLimiter(apiCfg.RateLimit, apiCfg.RateBurst), people.doors.Middleware(mux))),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}

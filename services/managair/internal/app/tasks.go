@@ -12,10 +12,10 @@ import (
 )
 
 // backgroundTasks is all that the worker does. Each subject adds its own.
-func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool) *worker.Tasks {
+func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool, auditLog time.Duration) *worker.Tasks {
 	tasks := &worker.Tasks{}
 	addFidelity(tasks, log, postgres.Fidelity{Pool: pool})
-	addHousekeeping(tasks, log, postgres.NewIdentity(pool))
+	addHousekeeping(tasks, log, postgres.NewIdentity(pool), auditLog)
 	return tasks
 }
 
@@ -34,7 +34,7 @@ func addFidelity(tasks *worker.Tasks, log *slog.Logger, store postgres.Fidelity)
 	})
 }
 
-func addHousekeeping(tasks *worker.Tasks, log *slog.Logger, store *postgres.Identity) {
+func addHousekeeping(tasks *worker.Tasks, log *slog.Logger, store *postgres.Identity, auditLog time.Duration) {
 	tasks.HandlePeriodic(worker.Periodic{
 		Type: "account:clear-expired", Every: time.Hour,
 		Summary: "Deletes sessions, tokens, links in mails, counts of attempts and introductions that have expired.",
@@ -42,6 +42,19 @@ func addHousekeeping(tasks *worker.Tasks, log *slog.Logger, store *postgres.Iden
 		n, err := store.ClearExpired(ctx, time.Now())
 		if n > 0 {
 			log.InfoContext(ctx, "expired credentials deleted", "count", n)
+		}
+		return err
+	})
+	if auditLog <= 0 {
+		return
+	}
+	tasks.HandlePeriodic(worker.Periodic{
+		Type: "audit:clear-old", Every: time.Hour,
+		Summary: "Deletes what stands in the log of changes for longer than AUDIT_RETENTION.",
+	}, func(ctx context.Context) error {
+		n, err := store.ClearAudit(ctx, time.Now().Add(-auditLog))
+		if n > 0 {
+			log.InfoContext(ctx, "old changes deleted from the log", "count", n)
 		}
 		return err
 	})

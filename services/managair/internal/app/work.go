@@ -38,6 +38,7 @@ func (c RedisConfig) Client() (redis.UniversalClient, error) {
 // WorkerConfig is what the environment says about background tasks.
 type WorkerConfig struct {
 	Concurrency int           `env:"WORKER_CONCURRENCY" envDefault:"4" desc:"tasks worked at the same time"`
+	AuditLog    time.Duration `env:"AUDIT_RETENTION" envDefault:"17520h" desc:"how long the log of changes and log-ins is kept; 0s for ever"`
 	Grace       time.Duration `env:"STOP_GRACE" envDefault:"10s" desc:"how long tasks in hand may take after SIGTERM"`
 }
 
@@ -82,7 +83,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	})
 	client := asynq.NewClient(queue)
 	defer func() { _ = client.Close() }()
-	tasks := backgroundTasks(log, pool)
+	tasks := backgroundTasks(log, pool, cfg.AuditLog)
 	tasks.HandleMail(deliverer(mailCfg, pool))
 	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),

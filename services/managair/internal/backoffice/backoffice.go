@@ -237,7 +237,7 @@ var Subjects = []*Subject{
 			{Name: "at", Kind: Time},
 			{Name: "actor_name", Kind: Text},
 			{Name: "source", Kind: Text},
-			{Name: "action", Kind: Choice, Choices: []string{"create", "change", "delete"}},
+			{Name: "action", Kind: Choice, Choices: []string{"create", "change", "delete", "log_in", "wrong_password"}},
 			{Name: "subject", Kind: Text},
 			{Name: "subject_id", Kind: Text},
 			{Name: "changes", Kind: JSON},

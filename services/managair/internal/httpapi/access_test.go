@@ -105,7 +105,7 @@ var matrix = map[string]row{
 		public: "401 404 403 409 404", private: "401 404 403 200 404", foreign: nobody,
 		body: `{"data":{"type":"Membership","id":"{id}","attributes":{"role":"I"}}}`,
 	},
-	"DELETE /api/v1/memberships/{id}":           {public: "401 404 403 409 404", private: "401 404 403 204 404", foreign: nobody},
+	"DELETE /api/v1/memberships/{id}":           {public: "401 404 403 409 404", private: "401 404 204 204 404", foreign: nobody},
 	"GET /api/v1/memberships/{id}/user":         {public: members, private: members, foreign: nobody},
 	"GET /api/v1/memberships/{id}/organization": {public: members, private: members, foreign: nobody},
 
@@ -118,10 +118,10 @@ var matrix = map[string]row{
 		public: "401 404 204 204 404", foreign: "401 403 404 404 404", body: `{"data":[{"type":"Organization","id":"1"}]}`,
 	},
 	"PATCH /api/v1/users/{id}/relationships/organizations": {
-		public: "401 404 403 409 404", private: "401 404 403 200 404", body: `{"data":[]}`,
+		public: "401 404 403 409 404", private: "401 404 200 200 404", body: `{"data":[]}`,
 	},
 	"DELETE /api/v1/users/{id}/relationships/organizations": {
-		public: "401 404 403 409 404", private: "401 404 403 200 404", body: `{"data":[{"type":"Organization","id":"1"}]}`,
+		public: "401 404 403 409 404", private: "401 404 200 200 404", body: `{"data":[{"type":"Organization","id":"1"}]}`,
 	},
 
 	"GET /api/v1/addresses":      {public: accounts},

@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // Base is the path of the API.
@@ -40,10 +41,10 @@ type API struct {
 	telemetry telemetry.Store
 	now       func() time.Time
 	metrics   *metrics
-	limiter   *limiter
+	limiter   *web.Limiter
 	// Charts are read to the end before they are written, downloads are as slow as
 	// whoever takes them: charts shall not wait for those.
-	charts, downloads gate
+	charts, downloads *gate
 	media             media.Store // nil without AddImages
 	loaders           map[string]loader
 	routes            []Route
@@ -54,8 +55,8 @@ type API struct {
 func New(cfg Config, log *slog.Logger, r prometheus.Registerer, inv inventory.Store, tel telemetry.Store, now func() time.Time) *API {
 	a := &API{
 		config: cfg, log: log, inventory: inv, telemetry: tel, now: now,
-		metrics: newMetrics(r), limiter: newLimiter(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{},
-		charts: make(gate, max(cfg.LongReads, 1)), downloads: make(gate, max(cfg.LongReads, 1)),
+		metrics: newMetrics(r), limiter: web.NewLimiter(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{},
+		charts: newGate(cfg.LongReads), downloads: newGate(cfg.LongReads),
 	}
 	a.Add(Route{Method: http.MethodGet, Pattern: Base, Audience: access.Everyone, Handler: a.root})
 	a.addInventory()

@@ -43,6 +43,9 @@ func (a *API) AddAuth(accounts *identity.Accounts, doors *session.Authenticator)
 // WriteRefusal answers a request whose credentials are not accepted. Missing ones
 // have another code.
 func WriteRefusal(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	if e, ok := errors.AsType[*identity.TooManyAttempts](err); ok {
+		err = throttled(w, e)
+	}
 	if fault.Is(err, fault.Unauthenticated) {
 		err = jsonapi.Errors{{Status: http.StatusUnauthorized, Code: "authentication_failed"}}
 	}
@@ -94,11 +97,12 @@ func (h *auth) logIn(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return authError(w, err)
 	}
-	key, err := h.accounts.StartToken(r.Context(), user.ID)
+	began, err := h.doors.Begin(w, r, user)
 	if err != nil {
 		return err
 	}
-	if err := h.doors.Begin(w, r, user); err != nil {
+	key, err := h.accounts.StartToken(r.Context(), user.ID, began.ID)
+	if err != nil {
 		return err
 	}
 	return respond(w, r, &jsonapi.Resource{
@@ -125,11 +129,15 @@ func authError(w http.ResponseWriter, err error) error {
 		return jsonapi.Errors{one}
 	}
 	if e, ok := errors.AsType[*identity.TooManyAttempts](err); ok {
-		seconds := int(math.Ceil(e.Wait.Seconds()))
-		w.Header().Set("Retry-After", strconv.Itoa(seconds))
-		return jsonapi.Errors{{Status: http.StatusTooManyRequests, Code: "throttled", Args: []any{seconds}}}
+		return throttled(w, e)
 	}
 	return err
+}
+
+func throttled(w http.ResponseWriter, e *identity.TooManyAttempts) error {
+	seconds := int(math.Ceil(e.Wait.Seconds()))
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	return jsonapi.Errors{{Status: http.StatusTooManyRequests, Code: "throttled", Args: []any{seconds}}}
 }
 
 // respond answers 200 with one resource, which no cache keeps.
@@ -240,7 +248,7 @@ func (h *auth) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := h.accounts.ChangePassword(r.Context(), c.User, old, password, c.Secret(), session.ClientOf(r)); err != nil {
+	if err := h.accounts.ChangePassword(r.Context(), c.User, old, password, identity.Kept{Secret: c.Secret()}, session.ClientOf(r)); err != nil {
 		return authError(w, err)
 	}
 	return respondDetail(w, r, "password_changed")
@@ -273,7 +281,7 @@ func (h *auth) reset(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	err = h.accounts.Reset(r.Context(), uid+"-"+token, password)
+	err = h.accounts.Reset(r.Context(), uid+"-"+token, password, nil)
 	if errors.Is(err, identity.ErrUnknownKey) {
 		return jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "key_unknown", Pointer: jsonapi.AttributePointer("token")}}
 	}

@@ -51,7 +51,7 @@ func newAuthAPI(t *testing.T) *authAPI {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts := identity.NewAccounts(store, hasher, keys, time.Now)
+	accounts := identity.NewAccounts(store, hasher, keys, identity.DefaultLimits(), time.Now)
 	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
@@ -89,13 +89,14 @@ func (a *authAPI) logIn(password string) string {
 	a.t.Helper()
 	w := a.ask("POST", "login/", "username=vera&password="+password, "", 200, `"type":"LoginView"`)
 	cookies := strings.Join(w.Header().Values("Set-Cookie"), "\n")
-	session, csrf, _ := strings.Cut(cookies, "\n")
+	session, rest, _ := strings.Cut(cookies, "\n")
+	csrf, _, _ := strings.Cut(rest, "\n")
 	if !strings.HasPrefix(session, "sessionid=") || !strings.Contains(session, "HttpOnly") ||
 		!strings.HasPrefix(csrf, "csrftoken=") || strings.Contains(csrf, "HttpOnly") {
 		a.t.Fatalf("cookies %q: want sessionid for the browser alone, csrftoken for scripts too", cookies)
 	}
 	w = a.ask("POST", "login", `{"data":{"type":"LoginView","attributes":{"email":"VERA@schule.example","password":"`+password+`"}}}`, "", 200, `"key":"`)
-	_, rest, _ := strings.Cut(w.Body.String(), `"key":"`)
+	_, rest, _ = strings.Cut(w.Body.String(), `"key":"`)
 	key, _, _ := strings.Cut(rest, `"`)
 	return "Token " + key
 }
@@ -167,4 +168,42 @@ func TestAuthAttempts(t *testing.T) {
 	if w := a.ask("POST", "login/", "username=Vera&password="+veras, "", 429, "throttled"); w.Header().Get("Retry-After") == "" {
 		t.Error("429 without Retry-After")
 	}
+}
+
+// A log-in gives a browser a session and a script a key; logging out ends both.
+func TestAuthLogOutEndsTheKey(t *testing.T) {
+	t.Parallel()
+	a := newAuthAPI(t)
+	began := a.ask("POST", "login/", "username=vera&password="+veras, "", 200, `"key":"`)
+	_, rest, _ := strings.Cut(began.Body.String(), `"key":"`)
+	key, _, _ := strings.Cut(rest, `"`)
+	a.ask("GET", "user/", "", "Token "+key, 200, "vera")
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/api/v1/auth/logout/", nil)
+	for _, c := range began.Result().Cookies() {
+		r.AddCookie(c)
+	}
+	w := httptest.NewRecorder()
+	a.handler.ServeHTTP(w, r)
+	if w.Code != 200 {
+		t.Fatalf("log out: %d %s", w.Code, w.Body)
+	}
+	a.ask("GET", "user/", "", "Token "+key, 401, "authentication_failed")
+}
+
+// Nobody guesses tokens without being held back.
+func TestWrongTokensAreHeldBack(t *testing.T) {
+	t.Parallel()
+	a := newAuthAPI(t)
+	for range 30 {
+		a.ask("GET", "user/", "", "Token wrong", 401, "authentication_failed")
+	}
+	if w := a.ask("GET", "user/", "", "Token wrong", 429, "throttled"); w.Header().Get("Retry-After") == "" {
+		t.Error("429 without Retry-After")
+	}
+}
+
+func TestAuthOddNames(t *testing.T) {
+	t.Parallel()
+	a := newAuthAPI(t)
+	a.ask("POST", "login/", "password=x&username="+strings.Repeat("x", 5000), "", 400, `"source":{"pointer":"/data/attributes/username"},"code":"max_length"`)
 }

@@ -91,13 +91,9 @@ func (a *API) limit(next http.Handler) http.Handler {
 	if a.limiter == nil {
 		return next
 	}
-	policy := `"client";q=` + strconv.Itoa(a.limiter.burst) + ";w=" + strconv.Itoa(a.limiter.window())
+	policy := `"client";q=` + strconv.Itoa(a.limiter.Burst()) + ";w=" + strconv.Itoa(a.limiter.Window())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client := session.ClientOf(r).Address
-		if caller := access.CallerFrom(r.Context()); !caller.Anonymous() {
-			client = "user " + formatInt64(caller.UserID)
-		}
-		remaining, wait := a.limiter.take(client, a.now())
+		remaining, wait := a.limiter.Take(clientOf(r), a.now())
 		header := w.Header()
 		header.Set("RateLimit-Policy", policy)
 		header.Set("RateLimit", `"client";r=`+strconv.Itoa(remaining)+";t="+strconv.Itoa(wait))
@@ -108,6 +104,14 @@ func (a *API) limit(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// clientOf names who is counted: an account, or the place of an anonymous caller.
+func clientOf(r *http.Request) string {
+	if caller := access.CallerFrom(r.Context()); !caller.Anonymous() {
+		return "user " + formatInt64(caller.UserID)
+	}
+	return session.ClientOf(r).Place()
 }
 
 // bounded bounds the time of a request.

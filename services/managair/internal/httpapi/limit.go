@@ -2,83 +2,113 @@ package httpapi
 
 import (
 	"context"
-	"math"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
-// limiter counts the requests of each client in a token bucket. Each process
-// counts for itself.
-type limiter struct {
-	rate  rate.Limit
-	burst int
-
-	mu      sync.Mutex
-	clients map[string]*rate.Limiter
-}
-
-// maxClients bounds the memory. When there are more, those with full buckets are
-// forgotten, which takes nothing from them.
-const maxClients = 10_000
-
-func newLimiter(perSecond float64, burst int) *limiter {
-	if perSecond <= 0 {
-		return nil
-	}
-	return &limiter{rate: rate.Limit(perSecond), burst: max(burst, 1), clients: map[string]*rate.Limiter{}}
-}
-
-// window is the time in which an empty bucket fills, in seconds.
-func (l *limiter) window() int { return int(math.Ceil(float64(l.burst) / float64(l.rate))) }
-
-// take takes a token. wait is how many seconds to wait when there is none, else 0.
-func (l *limiter) take(client string, now time.Time) (remaining, wait int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	bucket, ok := l.clients[client]
-	if !ok {
-		if len(l.clients) >= maxClients {
-			l.forget(now)
-		}
-		bucket = rate.NewLimiter(l.rate, l.burst)
-		l.clients[client] = bucket
-	}
-	if bucket.AllowN(now, 1) {
-		return int(bucket.TokensAt(now)), 0
-	}
-	missing := 1 - bucket.TokensAt(now)
-	return 0, max(int(math.Ceil(missing/float64(l.rate))), 1)
-}
-
-func (l *limiter) forget(now time.Time) {
-	for client, bucket := range l.clients {
-		if bucket.TokensAt(now) >= float64(l.burst) {
-			delete(l.clients, client)
-		}
-	}
-	if len(l.clients) >= maxClients {
-		clear(l.clients)
-	}
-}
-
 // gate lets a few at a time do what takes the database long; the others wait, and
-// short questions find the database free.
-type gate chan struct{}
+// short questions find the database free. Each client has one turn at a time, and
+// those who wait get theirs in turn, however often each of them has asked.
+type gate struct {
+	mu      sync.Mutex
+	free    int
+	inside  map[string]bool
+	waiting map[string][]chan struct{}
+	order   []string // the clients that wait
+}
 
-// gateTime is how long one waits for his turn. There is no point in reading for
+func newGate(size int) *gate {
+	return &gate{free: max(size, 1), inside: map[string]bool{}, waiting: map[string][]chan struct{}{}}
+}
+
+// gateTime is how long one waits for one's turn. There is no point in reading for
 // somebody who has gone.
 const gateTime = 30 * time.Second
 
-// enter waits for one's turn, until leave is called.
-func (g gate) enter(ctx context.Context) (leave func(), err error) {
+// enter waits for the client's turn, until leave is called.
+func (g *gate) enter(ctx context.Context, client string) (leave func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, gateTime)
 	defer cancel()
+	turn := g.queue(client)
+	leave = func() { g.leave(client) }
 	select {
-	case g <- struct{}{}:
-		return func() { <-g }, nil
+	case <-turn:
+		return leave, nil
 	case <-ctx.Done():
+		if !g.giveUp(client, turn) {
+			leave() // it was let in at this very moment
+		}
 		return nil, ctx.Err()
+	}
+}
+
+// queue returns what is closed when it is the client's turn.
+func (g *gate) queue(client string) chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	turn := make(chan struct{})
+	if len(g.waiting[client]) == 0 {
+		g.order = append(g.order, client)
+	}
+	g.waiting[client] = append(g.waiting[client], turn)
+	g.admit()
+	return turn
+}
+
+func (g *gate) leave(client string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.inside, client)
+	g.free++
+	if turns := g.waiting[client]; len(turns) > 0 { // behind those who waited meanwhile
+		g.forget(client)
+		g.waiting[client], g.order = turns, append(g.order, client)
+	}
+	g.admit()
+}
+
+// giveUp takes a turn out of the queue. It reports false if it is too late for that.
+func (g *gate) giveUp(client string, turn chan struct{}) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, t := range g.waiting[client] {
+		if t == turn {
+			g.waiting[client] = append(g.waiting[client][:i], g.waiting[client][i+1:]...)
+			if len(g.waiting[client]) == 0 {
+				g.forget(client)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// admit lets in whoever has waited longest among the clients that are not inside.
+func (g *gate) admit() {
+	for i := 0; i < len(g.order) && g.free > 0; {
+		client := g.order[i]
+		if g.inside[client] {
+			i++
+			continue
+		}
+		turns := g.waiting[client]
+		close(turns[0])
+		g.inside[client] = true
+		g.free--
+		g.forget(client)
+		if len(turns) > 1 {
+			g.waiting[client] = turns[1:]
+			g.order = append(g.order, client)
+		}
+	}
+}
+
+func (g *gate) forget(client string) {
+	delete(g.waiting, client)
+	for i, c := range g.order {
+		if c == client {
+			g.order = append(g.order[:i], g.order[i+1:]...)
+			return
+		}
 	}
 }

@@ -333,7 +333,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	err := a.read(r.Context(), v.series, out)
+	err := a.read(r, v.series, out)
 	if err == nil {
 		out.buffer = append(out.buffer, after...)
 		err = out.flush()
@@ -357,7 +357,8 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 const longSeries = 5000
 
 // read hands the series to out, when it is its turn.
-func (a *API) read(ctx context.Context, s *series, out *seriesWriter) error {
+func (a *API) read(r *http.Request, s *series, out *seriesWriter) error {
+	ctx := r.Context()
 	reading := a.downloads
 	switch {
 	case s.resolution != telemetry.Raw && s.resolution != telemetry.TenMinutes, s.summary.Count < longSeries:
@@ -365,7 +366,7 @@ func (a *API) read(ctx context.Context, s *series, out *seriesWriter) error {
 	case s.maxPoints > 0:
 		reading = a.charts
 	}
-	leave, err := reading.enter(ctx)
+	leave, err := reading.enter(ctx, clientOf(r))
 	if err != nil {
 		return err
 	}

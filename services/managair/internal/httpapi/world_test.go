@@ -124,7 +124,7 @@ func newWorld(t testing.TB) *world {
 	// A hub that does not run takes listeners, and a recorder has no connection to
 	// listen on: the stream ends at once.
 	api.AddLive(newHub(pool, stream.Stream{}))
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), noMail{}, func() time.Time { return worldNow })
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), noMail{}, identity.DefaultLimits(), func() time.Time { return worldNow })
 	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})

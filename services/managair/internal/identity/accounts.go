@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -23,17 +23,11 @@ const (
 	resetLifetime      = time.Hour
 
 	attemptWindow = 5 * time.Minute
-	// Wrong passwords in a window, for one account and from one address. A school
-	// shares one address.
-	attemptsPerAccount = 7
-	attemptsPerAddress = 100
-	// Attempts of any outcome for one account. They bound what somebody can guess by
-	// asking many times at once, before the first answer counts as wrong.
-	triesPerAccount = 60
-	// Mails that one account or one address of a client can cause.
+	// recently is how long after a log-in nobody is asked for the password again.
+	recently = 10 * time.Minute
+	// deviceLifetime is how long a browser is known after a log-in.
+	deviceLifetime = 365 * 24 * time.Hour
 	mailWindow     = time.Hour
-	mailsPerTarget = 5
-	mailsPerClient = 50
 	maxTokens      = 50
 	maxEmails      = 10
 )
@@ -65,6 +59,8 @@ const (
 	MailUnknown       MailKind = "unknown"        // somebody asks for a new password, but there is no account
 	MailPasswordSet   MailKind = "password_set"   // the password was changed
 	MailEmailReplaced MailKind = "email_replaced" // another address is the primary one now
+	MailEmailAdded    MailKind = "email_added"    // an address was added to the account
+	MailTokenMade     MailKind = "token_made"     // a token for programs was made
 )
 
 // Mail is a mail to be written.
@@ -86,6 +82,25 @@ type Client struct {
 	Address   string
 	UserAgent string
 	Language  string
+	// Device is what the browser keeps of an earlier log-in, "" for none.
+	Device string
+}
+
+// Place is what counts as one place: an IPv4 address, or the network of an IPv6 one,
+// because a customer has 2^64 addresses of such.
+func (c Client) Place() string { return PlaceOf(c.Address) }
+
+// PlaceOf returns the place of an address.
+func PlaceOf(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	network, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return network.String()
 }
 
 // Accounts is what people do with accounts.
@@ -93,12 +108,13 @@ type Accounts struct {
 	store  Store
 	hasher *Hasher
 	mailer Mailer
+	limits Limits
 	now    func() time.Time
 }
 
 // NewAccounts returns the accounts in store. now is the clock.
-func NewAccounts(store Store, hasher *Hasher, mailer Mailer, now func() time.Time) *Accounts {
-	return &Accounts{store, hasher, mailer, now}
+func NewAccounts(store Store, hasher *Hasher, mailer Mailer, limits Limits, now func() time.Time) *Accounts {
+	return &Accounts{store, hasher, mailer, limits, now}
 }
 
 // Store returns the store, for what has no rules beyond those of the store.
@@ -185,7 +201,8 @@ func (a *Accounts) SignUp(ctx context.Context, username, email, password string,
 }
 
 func (a *Accounts) limitMail(ctx context.Context, email string, c Client) error {
-	return a.limit(ctx, mailWindow, "mail:from:"+c.Address, mailsPerClient, "mail:to:"+strings.ToLower(email), mailsPerTarget)
+	return a.limit(ctx, mailWindow, "mail:from:"+c.Place(), a.limits.MailsFromPlace,
+		"mail:to:"+strings.ToLower(email), a.limits.MailsToAddress)
 }
 
 // UpdateProfile changes the names of a user.
@@ -206,10 +223,7 @@ func (a *Accounts) UpdateProfile(ctx context.Context, user User) (User, error) {
 // error of kind fault.Conflict comes with the organizations that would be left
 // without owner.
 func (a *Accounts) DeleteAccount(ctx context.Context, user User, password string, c Client) (organizations []string, err error) {
-	if _, err := a.CheckPassword(ctx, user.Username, password, c); err != nil {
-		if errors.Is(err, ErrWrongCredentials) {
-			return nil, &fault.Violation{Field: "password", Code: "password_incorrect"}
-		}
+	if err := a.checkOwn(ctx, "password", user, password, c); err != nil {
 		return nil, err
 	}
 	return a.store.DeleteUser(ctx, user.ID)

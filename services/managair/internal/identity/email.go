@@ -63,6 +63,9 @@ func (a *Accounts) AddEmail(ctx context.Context, user User, email string, c Clie
 	if err != nil {
 		return err
 	}
+	if err := a.notify(ctx, user, MailEmailAdded, c); err != nil {
+		return err
+	}
 	return a.mailConfirmation(ctx, user, e, c)
 }
 

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 )
@@ -13,10 +16,15 @@ import (
 // Attempts are limited, and neither answer nor time tell whether there is such a
 // user.
 func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c Client) (User, error) {
-	name = strings.TrimSpace(name)
-	account, client := "login:name:"+strings.ToLower(name), "login:from:"+c.Address
-	tries := "login:try:" + strings.ToLower(name)
-	if err := a.admit(ctx, client, account, tries); err != nil {
+	name, err := cleanLogin(name)
+	if err != nil {
+		return User{}, err
+	}
+	brake, err := a.brakeOf(ctx, name, c)
+	if err == nil {
+		err = a.admit(ctx, brake)
+	}
+	if err != nil {
 		return User{}, err
 	}
 	user, err := a.find(ctx, name)
@@ -34,14 +42,17 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 		return User{}, err
 	}
 	if !ok {
-		for key, limit := range map[string]int{account: attemptsPerAccount, client: attemptsPerAddress} {
-			if _, err := a.store.Attempt(ctx, key, limit, attemptWindow, a.now()); err != nil {
+		if err := a.countWrong(ctx, brake); err != nil {
+			return User{}, err
+		}
+		if user.ID != 0 {
+			if err := a.store.NoteWrongPassword(ctx, user.ID, c.Address); err != nil {
 				return User{}, err
 			}
 		}
 		return User{}, ErrWrongCredentials
 	}
-	if err := a.store.ForgetAttempts(ctx, account, tries); err != nil {
+	if err := a.store.ForgetAttempts(ctx, brake.wrong, brake.tries); err != nil {
 		return User{}, err
 	}
 	if outdated {
@@ -52,23 +63,25 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 	return user, nil
 }
 
-// admit refuses an attempt after too many wrong ones, and counts it.
-func (a *Accounts) admit(ctx context.Context, client, account, tries string) error {
-	now := a.now()
-	for key, limit := range map[string]int{account: attemptsPerAccount, client: attemptsPerAddress} {
-		wait, err := a.store.Exhausted(ctx, key, limit, now)
-		if err != nil {
-			return err
-		}
-		if wait > 0 {
-			return &TooManyAttempts{wait}
-		}
-	}
-	wait, err := a.store.Attempt(ctx, tries, triesPerAccount, attemptWindow, now)
-	if err == nil && wait > 0 {
-		err = &TooManyAttempts{wait}
+// checkOwn asks somebody who is logged in for their password. A wrong one is put to
+// the field.
+func (a *Accounts) checkOwn(ctx context.Context, field string, user User, password string, c Client) error {
+	_, err := a.CheckPassword(ctx, user.Username, password, c)
+	if errors.Is(err, ErrWrongCredentials) {
+		return &fault.Violation{Field: field, Code: "password_incorrect"}
 	}
 	return err
+}
+
+// cleanLogin brings a name or address to the form in which names are kept.
+func cleanLogin(name string) (string, error) {
+	switch {
+	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
+		return "", &fault.Violation{Field: "username", Code: "invalid"}
+	case utf8.RuneCountInString(name) > MaxEmail:
+		return "", &fault.Violation{Field: "username", Code: "max_length"}
+	}
+	return norm.NFKC.String(strings.TrimSpace(name)), nil
 }
 
 func (a *Accounts) upgrade(ctx context.Context, userID int64, old, password string) error {
@@ -145,18 +158,20 @@ func (a *Accounts) TokenUser(ctx context.Context, secret string) (Token, User, e
 	return a.store.TokenUser(ctx, DigestOf(secret), a.now())
 }
 
-// StartToken makes the token of a log-in through the API and returns its secret.
-func (a *Accounts) StartToken(ctx context.Context, userID int64) (secret string, err error) {
+// StartToken makes the token of a log-in through the API and returns its secret. It
+// ends when the person logs out of the session that began with it.
+func (a *Accounts) StartToken(ctx context.Context, userID int64, session int64) (secret string, err error) {
 	secret, digest := NewSecret()
 	now := a.now()
 	expires := now.Add(LoginTokenLifetime)
-	_, err = a.store.CreateToken(ctx, digest, Token{UserID: userID, Scope: ScopeWrite, CreatedAt: now, ExpiresAt: &expires})
+	_, err = a.store.CreateToken(ctx, digest, Token{UserID: userID, Scope: ScopeWrite, CreatedAt: now, ExpiresAt: &expires, SessionID: &session})
 	return secret, err
 }
 
 // CreateToken makes a named token and returns its secret, which is shown once. A
-// validity of 0 does not end.
-func (a *Accounts) CreateToken(ctx context.Context, userID int64, name string, scope Scope, validity time.Duration) (secret string, t Token, err error) {
+// validity of 0 does not end. The owner is told by mail.
+func (a *Accounts) CreateToken(ctx context.Context, user User, name string, scope Scope, validity time.Duration, c Client) (secret string, t Token, err error) {
+	userID := user.ID
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "":
@@ -181,8 +196,10 @@ func (a *Accounts) CreateToken(ctx context.Context, userID int64, name string, s
 		expires := t.CreatedAt.Add(validity)
 		t.ExpiresAt = &expires
 	}
-	t, err = a.store.CreateToken(ctx, digest, t)
-	return secret, t, err
+	if t, err = a.store.CreateToken(ctx, digest, t); err != nil {
+		return "", t, err
+	}
+	return secret, t, a.notify(ctx, user, MailTokenMade, c)
 }
 
 // EndSession ends a session of the user, if it has not ended yet.

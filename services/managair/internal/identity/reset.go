@@ -2,28 +2,32 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 )
 
-// ChangePassword sets a new password. It asks for the old one, and ends all other
-// sessions and all tokens of log-ins but the one whose secret is kept.
-func (a *Accounts) ChangePassword(ctx context.Context, user User, old, password, keep string, c Client) error {
-	if _, err := a.CheckPassword(ctx, user.Username, old, c); err != nil {
-		if errors.Is(err, ErrWrongCredentials) {
-			return &fault.Violation{Field: "old_password", Code: "password_incorrect"}
-		}
+// Kept is what outlives a new password; everything else that gives access ends.
+type Kept struct {
+	// Secret is that of the session or token by which the password is changed.
+	Secret string
+	// Tokens are the ids of named tokens that the person wants to keep.
+	Tokens []int64
+}
+
+// ChangePassword sets a new password. It asks for the old one, and ends all sessions
+// and all tokens that are not kept.
+func (a *Accounts) ChangePassword(ctx context.Context, user User, old, password string, keep Kept, c Client) error {
+	if err := a.checkOwn(ctx, "old_password", user, old, c); err != nil {
 		return err
 	}
 	hash, err := a.hashNew(ctx, password, user)
 	if err != nil {
 		return err
 	}
-	digest := DigestOf(keep)
-	if err := a.store.SetPassword(ctx, user.ID, hash, &digest); err != nil {
+	digest := DigestOf(keep.Secret)
+	if err := a.store.SetPassword(ctx, user.ID, hash, &digest, keep.Tokens); err != nil {
 		return err
 	}
 	return a.notify(ctx, user, MailPasswordSet, c)
@@ -78,8 +82,9 @@ func (a *Accounts) ResetOwner(ctx context.Context, key string) (User, error) {
 	return user, unknownKey(err)
 }
 
-// Reset sets a new password with a key from a mail.
-func (a *Accounts) Reset(ctx context.Context, key, password string) error {
+// Reset sets a new password with a key from a mail. All sessions end, and all tokens
+// but those with the ids in keep.
+func (a *Accounts) Reset(ctx context.Context, key, password string, keep []int64) error {
 	user, err := a.ResetOwner(ctx, key)
 	if err != nil {
 		return err
@@ -89,5 +94,5 @@ func (a *Accounts) Reset(ctx context.Context, key, password string) error {
 		return err
 	}
 	_, secret, _ := strings.Cut(key, "-")
-	return unknownKey(a.store.ResetPassword(ctx, DigestOf(secret), hash, a.now()))
+	return unknownKey(a.store.ResetPassword(ctx, DigestOf(secret), hash, keep, a.now()))
 }

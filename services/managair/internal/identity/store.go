@@ -40,6 +40,7 @@ type Token struct {
 	CreatedAt  time.Time
 	ExpiresAt  *time.Time // nil: never
 	LastUsedAt *time.Time
+	SessionID  *int64 // of the log-in that gave it, until that session ends
 }
 
 // Session is a log-in of a browser.
@@ -73,7 +74,8 @@ type Store interface {
 	UserByID(ctx context.Context, id int64) (User, error)
 	// UserByName also finds by case-insensitive name.
 	UserByName(ctx context.Context, name string) (User, error)
-	// UserByEmail finds the user who confirmed the address, else the only one who claims it.
+	// UserByEmail finds the user who confirmed the address, else the only one who claims
+	// it and has confirmed no other.
 	UserByEmail(ctx context.Context, email string) (User, error)
 	UpdateProfile(ctx context.Context, id int64, username, firstName, lastName string) (User, error)
 	// DeleteUser refuses with fault.Conflict while the user is the last owner of an
@@ -83,9 +85,9 @@ type Store interface {
 	PasswordHash(ctx context.Context, userID int64) (string, error)
 	// UpgradeHash replaces old by a new hash of the same password, if old is still there.
 	UpgradeHash(ctx context.Context, userID int64, old, hash string) error
-	// SetPassword sets a new password and ends all sessions but keep, and all
-	// tokens of log-ins; mails with keys for a new password end too.
-	SetPassword(ctx context.Context, userID int64, hash string, keep *Digest) error
+	// SetPassword sets a new password and ends all sessions and tokens but keep and
+	// the named tokens with those ids; mails with keys for a new password end too.
+	SetPassword(ctx context.Context, userID int64, hash string, keep *Digest, tokens []int64) error
 
 	EmailAddresses(ctx context.Context, userID int64) ([]EmailAddress, error)
 	AddEmail(ctx context.Context, userID int64, email string) (EmailAddress, error)
@@ -100,13 +102,14 @@ type Store interface {
 	// ConfirmEmail uses a key up and confirms its address.
 	ConfirmEmail(ctx context.Context, digest Digest, now time.Time) (EmailAddress, error)
 	// ResetPassword uses a key up and sets the password as SetPassword does.
-	ResetPassword(ctx context.Context, digest Digest, hash string, now time.Time) error
+	ResetPassword(ctx context.Context, digest Digest, hash string, tokens []int64, now time.Time) error
 
 	CreateSession(ctx context.Context, digest Digest, s Session) (Session, error)
 	// SessionUser returns a session that has not expired and its active user, and
 	// notes that it was seen.
 	SessionUser(ctx context.Context, digest Digest, now time.Time) (Session, User, error)
 	Sessions(ctx context.Context, userID int64, now time.Time) ([]Session, error)
+	// EndSession ends a session, and the token that the same log-in gave.
 	EndSession(ctx context.Context, userID, id int64) error
 
 	CreateToken(ctx context.Context, digest Digest, t Token) (Token, error)
@@ -114,7 +117,16 @@ type Store interface {
 	// that it was used.
 	TokenUser(ctx context.Context, digest Digest, now time.Time) (Token, User, error)
 	Tokens(ctx context.Context, userID int64) ([]Token, error)
+	// EndToken revokes a token, and ends the session of the log-in that gave it.
 	EndToken(ctx context.Context, userID, id int64) error
+
+	// RememberDevice notes a browser in which the user has logged in.
+	RememberDevice(ctx context.Context, userID int64, digest Digest, expires time.Time) error
+	// KnowsDevice reports whether the user has logged in with the browser.
+	KnowsDevice(ctx context.Context, userID int64, digest Digest, now time.Time) (bool, error)
+
+	// NoteWrongPassword logs that somebody tried to come in.
+	NoteWrongPassword(ctx context.Context, userID int64, address string) error
 
 	// Attempt counts an attempt under key and returns 0 if it is one of the first
 	// limit within window, else how long to wait.

@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/clairberlin/clair-stack/pkg/fault"
 )
 
@@ -36,12 +38,12 @@ const (
 	MaxEmail    = 254
 )
 
-// CleanUsername cuts surrounding blanks off a name and checks its form: letters,
-// digits and @ . + - _ as with the predecessor. An e-mail address as a name would let
+// CleanUsername cuts surrounding blanks off a name, folds the forms of its letters
+// (NFKC) and checks it: letters, digits and @ . + - _ as with the predecessor. An e-mail address as a name would let
 // somebody log in in the place of the owner of that address, so @ is refused when
 // the name has the form of one.
 func CleanUsername(name string) (string, error) {
-	name = strings.TrimSpace(name)
+	name = norm.NFKC.String(strings.TrimSpace(name))
 	switch {
 	case name == "":
 		return "", &fault.Violation{Field: "username", Code: "required"}

@@ -84,7 +84,8 @@ func Write(m identity.Mail, publicURL string) (Message, error) {
 		link += "/accounts/password/reset/key/" + m.Key + "/"
 	case identity.MailUnknown:
 		link += "/accounts/signup/"
-	case identity.MailKnown, identity.MailPasswordSet, identity.MailEmailReplaced:
+	case identity.MailKnown, identity.MailPasswordSet, identity.MailEmailReplaced,
+		identity.MailEmailAdded, identity.MailTokenMade:
 		link += "/accounts/password/reset/"
 	}
 	content, err := textFiles.ReadFile("texts/" + string(m.Kind) + "." + language + ".txt")

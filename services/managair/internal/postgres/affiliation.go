@@ -63,8 +63,10 @@ func affiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, organ
 }
 
 func disaffiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, organization int64) error {
-	if err := needOwnership(ctx, tx, caller, organization); err != nil {
-		return err
+	if user != caller.UserID { // everybody may leave
+		if err := needOwnership(ctx, tx, caller, organization); err != nil {
+			return err
+		}
 	}
 	if err := lockMembers(ctx, tx, organization); err != nil {
 		return err

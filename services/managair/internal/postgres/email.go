@@ -145,7 +145,7 @@ func (s *Identity) ConfirmEmail(ctx context.Context, digest identity.Digest, now
 }
 
 // ResetPassword sets the password of the user whom the key was sent to.
-func (s *Identity) ResetPassword(ctx context.Context, digest identity.Digest, hash string, now time.Time) error {
+func (s *Identity) ResetPassword(ctx context.Context, digest identity.Digest, hash string, tokens []int64, now time.Time) error {
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		var userID int64
 		err := tx.QueryRow(ctx, `
@@ -154,7 +154,7 @@ func (s *Identity) ResetPassword(ctx context.Context, digest identity.Digest, ha
 		if err != nil {
 			return err
 		}
-		return setPassword(ctx, tx, userID, hash, nil)
+		return setPassword(ctx, tx, userID, hash, nil, tokens)
 	})
 	if err != nil {
 		return fmt.Errorf("reset password: %w", pgdb.Translate(err))

@@ -76,12 +76,17 @@ func (s *Identity) UserByName(ctx context.Context, name string) (identity.User, 
 		pgx.NamedArgs{"name": name})
 }
 
-// UserByEmail finds the account that confirmed the address, else the only one
-// that claims it: several claims belong to nobody.
+// UserByEmail finds the account that confirmed the address, else the only one that
+// claims it: several claims belong to nobody. A claim counts only while the account
+// has no confirmed address: otherwise whoever adds somebody else's address would get
+// their log-ins and resets.
 func (s *Identity) UserByEmail(ctx context.Context, email string) (identity.User, error) {
 	return s.user(ctx, `
 		WITH claim AS (
-		    SELECT user_id, verified FROM email_address WHERE lower(email) = lower(@email)
+		    SELECT e.user_id, e.verified
+		      FROM email_address e
+		     WHERE lower(e.email) = lower(@email)
+		       AND (e.verified OR NOT EXISTS (SELECT FROM email_address o WHERE o.user_id = e.user_id AND o.verified))
 		)
 		SELECT `+userColumns+`
 		  FROM user_account u
@@ -166,16 +171,19 @@ func (s *Identity) UpgradeHash(ctx context.Context, userID int64, old, hash stri
 }
 
 // SetPassword sets a new password and ends what was logged in with the old one.
-func (s *Identity) SetPassword(ctx context.Context, userID int64, hash string, keep *identity.Digest) error {
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return setPassword(ctx, tx, userID, hash, keep) })
+func (s *Identity) SetPassword(ctx context.Context, userID int64, hash string, keep *identity.Digest, tokens []int64) error {
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return setPassword(ctx, tx, userID, hash, keep, tokens) })
 	if err != nil {
 		return fmt.Errorf("set password: %w", pgdb.Translate(err))
 	}
 	return nil
 }
 
-func setPassword(ctx context.Context, tx pgx.Tx, userID int64, hash string, keep *identity.Digest) error {
+func setPassword(ctx context.Context, tx pgx.Tx, userID int64, hash string, keep *identity.Digest, tokens []int64) error {
 	var kept []byte // NULL keeps nothing
+	if tokens == nil {
+		tokens = []int64{} // and so would NULL, of all
+	}
 	if keep != nil {
 		kept = keep[:]
 	}
@@ -188,10 +196,10 @@ func setPassword(ctx context.Context, tx pgx.Tx, userID int64, hash string, keep
 	}
 	for _, sql := range []string{
 		"DELETE FROM account_session WHERE user_id = @id AND digest IS DISTINCT FROM @kept",
-		"DELETE FROM api_token WHERE user_id = @id AND name = '' AND digest IS DISTINCT FROM @kept",
+		"DELETE FROM api_token WHERE user_id = @id AND digest IS DISTINCT FROM @kept AND (name = '' OR id <> ALL (@tokens))",
 		"DELETE FROM account_key WHERE user_id = @id AND purpose = 'reset_password'",
 	} {
-		if _, err := tx.Exec(ctx, sql, pgx.NamedArgs{"id": userID, "kept": kept}); err != nil {
+		if _, err := tx.Exec(ctx, sql, pgx.NamedArgs{"id": userID, "kept": kept, "tokens": tokens}); err != nil {
 			return err
 		}
 	}
@@ -201,7 +209,7 @@ func setPassword(ctx context.Context, tx pgx.Tx, userID int64, hash string, keep
 // ClearExpired deletes what has expired.
 func (s *Identity) ClearExpired(ctx context.Context, now time.Time) (int64, error) {
 	var n int64
-	for _, table := range []string{"account_session", "api_token", "account_key", "account_attempt", "user_introduction"} {
+	for _, table := range []string{"account_session", "api_token", "account_key", "account_attempt", "user_introduction", "known_device"} {
 		tag, err := s.pool.Exec(ctx, "DELETE FROM "+table+" WHERE expires_at <= $1", now)
 		if err != nil {
 			return n, fmt.Errorf("clear %s: %w", table, pgdb.Translate(err))

@@ -123,8 +123,13 @@ func memberships() kind[inventory.Membership, int64] {
 	return kind[inventory.Membership, int64]{
 		permissions: access.Memberships,
 		rules:       &inventory.Memberships,
-		audience:    byOrganization("ms.organization_id", "false"),
-		table:       "membership", alias: "ms",
+		audience: func(a access.Audience) string {
+			if a == access.Concerned {
+				return "ms.user_id = @caller OR " + byOrganization("ms.organization_id", "false")(access.Owners)
+			}
+			return byOrganization("ms.organization_id", "false")(a)
+		},
+		table: "membership", alias: "ms",
 		from:    "JOIN user_account u ON u.id = ms.user_id JOIN organization o ON o.id = ms.organization_id",
 		columns: "ms.id, ms.user_id, ms.organization_id, ms.role, u.username, o.name",
 		scan: func(row pgx.CollectableRow) (m inventory.Membership, err error) {

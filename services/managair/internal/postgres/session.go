@@ -24,6 +24,10 @@ func (s *Identity) CreateSession(ctx context.Context, digest identity.Digest, n 
 		if err != nil {
 			return err
 		}
+		err = exec(ctx, tx, noteAccess, pgx.NamedArgs{"action": "log_in", "user_id": n.UserID, "address": n.Address})
+		if err != nil {
+			return err
+		}
 		return noteLogin(ctx, tx, n.UserID, n.CreatedAt)
 	})
 	if err != nil {
@@ -83,19 +87,25 @@ func (s *Identity) Sessions(ctx context.Context, userID int64, now time.Time) ([
 
 // EndSession ends a session of the user.
 func (s *Identity) EndSession(ctx context.Context, userID, id int64) error {
-	return s.change(ctx, "end session", "DELETE FROM account_session WHERE user_id = @user_id AND id = @id", userID, id)
+	return s.change(ctx, "end session", `
+		WITH given AS (DELETE FROM api_token WHERE user_id = @user_id AND session_id = @id AND name = '')
+		DELETE FROM account_session WHERE user_id = @user_id AND id = @id`, userID, id)
 }
 
 // CreateToken remembers a token. One without a name is a log-in, which is noted.
 func (s *Identity) CreateToken(ctx context.Context, digest identity.Digest, t identity.Token) (identity.Token, error) {
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
-			INSERT INTO api_token (user_id, name, digest, scope, created_at, expires_at)
-			VALUES (@user_id, @name, @digest, @scope, @created_at, @expires_at)
+			INSERT INTO api_token (user_id, name, digest, scope, created_at, expires_at, session_id)
+			VALUES (@user_id, @name, @digest, @scope, @created_at, @expires_at, @session_id)
 			RETURNING id`, pgx.NamedArgs{
 			"user_id": t.UserID, "name": t.Name, "digest": digest[:], "scope": t.Scope, "created_at": t.CreatedAt, "expires_at": t.ExpiresAt,
+			"session_id": t.SessionID,
 		}).Scan(&t.ID)
 		if err != nil || t.Name != "" {
+			return err
+		}
+		if err := endOldest(ctx, tx, t.UserID); err != nil {
 			return err
 		}
 		return noteLogin(ctx, tx, t.UserID, t.CreatedAt)
@@ -106,10 +116,22 @@ func (s *Identity) CreateToken(ctx context.Context, digest identity.Digest, t id
 	return t, nil
 }
 
-const tokenColumns = "t.id, t.user_id, t.name, t.scope, t.created_at, t.expires_at, t.last_used_at"
+// loginTokens is how many log-ins through the API last at the same time; the oldest
+// end.
+const loginTokens = 50
+
+func endOldest(ctx context.Context, tx pgx.Tx, userID int64) error {
+	_, err := tx.Exec(ctx, `
+		DELETE FROM api_token WHERE id IN (
+		    SELECT id FROM api_token WHERE user_id = $1 AND name = '' ORDER BY created_at DESC, id DESC OFFSET $2
+		)`, userID, loginTokens)
+	return err
+}
+
+const tokenColumns = "t.id, t.user_id, t.name, t.scope, t.created_at, t.expires_at, t.last_used_at, t.session_id"
 
 func tokenFields(t *identity.Token) []any {
-	return []any{&t.ID, &t.UserID, &t.Name, &t.Scope, &t.CreatedAt, &t.ExpiresAt, &t.LastUsedAt}
+	return []any{&t.ID, &t.UserID, &t.Name, &t.Scope, &t.CreatedAt, &t.ExpiresAt, &t.LastUsedAt, &t.SessionID}
 }
 
 // TokenUser returns a token and its user.
@@ -147,5 +169,10 @@ func (s *Identity) Tokens(ctx context.Context, userID int64) ([]identity.Token, 
 
 // EndToken revokes a token of the user.
 func (s *Identity) EndToken(ctx context.Context, userID, id int64) error {
-	return s.change(ctx, "revoke token", "DELETE FROM api_token WHERE user_id = @user_id AND id = @id", userID, id)
+	return s.change(ctx, "revoke token", `
+		WITH began AS (
+		    DELETE FROM account_session s USING api_token t
+		     WHERE t.user_id = @user_id AND t.id = @id AND s.id = t.session_id AND s.user_id = @user_id
+		)
+		DELETE FROM api_token WHERE user_id = @user_id AND id = @id`, userID, id)
 }

@@ -6,7 +6,9 @@ package session
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -25,6 +27,9 @@ const (
 	// takes it as the sign of being logged in.
 	csrfCookie = "csrftoken"
 	csrfHeader = "X-CSRFToken"
+	// deviceCookie is kept after logging out: it says that its browser is not a
+	// stranger's, and opens nothing.
+	deviceCookie = "known_device"
 )
 
 // Authenticator finds out who makes a request.
@@ -33,8 +38,14 @@ type Authenticator struct {
 	log      *slog.Logger
 	secure   bool
 	origins  *http.CrossOriginProtection
-	fail     func(http.ResponseWriter, *http.Request, error)
+	// wrong counts tokens that are not valid, by where they come from.
+	wrong *web.Limiter
+	fail  func(http.ResponseWriter, *http.Request, error)
 }
+
+// Wrong tokens that one place may send, in a second and at once. Beyond it none is
+// looked at.
+const wrongTokens, wrongTokensAtOnce = 1, 30
 
 // NewAuthenticator returns an Authenticator. Cookies are marked secure when
 // publicURL is of https. fail answers requests of the API that are refused.
@@ -42,6 +53,7 @@ func NewAuthenticator(accounts *identity.Accounts, log *slog.Logger, publicURL s
 	return &Authenticator{
 		accounts: accounts, log: log, secure: strings.HasPrefix(publicURL, "https:"),
 		origins: http.NewCrossOriginProtection(), fail: fail,
+		wrong: web.NewLimiter(wrongTokens, wrongTokensAtOnce),
 	}
 }
 
@@ -112,6 +124,10 @@ func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error
 		a.fail(w, r, err)
 		return
 	}
+	if e, ok := errors.AsType[*identity.TooManyAttempts](err); ok {
+		web.TooMany(w, int(math.Ceil(e.Wait.Seconds())))
+		return
+	}
 	status := fault.HTTPStatus(err)
 	if status == http.StatusInternalServerError {
 		a.log.ErrorContext(r.Context(), "authentication failed", "err", err)
@@ -133,8 +149,13 @@ func needsCSRF(r *http.Request) bool {
 
 func (a *Authenticator) authenticate(r *http.Request) (*Current, error) {
 	if secret, ok := tokenOf(r); ok {
+		place := ClientOf(r).Place()
+		if wait := a.wrong.Wait(place, time.Now()); wait > 0 {
+			return nil, &identity.TooManyAttempts{Wait: time.Duration(wait) * time.Second}
+		}
 		t, u, err := a.accounts.TokenUser(r.Context(), secret)
 		if fault.Is(err, fault.NotFound) {
+			a.wrong.Take(place, time.Now())
 			return nil, errInvalidToken
 		}
 		if err != nil {
@@ -169,18 +190,23 @@ func tokenOf(r *http.Request) (string, bool) {
 
 // Begin begins a session of the user, and ends the one that the request had, so
 // that nobody can plant theirs.
-func (a *Authenticator) Begin(w http.ResponseWriter, r *http.Request, user identity.User) error {
+func (a *Authenticator) Begin(w http.ResponseWriter, r *http.Request, user identity.User) (identity.Session, error) {
 	if err := a.endSession(r); err != nil {
-		return err
+		return identity.Session{}, err
+	}
+	device, err := a.accounts.Recognize(r.Context(), user.ID, ClientOf(r))
+	if err != nil {
+		return identity.Session{}, err
 	}
 	secret, s, err := a.accounts.StartSession(r.Context(), user.ID, ClientOf(r))
 	if err != nil {
-		return err
+		return identity.Session{}, err
 	}
 	age := int(identity.SessionLifetime / time.Second)
 	http.SetCookie(w, a.cookie(sessionCookie, secret, age))
 	http.SetCookie(w, a.cookie(csrfCookie, s.CSRF, age))
-	return nil
+	http.SetCookie(w, a.cookie(deviceCookie, device, int(identity.DeviceLifetime()/time.Second)))
+	return s, nil
 }
 
 // End ends what the request was authenticated with, session or log-in token.
@@ -214,7 +240,7 @@ func (a *Authenticator) KeepLanguage(w http.ResponseWriter, lang string) {
 func (a *Authenticator) cookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: a.secure,
-		HttpOnly: name == sessionCookie, SameSite: http.SameSiteLaxMode,
+		HttpOnly: name != csrfCookie && name != web.LanguageCookie, SameSite: http.SameSiteLaxMode,
 	}
 }
 
@@ -224,7 +250,11 @@ func (c *Current) Secret() string { return c.secret }
 
 // ClientOf tells where a request comes from.
 func ClientOf(r *http.Request) identity.Client {
-	return identity.Client{Address: clientAddress(r), UserAgent: r.UserAgent(), Language: web.LanguageOf(r)}
+	c := identity.Client{Address: clientAddress(r), UserAgent: r.UserAgent(), Language: web.LanguageOf(r)}
+	if device, err := r.Cookie(deviceCookie); err == nil {
+		c.Device = device.Value
+	}
+	return c
 }
 
 // clientAddress believes a proxy's header only if the proxy is near, and of that
@@ -243,4 +273,21 @@ func clientAddress(r *http.Request) string {
 		return last.String()
 	}
 	return host
+}
+
+// Limit holds back whoever asks for pages and pictures too often. The API counts for
+// itself: it knows accounts and says in headers how much is left.
+func Limit(l *web.Limiter, next http.Handler) http.Handler {
+	if l == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/api/") {
+			if _, wait := l.Take(ClientOf(r).Place(), time.Now()); wait > 0 {
+				web.TooMany(w, wait)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }

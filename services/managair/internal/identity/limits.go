@@ -1,0 +1,142 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+)
+
+// Limits bound what can be tried. Nobody is shut out by what others try: wrong
+// passwords count against the place that they come from, and browsers with an earlier
+// log-in are counted by themselves.
+type Limits struct {
+	WrongPasswords       int `env:"LOGIN_WRONG_PASSWORDS" envDefault:"7" desc:"wrong passwords for one account from one place or known browser, in five minutes"`
+	WrongPasswordsSlowed int `env:"LOGIN_WRONG_PASSWORDS_SLOWED" envDefault:"2" desc:"the same for other places while an account is guessed from many"`
+	GuessedFrom          int `env:"LOGIN_GUESSED_FROM" envDefault:"60" desc:"wrong passwords for one account from all unknown places in five minutes, from which on it counts as guessed"`
+	WrongFromPlace       int `env:"LOGIN_WRONG_FROM_PLACE" envDefault:"100" desc:"wrong passwords for any account from one place in five minutes; a school shares one address"`
+	MailsToAddress       int `env:"MAILS_TO_ADDRESS" envDefault:"5" desc:"mails to one address that somebody can cause in an hour"`
+	MailsFromPlace       int `env:"MAILS_FROM_PLACE" envDefault:"50" desc:"mails that one place can cause in an hour"`
+}
+
+// DefaultLimits are those that hold when nothing is set.
+func DefaultLimits() Limits {
+	return Limits{
+		WrongPasswords: 7, WrongPasswordsSlowed: 2, GuessedFrom: 60, WrongFromPlace: 100, MailsToAddress: 5, MailsFromPlace: 50,
+	}
+}
+
+// triesAtOnce is how many passwords, as a multiple of the wrong ones that may be, one
+// place may send before the first answer counts as wrong.
+const triesAtOnce = 3
+
+// brake counts the wrong passwords of one log-in.
+type brake struct {
+	wrong, tries, place, name string // keys; no place and no name for a known browser
+	limit                     int
+}
+
+// brakeOf returns the counts that an attempt is subject to.
+func (a *Accounts) brakeOf(ctx context.Context, name string, c Client) (brake, error) {
+	known, err := a.knows(ctx, name, c.Device)
+	if err != nil {
+		return brake{}, err
+	}
+	of := strings.ToLower(name) + "|" + c.Place()
+	if known {
+		digest := sha256.Sum256([]byte(c.Device))
+		of = strings.ToLower(name) + "|device " + hex.EncodeToString(digest[:8])
+	}
+	b := brake{wrong: "login:wrong:" + of, tries: "login:try:" + of, limit: a.limits.WrongPasswords}
+	if known {
+		return b, nil
+	}
+	b.place, b.name = "login:from:"+c.Place(), "login:name:"+strings.ToLower(name)
+	guessed, err := a.store.Exhausted(ctx, b.name, a.limits.GuessedFrom, a.now())
+	if guessed > 0 {
+		b.limit = min(b.limit, a.limits.WrongPasswordsSlowed)
+	}
+	return b, err
+}
+
+// knows reports whether the user with that name has logged in with the browser.
+func (a *Accounts) knows(ctx context.Context, name, device string) (bool, error) {
+	if device == "" {
+		return false, nil
+	}
+	user, err := a.find(ctx, name)
+	if err == nil {
+		return a.store.KnowsDevice(ctx, user.ID, DigestOf(device), a.now())
+	}
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return false, err
+}
+
+// admit refuses an attempt after too many wrong ones, and counts it.
+func (a *Accounts) admit(ctx context.Context, b brake) error {
+	now := a.now()
+	wait, err := a.store.Exhausted(ctx, b.wrong, b.limit, now)
+	if err == nil && wait == 0 && b.place != "" {
+		wait, err = a.store.Exhausted(ctx, b.place, a.limits.WrongFromPlace, now)
+	}
+	if err == nil && wait == 0 {
+		wait, err = a.store.Attempt(ctx, b.tries, triesAtOnce*a.limits.WrongPasswords, attemptWindow, now)
+	}
+	if err == nil && wait > 0 {
+		err = &TooManyAttempts{wait}
+	}
+	return err
+}
+
+// countWrong counts a wrong password.
+func (a *Accounts) countWrong(ctx context.Context, b brake) error {
+	for key, limit := range map[string]int{b.wrong: b.limit, b.place: a.limits.WrongFromPlace, b.name: a.limits.GuessedFrom} {
+		if key == "" {
+			continue
+		}
+		if _, err := a.store.Attempt(ctx, key, limit, attemptWindow, a.now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Recognize remembers the browser that the user has logged in with, and returns what
+// it is to keep.
+func (a *Accounts) Recognize(ctx context.Context, userID int64, c Client) (device string, err error) {
+	device = c.Device
+	digest := DigestOf(device)
+	known := false
+	if device != "" {
+		if known, err = a.store.KnowsDevice(ctx, userID, digest, a.now()); err != nil {
+			return "", err
+		}
+	}
+	if !known {
+		device, digest = NewSecret()
+	}
+	return device, a.store.RememberDevice(ctx, userID, digest, a.now().Add(deviceLifetime))
+}
+
+// ConfirmPerson asks for the password again unless the session's log-in is recent.
+func (a *Accounts) ConfirmPerson(ctx context.Context, user User, s Session, password string, c Client) error {
+	if !a.NeedsPassword(s) {
+		return nil
+	}
+	if password == "" {
+		return &fault.Violation{Field: "password", Code: "required"}
+	}
+	return a.checkOwn(ctx, "password", user, password, c)
+}
+
+// NeedsPassword reports whether the log-in is too long ago for what opens new ways
+// into the account.
+func (a *Accounts) NeedsPassword(s Session) bool { return a.now().Sub(s.CreatedAt) > recently }
+
+// DeviceLifetime is how long a browser keeps what it is known by.
+func DeviceLifetime() time.Duration { return deviceLifetime }
