@@ -164,6 +164,7 @@ func TestWebhook(t *testing.T) {
 		return nil
 	})
 	server.Webhook, server.Header = url, http.Header{"Authorization": {"Bearer " + secret}}
+	server.Retries = []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond}
 	for i := 1; i <= 20; i++ {
 		server.Receive(numbered(i, 0))
 	}

@@ -23,8 +23,12 @@ type SweepConfig struct {
 	Retention time.Duration `env:"RETENTION" envDefault:"24h" desc:"how long it keeps uplinks: 24h on the community network, 720h on The Things Stack Cloud"`
 }
 
-// sweepPause is the least time between two searches.
-const sweepPause = 5 * time.Second
+const (
+	// sweepPause is the least time between two searches.
+	sweepPause = 5 * time.Second
+	// noStoragePause is the time to the next where there is no Storage Integration.
+	noStoragePause = 6 * time.Hour
+)
 
 // bookmark remembers over a restart until when all uplinks are known to be stored.
 type bookmark interface {
@@ -90,8 +94,12 @@ func (s *sweeper) complain(ctx context.Context, err error) time.Duration {
 	}
 	log := s.log.With("err", err, "next_attempt_in", pause.Round(time.Second))
 	switch fault.KindOf(err) {
-	case fault.Unauthenticated, fault.Forbidden, fault.NotFound:
-		log.ErrorContext(ctx, "storage refuses our key: check TTS_API_KEY, and that the application has the Storage Integration")
+	case fault.NotFound:
+		// An open source server has no Storage Integration, and will not have it soon.
+		pause = max(pause, noStoragePause)
+		s.log.WarnContext(ctx, "the network server has no Storage Integration for this application; STORAGE_SWEEP_INTERVAL=0 asks no more", "err", err, "next_attempt_in", pause)
+	case fault.Unauthenticated, fault.Forbidden:
+		log.ErrorContext(ctx, "storage refuses our key: check TTS_API_KEY and its rights")
 	default:
 		log.WarnContext(ctx, "storage search failed")
 	}

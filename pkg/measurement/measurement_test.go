@@ -70,11 +70,13 @@ func TestJudge(t *testing.T) {
 		{"lower ends", sample(300, -400, 0, m), sample(300, -400, 0, m), 0},
 		{
 			"humidity is an error code", sample(1000, 226, 255, m),
-			measurement.Sample{CO2PPM: 1000, TemperatureDecicelsius: measurement.Known(226), Status: m}, measurement.RelHumidity,
+			measurement.Sample{CO2PPM: 1000, TemperatureDecicelsius: measurement.Known(226), Status: m},
+			measurement.RelHumidity,
 		},
 		{
 			"both side values are out of range", sample(1000, 851, -1, m),
-			measurement.Sample{CO2PPM: 1000, Status: m}, measurement.Temperature | measurement.RelHumidity,
+			measurement.Sample{CO2PPM: 1000, Status: m},
+			measurement.Temperature | measurement.RelHumidity,
 		},
 		{"warm-up", sample(0, 226, 41, m), sample(0, 226, 41, e), measurement.CO2},
 		{"less than any air has", sample(299, 226, 41, r), sample(299, 226, 41, e), measurement.CO2},

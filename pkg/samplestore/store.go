@@ -59,8 +59,18 @@ func Configure(c *pgxpool.Config) {
 	}
 }
 
-// Ping tells whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
+// Ping reports whether the database answers, and takes what is written: after a failover
+// it may be left read-only.
+func (s *Store) Ping(ctx context.Context) error {
+	var readOnly bool
+	if err := s.pool.QueryRow(ctx, "SELECT current_setting('transaction_read_only')::boolean").Scan(&readOnly); err != nil {
+		return err
+	}
+	if readOnly {
+		return errors.New("the database is read-only")
+	}
+	return nil
+}
 
 // maxAttempts bounds how often a flush is taken up again because nodes were
 // registered or deleted, or samples removed, in the middle of it.

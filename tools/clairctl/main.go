@@ -81,7 +81,7 @@ Exit codes: 0 all done; 1 something failed; 2 the command line is wrong;
 	root.PersistentFlags().BoolVar(&out.json, "json", false, "print JSON")
 	root.AddCommand(
 		decodeCommand(out), deviceIDCommand(out), nfcConfigCommand(out), registerNodeCommand(out),
-		sampleDumpCommand(), simulateCommand(out), storageFixturesCommand(), uplinksCommand(out),
+		sampleDumpCommand(), simulateCommand(out), storageFixturesCommand(), samplesCommand(out), uplinksCommand(out),
 	)
 	note(root, started)
 	return root

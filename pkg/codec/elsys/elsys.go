@@ -112,7 +112,7 @@ func (d Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
 	var p parser
 	err := p.parse(u.Payload)
 	switch {
-	case err != nil && !(err.unknown && p.samples() > 0):
+	case err != nil && (!err.unknown || p.samples() == 0):
 		return codec.Message{}, err.Error
 	case answer && p.n > 0:
 		return codec.Message{}, codec.CheckPort(u, d.port())

@@ -1,5 +1,5 @@
 // Package ttntest is a stand-in for The Things Stack, for tests: its Storage
-// Integration, its webhooks with their retries, and what it publishes on MQTT. It
+// Integration, its webhooks, and what it publishes on MQTT. It
 // behaves as its documentation says, the unpleasant parts included: the storage
 // is written late, requests are limited, MQTT is at QoS 0 and nobody's loss.
 //
@@ -34,8 +34,9 @@ type Server struct {
 	// Webhook is where uplinks are posted to, with Header; empty: nowhere.
 	Webhook string
 	Header  http.Header
-	// Retries are the waits before a failed post is repeated. Those of the real server
-	// are 4 s, 8 s, and five times 15 minutes.
+	// Retries are the waits before a failed post is repeated. By default there are none, as
+	// on the open source server and in the community network; the Cloud's paid editions can
+	// switch them on: 4 s, 8 s, and five times 15 minutes.
 	Retries []time.Duration
 	// Tokens tells whether pages have continuation tokens.
 	Tokens bool
@@ -62,7 +63,7 @@ type failure struct {
 // New returns a server that ends with the test.
 func New(t testing.TB, app ttn.Application) *Server {
 	t.Helper()
-	s := &Server{App: app, Key: "NNSXS.TEST.KEY", Retries: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond}}
+	s := &Server{App: app, Key: "NNSXS.TEST.KEY"}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v3/as/applications/{app}/packages/storage/uplink_message", s.serveStorage)
 	server := httptest.NewServer(mux)
@@ -128,7 +129,7 @@ func (s *Server) GaveUp() int {
 }
 
 func (s *Server) post(target string, body []byte) {
-	const timeLimit = 10 * time.Second
+	const timeLimit = 5 * time.Second // of the open source server; ten in the Cloud
 	client := http.Client{Timeout: timeLimit}
 	for i := 0; ; i++ {
 		req, err := http.NewRequest(http.MethodPost, target, bytes.NewReader(body)) //nolint:noctx // the client has a time limit

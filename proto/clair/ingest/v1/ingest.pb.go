@@ -165,7 +165,8 @@ const (
 	// node and time. The first one stays. Repeating is useless.
 	Outcome_OUTCOME_CONFLICT Outcome = 3
 	// OUTCOME_REJECTED: out of range; see Rejection. Kept aside for the
-	// administrator. Repeating is useless.
+	// administrator. Repeating is useless. A sample from the future is judged again
+	// when its time has come.
 	Outcome_OUTCOME_REJECTED Outcome = 4
 	// OUTCOME_PARKED: the node is not registered. Kept aside, and adopted in the
 	// moment it is registered. A success.
@@ -1356,6 +1357,144 @@ func (x *ForgetUndecodedResponse) GetForgotten() uint32 {
 	return 0
 }
 
+// RejudgeSamplesRequest chooses rejected samples.
+type RejudgeSamplesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// reason for which they were rejected: out_of_range, in_future, too_old, refused;
+	// empty means any.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// dev_eui is the device that sent them; 0 means any.
+	DevEui        uint64 `protobuf:"fixed64,2,opt,name=dev_eui,json=devEui,proto3" json:"dev_eui,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejudgeSamplesRequest) Reset() {
+	*x = RejudgeSamplesRequest{}
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejudgeSamplesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejudgeSamplesRequest) ProtoMessage() {}
+
+func (x *RejudgeSamplesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejudgeSamplesRequest.ProtoReflect.Descriptor instead.
+func (*RejudgeSamplesRequest) Descriptor() ([]byte, []int) {
+	return file_clair_ingest_v1_ingest_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RejudgeSamplesRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RejudgeSamplesRequest) GetDevEui() uint64 {
+	if x != nil {
+		return x.DevEui
+	}
+	return 0
+}
+
+// RejudgeSamplesResponse counts the samples by what became of them.
+type RejudgeSamplesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// stored: new and kept.
+	Stored uint64 `protobuf:"varint,1,opt,name=stored,proto3" json:"stored,omitempty"`
+	// duplicate: the same sample was kept before.
+	Duplicate uint64 `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// conflict: another sample was kept before for the same node and time.
+	Conflict uint64 `protobuf:"varint,3,opt,name=conflict,proto3" json:"conflict,omitempty"`
+	// parked: the node is not registered.
+	Parked uint64 `protobuf:"varint,4,opt,name=parked,proto3" json:"parked,omitempty"`
+	// rejected again; they stay.
+	Rejected      uint64 `protobuf:"varint,5,opt,name=rejected,proto3" json:"rejected,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejudgeSamplesResponse) Reset() {
+	*x = RejudgeSamplesResponse{}
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejudgeSamplesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejudgeSamplesResponse) ProtoMessage() {}
+
+func (x *RejudgeSamplesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_clair_ingest_v1_ingest_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejudgeSamplesResponse.ProtoReflect.Descriptor instead.
+func (*RejudgeSamplesResponse) Descriptor() ([]byte, []int) {
+	return file_clair_ingest_v1_ingest_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RejudgeSamplesResponse) GetStored() uint64 {
+	if x != nil {
+		return x.Stored
+	}
+	return 0
+}
+
+func (x *RejudgeSamplesResponse) GetDuplicate() uint64 {
+	if x != nil {
+		return x.Duplicate
+	}
+	return 0
+}
+
+func (x *RejudgeSamplesResponse) GetConflict() uint64 {
+	if x != nil {
+		return x.Conflict
+	}
+	return 0
+}
+
+func (x *RejudgeSamplesResponse) GetParked() uint64 {
+	if x != nil {
+		return x.Parked
+	}
+	return 0
+}
+
+func (x *RejudgeSamplesResponse) GetRejected() uint64 {
+	if x != nil {
+		return x.Rejected
+	}
+	return 0
+}
+
 var File_clair_ingest_v1_ingest_proto protoreflect.FileDescriptor
 
 const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
@@ -1455,7 +1594,16 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\x16ForgetUndecodedRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\x03R\x03ids\"7\n" +
 	"\x17ForgetUndecodedResponse\x12\x1c\n" +
-	"\tforgotten\x18\x01 \x01(\rR\tforgotten*\x97\x01\n" +
+	"\tforgotten\x18\x01 \x01(\rR\tforgotten\"H\n" +
+	"\x15RejudgeSamplesRequest\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x17\n" +
+	"\adev_eui\x18\x02 \x01(\x06R\x06devEui\"\x9e\x01\n" +
+	"\x16RejudgeSamplesResponse\x12\x16\n" +
+	"\x06stored\x18\x01 \x01(\x04R\x06stored\x12\x1c\n" +
+	"\tduplicate\x18\x02 \x01(\x04R\tduplicate\x12\x1a\n" +
+	"\bconflict\x18\x03 \x01(\x04R\bconflict\x12\x16\n" +
+	"\x06parked\x18\x04 \x01(\x04R\x06parked\x12\x1a\n" +
+	"\brejected\x18\x05 \x01(\x04R\brejected*\x97\x01\n" +
 	"\x11MeasurementStatus\x12\"\n" +
 	"\x1eMEASUREMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bMEASUREMENT_STATUS_MEASURED\x10\x01\x12\x1f\n" +
@@ -1473,13 +1621,14 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\x11OUTCOME_DUPLICATE\x10\x02\x12\x14\n" +
 	"\x10OUTCOME_CONFLICT\x10\x03\x12\x14\n" +
 	"\x10OUTCOME_REJECTED\x10\x04\x12\x12\n" +
-	"\x0eOUTCOME_PARKED\x10\x052\xdb\x03\n" +
+	"\x0eOUTCOME_PARKED\x10\x052\xbe\x04\n" +
 	"\rIngestService\x12F\n" +
 	"\x05Store\x12\x1d.clair.ingest.v1.StoreRequest\x1a\x1e.clair.ingest.v1.StoreResponse\x12\\\n" +
 	"\vStoreStream\x12#.clair.ingest.v1.StoreStreamRequest\x1a$.clair.ingest.v1.StoreStreamResponse(\x010\x01\x12^\n" +
 	"\rKeepUndecoded\x12%.clair.ingest.v1.KeepUndecodedRequest\x1a&.clair.ingest.v1.KeepUndecodedResponse\x12^\n" +
 	"\rListUndecoded\x12%.clair.ingest.v1.ListUndecodedRequest\x1a&.clair.ingest.v1.ListUndecodedResponse\x12d\n" +
-	"\x0fForgetUndecoded\x12'.clair.ingest.v1.ForgetUndecodedRequest\x1a(.clair.ingest.v1.ForgetUndecodedResponseBCZAgithub.com/clairberlin/clair-stack/proto/clair/ingest/v1;ingestv1b\x06proto3"
+	"\x0fForgetUndecoded\x12'.clair.ingest.v1.ForgetUndecodedRequest\x1a(.clair.ingest.v1.ForgetUndecodedResponse\x12a\n" +
+	"\x0eRejudgeSamples\x12&.clair.ingest.v1.RejudgeSamplesRequest\x1a'.clair.ingest.v1.RejudgeSamplesResponseBCZAgithub.com/clairberlin/clair-stack/proto/clair/ingest/v1;ingestv1b\x06proto3"
 
 var (
 	file_clair_ingest_v1_ingest_proto_rawDescOnce sync.Once
@@ -1494,7 +1643,7 @@ func file_clair_ingest_v1_ingest_proto_rawDescGZIP() []byte {
 }
 
 var file_clair_ingest_v1_ingest_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_clair_ingest_v1_ingest_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_clair_ingest_v1_ingest_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_clair_ingest_v1_ingest_proto_goTypes = []any{
 	(MeasurementStatus)(0),          // 0: clair.ingest.v1.MeasurementStatus
 	(Source)(0),                     // 1: clair.ingest.v1.Source
@@ -1516,7 +1665,9 @@ var file_clair_ingest_v1_ingest_proto_goTypes = []any{
 	(*KeptUplink)(nil),              // 17: clair.ingest.v1.KeptUplink
 	(*ForgetUndecodedRequest)(nil),  // 18: clair.ingest.v1.ForgetUndecodedRequest
 	(*ForgetUndecodedResponse)(nil), // 19: clair.ingest.v1.ForgetUndecodedResponse
-	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
+	(*RejudgeSamplesRequest)(nil),   // 20: clair.ingest.v1.RejudgeSamplesRequest
+	(*RejudgeSamplesResponse)(nil),  // 21: clair.ingest.v1.RejudgeSamplesResponse
+	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
 }
 var file_clair_ingest_v1_ingest_proto_depIdxs = []int32{
 	8,  // 0: clair.ingest.v1.StoreRequest.uplinks:type_name -> clair.ingest.v1.Uplink
@@ -1528,26 +1679,28 @@ var file_clair_ingest_v1_ingest_proto_depIdxs = []int32{
 	9,  // 6: clair.ingest.v1.Uplink.samples:type_name -> clair.ingest.v1.Sample
 	10, // 7: clair.ingest.v1.Uplink.metadata:type_name -> clair.ingest.v1.UplinkMetadata
 	0,  // 8: clair.ingest.v1.Sample.status:type_name -> clair.ingest.v1.MeasurementStatus
-	20, // 9: clair.ingest.v1.UplinkMetadata.received_at:type_name -> google.protobuf.Timestamp
+	22, // 9: clair.ingest.v1.UplinkMetadata.received_at:type_name -> google.protobuf.Timestamp
 	1,  // 10: clair.ingest.v1.UplinkMetadata.source:type_name -> clair.ingest.v1.Source
 	3,  // 11: clair.ingest.v1.Rejection.reason:type_name -> clair.ingest.v1.Rejection.Reason
 	14, // 12: clair.ingest.v1.KeepUndecodedRequest.uplinks:type_name -> clair.ingest.v1.UndecodedUplink
 	10, // 13: clair.ingest.v1.UndecodedUplink.metadata:type_name -> clair.ingest.v1.UplinkMetadata
 	17, // 14: clair.ingest.v1.ListUndecodedResponse.uplinks:type_name -> clair.ingest.v1.KeptUplink
 	14, // 15: clair.ingest.v1.KeptUplink.uplink:type_name -> clair.ingest.v1.UndecodedUplink
-	20, // 16: clair.ingest.v1.KeptUplink.kept_at:type_name -> google.protobuf.Timestamp
+	22, // 16: clair.ingest.v1.KeptUplink.kept_at:type_name -> google.protobuf.Timestamp
 	4,  // 17: clair.ingest.v1.IngestService.Store:input_type -> clair.ingest.v1.StoreRequest
 	6,  // 18: clair.ingest.v1.IngestService.StoreStream:input_type -> clair.ingest.v1.StoreStreamRequest
 	12, // 19: clair.ingest.v1.IngestService.KeepUndecoded:input_type -> clair.ingest.v1.KeepUndecodedRequest
 	15, // 20: clair.ingest.v1.IngestService.ListUndecoded:input_type -> clair.ingest.v1.ListUndecodedRequest
 	18, // 21: clair.ingest.v1.IngestService.ForgetUndecoded:input_type -> clair.ingest.v1.ForgetUndecodedRequest
-	5,  // 22: clair.ingest.v1.IngestService.Store:output_type -> clair.ingest.v1.StoreResponse
-	7,  // 23: clair.ingest.v1.IngestService.StoreStream:output_type -> clair.ingest.v1.StoreStreamResponse
-	13, // 24: clair.ingest.v1.IngestService.KeepUndecoded:output_type -> clair.ingest.v1.KeepUndecodedResponse
-	16, // 25: clair.ingest.v1.IngestService.ListUndecoded:output_type -> clair.ingest.v1.ListUndecodedResponse
-	19, // 26: clair.ingest.v1.IngestService.ForgetUndecoded:output_type -> clair.ingest.v1.ForgetUndecodedResponse
-	22, // [22:27] is the sub-list for method output_type
-	17, // [17:22] is the sub-list for method input_type
+	20, // 22: clair.ingest.v1.IngestService.RejudgeSamples:input_type -> clair.ingest.v1.RejudgeSamplesRequest
+	5,  // 23: clair.ingest.v1.IngestService.Store:output_type -> clair.ingest.v1.StoreResponse
+	7,  // 24: clair.ingest.v1.IngestService.StoreStream:output_type -> clair.ingest.v1.StoreStreamResponse
+	13, // 25: clair.ingest.v1.IngestService.KeepUndecoded:output_type -> clair.ingest.v1.KeepUndecodedResponse
+	16, // 26: clair.ingest.v1.IngestService.ListUndecoded:output_type -> clair.ingest.v1.ListUndecodedResponse
+	19, // 27: clair.ingest.v1.IngestService.ForgetUndecoded:output_type -> clair.ingest.v1.ForgetUndecodedResponse
+	21, // 28: clair.ingest.v1.IngestService.RejudgeSamples:output_type -> clair.ingest.v1.RejudgeSamplesResponse
+	23, // [23:29] is the sub-list for method output_type
+	17, // [17:23] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
 	17, // [17:17] is the sub-list for extension extendee
 	0,  // [0:17] is the sub-list for field type_name
@@ -1566,7 +1719,7 @@ func file_clair_ingest_v1_ingest_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_clair_ingest_v1_ingest_proto_rawDesc), len(file_clair_ingest_v1_ingest_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,6 +34,7 @@ const (
 	IngestService_KeepUndecoded_FullMethodName   = "/clair.ingest.v1.IngestService/KeepUndecoded"
 	IngestService_ListUndecoded_FullMethodName   = "/clair.ingest.v1.IngestService/ListUndecoded"
 	IngestService_ForgetUndecoded_FullMethodName = "/clair.ingest.v1.IngestService/ForgetUndecoded"
+	IngestService_RejudgeSamples_FullMethodName  = "/clair.ingest.v1.IngestService/RejudgeSamples"
 )
 
 // IngestServiceClient is the client API for IngestService service.
@@ -70,6 +71,9 @@ type IngestServiceClient interface {
 	// ForgetUndecoded deletes uplinks that were kept: those whose samples are stored
 	// now. Repeating a call changes nothing.
 	ForgetUndecoded(ctx context.Context, in *ForgetUndecodedRequest, opts ...grpc.CallOption) (*ForgetUndecodedResponse, error)
+	// RejudgeSamples judges rejected samples again, by today's rules and clock, and keeps
+	// those that break none. Repeating a call changes nothing.
+	RejudgeSamples(ctx context.Context, in *RejudgeSamplesRequest, opts ...grpc.CallOption) (*RejudgeSamplesResponse, error)
 }
 
 type ingestServiceClient struct {
@@ -133,6 +137,16 @@ func (c *ingestServiceClient) ForgetUndecoded(ctx context.Context, in *ForgetUnd
 	return out, nil
 }
 
+func (c *ingestServiceClient) RejudgeSamples(ctx context.Context, in *RejudgeSamplesRequest, opts ...grpc.CallOption) (*RejudgeSamplesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RejudgeSamplesResponse)
+	err := c.cc.Invoke(ctx, IngestService_RejudgeSamples_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // IngestServiceServer is the server API for IngestService service.
 // All implementations must embed UnimplementedIngestServiceServer
 // for forward compatibility.
@@ -167,6 +181,9 @@ type IngestServiceServer interface {
 	// ForgetUndecoded deletes uplinks that were kept: those whose samples are stored
 	// now. Repeating a call changes nothing.
 	ForgetUndecoded(context.Context, *ForgetUndecodedRequest) (*ForgetUndecodedResponse, error)
+	// RejudgeSamples judges rejected samples again, by today's rules and clock, and keeps
+	// those that break none. Repeating a call changes nothing.
+	RejudgeSamples(context.Context, *RejudgeSamplesRequest) (*RejudgeSamplesResponse, error)
 	mustEmbedUnimplementedIngestServiceServer()
 }
 
@@ -191,6 +208,9 @@ func (UnimplementedIngestServiceServer) ListUndecoded(context.Context, *ListUnde
 }
 func (UnimplementedIngestServiceServer) ForgetUndecoded(context.Context, *ForgetUndecodedRequest) (*ForgetUndecodedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ForgetUndecoded not implemented")
+}
+func (UnimplementedIngestServiceServer) RejudgeSamples(context.Context, *RejudgeSamplesRequest) (*RejudgeSamplesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejudgeSamples not implemented")
 }
 func (UnimplementedIngestServiceServer) mustEmbedUnimplementedIngestServiceServer() {}
 func (UnimplementedIngestServiceServer) testEmbeddedByValue()                       {}
@@ -292,6 +312,24 @@ func _IngestService_ForgetUndecoded_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IngestService_RejudgeSamples_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejudgeSamplesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IngestServiceServer).RejudgeSamples(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IngestService_RejudgeSamples_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IngestServiceServer).RejudgeSamples(ctx, req.(*RejudgeSamplesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // IngestService_ServiceDesc is the grpc.ServiceDesc for IngestService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -314,6 +352,10 @@ var IngestService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ForgetUndecoded",
 			Handler:    _IngestService_ForgetUndecoded_Handler,
+		},
+		{
+			MethodName: "RejudgeSamples",
+			Handler:    _IngestService_RejudgeSamples_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

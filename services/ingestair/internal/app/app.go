@@ -153,7 +153,7 @@ func (a *App) Run(ctx context.Context) error {
 	ingester.Listener = feed
 	grpcServer := grpcapi.New(ingester, grpcapi.Options{
 		Authorized: tokens.Has, TLS: tlsConfig, MaxConnectionAge: a.Config.MaxConnectionAge,
-		MaxCallsPerPeer: a.Config.MaxCalls, Reflection: a.Config.Reflection, Undecoded: store, Tracer: tracer, Log: a.Log,
+		MaxCallsPerPeer: a.Config.MaxCalls, Reflection: a.Config.Reflection, Undecoded: store, Rejected: store, Tracer: tracer, Log: a.Log,
 	})
 	parts := []lifecycle.Part{
 		lifecycle.HTTP("operations", o.Server(a.Log), opsListener),
@@ -163,6 +163,11 @@ func (a *App) Run(ctx context.Context) error {
 			return nil
 		}},
 		{Name: "ingester", Run: ingester.Run},
+		{Name: "rejudge", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			ingester.RunRejudge(ctx, store, a.Log)
+			return nil
+		}},
 		{Name: "upkeep", Run: func(ctx context.Context, ready func()) error {
 			ready()
 			return ingest.RunUpkeep(ctx, store, a.Log, a.Now, ingest.Retention(a.Config.Retention))

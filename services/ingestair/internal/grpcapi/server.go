@@ -38,6 +38,7 @@ type Options struct {
 	MaxConnectionAge time.Duration
 	// Undecoded has the uplinks that were kept.
 	Undecoded ingest.UndecodedStore
+	Rejected  ingest.RejectedStore
 	// Reflection lets tools ask which services there are.
 	Reflection bool
 	// Tracer may be nil.
@@ -92,7 +93,7 @@ func New(ingester *ingest.Ingester, o Options) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)...)
 	s.grpc.RegisterService(serviceDesc(), &service{
-		ingester: ingester, undecoded: o.Undecoded, draining: s.draining, streamAge: o.MaxConnectionAge, tracer: o.Tracer, log: o.Log,
+		ingester: ingester, undecoded: o.Undecoded, rejected: o.Rejected, draining: s.draining, streamAge: o.MaxConnectionAge, tracer: o.Tracer, log: o.Log,
 	})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	if o.Reflection {

@@ -25,6 +25,7 @@ import (
 type service struct {
 	ingester  *ingest.Ingester
 	undecoded ingest.UndecodedStore
+	rejected  ingest.RejectedStore
 	// draining ends when streams have to come to an end.
 	draining  <-chan struct{}
 	tracer    *tracing.Tracer
@@ -42,6 +43,7 @@ func serviceDesc() *grpc.ServiceDesc {
 			{MethodName: "KeepUndecoded", Handler: unary(ingestv1.IngestService_KeepUndecoded_FullMethodName, (*service).keepUndecoded)},
 			{MethodName: "ListUndecoded", Handler: unary(ingestv1.IngestService_ListUndecoded_FullMethodName, (*service).listUndecoded)},
 			{MethodName: "ForgetUndecoded", Handler: unary(ingestv1.IngestService_ForgetUndecoded_FullMethodName, (*service).forgetUndecoded)},
+			{MethodName: "RejudgeSamples", Handler: unary(ingestv1.IngestService_RejudgeSamples_FullMethodName, (*service).rejudgeSamples)},
 		},
 		Streams: []grpc.StreamDesc{{
 			StreamName: "StoreStream",

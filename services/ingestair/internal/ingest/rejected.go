@@ -1,0 +1,115 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/clairberlin/clair-stack/pkg/keeping"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+// RejectedStore gives back the samples that were rejected.
+type RejectedStore interface {
+	// ListRejected returns a page of samples in ascending order of id.
+	ListRejected(ctx context.Context, q RejectedQuery) ([]KeptSample, error)
+	// ForgetRejected deletes samples.
+	ForgetRejected(ctx context.Context, ids []int64) error
+}
+
+// RejectedQuery chooses rejected samples.
+type RejectedQuery struct {
+	AfterID int64
+	Limit   int
+	Until   time.Time     // none later
+	Reason  string        // empty: any
+	DevEUI  lorawan.EUI64 // 0: any
+}
+
+// KeptSample is a rejected sample in the store, as it came.
+type KeptSample struct {
+	ID     int64
+	NodeID uuid.UUID
+	Sample measurement.Sample
+	DevEUI lorawan.EUI64
+	Reason string
+}
+
+const (
+	rejudgePage  = 1000
+	rejudgeEvery = 10 * time.Second
+)
+
+// Outcomes counts samples by what became of them.
+type Outcomes [keeping.NumOutcomes]int
+
+// Rejudge judges rejected samples again, by today's rules and clock, and stores those that
+// break none. What is rejected again stays as it is.
+func (in *Ingester) Rejudge(ctx context.Context, store RejectedStore, q RejectedQuery) (total Outcomes, err error) {
+	for q.Limit = rejudgePage; ; {
+		kept, err := store.ListRejected(ctx, q)
+		if err != nil || len(kept) == 0 {
+			return total, err
+		}
+		q.AfterID = kept[len(kept)-1].ID
+		read := len(kept)
+		now := in.now()
+		kept = slices.DeleteFunc(kept, func(k KeptSample) bool { return faultOf(k.Sample, now) != nil })
+		total[keeping.Rejected] += read - len(kept) // they stay as they are
+		outcomes, done, err := in.storeKept(ctx, kept)
+		if err != nil {
+			return total, err
+		}
+		for outcome, n := range outcomes {
+			total[outcome] += n
+		}
+		if err := store.ForgetRejected(ctx, done); err != nil {
+			return total, err
+		}
+	}
+}
+
+// storeKept stores samples, and returns the ids of those that need not be kept aside.
+func (in *Ingester) storeKept(ctx context.Context, kept []KeptSample) (total Outcomes, done []int64, err error) {
+	b := &Batch{Uplinks: make([]Uplink, len(kept)), Samples: make([]measurement.Sample, len(kept))}
+	for i, k := range kept {
+		b.Uplinks[i] = Uplink{
+			Uplink: keeping.Uplink{NodeID: k.NodeID, Meta: keeping.Metadata{DevEUI: k.DevEUI, ReceivedAt: k.Sample.Time}}, End: i + 1,
+		}
+		b.Samples[i] = k.Sample
+	}
+	result, err := in.Store(ctx, b)
+	if err != nil {
+		return total, nil, err
+	}
+	for i, outcome := range result.Outcomes {
+		total[outcome]++
+		if outcome != keeping.Rejected {
+			done = append(done, kept[i].ID)
+		}
+	}
+	// Rejected for another reason, by the database, it was kept aside once more.
+	for _, r := range result.Rejections {
+		if r.Fault.Code != kept[r.Sample].Reason {
+			done = append(done, kept[r.Sample].ID)
+		}
+	}
+	return total, done, nil
+}
+
+// RunRejudge judges samples from the future again when their time has come, until ctx ends:
+// our clock was behind, or the sender's ahead.
+func (in *Ingester) RunRejudge(ctx context.Context, store RejectedStore, log *slog.Logger) {
+	repeat(ctx, log.With("task", "samples from the future"), rejudgeEvery, func(ctx context.Context) (bool, error) {
+		q := RejectedQuery{Reason: measurement.InFuture, Until: in.now().Add(measurement.MaxAhead)}
+		total, err := in.Rejudge(ctx, store, q)
+		if n := total[keeping.Stored]; n > 0 {
+			log.InfoContext(ctx, "samples from the future stored: their time has come; was the clock of this host behind?", "count", n)
+		}
+		return false, err
+	})
+}
