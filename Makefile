@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help demo demo-reset build test test-frontend frontend bench lint generate verify clean images e2e e2e-cluster e2e-dev e2e-upgrade
+.PHONY: help demo demo-reset build test test-frontend frontend bench soak lint generate verify clean images e2e e2e-cluster e2e-dev e2e-upgrade
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ bench: ## measure; each figure stands beside its floor
 
 soak: ## kill the ingestair and PostgreSQL under load for long; ROUNDS=1000
 	tools/install-deps.sh test
-	SOAK_ROUNDS=$(or $(ROUNDS),1000) go test -timeout 12h -v -run TestKilledUnderLoad ./tools/devstack/internal/soak
+	tools/dev/soak.sh $(ROUNDS)
 
 lint: ## check code, protocol and scripts
 	tools/install-deps.sh lint
@@ -71,4 +71,4 @@ images: ## build the images of all services for amd64 and arm64 into artefacts/i
 	tools/build-images.sh
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin artefacts services/static-frontend/dist

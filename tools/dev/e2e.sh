@@ -6,8 +6,9 @@
 #
 #   cluster  on a swarm of three nodes: one is drained, one cut off, the leader lost
 #   dev      the stack for developing: simulator, viewers, reload on change
-#   upgrade  of a stack of an earlier commit (default: the newest tag, which is the
-#            last release) to this tree, under load
+#   upgrade  of a stack of an earlier commit to this tree, under load; default: the
+#            last release, by its tag, or else the commit in which CHANGELOG got the
+#            heading of the newest one
 #   --keep   when a step fails, wait, so that one can look around
 #   --skip   leave out steps whose names match a regular expression
 #
@@ -29,6 +30,16 @@ if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
   exit 0
 fi
 
+# last_release prints the commit in which CHANGELOG got its newest heading of a release.
+last_release() {
+  local heading commit
+  heading=$(grep --max-count 1 --extended-regexp '^## [0-9]+\.[0-9]+\.[0-9]+' CHANGELOG.md) || return
+  commit=$(git log --reverse --format=%H -S "$heading" -- CHANGELOG.md | sed -n 1p)
+  [ -n "$commit" ] || return
+  echo "e2e: there is no tag; ${heading#"## "} is taken to be $(git log -1 --format='%h (%s)' "$commit")" >&2
+  echo "$commit"
+}
+
 story='' commit=''
 if [[ ${1-} =~ ^[a-z] ]]; then
   story=$1
@@ -39,8 +50,7 @@ if [ "$story" = upgrade ]; then
     commit=$(git rev-parse --verify --quiet "$1^{commit}") || { echo "e2e: there is no commit '$1'" >&2; exit 2; }
     shift
   elif ! commit=$(git describe --tags --abbrev=0 2>/dev/null); then
-    echo 'e2e: SKIPPED: there is no release (no tag) yet whose stack could be updated; name a commit' >&2
-    exit 0
+    commit=$(last_release) || { echo 'e2e: CHANGELOG has no release whose stack could be updated; name a commit' >&2; exit 1; }
   fi
 fi
 
