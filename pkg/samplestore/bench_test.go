@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/clairberlin/clair-stack/pkg/benchsize"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
@@ -44,11 +45,12 @@ func (s *Store) keepBare(ctx context.Context, f *keeping.Flush) error {
 // ingestair waits between two times of emptying the journal, so each with the journal
 // has one of these beside it.
 func BenchmarkJournal(b *testing.B) {
-	const nodes, perUplink, pairs = 2000, 3, 7
+	const perUplink = 3
+	nodes, pairs, part := benchsize.Of(2000, 200), benchsize.Of(7, 1), benchsize.Of(1, 100)
 	for _, size := range []struct {
 		name                string
 		perFlush, perSeries int
-	}{{"60", 60, 4000}, {"1000", 999, 500}} {
+	}{{"60", 60, 4000 / part}, {"1000", 999, 500 / part}} {
 		b.Run(size.name, func(b *testing.B) {
 			s := newStore(b)
 			for n := range nodes {

@@ -3,17 +3,13 @@
 # are ended afterwards. Arguments go to go test; packages default to all.
 #
 #   tools/dev/test.sh [-run REGEXP] [./pkg/...]
+#
+# Without arguments it also runs each benchmark, once and in a short form: not for
+# figures, but so that it still runs when somebody wants some.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
 
-case " $* " in
-  *' ./'*) ;;
-  *)
-    mapfile -t modules < <(tools/dev/modules.sh)
-    set -- "$@" "${modules[@]/%//...}"
-    ;;
-esac
 # A machine that says it is for checking must not pass by skipping.
 if [ "${CI-}" = true ]; then
   export CLAIR_TEST_REQUIRE=1
@@ -22,4 +18,30 @@ fi
 tools/dev/build.sh
 CLAIR_TEST_BIN=$PWD/bin
 export CLAIR_TEST_BIN
-exec bin/devstack servers -- go test -race "$@"
+if [ $# -gt 0 ]; then
+  case " $* " in
+    *' ./'*) ;;
+    *)
+      mapfile -t modules < <(tools/dev/modules.sh)
+      set -- "$@" "${modules[@]/%//...}"
+      ;;
+  esac
+  exec bin/devstack servers -- go test -race "$@"
+fi
+
+# everything is run where the servers are. Packages with benchmarks begin, because among
+# them are the longest.
+everything() {
+  local modules measured others failed=0
+  mapfile -t measured < <(tools/dev/bench.sh --list)
+  mapfile -t modules < <(tools/dev/modules.sh)
+  mapfile -t others < <(go list -f '{{.Dir}}' "${modules[@]/%//...}" | sed "s|^$PWD|.|" |
+    grep --line-regexp --fixed-strings --invert-match --file <(printf '%s\n' "${measured[@]}"))
+  # Figures of the short form would only mislead.
+  CLAIR_BENCH=short go test -race -bench . -benchtime 1x "${measured[@]}" |
+    grep --line-buffered --extended-regexp --invert-match '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS)' || failed=1
+  go test -race "${others[@]}" || failed=1
+  return $failed
+}
+export -f everything
+exec bin/devstack servers -- bash -euo pipefail -c everything

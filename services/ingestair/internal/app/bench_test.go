@@ -38,6 +38,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/clairberlin/clair-stack/pkg/benchsize"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
@@ -107,12 +108,15 @@ func newBench(b *testing.B) *bench {
 	return x
 }
 
-// run builds and starts the program.
+// run starts the program, and builds it where nobody has done that before.
 func (x *bench) run(databaseURL string) {
 	x.Helper()
-	path := filepath.Join(x.TempDir(), "ingestair")
-	if out, err := exec.CommandContext(x.Context(), "go", "build", "-o", path, "../..").CombinedOutput(); err != nil {
-		x.Fatalf("go build: %v\n%s", err, out)
+	path := filepath.Join(os.Getenv("CLAIR_TEST_BIN"), "ingestair")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(x.TempDir(), path)
+		if out, err := exec.CommandContext(x.Context(), "go", "build", "-o", path, "../..").CombinedOutput(); err != nil {
+			x.Fatalf("go build: %v\n%s", err, out)
+		}
 	}
 	cmd := exec.CommandContext(x.Context(), path)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -580,7 +584,7 @@ func (x *bench) metric(name string) float64 {
 // BenchmarkSaturated is the rate when senders wait for nothing but us, beside the
 // floor: COPY of the same rows, without rules, deduplication, results or network.
 func BenchmarkSaturated(b *testing.B) {
-	const samples, rounds = 300_000, 3
+	samples, rounds := benchsize.Of(300_000, 6_000), benchsize.Of(3, 1)
 	x := newBench(b)
 	x.floor(samples / 3)
 	x.saturate(samples/3, 100, 4) // warm
@@ -620,7 +624,7 @@ func BenchmarkSaturated(b *testing.B) {
 	b.ReportMetric(median(streams)/median(floors), "stream/floor")
 	b.ReportMetric(perSample(streamCPU[0], samples), "stream-service-µs/sample")
 	b.ReportMetric(perSample(streamCPU[1], samples), "stream-database-µs/sample")
-	b.ReportMetric(mallocs/(rounds*samples), "stream-mallocs/sample")
+	b.ReportMetric(mallocs/float64(rounds*samples), "stream-mallocs/sample")
 	b.ReportMetric(median(unaries), "unary-samples/s")
 	b.ReportMetric(median(unaries)/median(floors), "unary/floor")
 	b.ReportMetric(median(unaryEchoes), "unary-echo-samples/s")
@@ -637,7 +641,7 @@ func BenchmarkSaturated(b *testing.B) {
 	b.ReportMetric(median(gathered)/median(floors), "library64/floor")
 	b.ReportMetric(perSample(pingCPU[0], samples/4), "callers64-service-µs/sample")
 	b.ReportMetric(perSample(pingCPU[1], samples/4), "callers64-database-µs/sample")
-	b.ReportMetric(rounds*samples/4/flushes, "callers64-samples/flush")
+	b.ReportMetric(float64(rounds*samples/4)/flushes, "callers64-samples/flush")
 	b.ReportMetric(x.metric("process_resident_memory_bytes")/1e6, "MB")
 }
 
@@ -647,14 +651,14 @@ func BenchmarkSaturated(b *testing.B) {
 // what is waiting.
 func BenchmarkAck(b *testing.B) {
 	x := newBench(b)
-	x.saturate(30_000, 100, 4) // warm
+	x.saturate(benchsize.Of(30_000, 3_000), 100, 4) // warm
 	for _, rate := range []int{100, 1000, 10_000, 50_000} {
 		b.Run(strconv.Itoa(rate), func(b *testing.B) {
 			perMessage := perUplink
 			if rate > 10_000 {
 				perMessage *= 10
 			}
-			seconds := 3
+			seconds := benchsize.Of(3, 1)
 			commits := x.bareCommits()
 			waits := x.paced(rate, perMessage, rate*seconds)
 			b.ReportMetric(0, "ns/op")
@@ -736,7 +740,7 @@ func (x *bench) paced(rate, perMessage, samples int) []time.Duration {
 // them. A table grows for weeks and not in a minute, so what the nights and the server
 // do for the rows that were loaded is done before the rate is taken.
 func BenchmarkGrowth(b *testing.B) {
-	const million, perStep, rounds = 1_000_000, 300_000, 3
+	million, perStep, rounds := benchsize.Of(1_000_000, 10_000), benchsize.Of(300_000, 3_000), benchsize.Of(3, 1)
 	number := func(variable string, n int) int {
 		if v := os.Getenv(variable); v != "" {
 			var err error
@@ -749,9 +753,10 @@ func BenchmarkGrowth(b *testing.B) {
 	last, months := number("GROWTH", 10), number("GROWTH_MONTHS", 0)
 	x := newBench(b)
 	// In the month that the new samples go to, before them.
-	x.floorBase = x.base.Add(-time.Duration(last+5) * million / benchNodes * time.Second)
+	x.floorBase = x.base.Add(-time.Duration((last+5)*million/benchNodes) * time.Second)
 	rows := 0
-	const perFill, fillTakes = million / 2, million / 2 / benchNodes * 2 * time.Second
+	perFill := million / 2
+	fillTakes := time.Duration(perFill/benchNodes*2) * time.Second
 	fill := func() {
 		if months == 0 {
 			x.floor(perFill)
@@ -781,7 +786,7 @@ func BenchmarkGrowth(b *testing.B) {
 			b.ReportMetric(x.bytesPerSample(), "compacted-bytes/sample")
 			x.saturate(perStep/3, 100, 4) // warm
 			var rates, floors, programs, databases, floorDatabases []float64
-			perSample := func(d time.Duration) float64 { return float64(d.Microseconds()) / perStep }
+			perSample := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(perStep) }
 			for range rounds {
 				p0, d0 := x.cpu()
 				rates = append(rates, x.saturate(perStep, 100, 4))

@@ -4,13 +4,16 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/benchsize"
 )
 
 // BenchmarkMonth is the space of a sample with its index over a month of 5-minute
 // samples, as it comes: all nodes in turn.
 func BenchmarkMonth(b *testing.B) {
 	s := newStore(b)
-	const nodes, days = 500, 31
+	const days = 31
+	nodes := benchsize.Of(500, 10)
 	begin := time.Date(2025, 3, 1, 0, 0, 0, 0, time.UTC)
 	if err := s.EnsurePartitions(b.Context(), begin); err != nil {
 		b.Fatal(err)

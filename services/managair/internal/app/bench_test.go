@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/benchsize"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/app"
@@ -30,7 +31,7 @@ import (
 // same order into the same table, encoded beforehand: no looking up, no rules, no
 // comparing. Memory is the process's at its highest, also for a tenth of the samples.
 func BenchmarkMove(b *testing.B) {
-	n := 1_000_000
+	n := benchsize.Of(1_000_000, 2_000)
 	if text := os.Getenv("CLAIR_BENCH_SAMPLES"); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {
@@ -188,7 +189,7 @@ func (m *move) writeFixtures(b *testing.B) {
 // while fifty people do at once, who each have their password verified by argon2id;
 // and how long it takes until all of them are in.
 func BenchmarkLogIns(b *testing.B) {
-	const people, requests = 50, 300
+	people, requests := benchsize.Of(50, 3), benchsize.Of(300, 10)
 	w := newWorld(b, config.Env{"RATE_LIMIT": "0"})
 	w.env["SUPERUSER_PASSWORD"] = password
 	for i := range people {
@@ -236,7 +237,7 @@ func BenchmarkLogIns(b *testing.B) {
 			beside = append(beside, ask())
 			select {
 			case took = <-all:
-				b.ReportMetric(took.Seconds()*1000/people, "ms/log-in")
+				b.ReportMetric(took.Seconds()*1000/float64(people), "ms/log-in")
 			case <-time.After(time.Millisecond):
 			}
 		}

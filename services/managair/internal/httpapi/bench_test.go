@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/pkg/benchsize"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
@@ -68,7 +69,7 @@ SELECT n.no, s.time, s.time, s.co2_ppm, s.temperature_decicelsius, s.rel_humidit
 func benchWorld(b *testing.B) (pool *pgxpool.Pool, handler, cached http.Handler) {
 	b.Helper()
 	var err error
-	samples := 10_000_000
+	samples := benchsize.Of(10_000_000, 110_000)
 	if text := os.Getenv("CLAIR_BENCH_SAMPLES"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {

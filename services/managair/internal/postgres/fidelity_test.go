@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/benchsize"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -176,7 +177,7 @@ func TestOutagesAreRemembered(t *testing.T) {
 // BenchmarkFidelityCheck checks 100,000 nodes: at first all are new, then a
 // hundredth changes each time. The floor is one pass over the status of all nodes.
 func BenchmarkFidelityCheck(b *testing.B) {
-	const nodes = 100_000
+	nodes := benchsize.Of(100_000, 1_000)
 	h := newHouse(b, pgtest.New(b))
 	store := postgres.Fidelity{Pool: h.Pool}
 	h.exec(b, `

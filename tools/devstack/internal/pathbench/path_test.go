@@ -20,6 +20,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/benchsize"
 	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
@@ -29,13 +30,14 @@ import (
 )
 
 const (
-	nodes      = 500
-	firstNode  = lorawan.EUI64(0x02C1A1BE00000000)
-	perUplink  = 3 // samples
-	uplinkGap  = 10 * time.Minute
-	throughput = 40_000 // uplinks
-	floorCount = 40_000
+	nodes     = 500
+	firstNode = lorawan.EUI64(0x02C1A1BE00000000)
+	perUplink = 3 // samples
+	uplinkGap = 10 * time.Minute
 )
+
+// uplinkCount is how many uplinks are published as fast as can be, each time.
+var uplinkCount = benchsize.Of(40_000, 1_000)
 
 var app = ttn.Application{ID: stack.ClairchenApplication, Tenant: stack.Tenant}
 
@@ -54,11 +56,22 @@ func receivedAt(after time.Time, i int) time.Time {
 	return after.Add(time.Duration(i/nodes) * uplinkGap)
 }
 
-type installation struct{ *stacktest.Stack }
+type installation struct {
+	*stacktest.Stack
 
-func start(b *testing.B) installation {
+	begin time.Time // of the month that was used last
+}
+
+// month returns the beginning of a month in which there is no sample yet. Each is
+// before the last one: what is in the future would be rejected.
+func (s *installation) month() time.Time {
+	s.begin = s.begin.AddDate(0, -1, 0)
+	return s.begin
+}
+
+func start(b *testing.B) *installation {
 	b.Helper()
-	s := installation{stacktest.Start(b, stacktest.Options{
+	s := &installation{begin: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Stack: stacktest.Start(b, stacktest.Options{
 		// The time of each commit, for the latency.
 		Durable: true, PostgresSettings: []string{"track_commit_timestamp=on"},
 	})}
@@ -91,18 +104,14 @@ func BenchmarkPath(b *testing.B) {
 	})
 	publisher := s.NetworkServer(b)
 	b.Run("floor", func(b *testing.B) { s.floor(b, publisher) })
-	begin := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	b.Run("throughput", func(b *testing.B) {
 		for b.Loop() {
-			s.throughput(b, publisher, begin)
-			begin = begin.AddDate(0, 1, 0)
+			s.throughput(b, publisher, s.month())
 		}
 	})
-	begin = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	b.Run("latency", func(b *testing.B) {
 		for b.Loop() {
-			s.latency(b, publisher, begin)
-			begin = begin.AddDate(0, 1, 0)
+			s.latency(b, publisher, s.month())
 		}
 	})
 	b.Run("waiting", func(b *testing.B) { s.waiting(b, publisher) })
@@ -135,7 +144,7 @@ func messages(after time.Time, count int) [][2]string {
 	return all
 }
 
-func (s installation) floor(b *testing.B, publisher mqtt.Client) {
+func (s *installation) floor(b *testing.B, publisher mqtt.Client) {
 	b.Helper()
 	consumer := s.NetworkServer(b)
 	var received atomic.Int64
@@ -143,23 +152,23 @@ func (s installation) floor(b *testing.B, publisher mqtt.Client) {
 	if token.Wait() && token.Error() != nil {
 		b.Fatal(token.Error())
 	}
-	all := messages(time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC), floorCount)
+	all := messages(s.month(), uplinkCount)
 	for i := range all {
 		all[i][0] = "floor/" + all[i][0]
 	}
 	for b.Loop() {
 		received.Store(0)
-		took := publish(b, publisher, all, func() bool { return received.Load() == floorCount })
-		b.ReportMetric(floorCount/took.Seconds(), "uplinks/s")
+		took := publish(b, publisher, all, func() bool { return received.Load() == int64(uplinkCount) })
+		b.ReportMetric(float64(uplinkCount)/took.Seconds(), "uplinks/s")
 	}
 	consumer.Unsubscribe("floor/#").Wait()
 	b.ReportMetric(0, "ns/op")
 }
 
-func (s installation) throughput(b *testing.B, publisher mqtt.Client, after time.Time) {
+func (s *installation) throughput(b *testing.B, publisher mqtt.Client, after time.Time) {
 	b.Helper()
 	b.StopTimer()
-	all := messages(after, throughput)
+	all := messages(after, uplinkCount)
 	stages := map[string]int{
 		"broker": s.Broker.PID(), "forwarder": s.ClairchenForwarder.PID(), "ingestair": s.Ingestair.PID(),
 		"postgres": s.Postgres.PID(), "redis": s.Redis.PID(),
@@ -168,24 +177,24 @@ func (s installation) throughput(b *testing.B, publisher mqtt.Client, after time
 	for stage, pid := range stages {
 		before[stage] = cpu(b, pid)
 	}
-	target := s.stored(b) + throughput*perUplink
+	target := s.stored(b) + uplinkCount*perUplink
 	b.StartTimer()
 	took := publish(b, publisher, all, func() bool { return s.stored(b) >= target })
 	b.StopTimer()
 	var total float64
 	for stage, pid := range stages {
-		used := float64((cpu(b, pid) - before[stage]).Microseconds()) / throughput
+		used := float64((cpu(b, pid) - before[stage]).Microseconds()) / float64(uplinkCount)
 		b.ReportMetric(used, stage+"-µs/uplink")
 		total += used
 	}
 	b.ReportMetric(total, "all-µs/uplink")
-	b.ReportMetric(throughput/took.Seconds(), "uplinks/s")
+	b.ReportMetric(float64(uplinkCount)/took.Seconds(), "uplinks/s")
 	b.ReportMetric(0, "ns/op")
 	b.StartTimer()
 }
 
 // stored is the number of samples that the ingestair has stored.
-func (s installation) stored(b *testing.B) int {
+func (s *installation) stored(b *testing.B) int {
 	b.Helper()
 	m, err := stack.ReadMetrics(b.Context(), s.Ingestair)
 	if err != nil {
@@ -196,11 +205,10 @@ func (s installation) stored(b *testing.B) int {
 
 // latency measures from the publication of an uplink until the database wrote its
 // commit record, which the disk has within the time of one fsync.
-func (s installation) latency(b *testing.B, publisher mqtt.Client, after time.Time) {
+func (s *installation) latency(b *testing.B, publisher mqtt.Client, after time.Time) {
 	b.Helper()
-	b.StopTimer()
-	defer b.StartTimer()
-	const rate, count = 1000, 5000
+	const rate = 1000
+	count := benchsize.Of(5000, 500)
 	// Each uplink has a time of its own here, by which it is known again.
 	at := func(i int) time.Time { return after.Add(time.Duration(i) * time.Second) }
 	target := s.stored(b) + count
@@ -284,16 +292,16 @@ func syncTimes(b *testing.B, end <-chan struct{}) (times []time.Duration) {
 }
 
 // waiting measures the memory of a forwarder in which 100,000 uplinks wait.
-func (s installation) waiting(b *testing.B, publisher mqtt.Client) {
+func (s *installation) waiting(b *testing.B, publisher mqtt.Client) {
 	b.Helper()
-	const count = 100_000
+	count := benchsize.Of(100_000, 5_000)
 	app := ttn.Application{ID: "waiting", Tenant: stack.Tenant}
 	f := s.NewForwarder(stack.ClairchenApplication, "waiting", "REDIS_URL=", "MQTT_CLIENT_ID=waiting", "MQTT_TOPIC="+app.UplinkTopic("+"))
 	if err := f.Start(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	s.Ingestair.Kill()
-	batch := messages(time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC), count/10)
+	batch := messages(s.month(), count/10)
 	for i := range batch {
 		batch[i][0] = app.UplinkTopic("node")
 	}
