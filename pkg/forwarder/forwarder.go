@@ -3,7 +3,6 @@ package forwarder
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -83,10 +82,7 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 	f.ops.AddCheck("broker", f.subscriber.check)
 	f.ops.AddCheck("ingestair", client.Check)
 	if cfg.Spool.RedisURL.IsSet() {
-		spool, err := newRedisSpool(cfg.Spool, service)
-		if err != nil {
-			return nil, err
-		}
+		spool := newRedisSpool(cfg.Spool, service)
 		spool.log, spool.metrics, spool.client, spool.breaker = log, m, client, &f.delivery.breaker
 		f.spool, f.delivery.spool = spool, spool
 		f.ops.AddCheck("redis", func(ctx context.Context) error { return spool.redis.Ping(ctx).Err() })
@@ -168,22 +164,13 @@ func (f *forwarder) parts(ctx context.Context) ([]lifecycle.Part, error) {
 		f.log.InfoContext(ctx, "webhook listens", "address", listener.Addr().String())
 		parts = append(parts, lifecycle.HTTP("webhook", f.webhook.server(), listener))
 	}
-	return append(parts, f.subscriber.part(), lifecycle.Part{Name: "health", Run: func(ctx context.Context, ready func()) error {
-		f.ops.SetStarted()
-		ready()
-		<-ctx.Done()
-		return nil
-	}}), nil
+	return append(parts, f.subscriber.part(), lifecycle.Started(f.ops)), nil
 }
 
 func (f *forwarder) listen(ctx context.Context, variable, address string) (net.Listener, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", variable, err)
-	}
-	if f.cfg.listening != nil {
+	l, err := lifecycle.Listen(ctx, variable, address)
+	if err == nil && f.cfg.listening != nil {
 		f.cfg.listening(variable, l.Addr())
 	}
-	return l, nil
+	return l, err
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
@@ -22,8 +21,8 @@ import (
 // SpoolConfig is what the environment says about where uplinks wait when the
 // ingestair is away.
 type SpoolConfig struct {
-	RedisURL config.Secret `env:"REDIS_URL" desc:"Redis that keeps uplinks while the ingestair is away; default: they wait in memory only"`
-	After    time.Duration `env:"SPOOL_AFTER" envDefault:"10s" desc:"how long the ingestair must be away before uplinks go to Redis"`
+	RedisURL redisconn.Redis `env:"REDIS_URL" desc:"Redis that keeps uplinks while the ingestair is away; default: they wait in memory only"`
+	After    time.Duration   `env:"SPOOL_AFTER" envDefault:"10s" desc:"how long the ingestair must be away before uplinks go to Redis"`
 }
 
 // Kinds of tasks. The payload is the request.
@@ -57,16 +56,12 @@ type redisSpool struct {
 	now     func() time.Time
 }
 
-func newRedisSpool(cfg SpoolConfig, service string) (*redisSpool, error) {
-	options, err := redisconn.Parse(cfg.RedisURL)
-	if err != nil {
-		return nil, err
-	}
-	connection := options.Client()
+func newRedisSpool(cfg SpoolConfig, service string) *redisSpool {
+	connection := cfg.RedisURL.Client()
 	return &redisSpool{
-		queue: "forward:" + service, options: options, redis: connection,
+		queue: "forward:" + service, options: cfg.RedisURL, redis: connection,
 		tasks: asynq.NewClientFromRedisClient(connection), now: time.Now,
-	}, nil
+	}
 }
 
 func (s *redisSpool) close() error { return s.redis.Close() }

@@ -35,17 +35,29 @@ type Redis struct {
 	failover *redis.FailoverOptions
 }
 
-// Parse reads the value of REDIS_URL. Errors do not quote it, because of the
-// password.
-func Parse(secret config.Secret) (Redis, error) {
-	r, err := parse(secret.Reveal())
-	if err != nil {
-		return Redis{}, fmt.Errorf("REDIS_URL: %w", err)
-	}
-	return r, nil
+// IsSet reports whether there is an address.
+func (r Redis) IsSet() bool { return r.server != nil || r.failover != nil }
+
+// UnmarshalText takes the address from the environment.
+func (r *Redis) UnmarshalText(text []byte) (err error) {
+	*r, err = Parse(string(text))
+	return err
 }
 
-func parse(text string) (Redis, error) {
+// String returns "[redacted]", because there may be a password, or "" without an address.
+func (r Redis) String() string {
+	if !r.IsSet() {
+		return ""
+	}
+	return config.NewSecret("an address").String()
+}
+
+// GoString is String.
+func (r Redis) GoString() string { return r.String() }
+
+// Parse reads the value of REDIS_URL. Errors do not quote it, because of the
+// password.
+func Parse(text string) (Redis, error) {
 	text, sentinels := cutHosts(text)
 	u, err := url.Parse(text)
 	if err != nil {

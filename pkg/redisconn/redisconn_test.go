@@ -54,16 +54,35 @@ func TestParse(t *testing.T) {
 	} {
 		t.Run(tt.url, func(t *testing.T) {
 			t.Parallel()
-			r, err := redisconn.Parse(config.NewSecret(tt.url))
+			r, err := redisconn.Parse(tt.url)
 			switch {
 			case tt.problem == "" && err == nil:
 				if err := r.Client().Close(); err != nil {
 					t.Error(err)
 				}
-			case tt.problem == "" || err == nil || !strings.Contains(err.Error(), tt.problem) || !strings.HasPrefix(err.Error(), "REDIS_URL: ") || strings.Contains(err.Error(), "secret"):
+			case tt.problem == "" || err == nil || !strings.Contains(err.Error(), tt.problem) || strings.Contains(err.Error(), "secret"):
 				t.Errorf("got error %v, want %q", err, tt.problem)
 			}
 		})
+	}
+}
+
+func TestAddressDoesNotShowItself(t *testing.T) {
+	t.Parallel()
+	var settings struct {
+		Redis redisconn.Redis `env:"REDIS_URL"`
+	}
+	if err := (config.Env{"REDIS_URL": "redis://:hunter2@localhost"}).Load(&settings); err != nil || !settings.Redis.IsSet() {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		if got := fmt.Sprintf(verb, settings); strings.Contains(got, "hunter2") || !strings.Contains(got, "[redacted]") {
+			t.Errorf("%s shows %s", verb, got)
+		}
+	}
+	err := config.Env{"REDIS_URL": "redis://:hunter2@localhost/x"}.Load(&settings)
+	if err == nil || !strings.Contains(err.Error(), "REDIS_URL: the address") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("got error %v", err)
 	}
 }
 
@@ -71,7 +90,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("redis-sentinel://user:password@a:26379,b/0?master=clair")
 	f.Add("redis://user:password@localhost:6379/1?db=2")
 	f.Fuzz(func(_ *testing.T, url string) {
-		_, _ = redisconn.Parse(config.NewSecret(url))
+		_, _ = redisconn.Parse(url)
 	})
 }
 
@@ -122,7 +141,7 @@ sentinel failover-timeout clair 3000
 			t.Error(err)
 		}
 	}
-	r, err := redisconn.Parse(config.NewSecret("redis-sentinel://:secret@" + strings.Join(sentinels, ",") + "/3?master=clair&sentinel_password=watching"))
+	r, err := redisconn.Parse("redis-sentinel://:secret@" + strings.Join(sentinels, ",") + "/3?master=clair&sentinel_password=watching")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +194,7 @@ func TestTLS(t *testing.T) {
 		"--tls-auth-clients", "no", "--dir", dir)
 	parse := func(url string) redis.UniversalClient {
 		t.Helper()
-		r, err := redisconn.Parse(config.NewSecret(url))
+		r, err := redisconn.Parse(url)
 		if err != nil {
 			t.Fatal(err)
 		}

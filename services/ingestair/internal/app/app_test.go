@@ -42,17 +42,20 @@ func start(t *testing.T, databaseURL string, change func(*app.App)) app.Addresse
 func startIn(ctx context.Context, t *testing.T, databaseURL string, change func(*app.App)) app.Addresses {
 	t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
+	var settings app.Config
+	if err := (config.Env{
+		"INGEST_ADDRESS": "127.0.0.1:0", "INGEST_TOKEN": token, "INGEST_MAX_CALLS_PER_PEER": "100",
+		"REDIS_URL": "redis://127.0.0.1:1/0", // nobody is there
+	}).Load(&settings); err != nil {
+		t.Fatal(err)
+	}
 	started := make(chan app.Addresses, 1)
 	ended := make(chan error, 1)
 	a := &app.App{
-		Log:     slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Now:     func() time.Time { return now },
-		Started: func(at app.Addresses) { started <- at },
-		Config: app.Config{
-			Address: "127.0.0.1:0", Token: config.NewSecret(token),
-			MaxConnectionAge: time.Minute, MaxCalls: 100, Grace: 20 * time.Second,
-			RedisURL: config.NewSecret("redis://127.0.0.1:1/0"), Legacy: "off",
-		},
+		Log:      slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Now:      func() time.Time { return now },
+		Started:  func(at app.Addresses) { started <- at },
+		Config:   settings,
 		Database: pgdb.Config{URL: config.NewSecret(databaseURL), MaxConns: 4},
 		Ops:      ops.Config{Address: "127.0.0.1:0"},
 	}

@@ -418,7 +418,7 @@ func (x *bench) inProcess(samples, perCall, callers int) float64 {
 		x.Fatal(err)
 	}
 	defer pool.Close()
-	in := ingest.New(postgres.New(pool), slog.New(slog.DiscardHandler), time.Now, ingest.NewMetrics(prometheus.NewRegistry()))
+	in := ingest.New(postgres.New(pool), nil, slog.New(slog.DiscardHandler), time.Now, ingest.NewMetrics(prometheus.NewRegistry()))
 	ctx, cancel := context.WithCancel(x.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- in.Run(ctx, func() {}) }()

@@ -31,10 +31,10 @@ import (
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
-	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -48,7 +48,11 @@ func TestLiveListeners(t *testing.T) {
 	node := measurement.NodeID("CLAIRCHEN", 1)
 	nodetest.Register(t, nodetest.Open(t, url), node, 1)
 	redisURL := redistest.URL(t)
-	client := dial(t, start(t, url, func(a *app.App) { a.Config.RedisURL = config.NewSecret(redisURL) }).GRPC)
+	listeners, err := redisconn.Parse(redisURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := dial(t, start(t, url, func(a *app.App) { a.Config.Redis = listeners }).GRPC)
 	other := measurement.NodeID("CLAIRCHEN", 2)
 	for range 2 {
 		_, err := client.Store(withToken(t.Context(), token), &ingestv1.StoreRequest{Uplinks: []*ingestv1.Uplink{

@@ -67,7 +67,7 @@ func TestFlowControl(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := hangingStore{make(chan struct{})}
 		log := slog.New(slog.DiscardHandler)
-		in := ingest.New(store, log, time.Now, ingest.NewMetrics(prometheus.NewRegistry()))
+		in := ingest.New(store, nil, log, time.Now, ingest.NewMetrics(prometheus.NewRegistry()))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 2)
 		go func() { ended <- in.Run(ctx, func() {}) }()

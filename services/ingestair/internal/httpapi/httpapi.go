@@ -6,6 +6,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -36,6 +37,16 @@ const (
 	LegacyToken Legacy = "token" // whoever knows the token
 	LegacyOpen  Legacy = "open"  // everyone, as it was; for a network that nobody else is in
 )
+
+// UnmarshalText takes the choice from the environment.
+func (l *Legacy) UnmarshalText(text []byte) error {
+	switch *l = Legacy(text); *l {
+	case LegacyOff, LegacyToken, LegacyOpen:
+		return nil
+	default:
+		return fmt.Errorf("%q is none of off, token, open", text)
+	}
+}
 
 // maxBodyBytes is the size of a body. 10,000 samples fit.
 const maxBodyBytes = 4 << 20

@@ -68,7 +68,7 @@ func newHandler(t testing.TB, legacy Legacy) (http.Handler, *memory) {
 	t.Helper()
 	store := &memory{samples: map[uuid.UUID]map[int64]string{registered: {}}}
 	log := slog.New(slog.DiscardHandler)
-	in := ingest.New(store, log, func() time.Time { return now }, ingest.NewMetrics(prometheus.NewRegistry()))
+	in := ingest.New(store, nil, log, func() time.Time { return now }, ingest.NewMetrics(prometheus.NewRegistry()))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	ready := make(chan struct{})

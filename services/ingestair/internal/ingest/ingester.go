@@ -37,13 +37,11 @@ const (
 
 // Ingester is the way in for samples. Its methods may be called concurrently.
 type Ingester struct {
-	// Listener may be nil. It is set before Run.
-	Listener Listener
-
-	store   Store
-	log     *slog.Logger
-	now     func() time.Time
-	metrics *Metrics
+	store    Store
+	listener Listener // may be nil
+	log      *slog.Logger
+	now      func() time.Time
+	metrics  *Metrics
 
 	room         *semaphore.Weighted // of pending calls, by weight
 	waiting      atomic.Int64        // weight of the calls that wait for room
@@ -56,10 +54,11 @@ type Ingester struct {
 	stopped bool
 }
 
-// New returns an Ingester that works while Run does.
-func New(store Store, log *slog.Logger, now func() time.Time, metrics *Metrics) *Ingester {
+// New returns an Ingester that works while Run does. Nobody listens where listener is
+// nil.
+func New(store Store, listener Listener, log *slog.Logger, now func() time.Time, metrics *Metrics) *Ingester {
 	return &Ingester{
-		store: store, log: log, now: now, metrics: metrics,
+		store: store, listener: listener, log: log, now: now, metrics: metrics,
 		room: semaphore.NewWeighted(maxPending),
 		work: make(chan struct{}, flushers), undecoded: make(chan struct{}, maxUndecodedCalls),
 	}
@@ -297,11 +296,11 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 		in.room.Release(c.weight)
 		close(c.done)
 	}
-	if in.Listener != nil {
+	if in.listener != nil {
 		if err == nil {
-			in.Listener.Stored(f.flush.Rows)
+			in.listener.Stored(f.flush.Rows)
 		} else {
-			in.Listener.Missed()
+			in.listener.Missed()
 		}
 	}
 	// Keep no caller's memory until the next flush.

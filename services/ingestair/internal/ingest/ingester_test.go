@@ -78,7 +78,7 @@ func run(t *testing.T, store Store) (in *Ingester, stop func()) {
 
 func runLogging(t *testing.T, store Store, log *slog.Logger) (in *Ingester, stop func()) {
 	t.Helper()
-	in = New(store, log, func() time.Time { return start }, NewMetrics(prometheus.NewRegistry()))
+	in = New(store, nil, log, func() time.Time { return start }, NewMetrics(prometheus.NewRegistry()))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	ready := make(chan struct{})

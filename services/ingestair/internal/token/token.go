@@ -1,4 +1,4 @@
-// Package token tells whether a caller knows a bearer token.
+// Package token reports whether a caller knows a bearer token.
 package token
 
 import (
@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/clairberlin/clair-stack/pkg/config"
 )
 
 // minLength makes guessing hopeless, in characters.
@@ -17,11 +15,17 @@ const minLength = 16
 // Set is the tokens that are valid at the moment.
 type Set struct{ digests [][sha256.Size]byte }
 
+// UnmarshalText takes the tokens from the environment.
+func (s *Set) UnmarshalText(text []byte) (err error) {
+	*s, err = Parse(string(text))
+	return err
+}
+
 // Parse reads tokens, one a line. Two are valid at once while callers change from
 // the old to the new one; more would only be forgotten.
-func Parse(secret config.Secret) (Set, error) {
+func Parse(text string) (Set, error) {
 	var s Set
-	for line := range strings.Lines(secret.Reveal()) {
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line == "" {
 			continue
@@ -41,7 +45,7 @@ func Parse(secret config.Secret) (Set, error) {
 	}
 }
 
-// Has tells whether token is one of the set. It takes the same time for every
+// Has reports whether token is one of the set. It takes the same time for every
 // wrong token.
 func (s Set) Has(token string) bool {
 	digest := sha256.Sum256([]byte(token))

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/token"
 )
 
@@ -20,7 +19,7 @@ func TestRotation(t *testing.T) {
 		{"during", before + "\r\n\n  " + after + "\n", true, true},
 		{"after", after, false, true},
 	} {
-		set, err := token.Parse(config.NewSecret(step.file))
+		set, err := token.Parse(step.file)
 		if err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
@@ -43,7 +42,7 @@ func TestUselessTokens(t *testing.T) {
 		"short": "fifteen-letters\n",
 		"three": "the-first-of-three\nthe-second-of-three\nthe-third-of-three\n",
 	} {
-		if _, err := token.Parse(config.NewSecret(file)); err == nil || strings.Contains(err.Error(), "three\n") || strings.Contains(err.Error(), "letters") {
+		if _, err := token.Parse(file); err == nil || strings.Contains(err.Error(), "three\n") || strings.Contains(err.Error(), "letters") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -3,9 +3,7 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -53,10 +51,6 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits); err != nil {
 		return err
 	}
-	redis, err := redisCfg.Options()
-	if err != nil {
-		return err
-	}
 	pool, err := pgdb.Open(ctx, db, "managair")
 	if err != nil {
 		return err
@@ -65,17 +59,17 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	o := ops.New()
 	o.AddCheck("postgresql", pool.Ping)
 
-	opsListener, err := listen(ctx, "OPS_ADDRESS", opsCfg.Address)
+	opsListener, err := lifecycle.Listen(ctx, "OPS_ADDRESS", opsCfg.Address)
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, "LISTEN_ADDRESS", cfg.Address)
+	listener, err := lifecycle.Listen(ctx, "LISTEN_ADDRESS", cfg.Address)
 	if err != nil {
 		return err
 	}
 	api := httpapi.New(apiCfg, log, o.Registry, postgres.NewInventory(pool),
 		&telemetry.Cached{Store: postgres.NewTelemetry(pool), For: listAge, Now: time.Now}, time.Now)
-	queue := asynq.NewClient(redis)
+	queue := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = queue.Close() }()
 	people := newPeople(log, pool, queue, apiCfg.PublicURL, limits)
 	api.AddAuth(people.accounts, people.doors)
@@ -84,10 +78,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		return err
 	}
 	api.AddImages(pictures)
-	liveRedis, err := redisCfg.Client()
-	if err != nil {
-		return err
-	}
+	liveRedis := redisCfg.URL.Client()
 	defer func() { _ = liveRedis.Close() }()
 	o.AddCheck("redis", func(ctx context.Context) error { return liveRedis.Ping(ctx).Err() })
 	hub, reading := addInsight(api, liveCfg, log, o.Registry, pool, liveRedis)
@@ -100,7 +91,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	mux.HandleFunc("GET "+httpapi.MediaPath+"{name}", api.ServeMedia)
 	mux.Handle("/accounts/", people.pages.Handler())
 	mux.Handle("/accounts", people.pages.Handler())
-	inspector := asynq.NewInspector(redis)
+	inspector := asynq.NewInspector(redisCfg.URL)
 	defer func() { _ = inspector.Close() }()
 	mux.Handle("/admin/", (&admin.Admin{
 		Store: postgres.Backoffice{Pool: pool}, Hasher: people.hasher, Identity: people.accounts.Store(), Log: log,
@@ -117,26 +108,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
 		reading,
 		lifecycle.HTTP("http", server, listener),
-		started(o),
+		lifecycle.Started(o),
 		lifecycle.Drain(cfg.Drain),
 	)
-}
-
-// listen names the variable in its error, because an operator knows that.
-func listen(ctx context.Context, variable, address string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", variable, err)
-	}
-	return l, nil
-}
-
-// started is the last part: when its turn comes, all others are ready.
-func started(o *ops.Ops) lifecycle.Part {
-	return lifecycle.Part{Name: "health", Run: func(ctx context.Context, ready func()) error {
-		o.SetStarted()
-		ready()
-		<-ctx.Done()
-		return nil
-	}}
 }

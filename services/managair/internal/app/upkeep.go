@@ -80,10 +80,10 @@ func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems []strin
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), 20*time.Second)
 	defer cancel()
-	if redis, err := redisCfg.Options(); err != nil {
-		problems = append(problems, err.Error())
-	} else if err := ping(redis); err != nil {
-		problems = append(problems, "Redis: "+err.Error())
+	if redisCfg.URL.IsSet() { // else it is a problem already
+		if err := ping(redisCfg.URL); err != nil {
+			problems = append(problems, "Redis: "+err.Error())
+		}
 	}
 	err := withPool(cmd, env, func(_ context.Context, pool *pgxpool.Pool) error {
 		if err := pool.Ping(ctx); err != nil {

@@ -2,11 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/hibiken/asynq"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
@@ -20,19 +20,15 @@ import (
 
 // RedisConfig is what the environment says about Redis.
 type RedisConfig struct {
-	URL config.Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of the task queues and live values"`
+	URL redisconn.Redis `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of the task queues and live values"`
 }
 
-// Options returns what asynq connects with.
-func (c RedisConfig) Options() (asynq.RedisConnOpt, error) { return redisconn.Parse(c.URL) }
-
-// Client returns a client of the same Redis; it connects when it is used.
-func (c RedisConfig) Client() (redis.UniversalClient, error) {
-	address, err := redisconn.Parse(c.URL)
-	if err != nil {
-		return nil, err
+// Validate is asked after parsing.
+func (c *RedisConfig) Validate() error {
+	if !c.URL.IsSet() {
+		return errors.New("REDIS_URL: is empty")
 	}
-	return address.Client(), nil
+	return nil
 }
 
 // WorkerConfig is what the environment says about background tasks.
@@ -52,10 +48,6 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg, &mailCfg); err != nil {
 		return err
 	}
-	queue, err := redisCfg.Options()
-	if err != nil {
-		return err
-	}
 	pool, err := pgdb.Open(ctx, db, "managair-worker")
 	if err != nil {
 		return err
@@ -63,25 +55,22 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	defer pool.Close()
 	o := ops.New()
 	o.AddCheck("postgresql", pool.Ping)
-	redis, err := redisCfg.Client()
-	if err != nil {
-		return err
-	}
+	redis := redisCfg.URL.Client()
 	defer func() { _ = redis.Close() }()
 	o.AddCheck("redis", func(ctx context.Context) error { return redis.Ping(ctx).Err() })
 
-	opsListener, err := listen(ctx, "OPS_ADDRESS", opsCfg.Address)
+	opsListener, err := lifecycle.Listen(ctx, "OPS_ADDRESS", opsCfg.Address)
 	if err != nil {
 		return err
 	}
-	server := asynq.NewServer(queue, asynq.Config{
+	server := asynq.NewServer(redisCfg.URL, asynq.Config{
 		Concurrency:     cfg.Concurrency,
 		Queues:          map[string]int{worker.Queue: 1},
 		ShutdownTimeout: cfg.Grace,
 		Logger:          logging.Library{Log: log, Name: "asynq"},
 		BaseContext:     func() context.Context { return context.WithoutCancel(ctx) },
 	})
-	client := asynq.NewClient(queue)
+	client := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = client.Close() }()
 	tasks := backgroundTasks(log, pool, cfg.AuditLog)
 	tasks.HandleMail(deliverer(mailCfg, pool))
@@ -93,7 +82,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 			worker.Schedule(ctx, log, client, tasks.Periodic())
 			return nil
 		}},
-		started(o),
+		lifecycle.Started(o),
 	)
 }
 
