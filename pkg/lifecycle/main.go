@@ -75,6 +75,7 @@ func (s Service) main(args []string, env config.Env, stdout, stderr io.Writer) i
 }
 
 func (s Service) serve(env config.Env, stderr io.Writer) int {
+	LimitMemory()
 	log, err := Logger(env, s.Name, stderr)
 	if err == nil {
 		err = s.runUntilSignal(log, env)

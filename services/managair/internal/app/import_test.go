@@ -21,7 +21,7 @@ import (
 
 // TestMain lets the test's binary be managair, for tests that need a process.
 func TestMain(m *testing.M) {
-	if os.Getenv("CLAIR_TEST_IS_MANAGAIR") != "" {
+	if os.Getenv("CLAIR_TEST_IS_MANAGAIR") != "" || len(os.Args) > 1 && os.Args[1] == app.ConvertCommandName {
 		os.Exit(app.Main())
 	}
 	os.Exit(m.Run())

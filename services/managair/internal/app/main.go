@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -28,6 +29,10 @@ import (
 
 // Main runs the command line and returns the exit code.
 func Main() int {
+	if slices.Equal(os.Args[1:], []string{convertCommandName}) {
+		return media.ConvertPipe(os.Stdin, os.Stdout)
+	}
+	lifecycle.LimitMemory()
 	ctx, stop := lifecycle.SignalContext()
 	defer stop()
 	root := newRoot(config.FromOS())

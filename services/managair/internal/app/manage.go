@@ -34,6 +34,7 @@ func manageCommands(env config.Env) []*cobra.Command {
 		dumpDataCommand(env),
 		loadMediaCommand(env),
 		dumpMediaCommand(env),
+		sweepMediaCommand(env),
 		importCommand(env),
 	)
 }

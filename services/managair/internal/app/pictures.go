@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
@@ -22,6 +24,44 @@ func pictures(env config.Env) (media.Store, error) {
 	return media.New(cfg)
 }
 
+// convertCommandName is the command that a process calls itself with to have a
+// picture decoded by another process.
+const convertCommandName = "convert-picture"
+
+// converter decodes pictures by calling this program again.
+func converter() (*media.Converter, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program, to decode pictures: %w", err)
+	}
+	return media.NewConverter(self, convertCommandName), nil
+}
+
+func sweepMediaCommand(env config.Env) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "sweepmedia",
+		Short: "Delete the pictures that no installation has",
+		Long: `Deletes the files of pictures that no installation has and that are older than a day.
+The worker does this every ten minutes, unless that were most of many files: then it
+may have been given the wrong store, and somebody who knows says --all.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := pictures(env)
+			if err != nil {
+				return err
+			}
+			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+				n, err := media.Sweep(ctx, store, time.Now(), all, postgres.Pictures{Pool: pool}.Needed)
+				cmd.Printf("%d deleted\n", n)
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "also if it is most of many")
+	return cmd
+}
+
 func dumpMediaCommand(env config.Env) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
@@ -37,12 +77,12 @@ the database names, but that are not there, are told on standard error.`,
 				return err
 			}
 			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
-				names, err := postgres.PictureNames(ctx, pool)
+				all, err := postgres.Pictures{Pool: pool}.All(ctx)
 				if err != nil {
 					return err
 				}
 				return toFile(output, cmd.OutOrStdout(), func(w io.Writer) error {
-					missing, err := media.Export(ctx, w, store, names)
+					missing, err := media.Export(ctx, w, store, all)
 					for _, name := range missing {
 						cmd.PrintErrln("missing:", name)
 					}

@@ -77,7 +77,11 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err != nil {
 		return err
 	}
-	api.AddImages(pictures)
+	decoder, err := converter()
+	if err != nil {
+		return err
+	}
+	api.AddImages(httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert})
 	liveRedis := redisCfg.URL.Client()
 	defer func() { _ = liveRedis.Close() }()
 	o.AddCheck("redis", func(ctx context.Context) error { return liveRedis.Ping(ctx).Err() })

@@ -7,15 +7,17 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
 
 // backgroundTasks is all that the worker does. Each subject adds its own.
-func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool, auditLog time.Duration) *worker.Tasks {
+func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool, pictures media.Store, auditLog time.Duration) *worker.Tasks {
 	tasks := &worker.Tasks{}
 	addFidelity(tasks, log, postgres.Fidelity{Pool: pool})
 	addHousekeeping(tasks, log, postgres.NewIdentity(pool), auditLog)
+	addPictures(tasks, log, pictures, postgres.Pictures{Pool: pool})
 	return tasks
 }
 
@@ -55,6 +57,19 @@ func addHousekeeping(tasks *worker.Tasks, log *slog.Logger, store *postgres.Iden
 		n, err := store.ClearAudit(ctx, time.Now().Add(-auditLog))
 		if n > 0 {
 			log.InfoContext(ctx, "old changes deleted from the log", "count", n)
+		}
+		return err
+	})
+}
+
+func addPictures(tasks *worker.Tasks, log *slog.Logger, store media.Store, known postgres.Pictures) {
+	tasks.HandlePeriodic(worker.Periodic{
+		Type: "picture:sweep", Every: 10 * time.Minute,
+		Summary: "Deletes the pictures that no installation has any more.",
+	}, func(ctx context.Context) error {
+		n, err := media.Sweep(ctx, store, time.Now(), false, known.Needed)
+		if n > 0 {
+			log.InfoContext(ctx, "pictures of no installation deleted", "count", n)
 		}
 		return err
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
+	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
 
@@ -45,7 +46,12 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var opsCfg ops.Config
 	var redisCfg RedisConfig
 	var mailCfg mail.Config
-	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg, &mailCfg); err != nil {
+	var mediaCfg media.Config
+	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg, &mailCfg, &mediaCfg); err != nil {
+		return err
+	}
+	pictures, err := media.New(mediaCfg)
+	if err != nil {
 		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair-worker")
@@ -72,7 +78,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	})
 	client := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = client.Close() }()
-	tasks := backgroundTasks(log, pool, cfg.AuditLog)
+	tasks := backgroundTasks(log, pool, pictures, cfg.AuditLog)
 	tasks.HandleMail(deliverer(mailCfg, pool))
 	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),

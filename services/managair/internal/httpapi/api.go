@@ -16,7 +16,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
-	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
@@ -45,7 +44,8 @@ type API struct {
 	// Charts are read to the end before they are written, downloads are as slow as
 	// whoever takes them: charts shall not wait for those.
 	charts, downloads *gate
-	media             media.Store // nil without AddImages
+	images            Images   // empty without AddImages
+	uploads           *uploads // nil without AddImages
 	loaders           map[string]loader
 	routes            []Route
 }

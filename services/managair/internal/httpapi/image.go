@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -14,10 +16,27 @@ import (
 // MediaPath is where pictures are served.
 const MediaPath = "/media/"
 
+// Pictures says which pictures installations have, and in which files they are.
+type Pictures interface {
+	// File returns the file of a picture. NotFound: no installation has it.
+	File(ctx context.Context, name string) (string, error)
+	// Needed returns those of the files that hold the picture of an installation.
+	Needed(ctx context.Context, files []string) (map[string]bool, error)
+}
+
+// Images is what the routes of pictures work with.
+type Images struct {
+	Store    media.Store
+	Pictures Pictures
+	// Convert returns an upload as it shall be kept, and a name for it.
+	Convert func(ctx context.Context, data []byte) (name string, content []byte, err error)
+}
+
 // AddImages adds the routes that give installations their picture, before Handler
 // is called.
-func (a *API) AddImages(store media.Store) {
-	a.media = store
+func (a *API) AddImages(images Images) {
+	a.images = images
+	a.uploads = newUploads()
 	const pattern = Base + "/installations/{id}/image"
 	a.Add(
 		Route{Method: http.MethodPut, Pattern: pattern, Audience: access.Installations.Change, Handler: a.putImage},
@@ -41,6 +60,11 @@ func (a *API) putImage(w http.ResponseWriter, r *http.Request) error {
 	if _, err := a.changeImage(r, nil, func(*inventory.Installation) error { return errOnlyAsked }); !errors.Is(err, errOnlyAsked) {
 		return err
 	}
+	leave, err := a.uploads.enter(r.Context(), access.CallerFrom(r.Context()).UserID)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	data, err := readImage(w, r)
 	if err != nil {
 		return err
@@ -76,16 +100,18 @@ var errOnlyAsked = errors.New("only asked whether it is permitted")
 
 // keepImage converts and stores an upload, and returns its name.
 func (a *API) keepImage(r *http.Request, data []byte) (*string, error) {
-	name, content, err := media.Convert(data)
+	name, content, err := a.images.Convert(r.Context(), data)
 	switch {
 	case errors.Is(err, media.ErrNoImage):
 		return nil, imageError("image_invalid")
 	case errors.Is(err, media.ErrTooLarge):
 		return nil, imageError("image_too_large", media.MaxPixels)
+	case errors.Is(err, media.ErrTooCostly):
+		return nil, imageError("image_too_costly")
 	case err != nil:
 		return nil, err
 	}
-	if err := a.media.Put(r.Context(), name, content); err != nil {
+	if err := a.images.Store.Put(r.Context(), name, bytes.NewReader(content), int64(len(content))); err != nil {
 		return nil, err
 	}
 	return &name, nil
@@ -112,11 +138,21 @@ func (a *API) changeImage(r *http.Request, after *string, change func(*inventory
 		unused = after
 	}
 	if unused != nil && (installation.Image == nil || *unused != *installation.Image) {
-		if problem := a.media.Delete(r.Context(), *unused); problem != nil {
-			a.log.WarnContext(r.Context(), "picture left behind", "err", problem)
-		}
+		a.discard(r.Context(), *unused)
 	}
 	return installation, err
+}
+
+// discard deletes a file, unless an installation needs it. What it leaves behind is
+// swept later.
+func (a *API) discard(ctx context.Context, file string) {
+	needed, err := a.images.Pictures.Needed(ctx, []string{file})
+	if err == nil && !needed[file] {
+		err = a.images.Store.Delete(ctx, file)
+	}
+	if err != nil {
+		a.log.WarnContext(ctx, "picture left behind", "err", err)
+	}
 }
 
 // readImage returns the upload in the field image, nil when there is none.
@@ -144,28 +180,44 @@ func readImage(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		if part.FormName() != "image" {
 			continue
 		}
-		data, err := io.ReadAll(part)
-		if err != nil {
+		// What was announced is made room for at once: growing would need twice as much.
+		var data bytes.Buffer
+		data.Grow(int(min(max(r.ContentLength, 0), media.MaxBytes)) + bytes.MinRead)
+		if _, err := data.ReadFrom(part); err != nil {
 			return nil, bodyError(err)
 		}
-		return data, nil
+		return data.Bytes(), nil
 	}
 }
 
-// ServeMedia serves pictures. They never change under their name.
+// ServeMedia serves the pictures that installations have. They never change under
+// their name; but they may be deleted, and caches are not told of it.
 func (a *API) ServeMedia(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	file, err := a.media.Open(r.Context(), name)
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	file, err := a.openPicture(r.Context(), name)
 	if err != nil {
 		writeError(w, r, a.log, err)
 		return
 	}
 	defer func() { _ = file.Close() }()
-	header := w.Header()
 	header.Set("Content-Type", media.ContentType(name))
-	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	header.Set("Cache-Control", "public, max-age=86400, immutable")
 	header.Set("ETag", `"`+name+`"`)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	http.ServeContent(w, r, "", file.ModTime, file)
+}
+
+// openPicture opens the file of a picture that an installation has, also where the
+// file of one that was deleted is still there.
+func (a *API) openPicture(ctx context.Context, name string) (*media.File, error) {
+	if err := media.CheckName(name); err != nil {
+		return nil, err
+	}
+	file, err := a.images.Pictures.File(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return a.images.Store.Open(ctx, file)
 }

@@ -19,6 +19,8 @@ var texts = map[string][2]string{
 	"ends_before_start":           {"Das Ende muss nach dem Anfang liegen.", "The end must be after the start."},
 	"error":                       {"Fehler.", "Error."},
 	"image_invalid":               {"Das ist kein Bild im Format JPEG, PNG, GIF oder WebP.", "This is not an image of type JPEG, PNG, GIF or WebP."},
+	"uploads_full":                {"Gerade werden zu viele Bilder hochgeladen. Bitte in einigen Sekunden noch einmal versuchen.", "Too many pictures are being uploaded right now. Please try again in some seconds."},
+	"image_too_costly":            {"Dieses Bild braucht beim Lesen zu viel Speicher oder Zeit. Als gewöhnliches (nicht progressives) JPEG gespeichert wird es angenommen.", "This image takes too much memory or time to read. Saved as an ordinary (not progressive) JPEG it is accepted."},
 	"image_too_large":             {"Das Bild hat mehr als %v Bildpunkte.", "The image has more than %v pixels."},
 	"in_use":                      {"Wird noch benutzt und kann nicht gelöscht werden.", "It is in use and cannot be deleted."},
 	"include_unknown":             {"\"%v\" kann nicht eingeschlossen werden; möglich: %v", "\"%v\" cannot be included; possible: %v"},

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,6 +110,16 @@ type noMail struct{}
 
 func (noMail) Send(context.Context, identity.Mail) error { return nil }
 
+// convertPicture is the argument that makes the test's binary decode a picture.
+const convertPicture = "convert-picture"
+
+func TestMain(m *testing.M) {
+	if slices.Equal(os.Args[1:], []string{convertPicture}) {
+		os.Exit(media.ConvertPipe(os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	pool := pgtest.New(t)
@@ -120,7 +132,14 @@ func newWorld(t testing.TB) *world {
 	api.AddAirQuality(airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)})
 	nodes := postgres.Fidelity{Pool: pool}
 	api.AddFidelity(nodes.NodeFidelity(), nodes.Outages())
-	api.AddImages(media.Folder{Path: t.TempDir()})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.AddImages(httpapi.Images{
+		Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: pool},
+		Convert: media.NewConverter(self, convertPicture).Convert,
+	})
 	// A hub that does not run takes listeners, and a recorder has no connection to
 	// listen on: the stream ends at once.
 	api.AddLive(newHub(pool, stream.Stream{}))

@@ -15,25 +15,28 @@ import (
 // and its files are taken over as they are.
 const maxArchived = 100 << 20
 
-// Export writes the pictures as a tar archive, in the order of names, and returns
-// the names of those that the store does not have.
-func Export(ctx context.Context, w io.Writer, s Store, names []string) (missing []string, err error) {
+// Picture is a picture as people see it, and the file of the store that holds it.
+type Picture struct{ Name, File string }
+
+// Export writes the pictures under their names as a tar archive, in the order given,
+// and returns the names of those that the store does not have.
+func Export(ctx context.Context, w io.Writer, s Store, pictures []Picture) (missing []string, err error) {
 	archive := tar.NewWriter(w)
-	for _, name := range names {
-		err := exportOne(ctx, archive, s, name)
+	for _, p := range pictures {
+		err := exportOne(ctx, archive, s, p)
 		if fault.Is(err, fault.NotFound) {
-			missing = append(missing, name)
+			missing = append(missing, p.Name)
 			continue
 		}
 		if err != nil {
-			return missing, fmt.Errorf("export picture %s: %w", name, err)
+			return missing, fmt.Errorf("export picture %s: %w", p.Name, err)
 		}
 	}
 	return missing, archive.Close()
 }
 
-func exportOne(ctx context.Context, archive *tar.Writer, s Store, name string) error {
-	file, err := s.Open(ctx, name)
+func exportOne(ctx context.Context, archive *tar.Writer, s Store, p Picture) error {
+	file, err := s.Open(ctx, p.File)
 	if err != nil {
 		return err
 	}
@@ -45,7 +48,7 @@ func exportOne(ctx context.Context, archive *tar.Writer, s Store, name string) e
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if err := archive.WriteHeader(&tar.Header{Name: name, Size: size, Mode: 0o644, ModTime: file.ModTime}); err != nil {
+	if err := archive.WriteHeader(&tar.Header{Name: p.Name, Size: size, Mode: 0o644, ModTime: file.ModTime}); err != nil {
 		return err
 	}
 	_, err = io.Copy(archive, file)
@@ -73,11 +76,7 @@ func Import(ctx context.Context, r io.Reader, s Store) (n int, leftOut []string,
 			leftOut = append(leftOut, header.Name)
 			continue
 		}
-		content, err := io.ReadAll(archive)
-		if err != nil {
-			return n, leftOut, fmt.Errorf("read archive of pictures: %w", err)
-		}
-		if err := s.Put(ctx, name, content); err != nil {
+		if err := s.Put(ctx, name, archive, header.Size); err != nil {
 			return n, leftOut, err
 		}
 		n++

@@ -1,9 +1,10 @@
 package media
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"iter"
 	"net/url"
 
 	"github.com/minio/minio-go/v7"
@@ -56,12 +57,12 @@ type bucket struct {
 }
 
 // Put is part of Store.
-func (b *bucket) Put(ctx context.Context, name string, content []byte) error {
+func (b *bucket) Put(ctx context.Context, name string, content io.Reader, size int64) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	_, err := b.client.PutObject(ctx, b.name, name, bytes.NewReader(content), int64(len(content)),
-		minio.PutObjectOptions{ContentType: ContentType(name)})
+	_, err := b.client.PutObject(ctx, b.name, name, content, size,
+		minio.PutObjectOptions{ContentType: ContentType(name), NumThreads: 1})
 	if err != nil {
 		return fmt.Errorf("store picture: %w", err)
 	}
@@ -97,4 +98,19 @@ func (b *bucket) Delete(ctx context.Context, name string) error {
 		return fmt.Errorf("delete picture: %w", err)
 	}
 	return nil
+}
+
+// List is part of Store.
+func (b *bucket) List(ctx context.Context) iter.Seq2[Listed, error] {
+	return func(yield func(Listed, error) bool) {
+		for object := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{}) {
+			if object.Err != nil {
+				yield(Listed{}, fmt.Errorf("list pictures: %w", object.Err))
+				return
+			}
+			if CheckName(object.Key) == nil && !yield(Listed{object.Key, object.LastModified}, nil) {
+				return
+			}
+		}
+	}
 }

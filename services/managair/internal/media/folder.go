@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 )
@@ -13,7 +15,7 @@ import (
 type Folder struct{ Path string }
 
 // Put is part of Store. The file appears whole or not at all.
-func (f Folder) Put(_ context.Context, name string, content []byte) error {
+func (f Folder) Put(_ context.Context, name string, content io.Reader, size int64) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
@@ -25,7 +27,7 @@ func (f Folder) Put(_ context.Context, name string, content []byte) error {
 		return fmt.Errorf("write picture: %w", err)
 	}
 	defer func() { _ = os.Remove(aside.Name()) }() // gone after the rename
-	_, err = aside.Write(content)
+	_, err = io.CopyN(aside, content, size)
 	err = errors.Join(err, aside.Sync(), aside.Close())
 	if err == nil {
 		err = os.Rename(aside.Name(), filepath.Join(f.Path, name))
@@ -65,3 +67,40 @@ func (f Folder) Delete(_ context.Context, name string) error {
 	}
 	return nil
 }
+
+// List is part of Store.
+func (f Folder) List(context.Context) iter.Seq2[Listed, error] {
+	return func(yield func(Listed, error) bool) {
+		folder, err := os.Open(f.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return // nobody has stored anything yet
+		}
+		if err != nil {
+			yield(Listed{}, fmt.Errorf("list pictures: %w", err))
+			return
+		}
+		defer func() { _ = folder.Close() }() // nothing was written
+		for {
+			entries, err := folder.ReadDir(listPage)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(Listed{}, fmt.Errorf("list pictures: %w", err))
+				return
+			}
+			for _, entry := range entries {
+				info, err := entry.Info()
+				if err != nil || !info.Mode().IsRegular() || CheckName(entry.Name()) != nil {
+					continue // gone meanwhile, or no picture
+				}
+				if !yield(Listed{entry.Name(), info.ModTime()}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// listPage is how many files of a folder are asked for at once.
+const listPage = 1000

@@ -3,8 +3,10 @@ package media_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/gif"
@@ -13,9 +15,12 @@ import (
 	"io"
 	"io/fs"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -24,6 +29,26 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 )
+
+// convertPicture is the argument that makes the test's binary decode a picture.
+const convertPicture = "convert-picture"
+
+func TestMain(m *testing.M) {
+	if slices.Equal(os.Args[1:], []string{convertPicture}) {
+		os.Exit(media.ConvertPipe(os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+// convert converts in a process of its own, as the server does.
+func convert(t testing.TB, data []byte) (name string, content []byte, err error) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return media.NewConverter(self, convertPicture).Convert(t.Context(), data)
+}
 
 // sketch is 4 wide and 2 high, red on the left, blue on the right.
 func sketch(alpha uint8) image.Image {
@@ -81,7 +106,7 @@ func TestConvertKeepsThePictureAndNothingElse(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			name, content, err := media.Convert(test.data)
+			name, content, err := convert(t, test.data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +152,7 @@ func TestConvertRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, _, err := media.Convert(test.data); !errors.Is(err, test.want) {
+			if _, _, err := convert(t, test.data); !errors.Is(err, test.want) {
 				t.Errorf("%v, want %v", err, test.want)
 			}
 		})
@@ -142,7 +167,7 @@ func FuzzConvert(f *testing.F) {
 		if config, _, err := image.DecodeConfig(bytes.NewReader(data)); err == nil && config.Width*config.Height > 1<<20 {
 			return // takes too long here
 		}
-		_, content, err := media.Convert(data)
+		content, err := media.ConvertHere(data)
 		if err == nil {
 			if _, _, err := image.Decode(bytes.NewReader(content)); err != nil {
 				t.Errorf("what was kept is no picture: %v", err)
@@ -180,7 +205,7 @@ func checkStore(t *testing.T, f media.Store) {
 	if _, err := f.Open(t.Context(), name); !fault.Is(err, fault.NotFound) {
 		t.Errorf("open of nothing: %v", err)
 	}
-	if err := f.Put(t.Context(), name, []byte("x")); err != nil {
+	if err := f.Put(t.Context(), name, strings.NewReader("x"), 1); err != nil {
 		t.Fatal(err)
 	}
 	file, err := f.Open(t.Context(), name)
@@ -194,13 +219,26 @@ func checkStore(t *testing.T, f media.Store) {
 	if err := file.Close(); err != nil {
 		t.Error(err)
 	}
+	var names []string
+	for listed, err := range f.List(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if listed.ModTime.IsZero() {
+			t.Errorf("%s has no time", listed.Name)
+		}
+		names = append(names, listed.Name)
+	}
+	if !slices.Equal(names, []string{name}) {
+		t.Errorf("list: %q", names)
+	}
 	for range 2 {
 		if err := f.Delete(t.Context(), name); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, bad := range []string{"../secret.png", "", "x", "abcdefghijklmnopqrstuvwxyz.png/../x"} {
-		if err := f.Put(t.Context(), bad, nil); err == nil {
+		if err := f.Put(t.Context(), bad, strings.NewReader(""), 0); err == nil {
 			t.Errorf("%q is taken as a name", bad)
 		}
 		if _, err := f.Open(t.Context(), bad); !fault.Is(err, fault.NotFound) {
@@ -214,12 +252,15 @@ func TestArchiveCarriesPicturesFromStoreToStore(t *testing.T) {
 	from, to := media.Folder{Path: t.TempDir()}, media.Folder{Path: t.TempDir()}
 	want := map[string][]byte{"a.png": []byte("first"), "b.jpg": bytes.Repeat([]byte("second"), 1000)}
 	for name, content := range want {
-		if err := from.Put(t.Context(), name, content); err != nil {
+		if name == "b.jpg" {
+			name = "old.jpg" // it has another name for the world
+		}
+		if err := from.Put(t.Context(), name, bytes.NewReader(content), int64(len(content))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var archive bytes.Buffer
-	missing, err := media.Export(t.Context(), &archive, from, []string{"a.png", "b.jpg", "gone.png"})
+	missing, err := media.Export(t.Context(), &archive, from, []media.Picture{{Name: "a.png", File: "a.png"}, {Name: "b.jpg", File: "old.jpg"}, {Name: "gone.png", File: "gone.png"}})
 	if err != nil || !slices.Equal(missing, []string{"gone.png"}) {
 		t.Fatalf("export: missing %q, %v", missing, err)
 	}
@@ -283,5 +324,52 @@ func TestImportTakesPicturesOnly(t *testing.T) {
 	}
 	if got := media.ContentType("first.JPG") + " " + media.ContentType("A.PNG"); got != "image/jpeg image/png" {
 		t.Errorf("types are %s", got)
+	}
+}
+
+func TestSweepDeletesWhatNobodyHas(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name          string
+		needed, other int
+		age           time.Duration
+		all, wantErr  bool
+		want          int
+	}{
+		{"what nobody has", 3, 2, 25 * time.Hour, false, false, 2},
+		{"what is new may have its installation soon", 3, 2, time.Hour, false, false, 0},
+		{"most of many is a mistake", 3, 150, 25 * time.Hour, false, true, 0},
+		{"unless somebody says so", 3, 150, 25 * time.Hour, true, false, 150},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			store := media.Folder{Path: t.TempDir()}
+			needed := map[string]bool{}
+			for i := range test.needed + test.other {
+				name := fmt.Sprintf("p%d.jpg", i)
+				if err := store.Put(t.Context(), name, strings.NewReader("x"), 1); err != nil {
+					t.Fatal(err)
+				}
+				needed[name] = i < test.needed
+			}
+			n, err := media.Sweep(t.Context(), store, time.Now().Add(test.age), test.all,
+				func(context.Context, []string) (map[string]bool, error) { return needed, nil })
+			if n != test.want || (err != nil) != test.wantErr {
+				t.Errorf("%d, %v; want %d", n, err, test.want)
+			}
+			left := 0
+			for listed, err := range store.List(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if test.want > 0 && !needed[listed.Name] {
+					t.Errorf("%s is left", listed.Name)
+				}
+				left++
+			}
+			if left != test.needed+test.other-test.want {
+				t.Errorf("%d are left", left)
+			}
+		})
 	}
 }
