@@ -17,13 +17,16 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/app"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail/mailtest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
 
@@ -191,6 +194,10 @@ func TestMailsWaitForTheirServer(t *testing.T) {
 	w.signUp("vera")
 	before := time.Now()
 	failed := w.waiting("retry", w.inspector.ListRetryTasks)
+	// The queue is no place for links into accounts: the task says which mail it is.
+	if !regexp.MustCompile(`^\d+$`).Match(failed.Payload) {
+		t.Errorf("the task says %q", failed.Payload)
+	}
 	if !strings.Contains(failed.LastErr, "connection refused") {
 		t.Errorf("the queue says %q", failed.LastErr)
 	}
@@ -238,10 +245,53 @@ func TestRefusedMailsAreShown(t *testing.T) {
 	}
 	w.post("/accounts/login/", url.Values{"login": {"admin"}, "password": {password}, "next": {"/admin/queues/"}})
 	page := w.post("/admin/queues/", url.Values{"queue": {worker.Queue}, "id": {refused.ID}, "action": {"run"}})
-	if !strings.Contains(page, "mail:send") && !strings.Contains(page, worker.Queue) {
+	if !strings.Contains(page, "mail:deliver") && !strings.Contains(page, worker.Queue) {
 		t.Errorf("page of the queues:\n%s", page)
 	}
 	w.confirm("vera", server.Wait(t))
+}
+
+// A mail that is written while Redis is away is sent when it is back, and what the
+// version before has put into the queue is sent too.
+func TestMailsSurviveWithoutTheQueue(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Options{Security: "starttls", User: "clair", Password: "geheim", Mechanism: "LOGIN"})
+	w := newWorld(t, smtpSettings(server))
+	pool, err := pgxpool.New(t.Context(), w.env["DATABASE_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	// As if it had been written two minutes ago, and nobody had enqueued it.
+	id, err := postgres.OutgoingMail{Pool: pool}.Put(t.Context(), mail.Message{ID: "x@y", To: "vera@schule.example", Subject: "waited", Text: "t", HTML: "h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), "UPDATE outgoing_mail SET written_at = now() - interval '2 minutes' WHERE id = $1", id); err != nil {
+		t.Fatal(err)
+	}
+	w.run(app.Work)
+	if m := server.Wait(t); m.Subject() != "waited" {
+		t.Errorf("got %q", m.Subject())
+	}
+	w.eventually("the mail is forgotten", func() bool {
+		_, err := postgres.OutgoingMail{Pool: pool}.Get(t.Context(), id)
+		return fault.Is(err, fault.NotFound)
+	})
+
+	opt, err := asynq.ParseRedisURI(w.env["REDIS_URL"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := asynq.NewClient(opt)
+	t.Cleanup(func() { _ = client.Close() })
+	old := asynq.NewTask("mail:send", []byte(`{"id":"a@b","to":"tom@schule.example","subject":"of the old version","text":"t","html":"h"}`))
+	if _, err := client.EnqueueContext(t.Context(), old, asynq.Queue(worker.Queue)); err != nil {
+		t.Fatal(err)
+	}
+	if m := server.Wait(t); m.Subject() != "of the old version" {
+		t.Errorf("got %q", m.Subject())
+	}
 }
 
 // waiting waits for a mail task in a state.
@@ -254,7 +304,7 @@ func (w *world) waiting(state string, list func(string, ...asynq.ListOption) ([]
 			return false // before its first task there is no queue
 		}
 		for _, task := range tasks {
-			if task.Type == "mail:send" {
+			if task.Type == "mail:deliver" {
 				found = task
 			}
 		}

@@ -36,7 +36,7 @@ func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, public
 	}
 	hasher := identity.NewHasher()
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher,
-		worker.Mails{Client: queue, PublicURL: publicURL}, limits, time.Now)
+		worker.Mails{Client: queue, Store: postgres.OutgoingMail{Pool: pool}, Log: log, PublicURL: publicURL}, limits, time.Now)
 	doors := session.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
 
@@ -79,7 +80,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	client := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = client.Close() }()
 	tasks := backgroundTasks(log, pool, pictures, cfg.AuditLog)
-	tasks.HandleMail(deliverer(mailCfg, pool))
+	tasks.HandleMail(postgres.OutgoingMail{Pool: pool}, client, deliverer(mailCfg, pool))
 	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
 		workTasks(server, tasks.Mux(log, worker.NewMetrics(o.Registry))),
