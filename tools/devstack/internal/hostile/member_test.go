@@ -1,0 +1,62 @@
+package hostile
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stacktest"
+)
+
+// A member uploads pictures that need any amount of memory or time.
+func TestMemberUploadsBombs(t *testing.T) {
+	s := newScore(t, "member, pictures") //nolint:paralleltest // memory is measured
+	stack := stacktest.Start(t, stacktest.Options{})
+	installation := stack.Load(t, house()).Installations[devEUI]
+	member, visitor := logIn(t, stack, mallory), client{stack: stack}
+
+	const container = 256 << 20 // as in compose/docker-compose.yml
+	bounded := newGroup(t, container)
+	// What it had before it was moved there is not counted: some 30 MB.
+	bounded.take(t, stack.Managair.PID())
+	t.Cleanup(func() { stack.Managair.Kill() }) // before the group is removed
+
+	for _, bomb := range []struct {
+		name    string
+		picture []byte
+		status  int
+	}{
+		{"16-bit PNG of 40 megapixels", zeroPNG(t, 6324, 6324), http.StatusBadRequest},
+		{"16-bit PNG of 12 megapixels", zeroPNG(t, 4096, 3072), http.StatusOK},
+		{"progressive JPEG of 40 megapixels", zeroJPEG(6324, 6324, 0x11), http.StatusBadRequest},
+		{"progressive JPEG of 12 megapixels", zeroJPEG(4096, 3072, 0x22), http.StatusBadRequest},
+		{"progressive JPEG of 12 megapixels in full colour", zeroJPEG(4096, 3072, 0x11), http.StatusBadRequest},
+	} {
+		got := member.upload(t.Context(), installation, bomb.picture)
+		s.check(t, got.status == bomb.status, "%s: %d %s, want %d", bomb.name, got.status, got.body, bomb.status)
+
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		answers := make(chan answer, 8)
+		for range cap(answers) {
+			go func() { answers <- member.upload(ctx, installation, bomb.picture) }()
+		}
+		for range cap(answers) {
+			got := <-answers
+			full := got.status == http.StatusServiceUnavailable && got.header.Get("Retry-After") != ""
+			s.check(t, got.status == bomb.status || full, "eight of %s: %d %s", bomb.name, got.status, got.body)
+		}
+		cancel()
+		select {
+		case <-stack.Managair.Ended():
+			t.Fatalf("%s: managair ended: %s", bomb.name, stack.Managair.LogTail())
+		default:
+		}
+		got = visitor.do(t.Context(), http.MethodGet, "/api/v1/rooms/", "", http.NoBody)
+		s.check(t, got.status == http.StatusOK, "after %s: %d %s", bomb.name, got.status, got.body)
+	}
+	const most = 200 // MB
+	peak := bounded.peakMB(t)
+	t.Logf("managair with the processes that decode: %.0f MB at the most, in a group of %d MB", peak, container/1_000_000)
+	s.check(t, peak <= most, "%.0f MB, want at most %d", peak, most)
+}
