@@ -10,8 +10,10 @@ import (
 )
 
 // A member uploads pictures that need any amount of memory or time.
+//
+//nolint:paralleltest // memory is measured
 func TestMemberUploadsBombs(t *testing.T) {
-	s := newScore(t, "member, pictures") //nolint:paralleltest // memory is measured
+	s := newScore(t, "member, pictures")
 	stack := stacktest.Start(t, stacktest.Options{})
 	installation := stack.Load(t, house()).Installations[devEUI]
 	member, visitor := logIn(t, stack, mallory), client{stack: stack}
