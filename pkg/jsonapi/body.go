@@ -20,6 +20,8 @@ type Body struct {
 	// Form is set when the body came from an HTML form: attributes are then texts,
 	// and a relationship is named like an attribute, its value the id.
 	Form bool
+	// locals are the ids of what has none outside of its document yet.
+	locals Locals
 }
 
 // ParseBody reads a document with one resource of type typ. For changes (PATCH,
@@ -42,15 +44,25 @@ func ParseBody(data []byte, typ, id string) (Body, error) {
 	if !ok {
 		return b, documentError("no_primary_data")
 	}
+	return parseResource(primary, typ, id, nil)
+}
+
+// parseResource reads one resource object; see ParseBody.
+func parseResource(primary json.RawMessage, typ, id string, known Locals) (Body, error) {
+	var b Body
 	members, err := object(primary)
 	if err != nil {
 		return b, documentError("not_an_object")
 	}
+	var ok bool
 	if b.Type, ok, err = textMember(members, "type"); err != nil || (!ok && id != "") {
 		return b, documentError("missing_type")
 	}
 	if b.ID, b.HasID, err = textMember(members, "id"); err != nil {
 		return b, documentError("invalid_id")
+	}
+	if lid, given, _ := textMember(members, "lid"); given && !b.HasID && id != "" {
+		b.ID, b.HasID = known[Identifier{b.Type, lid}], true
 	}
 	if b.Type != typ && ok {
 		return b, Errors{{Status: 409, Code: "error", Pointer: "/data", Detail: fmt.Sprintf(
@@ -98,7 +110,7 @@ func ParseLinkage(data []byte, typ string) ([]Identifier, error) {
 	if !ok {
 		return nil, documentError("no_primary_data")
 	}
-	ids, e := identifiers(primary, typ, "/data")
+	ids, e := identifiers(primary, typ, "/data", nil)
 	if e != nil {
 		return nil, Errors{e}
 	}
@@ -173,14 +185,14 @@ func textOf(data json.RawMessage) (string, bool) {
 	}
 }
 
-func identifiers(data json.RawMessage, typ, pointer string) ([]Identifier, *Error) {
+func identifiers(data json.RawMessage, typ, pointer string, known Locals) ([]Identifier, *Error) {
 	var list []json.RawMessage
 	if string(data) == "null" || json.Unmarshal(data, &list) != nil {
 		return nil, &Error{Status: 400, Code: "invalid", Text: "not_a_list", Pointer: pointer}
 	}
 	ids := make([]Identifier, 0, len(list))
 	for _, item := range list {
-		id, e := identifier(item, typ, pointer)
+		id, e := identifier(item, typ, pointer, known)
 		if e != nil {
 			return nil, e
 		}
@@ -189,7 +201,7 @@ func identifiers(data json.RawMessage, typ, pointer string) ([]Identifier, *Erro
 	return ids, nil
 }
 
-func identifier(data json.RawMessage, typ, pointer string) (Identifier, *Error) {
+func identifier(data json.RawMessage, typ, pointer string, known Locals) (Identifier, *Error) {
 	if string(data) == "null" {
 		return Identifier{}, &Error{Status: 400, Code: "null", Pointer: pointer}
 	}
@@ -202,6 +214,11 @@ func identifier(data json.RawMessage, typ, pointer string) (Identifier, *Error) 
 		return Identifier{}, &Error{Status: 400, Code: "missing_type", Pointer: pointer}
 	}
 	id, ok, err := textMember(members, "id")
+	if lid, given, _ := textMember(members, "lid"); given && err == nil && !ok {
+		if id, ok = known[Identifier{givenType, lid}]; !ok {
+			return Identifier{}, &Error{Status: 400, Code: "does_not_exist", Pointer: pointer, Args: []any{lid}}
+		}
+	}
 	if err != nil || !ok {
 		return Identifier{}, &Error{Status: 400, Code: "missing_id", Pointer: pointer}
 	}

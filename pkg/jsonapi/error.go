@@ -71,6 +71,17 @@ func (e Errors) Status() int {
 	return e[0].Status
 }
 
+// Below returns the errors of a part of a document that stands at pointer.
+func (e Errors) Below(pointer string) Errors {
+	placed := make(Errors, len(e))
+	for i, one := range e {
+		moved := *one
+		moved.Pointer = pointer + one.Pointer
+		placed[i] = &moved
+	}
+	return placed
+}
+
 // Append appends the error document to dst.
 func (e Errors) Append(dst []byte) []byte {
 	dst = append(dst, `{"errors":[`...)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/rule"
@@ -15,6 +16,8 @@ import (
 // When a resource is created, fields that are missing and have no default are
 // errors; when it is changed, missing fields leave their variable as it is.
 type Fields struct {
+	// Now is the time of the request, which moments may be said to be.
+	Now      time.Time
 	body     Body
 	creating bool
 	errs     Errors
@@ -134,6 +137,15 @@ func (f *Fields) Int(name string, dst *int64, low, high int64, need Need) {
 	f.take(name, rule.Int{Low: low, High: high}, need, NotNull, func(s *string) { *dst = number(*s) })
 }
 
+// Moment is Int for Unix seconds, where "now" is the time of the request.
+func (f *Fields) Moment(name string, dst *int64, low, high int64, need Need) {
+	if data, ok := f.body.Attributes[name]; ok && string(data) == `"now"` {
+		*dst = f.Now.Unix()
+		return
+	}
+	f.Int(name, dst, low, high, need)
+}
+
 // OptInt is Int for a number that may be null.
 func (f *Fields) OptInt(name string, dst **int64, low, high int64) {
 	f.take(name, rule.Int{Low: low, High: high}, Optional, Nullable, func(s *string) {
@@ -187,7 +199,7 @@ func (f *Fields) linkage(name, typ string, need Need) (string, bool) {
 	linkage, e := relationshipData(data, name)
 	if e == nil {
 		var id Identifier
-		if id, e = identifier(linkage, typ, RelationshipPointer(name)); e == nil {
+		if id, e = identifier(linkage, typ, RelationshipPointer(name), f.body.locals); e == nil {
 			return id.ID, true
 		}
 	}
@@ -208,7 +220,7 @@ func (f *Fields) ToManyIDs(name, typ string, need Need) (ids []int64, given bool
 	linkage, e := relationshipData(data, name)
 	var list []Identifier
 	if e == nil {
-		list, e = identifiers(linkage, typ, RelationshipPointer(name))
+		list, e = identifiers(linkage, typ, RelationshipPointer(name), f.body.locals)
 	}
 	if e != nil {
 		f.errs = append(f.errs, e)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 )
 
@@ -25,6 +26,8 @@ type row struct {
 	body string
 	// before is SQL that makes what a change needs.
 	before string
+	// media is that of the body, when it is not JSON:API by itself.
+	media string
 }
 
 // strangerFound lets the OWNER add the stranger.
@@ -55,6 +58,11 @@ var matrix = map[string]row{
 	"POST /api/v1/auth/password/change":        {public: "401 400 400 400 400", body: `{"data":{"type":"PasswordChangeView","attributes":{}}}`},
 	"POST /api/v1/auth/password/reset":         {public: everyone, body: `{"data":{"type":"PasswordResetView","attributes":{"email":"niemand@example.org"}}}`},
 	"POST /api/v1/auth/password/reset/confirm": {public: "400 400 400 400 400", body: `{"data":{"type":"PasswordResetConfirmView","attributes":{}}}`},
+
+	"POST /api/v1/operations": {
+		public: "401 403 403 200 403", media: jsonapi.AtomicMediaType,
+		body: `{"atomic:operations":[{"op":"update","data":{"type":"Room","id":"1","attributes":{"name":"x"}}}]}`,
+	},
 
 	"GET /api/v1/quantities":         {public: everyone},
 	"GET /api/v1/quantities/{id}":    {public: everyone, private: everyone, foreign: hidden},
@@ -271,6 +279,9 @@ func checkRow(t *testing.T, shared *world, other *mutable, route httpapi.Route, 
 		role, user := roles[i].name, strconv.FormatInt(roles[i].user, 10)
 		fill := strings.NewReplacer("{id}", thing, "{node}", node, "{month}", "2026-01", "{name}", "nichts", "{me}", user)
 		rq := request{method: route.Method, path: fill.Replace(route.Pattern) + "/", body: fill.Replace(row.body)}
+		if row.media != "" {
+			rq.header = map[string]string{"Content-Type": row.media}
+		}
 		if roles[i].user != anonymous {
 			rq.token = "write-" + user
 		}

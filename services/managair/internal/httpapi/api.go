@@ -47,6 +47,7 @@ type API struct {
 	images            Images   // empty without AddImages
 	uploads           *uploads // nil without AddImages
 	loaders           map[string]loader
+	operators         map[string]operator
 	routes            []Route
 }
 
@@ -55,11 +56,12 @@ type API struct {
 func New(cfg Config, log *slog.Logger, r prometheus.Registerer, inv inventory.Store, tel telemetry.Store, now func() time.Time) *API {
 	a := &API{
 		config: cfg, log: log, inventory: inv, telemetry: tel, now: now,
-		metrics: newMetrics(r), limiter: web.NewLimiter(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{},
+		metrics: newMetrics(r), limiter: web.NewLimiter(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{}, operators: map[string]operator{},
 		charts: newGate(cfg.LongReads), downloads: newGate(cfg.LongReads),
 	}
 	a.Add(Route{Method: http.MethodGet, Pattern: Base, Audience: access.Everyone, Handler: a.root})
 	a.addInventory()
+	a.Add(Route{Method: http.MethodPost, Pattern: Base + "/operations", Audience: access.Accounts, Handler: a.operate})
 	a.addSchema()
 	return a
 }

@@ -51,10 +51,10 @@ func joinIDs(ids []int64) string {
 // 32-bit Unix time. A real end may be later; that one second cannot be an end.
 const openEnd = 1<<31 - 1
 
-// takeMoment takes a time, which documents write in Unix seconds.
+// takeMoment takes a time, which documents write in Unix seconds, or as "now".
 func takeMoment(f *jsonapi.Fields, field inventory.Field, set func(*string) *fault.Violation) {
 	seconds := int64(-1)
-	f.Int(field.Name, &seconds, inventory.MinMoment, inventory.MaxMoment, jsonapi.Need(field.Required))
+	f.Moment(field.Name, &seconds, inventory.MinMoment, inventory.MaxMoment, jsonapi.Need(field.Required))
 	switch {
 	case seconds < 0: // not given, or wrong
 	case field.Null && seconds == openEnd:

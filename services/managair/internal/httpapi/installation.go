@@ -11,6 +11,7 @@ import (
 func (a *API) installations() *resource[inventory.Installation, int64] {
 	return &resource[inventory.Installation, int64]{
 		typ: typeInstallation, path: "installations", permissions: access.Installations, repository: a.inventory.Installations,
+		among:   func(s *inventory.Store) inventory.Repository[inventory.Installation, int64] { return s.Installations },
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
 		filters: []string{"room", "site", "organization", "node"}, sorts: []string{"id", "from_timestamp_s", "to_timestamp_s"},
 		detail:   seriesKnown,

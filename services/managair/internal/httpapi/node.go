@@ -12,6 +12,7 @@ import (
 func (a *API) quantities() *resource[inventory.Quantity, int64] {
 	return &resource[inventory.Quantity, int64]{
 		typ: typeQuantity, path: "quantities", permissions: access.Quantities, repository: a.inventory.Quantities,
+		among:   func(s *inventory.Store) inventory.Repository[inventory.Quantity, int64] { return s.Quantities },
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "quantity"},
 		show: func(v *view, q *inventory.Quantity) jsonapi.Resource {
 			return jsonapi.Resource{
@@ -27,6 +28,7 @@ func (a *API) quantities() *resource[inventory.Quantity, int64] {
 func (a *API) protocols() *resource[inventory.Protocol, int64] {
 	return &resource[inventory.Protocol, int64]{
 		typ: typeProtocol, path: "protocols", permissions: access.Protocols, repository: a.inventory.Protocols,
+		among:   func(s *inventory.Store) inventory.Repository[inventory.Protocol, int64] { return s.Protocols },
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "identifier"},
 		show: func(v *view, p *inventory.Protocol) jsonapi.Resource {
 			return jsonapi.Resource{
@@ -46,6 +48,7 @@ func (a *API) protocols() *resource[inventory.Protocol, int64] {
 func (a *API) models() *resource[inventory.Model, int64] {
 	return &resource[inventory.Model, int64]{
 		typ: typeModel, path: "models", permissions: access.Models, repository: a.inventory.Models,
+		among:   func(s *inventory.Store) inventory.Repository[inventory.Model, int64] { return s.Models },
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "name", "trade_name", "manufacturer"},
 		show: func(v *view, m *inventory.Model) jsonapi.Resource {
 			return jsonapi.Resource{
@@ -67,6 +70,7 @@ func (a *API) models() *resource[inventory.Model, int64] {
 func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 	return &resource[inventory.Node, inventory.NodeID]{
 		typ: typeNode, path: "nodes", permissions: access.Nodes, repository: a.inventory.Nodes,
+		among:   func(s *inventory.Store) inventory.Repository[inventory.Node, inventory.NodeID] { return s.Nodes },
 		parseID: inventory.ParseNodeID, formatID: uuid.UUID.String,
 		byIDs:   func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
 		filters: []string{"organization", "search"}, sorts: []string{"id", "eui64", "alias"},

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
@@ -25,7 +26,8 @@ const maxBody = 256 << 10
 type view struct {
 	caller access.Caller
 	base   string // scheme, host and path of the API
-	detail bool   // the resource is asked for by its id
+	now    time.Time
+	detail bool // the resource is asked for by its id
 	query  jsonapi.Query
 	// series fills the document's hole.
 	series *series
@@ -34,7 +36,7 @@ type view struct {
 
 // newView returns the view of a request, which is freed when the answer is written.
 func (a *API) newView(r *http.Request) *view {
-	return &view{caller: access.CallerFrom(r.Context()), base: a.BaseURL(r) + Base, parts: newParts()}
+	return &view{caller: access.CallerFrom(r.Context()), base: a.BaseURL(r) + Base, now: a.now(), parts: newParts()}
 }
 
 func (v *view) free() { v.parts.free() }
@@ -65,8 +67,10 @@ type resource[T any, ID comparable] struct {
 	typ, path   string
 	permissions access.Permissions
 	repository  inventory.Repository[T, ID]
-	parseID     func(string) (ID, bool)
-	formatID    func(ID) string
+	// among finds the repository of things that can be written in a store.
+	among    func(*inventory.Store) inventory.Repository[T, ID]
+	parseID  func(string) (ID, bool)
+	formatID func(ID) string
 	// byIDs picks by identity.
 	byIDs func(q *inventory.Query, ids []ID)
 	// filters and sorts are what lists know; detail what single resources know.
@@ -282,16 +286,7 @@ func (res *resource[T, ID]) create(a *API, w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	thing := res.kind.New()
-	f := jsonapi.NewFields(body, true)
-	if res.takeID != nil {
-		res.takeID(f, body, &thing)
-	}
-	res.take(f, &thing)
-	if err := f.Err(); err != nil {
-		return err
-	}
-	created, err := res.repository.Create(r.Context(), v.caller, thing)
+	created, err := res.add(r.Context(), v, res.repository, body)
 	if err != nil {
 		return err
 	}
@@ -302,6 +297,21 @@ func (res *resource[T, ID]) create(a *API, w http.ResponseWriter, r *http.Reques
 	}
 	w.Header().Set("Location", resources[0].Self)
 	return a.respond(w, r, http.StatusCreated, v, &jsonapi.Document{One: &resources[0]})
+}
+
+// add makes a thing of the body.
+func (res *resource[T, ID]) add(ctx context.Context, v *view, into inventory.Repository[T, ID], body jsonapi.Body) (T, error) {
+	thing := res.kind.New()
+	f := jsonapi.NewFields(body, true)
+	f.Now = v.now
+	if res.takeID != nil {
+		res.takeID(f, body, &thing)
+	}
+	res.take(f, &thing)
+	if err := f.Err(); err != nil {
+		return thing, err
+	}
+	return into.Create(ctx, v.caller, thing)
 }
 
 // change answers a PATCH or, when whole is set, a PUT: missing fields are then
@@ -317,18 +327,27 @@ func (res *resource[T, ID]) change(a *API, w http.ResponseWriter, r *http.Reques
 	// Read before and judged after the store has looked whether the caller may do
 	// this at all: a slow client must not hold a lock.
 	body, bodyErr := readBody(w, r, res.typ, res.formatID(id))
-	changed, err := res.repository.Change(r.Context(), v.caller, id, func(thing *T) error {
-		if bodyErr != nil {
-			return bodyErr
-		}
-		f := jsonapi.NewFields(body, whole)
-		res.take(f, thing)
-		return f.Err()
-	})
+	changed, err := res.alter(r.Context(), v, res.repository, id, func() (jsonapi.Body, error) { return body, bodyErr }, whole)
 	if err != nil {
 		return err
 	}
 	return res.respondOne(a, w, r, http.StatusOK, v, changed)
+}
+
+// alter makes the thing what the body says.
+func (res *resource[T, ID]) alter(ctx context.Context, v *view, within inventory.Repository[T, ID], id ID,
+	body func() (jsonapi.Body, error), whole bool,
+) (T, error) {
+	return within.Change(ctx, v.caller, id, func(thing *T) error {
+		b, err := body()
+		if err != nil {
+			return err
+		}
+		f := jsonapi.NewFields(b, whole)
+		f.Now = v.now
+		res.take(f, thing)
+		return f.Err()
+	})
 }
 
 // readBody reads the document of a request in any of the accepted forms.
@@ -423,6 +442,7 @@ func (res *resource[T, ID]) addRoutes(a *API) {
 	if res.kind == nil {
 		return
 	}
+	a.operators[res.typ] = res
 	a.Add(
 		Route{Method: http.MethodPost, Pattern: collection, Audience: res.permissions.Create, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return res.create(a, w, r)

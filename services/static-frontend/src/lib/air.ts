@@ -8,6 +8,9 @@
 export const ELEVATED_PPM = 1000;
 export const HIGH_PPM = 2000;
 
+/** Steps of pictures that show many means: the limits, and one step below and between them. */
+export const SHADES_PPM = [700, ELEVATED_PPM, 1500, HIGH_PPM] as const;
+
 /** "none" stands for: no measurement to judge by. */
 export type Level = "good" | "elevated" | "high" | "none";
 
@@ -69,8 +72,9 @@ export function slopePpmPerHour(samples: readonly Sample[]): number | null {
   return variance === 0 ? null : (covariance / variance) * 3600;
 }
 
-export function trendOf(samples: readonly Sample[]): Trend | null {
-  const slope = slopePpmPerHour(samples);
+export const trendOf = (samples: readonly Sample[]): Trend | null => trendOfSlope(slopePpmPerHour(samples));
+
+function trendOfSlope(slope: number | null): Trend | null {
   if (slope === null) return null;
   if (Math.abs(slope) < STEADY_PPM_PER_HOUR) return "steady";
   return slope > 0 ? "rising" : "falling";
@@ -84,9 +88,10 @@ const AHEAD_MINUTES = 15;
 export function adviceFor(sample: Sample | null, samples: readonly Sample[], nowS: number): Advice {
   const level = currentLevel(sample, nowS);
   if (level === "high") return "ventilate-now";
-  if (level === "elevated") return trendOf(samples) === "falling" ? "none" : "ventilate";
-  if (level !== "good" || !sample || trendOf(samples) !== "rising") return "none";
-  const slope = slopePpmPerHour(samples) ?? 0;
+  const slope = slopePpmPerHour(samples);
+  const trend = trendOfSlope(slope);
+  if (level === "elevated") return trend === "falling" ? "none" : "ventilate";
+  if (level !== "good" || !sample || slope === null || trend !== "rising") return "none";
   return sample.co2 + (slope * AHEAD_MINUTES) / 60 >= ELEVATED_PPM ? "ventilate-soon" : "none";
 }
 

@@ -42,6 +42,8 @@ export function sampleAt(time: number, offset = 0): FixtureSample {
   };
 }
 
+const nodeId = (number: string) => `0000000${number}-0000-4000-8000-000000000000`;
+
 interface World {
   /** Unix seconds at which the last sample was taken. */
   now: number;
@@ -305,7 +307,7 @@ export class Fixture {
       },
       relationships: {
         room: { data: { type: "Room", id: one.id } },
-        node: { data: { type: "Node", id: `0000000${one.id}-0000-4000-8000-000000000000` } },
+        node: { data: { type: "Node", id: nodeId(one.id) } },
       },
     });
     const visible = this.world.empty ? [] : rooms;
@@ -353,7 +355,10 @@ export class Fixture {
           },
         });
       case "installations":
-        return many(here.map(installation));
+        return many(
+          here.map(installation),
+          url.searchParams.get("include") === "node" && this.world.role ? this.nodes() : [],
+        );
       case "installations/:id/timeseries":
         return single({
           type: "Installation-Timeseries",
@@ -368,9 +373,10 @@ export class Fixture {
           },
         });
       case "nodes/:id/installations":
-        return many(
-          rooms.filter((one) => `0000000${one.id}-0000-4000-8000-000000000000` === id).map(installation),
-        );
+        return many(rooms.filter((one) => nodeId(one.id) === id).map(installation), [
+          ...rooms.map(room),
+          ...sites.map(site),
+        ]);
       default:
         return this.world.role ? this.memberApi(path, many, single) : undefined;
     }
@@ -434,6 +440,24 @@ export class Fixture {
     };
   }
 
+  private nodes() {
+    return [...rooms.map((room) => room.id), "7"].map((number) => ({
+      type: "Node",
+      id: nodeId(number),
+      attributes: {
+        eui64: `9876B6000011930${number}`,
+        alias: `Sensor ${number}`,
+        description: "",
+        sample_count: 104_512,
+        latest_sample: this.latest(number),
+      },
+      relationships: {
+        model: { data: { type: "Model", id: "1" } },
+        protocol: { data: { type: "Protocol", id: "1" } },
+      },
+    }));
+  }
+
   /** What only members of the organization see. */
   private memberApi(
     [kind, id, sub]: string[],
@@ -453,19 +477,15 @@ export class Fixture {
       membership("1", "vera", this.world.role ?? "I"),
       membership("2", "horst", this.world.role === "O" ? "I" : "O"),
     ];
-    const nodes = [...rooms.map((room) => room.id), "7"].map((number) => ({
-      type: "Node",
-      id: `0000000${number}-0000-4000-8000-000000000000`,
+    const nodes = this.nodes();
+    const fidelity = nodes.map(({ id: node }, index) => ({
+      type: "Fidelity",
+      id: node,
       attributes: {
-        eui64: `9876B6000011930${number}`,
-        alias: `Sensor ${number}`,
-        description: "",
-        sample_count: 104_512,
-        latest_sample: this.latest(number),
-      },
-      relationships: {
-        model: { data: { type: "Model", id: "1" } },
-        protocol: { data: { type: "Protocol", id: "1" } },
+        battery_percent: 91,
+        rssi_dbm: -97,
+        fidelity: ["E", "E", "E", "E", "U", "M", "D"][index],
+        last_contact_s: index === 4 ? null : this.world.now - [60, 60, 90, 200, 0, 10_800, 400_000][index]!,
       },
     }));
     switch (`${kind}/${sub ?? (id ? ":id" : "")}`) {
@@ -492,6 +512,8 @@ export class Fixture {
         });
       case "nodes/":
         return many(nodes);
+      case "nodes/:id":
+        return single(nodes.find((one) => one.id === id));
       case "models/":
         return many([
           {
@@ -503,19 +525,9 @@ export class Fixture {
       case "protocols/":
         return many([{ type: "Protocol", id: "1", attributes: { identifier: "ELSYSERSPROT_V01" } }]);
       case "fidelity/":
-        return many(
-          nodes.map(({ id: node }, index) => ({
-            type: "Fidelity",
-            id: node,
-            attributes: {
-              battery_percent: 91,
-              rssi_dbm: -97,
-              fidelity: ["E", "E", "E", "E", "U", "M", "D"][index],
-              last_contact_s:
-                index === 4 ? null : this.world.now - [60, 60, 90, 200, 0, 10_800, 400_000][index]!,
-            },
-          })),
-        );
+        return many(fidelity);
+      case "fidelity/:id":
+        return single(fidelity.find((one) => one.id === id));
       default:
         return undefined;
     }

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ApiError, apiUrl, create, get, list, remove } from "../../src/lib/api/client";
+import { ApiError, apiUrl, create, get, list, operate, remove } from "../../src/lib/api/client";
 import { toInstallation } from "../../src/lib/api/installations";
 import { toSample } from "../../src/lib/api/samples";
-import { parseLive } from "../../src/lib/live";
+import { parseLive } from "../../src/lib/live/listen";
 
 const answers: { status?: number; body?: unknown }[] = [];
 const calls: [string, RequestInit][] = [];
@@ -18,6 +18,41 @@ beforeEach(() => {
   document.cookie = "csrftoken=abc";
 });
 afterEach(() => vi.unstubAllGlobals());
+
+test("operations go in one request, and know what was added", async () => {
+  const resource = (type: string, id: string) => ({ data: { type, id, attributes: {} } });
+  answers.push({ body: { "atomic:results": [resource("Address", "7"), resource("Site", "8")] } });
+  const results = await operate([
+    { op: "add", type: "Address", lid: "a", attributes: { city: "Berlin" } },
+    {
+      op: "update",
+      type: "Site",
+      id: "8",
+      attributes: {},
+      relationships: { address: { type: "Address", lid: "a" } },
+    },
+  ]);
+  expect(results.map(({ id }) => id)).toEqual(["7", "8"]);
+  const [[url, init]] = calls as [[string, RequestInit]];
+  expect(url).toBe("/api/v1/operations/");
+  expect((init.headers as Record<string, string>)["Content-Type"]).toContain(
+    'ext="https://jsonapi.org/ext/atomic"',
+  );
+  expect(JSON.parse(init.body as string)).toEqual({
+    "atomic:operations": [
+      { op: "add", data: { type: "Address", lid: "a", attributes: { city: "Berlin" } } },
+      {
+        op: "update",
+        data: {
+          type: "Site",
+          id: "8",
+          attributes: {},
+          relationships: { address: { data: { type: "Address", lid: "a" } } },
+        },
+      },
+    ],
+  });
+});
 
 test("queries leave out what is not given", () => {
   expect(apiUrl("rooms/", { "filter[site]": "1", "filter[room]": undefined, "page[size]": 5 })).toBe(

@@ -1,4 +1,5 @@
 // JSON:API over fetch: requests, errors and paging. What the resources mean is in the files beside it, by subject.
+import { serverTime } from "../servertime";
 
 export interface Identifier {
   type: string;
@@ -77,15 +78,19 @@ export interface Options {
   query?: Query;
   body?: unknown;
   form?: FormData;
+  /** Of the body and the answer; JSON:API when nothing is said. */
+  media?: string;
   signal?: AbortSignal;
 }
 
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
-  const headers: Record<string, string> = { Accept: MEDIA_TYPE, "Accept-Language": language };
+  const { media = MEDIA_TYPE } = options;
+  const headers: Record<string, string> = { Accept: media, "Accept-Language": language };
   const token = method === "GET" ? undefined : csrfToken();
   if (token) headers["X-CSRFToken"] = token;
-  if (options.body !== undefined) headers["Content-Type"] = MEDIA_TYPE;
+  if (options.body !== undefined) headers["Content-Type"] = media;
   let response: Response;
+  const sent = Date.now();
   try {
     response = await fetch(apiUrl(path, options.query), {
       method,
@@ -98,6 +103,7 @@ export async function request<T>(method: string, path: string, options: Options 
     if (options.signal?.aborted) throw cause;
     throw new ApiError(0);
   }
+  serverTime.hearAnswer(response, sent);
   if (!response.ok) {
     throw new ApiError(response.status, await errorsOf(response));
   }
@@ -163,7 +169,7 @@ export async function page(
 
 export interface Draft {
   attributes?: Record<string, unknown>;
-  relationships?: Record<string, Identifier>;
+  relationships?: Record<string, Identifier | { type: string; lid: string }>;
 }
 
 function documentOf(type: string, draft: Draft, id?: string): { data: Record<string, unknown> } {
@@ -196,6 +202,34 @@ export async function update<T extends Resource>(
 
 export async function remove(path: string): Promise<void> {
   await request<unknown>("DELETE", path);
+}
+
+/** One of several changes that come true together, or not at all. A lid names what an earlier one has added. */
+export type Operation =
+  ({ op: "add"; type: string; lid?: string } & Draft) | ({ op: "update"; type: string; id: string } & Draft);
+
+const ATOMIC_MEDIA_TYPE = `${MEDIA_TYPE};ext="https://jsonapi.org/ext/atomic"`;
+
+/** Does all of the operations; gives the resource of each. */
+export async function operate(operations: readonly Operation[]): Promise<Resource[]> {
+  const list = operations.map(({ op, ...one }) => {
+    const { data } = documentOf(one.type, one, "id" in one ? one.id : undefined);
+    if ("lid" in one) data.lid = one.lid;
+    return { op, data };
+  });
+  const answer = await request<{ "atomic:results": { data: Resource }[] }>("POST", "operations/", {
+    body: { "atomic:operations": list },
+    media: ATOMIC_MEDIA_TYPE,
+  });
+  return answer["atomic:results"].map(({ data }) => data);
+}
+
+export const ofType = (resources: readonly Resource[], type: string): Resource[] =>
+  resources.filter((one) => one.type === type);
+
+/** How many there are. */
+export async function count(path: string, query: Query = {}, signal?: AbortSignal): Promise<number> {
+  return (await page(path, query, 1, signal)).count;
 }
 
 export function relatedId(resource: Resource, name: string): string | null {

@@ -1,9 +1,21 @@
 // Installations: a sensor in a room, from one time to another.
 import type { Sample } from "../air";
 import { attributes, numberOrNull, text, type Written } from "./attributes";
-import { create, list, relatedId, remove, request, type Resource, update } from "./client";
-import { filters, type InventoryFilter } from "./rooms";
+import {
+  list,
+  ofType,
+  operate,
+  type Operation,
+  relatedId,
+  remove,
+  request,
+  type Resource,
+  update,
+} from "./client";
+import { type SensorNode, toNode } from "./nodes";
+import { filters, type InventoryFilter, type Room, toRoom } from "./rooms";
 import { toSample } from "./samples";
+import { type Site, toSite } from "./sites";
 
 export const OPEN_END_S = 2147483647;
 
@@ -36,6 +48,11 @@ export function toInstallation(resource: Resource): Installation {
   };
 }
 
+/** Whether it is over by then; what only begins later is not. */
+export function isPast(installation: Installation, nowS: number): boolean {
+  return installation.to !== null && installation.to <= nowS;
+}
+
 /** Whether a sensor is installed at that time. */
 export function isActive(installation: Installation, nowS: number): boolean {
   return installation.from <= nowS && (installation.to === null || nowS < installation.to);
@@ -48,25 +65,48 @@ export async function fetchInstallations(
   return (await list("installations/", filters(filter), signal)).data.map(toInstallation);
 }
 
-export async function fetchNodeInstallations(nodeId: string, signal?: AbortSignal): Promise<Installation[]> {
-  const { data } = await list(`nodes/${encodeURIComponent(nodeId)}/installations/`, {}, signal);
-  return data.map(toInstallation);
+/** What was and is installed in a room, with the sensors where the reader may know them. */
+export async function fetchRoomSensors(
+  roomId: string,
+  signal?: AbortSignal,
+): Promise<{ installations: Installation[]; nodes: SensorNode[] }> {
+  const query = { "filter[room]": roomId, include: "node" };
+  const { data, included } = await list("installations/", query, signal);
+  return { installations: data.map(toInstallation), nodes: ofType(included, "Node").map(toNode) };
 }
+
+/** Where a sensor was and is, with the rooms and their sites. */
+export async function fetchNodePlaces(
+  nodeId: string,
+  signal?: AbortSignal,
+): Promise<{ installations: Installation[]; rooms: Room[]; sites: Site[] }> {
+  const path = `nodes/${encodeURIComponent(nodeId)}/installations/`;
+  const { data, included } = await list(path, { include: "room.site" }, signal);
+  return {
+    installations: data.map(toInstallation),
+    rooms: ofType(included, "Room").map(toRoom),
+    sites: ofType(included, "Site").map((site) => toSite(site, included)),
+  };
+}
+
+/** A time, or the one at which the server has the request: the clock of whoever installs a sensor may be wrong. */
+export type Moment = number | "now";
 
 export interface InstallationDraft {
   nodeId: string;
   roomId: string;
-  from: number;
-  to?: number | null;
+  from: Moment;
   isPublic: boolean;
   description?: string;
 }
 
-export async function createInstallation(draft: InstallationDraft): Promise<Installation> {
-  const document = await create("installations/", "Installation", {
+/** Puts a sensor into a room; in one step with the end of where it was, so that it is never nowhere. */
+export async function install(draft: InstallationDraft, before?: Installation): Promise<Installation> {
+  const added: Operation = {
+    op: "add",
+    type: "Installation",
     attributes: {
       from_timestamp_s: draft.from,
-      to_timestamp_s: draft.to ?? undefined,
       is_public: draft.isPublic,
       description: draft.description ?? "",
     },
@@ -74,8 +114,13 @@ export async function createInstallation(draft: InstallationDraft): Promise<Inst
       node: { type: "Node", id: draft.nodeId },
       room: { type: "Room", id: draft.roomId },
     },
-  });
-  return toInstallation(document.data);
+  };
+  const results = await operate(before ? [ending(before.id, draft.from), added] : [added]);
+  return toInstallation(results.at(-1)!);
+}
+
+function ending(id: string, at: Moment): Operation {
+  return { op: "update", type: "Installation", id, attributes: { to_timestamp_s: at } };
 }
 
 export async function updateInstallation(
@@ -85,9 +130,23 @@ export async function updateInstallation(
   return toInstallation((await update(`installations/${id}/`, "Installation", id, { attributes })).data);
 }
 
-export const endInstallation = (id: string, at: number) => updateInstallation(id, { to_timestamp_s: at });
-
+export const endInstallation = (id: string) => updateInstallation(id, { to_timestamp_s: "now" });
 export const reopenInstallation = (id: string) => updateInstallation(id, { to_timestamp_s: OPEN_END_S });
+
+export interface InstallationChange {
+  from: number;
+  /** Null: it is still there. */
+  to: number | null;
+  description: string;
+}
+
+export async function mendInstallation(id: string, change: InstallationChange): Promise<void> {
+  await updateInstallation(id, {
+    from_timestamp_s: change.from,
+    to_timestamp_s: change.to ?? OPEN_END_S,
+    description: change.description,
+  });
+}
 
 export const deleteInstallation = (id: string) => remove(`installations/${id}/`);
 

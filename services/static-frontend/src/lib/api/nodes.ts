@@ -1,7 +1,7 @@
 // Nodes, which people read as sensors: what they are, and whether they report.
 import type { Sample } from "../air";
 import { attributes, numberOrNull, text } from "./attributes";
-import { create, list, relatedId, type Resource, update } from "./client";
+import { create, get, list, relatedId, type Resource, update } from "./client";
 import { toSample } from "./samples";
 
 export interface Model {
@@ -34,7 +34,7 @@ export interface Fidelity {
   rssiDbm: number | null;
 }
 
-function toNode(resource: Resource): SensorNode {
+export function toNode(resource: Resource): SensorNode {
   const a = attributes<"Node">(resource);
   return {
     id: resource.id,
@@ -50,6 +50,10 @@ function toNode(resource: Resource): SensorNode {
 
 export async function fetchNodes(organization: string, signal?: AbortSignal): Promise<SensorNode[]> {
   return (await list("nodes/", { "filter[organization]": organization }, signal)).data.map(toNode);
+}
+
+export async function fetchNode(id: string, signal?: AbortSignal): Promise<SensorNode> {
+  return toNode((await get(`nodes/${encodeURIComponent(id)}/`, {}, signal)).data);
 }
 
 export async function fetchModels(signal?: AbortSignal): Promise<Model[]> {
@@ -73,18 +77,23 @@ export async function fetchProtocols(signal?: AbortSignal): Promise<{ id: string
   }));
 }
 
+function toFidelity(resource: Resource): Fidelity {
+  const a = attributes<"Fidelity">(resource);
+  return {
+    nodeId: resource.id,
+    state: (["E", "M", "D"] as const).find((state) => state === a.fidelity) ?? "U",
+    lastContact: numberOrNull(a.last_contact_s),
+    batteryPercent: numberOrNull(a.battery_percent),
+    rssiDbm: numberOrNull(a.rssi_dbm),
+  };
+}
+
 export async function fetchFidelity(organization: string, signal?: AbortSignal): Promise<Fidelity[]> {
-  const { data } = await list("fidelity/", { "filter[organization]": organization }, signal);
-  return data.map((resource) => {
-    const a = attributes<"Fidelity">(resource);
-    return {
-      nodeId: resource.id,
-      state: (["E", "M", "D"] as const).find((state) => state === a.fidelity) ?? "U",
-      lastContact: numberOrNull(a.last_contact_s),
-      batteryPercent: numberOrNull(a.battery_percent),
-      rssiDbm: numberOrNull(a.rssi_dbm),
-    };
-  });
+  return (await list("fidelity/", { "filter[organization]": organization }, signal)).data.map(toFidelity);
+}
+
+export async function fetchNodeFidelity(nodeId: string, signal?: AbortSignal): Promise<Fidelity> {
+  return toFidelity((await get(`fidelity/${encodeURIComponent(nodeId)}/`, {}, signal)).data);
 }
 
 export interface NodeDraft {

@@ -1,6 +1,6 @@
 // Organizations and who belongs to them.
 import { attributes, text } from "./attributes";
-import { create, get, list, relatedId, remove, type Resource, update } from "./client";
+import { count, create, get, list, relatedId, remove, type Resource, update } from "./client";
 
 export interface Organization {
   id: string;
@@ -39,6 +39,18 @@ function toMembership(resource: Resource): Membership {
 
 export async function fetchOrganization(id: string, signal?: AbortSignal): Promise<Organization> {
   return toOrganization((await get(`organizations/${encodeURIComponent(id)}/`, {}, signal)).data);
+}
+
+/** What goes with an organization when it is deleted. */
+export async function countBelongings(
+  id: string,
+  signal?: AbortSignal,
+): Promise<{ sites: number; rooms: number; nodes: number }> {
+  const query = { "filter[organization]": id };
+  const [sites, rooms, nodes] = await Promise.all(
+    ["sites/", "rooms/", "nodes/"].map((path) => count(path, query, signal)),
+  );
+  return { sites: sites!, rooms: rooms!, nodes: nodes! };
 }
 
 export async function fetchUserMemberships(userId: string, signal?: AbortSignal): Promise<Membership[]> {

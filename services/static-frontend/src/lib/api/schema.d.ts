@@ -4,6 +4,53 @@
  */
 
 export interface paths {
+    "/api/v1/operations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Several changes, all of them or none
+         * @description The extension [Atomic Operations](https://jsonapi.org/ext/atomic) of JSON:API; the media type is `application/vnd.api+json;ext="https://jsonapi.org/ext/atomic"` both ways. `add`, `update` and `remove` of resources, up to 50 of them, in their order, each under the rules of its own route. What has been added is known to later operations by its `lid`. The `pointer` of an error begins with the operation that failed (`/atomic:operations/1/data/attributes/name`). Where nothing is to be shown, as after removals alone, the answer is 204.
+         *
+         *     A sensor moves to another room by an `update` that ends the old installation (`"to_timestamp_s": "now"`) and an `add` of the new one.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["Operations"];
+                };
+            };
+            responses: {
+                /** @description A result for each operation, in their order. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["OperationResults"];
+                    };
+                };
+                204: components["responses"]["NoContent"];
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quantities/": {
         parameters: {
             query?: never;
@@ -4437,6 +4484,37 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Operations: {
+            "atomic:operations": {
+                /** @enum {string} */
+                op: "add" | "update" | "remove";
+                /** @description What is updated or removed, where `data` does not name it. */
+                ref?: {
+                    type: string;
+                    id?: string;
+                    lid?: string;
+                };
+                /** @description A resource as for the route of its type. Identifiers have an `id`, or the `lid` of what was added before. */
+                data?: {
+                    type: string;
+                    id?: string;
+                    lid?: string;
+                    attributes?: Record<string, never>;
+                    relationships?: Record<string, never>;
+                };
+            }[];
+        };
+        OperationResults: {
+            "atomic:results": {
+                data?: {
+                    type: string;
+                    id: string;
+                    attributes: Record<string, never>;
+                    relationships?: Record<string, never>;
+                    links?: Record<string, never>;
+                };
+            }[];
+        };
         /** @description One measurement. */
         Sample: {
             /** @description Unix time in seconds. */
@@ -5440,14 +5518,14 @@ export interface components {
                 /** @constant */
                 type: "Installation";
                 id?: string;
-                attributes: {
-                    /** @description Unix time in seconds. */
-                    from_timestamp_s: number;
+                attributes?: {
+                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. A new installation begins now by default. */
+                    from_timestamp_s?: string | number;
                     /**
-                     * @description Unix time in seconds. 2147483647: the node is still there.
+                     * @description Unix time in seconds, or `now`. 2147483647: the node is still there.
                      * @default 2147483647
                      */
-                    to_timestamp_s: number;
+                    to_timestamp_s: string | number;
                     description?: string | null;
                     /** @default false */
                     is_public: boolean;
@@ -5476,13 +5554,13 @@ export interface components {
                 type: "Installation";
                 id: string;
                 attributes?: {
-                    /** @description Unix time in seconds. */
-                    from_timestamp_s?: number;
+                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. A new installation begins now by default. */
+                    from_timestamp_s?: string | number;
                     /**
-                     * @description Unix time in seconds. 2147483647: the node is still there.
+                     * @description Unix time in seconds, or `now`. 2147483647: the node is still there.
                      * @default 2147483647
                      */
-                    to_timestamp_s: number;
+                    to_timestamp_s: string | number;
                     description?: string | null;
                     /** @default false */
                     is_public: boolean;

@@ -1,6 +1,6 @@
 // Sites with their addresses.
 import { attributes, numberOrNull, text, type Written } from "./attributes";
-import { create, get, list, relatedId, remove, type Resource, update } from "./client";
+import { get, list, operate, type Operation, relatedId, remove, type Resource } from "./client";
 
 export interface Address {
   id: string;
@@ -88,23 +88,30 @@ function siteAttributes(draft: SiteDraft): Written<"Site"> {
 }
 
 export async function createSite(organization: string, draft: SiteDraft): Promise<Site> {
-  const address = await create("addresses/", "Address", { attributes: addressAttributes(draft) });
-  const document = await create("sites/", "Site", {
-    attributes: siteAttributes(draft),
-    relationships: {
-      address: { type: "Address", id: address.data.id },
-      operator: { type: "Organization", id: organization },
+  const [address, site] = await operate([
+    { op: "add", type: "Address", lid: "address", attributes: addressAttributes(draft) },
+    {
+      op: "add",
+      type: "Site",
+      attributes: siteAttributes(draft),
+      relationships: {
+        address: { type: "Address", lid: "address" },
+        operator: { type: "Organization", id: organization },
+      },
     },
-  });
-  return toSite(document.data, [address.data]);
+  ]);
+  return toSite(site!, [address!]);
 }
 
 export async function updateSite(site: Site, draft: SiteDraft): Promise<void> {
+  const operations: Operation[] = [
+    { op: "update", type: "Site", id: site.id, attributes: siteAttributes(draft) },
+  ];
   if (site.address) {
     const { id } = site.address;
-    await update(`addresses/${id}/`, "Address", id, { attributes: addressAttributes(draft) });
+    operations.push({ op: "update", type: "Address", id, attributes: addressAttributes(draft) });
   }
-  await update(`sites/${site.id}/`, "Site", site.id, { attributes: siteAttributes(draft) });
+  await operate(operations);
 }
 
 export const deleteSite = (id: string) => remove(`sites/${id}/`);

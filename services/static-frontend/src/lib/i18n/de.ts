@@ -273,6 +273,14 @@ export const de = {
 
   "installation.since": "seit {from}",
   "installation.span": "{from} bis {to}",
+  "installation.starts": "ab {from}",
+  "installation.mend": "Zeiten ändern",
+  "installation.mendTitle": "Seit wann misst {name} hier?",
+  "installation.mendText": "Die Werte aus dieser Zeit gehören zum Raum.",
+  "installation.from": "Von",
+  "installation.to": "Bis",
+  "installation.toHint": "Leer, solange der Sensor hier misst.",
+  "installation.zone": "Ortszeit ({zone})",
   "installation.end": "Beenden",
   "installation.endTitle": "Messung mit {name} hier beenden?",
   "installation.endText":
@@ -304,6 +312,8 @@ export const de = {
   "install.noRoom": "Legen Sie zuerst einen Raum an.",
   "install.confirm": "Jetzt aufstellen",
   "install.done": "{sensor} misst jetzt in {room}.",
+  "install.earlier": "Der Sensor hängt dort schon länger",
+  "install.since": "Seit wann?",
   "install.notAllowed": "Sensoren aufstellen können nur Eigentümer der Organisation.",
 
   "sensor.new": "Sensor registrieren",
@@ -322,6 +332,7 @@ export const de = {
   "sensor.about": "Zum Sensor",
   "sensor.alias": "Bezeichnung",
   "sensor.aliasHint": "Wie Sie ihn nennen, etwa die Nummer auf dem Aufkleber.",
+  "sensor.gone": "Diesen Sensor gibt es hier nicht. Vielleicht wurde er entfernt.",
   "sensor.eui": "Geräte-EUI",
   "sensor.euiHint": "16 Zeichen aus 0–9 und A–F, auf der Rückseite oder der Verpackung.",
   "sensor.euiWrong": "Das ist keine Geräte-EUI: Es müssen 16 Zeichen aus 0–9 und A–F sein.",

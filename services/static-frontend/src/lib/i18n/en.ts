@@ -271,6 +271,14 @@ export const en: Messages = {
 
   "installation.since": "since {from}",
   "installation.span": "{from} to {to}",
+  "installation.starts": "from {from}",
+  "installation.mend": "Change times",
+  "installation.mendTitle": "Since when has {name} been here?",
+  "installation.mendText": "What was measured in that time belongs to the room.",
+  "installation.from": "From",
+  "installation.to": "Until",
+  "installation.toHint": "Empty while the sensor is here.",
+  "installation.zone": "Local time ({zone})",
   "installation.end": "End",
   "installation.endTitle": "End measuring with {name} here?",
   "installation.endText":
@@ -302,6 +310,8 @@ export const en: Messages = {
   "install.noRoom": "Please create a room first.",
   "install.confirm": "Install now",
   "install.done": "{sensor} now measures in {room}.",
+  "install.earlier": "The sensor has been there for a while",
+  "install.since": "Since when?",
   "install.notAllowed": "Only owners of the organization can install sensors.",
 
   "sensor.new": "Register a sensor",
@@ -320,6 +330,7 @@ export const en: Messages = {
   "sensor.about": "About the sensor",
   "sensor.alias": "Label",
   "sensor.aliasHint": "What you call it, such as the number on its sticker.",
+  "sensor.gone": "There is no such sensor here. It may have been removed.",
   "sensor.eui": "Device EUI",
   "sensor.euiHint": "16 characters out of 0–9 and A–F, on its back or its box.",
   "sensor.euiWrong": "This is no device EUI: it must be 16 characters out of 0–9 and A–F.",

@@ -1,0 +1,18 @@
+// Times as clocks on a wall show them, for fields of forms.
+import { fromAbsolute, parseDateTime, toCalendarDateTime, toZoned } from "@internationalized/date";
+
+/** The minute that a clock in the zone shows, as fields of type datetime-local want it. */
+export function toWallTime(unixS: number, timeZone: string): string {
+  return toCalendarDateTime(fromAbsolute(unixS * 1000, timeZone))
+    .toString()
+    .slice(0, 16);
+}
+
+/** The time at which a clock in the zone shows that; null for what is no time. */
+export function fromWallTime(text: string, timeZone: string): number | null {
+  try {
+    return Math.floor(toZoned(parseDateTime(text), timeZone).toDate().getTime() / 1000);
+  } catch {
+    return null;
+  }
+}

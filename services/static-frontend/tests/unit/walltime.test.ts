@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { fromWallTime, toWallTime } from "../../src/lib/walltime";
+
+test("times are those of the place", () => {
+  expect(toWallTime(1_780_000_000, "Europe/Berlin")).toBe("2026-05-28T22:26");
+  expect(fromWallTime("2026-05-28T22:26", "Europe/Berlin")).toBe(1_779_999_960);
+  expect(fromWallTime("2026-05-28T22:26", "America/New_York")).toBe(1_779_999_960 + 6 * 3600);
+});
+
+test("an hour that clocks skip is the one after it, and nothing is no time", () => {
+  expect(toWallTime(fromWallTime("2026-03-29T02:30", "Europe/Berlin")!, "Europe/Berlin")).toBe(
+    "2026-03-29T03:30",
+  );
+  expect(fromWallTime("", "Europe/Berlin")).toBeNull();
+  expect(fromWallTime("gestern", "Europe/Berlin")).toBeNull();
+});
