@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
@@ -42,24 +43,19 @@ func (a *API) AddLive(hub *live.Hub) {
 			if err != nil {
 				return err
 			}
-			target, err := liveTarget(q)
+			targets, err := liveTargetsOf(q)
 			if err != nil {
 				return err
 			}
-			if target == (live.Target{}) && access.CallerFrom(r.Context()).Anonymous() {
+			if len(targets) == 0 && access.CallerFrom(r.Context()).Anonymous() {
 				return errNotAuthenticated() // nothing is his own
 			}
-			return a.serveLive(hub, w, r, target, q.Extra["last_event_id"])
+			return a.serveLive(hub, w, r, targets, q.Extra["last_event_id"])
 		},
 	})
-	for path, target := range map[string]func(int64) live.Target{
-		"organizations": func(id int64) live.Target { return live.Target{Organization: id} },
-		"sites":         func(id int64) live.Target { return live.Target{Site: id} },
-		"rooms":         func(id int64) live.Target { return live.Target{Room: id} },
-		"installations": func(id int64) live.Target { return live.Target{Installation: id} },
-	} {
+	for _, name := range liveTargets {
 		a.Add(Route{
-			Method: http.MethodGet, Pattern: Base + "/" + path + "/{id}/live", Audience: access.Public, Media: []string{mediaEvents}, Stream: true,
+			Method: http.MethodGet, Pattern: Base + "/" + name + "s/{id}/live", Audience: access.Public, Media: []string{mediaEvents}, Stream: true,
 			Handler: func(w http.ResponseWriter, r *http.Request) error {
 				id, ok := int64ID(r.PathValue("id"))
 				if !ok {
@@ -69,16 +65,18 @@ func (a *API) AddLive(hub *live.Hub) {
 				if err != nil {
 					return err
 				}
-				return a.serveLive(hub, w, r, target(id), q.Extra["last_event_id"])
+				return a.serveLive(hub, w, r, live.Targets{liveTarget(name, id)}, q.Extra["last_event_id"])
 			},
 		})
 	}
 }
 
-// liveTarget reads what is to be listened to. Two choices at once are a mistake.
-func liveTarget(q jsonapi.Query) (live.Target, error) {
-	var target live.Target
-	chosen := ""
+// maxLiveTargets bounds what one connection listens to.
+const maxLiveTargets = 100
+
+// liveTargetsOf reads what is to be listened to: ids, separated by commas.
+func liveTargetsOf(q jsonapi.Query) (live.Targets, error) {
+	var targets live.Targets
 	for _, name := range liveTargets {
 		value, parameter := q.Filter[name], "filter["+name+"]"
 		if value == "" {
@@ -87,26 +85,31 @@ func liveTarget(q jsonapi.Query) (live.Target, error) {
 		if value == "" {
 			continue
 		}
-		id, ok := int64ID(value)
-		if !ok || chosen != "" {
-			return target, jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "invalid_value", Parameter: parameter}}
-		}
-		chosen = name
-		switch name {
-		case "organization":
-			target.Organization = id
-		case "site":
-			target.Site = id
-		case "room":
-			target.Room = id
-		case "installation":
-			target.Installation = id
+		for text := range strings.SplitSeq(value, ",") {
+			id, ok := int64ID(text)
+			if !ok || len(targets) == maxLiveTargets {
+				return nil, jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "invalid_value", Parameter: parameter}}
+			}
+			targets = append(targets, liveTarget(name, id))
 		}
 	}
-	return target, nil
+	return targets, nil
 }
 
-func (a *API) serveLive(hub *live.Hub, w http.ResponseWriter, r *http.Request, target live.Target, lastID string) error {
+func liveTarget(name string, id int64) live.Target {
+	switch name {
+	case "organization":
+		return live.Target{Organization: id}
+	case "site":
+		return live.Target{Site: id}
+	case "room":
+		return live.Target{Room: id}
+	default:
+		return live.Target{Installation: id}
+	}
+}
+
+func (a *API) serveLive(hub *live.Hub, w http.ResponseWriter, r *http.Request, targets live.Targets, lastID string) error {
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		lastID = id // that of a reconnecting browser is newer than the one in its address
 	}
@@ -119,7 +122,7 @@ func (a *API) serveLive(hub *live.Hub, w http.ResponseWriter, r *http.Request, t
 		}
 		last = &id
 	}
-	listener, err := hub.Subscribe(r.Context(), access.CallerFrom(r.Context()), target, last)
+	listener, err := hub.Subscribe(r.Context(), access.CallerFrom(r.Context()), targets, last)
 	if err != nil {
 		return err
 	}

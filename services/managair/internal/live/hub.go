@@ -3,9 +3,11 @@ package live
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,10 +27,24 @@ type Source interface {
 	Read(ctx context.Context, after live.ID, count int64, wait time.Duration) ([]live.Entry, error)
 }
 
-// Target is what a listener wants to see. At most one part is not zero; when all are,
-// it is everything of the organizations that the caller is a member of.
+// Target is a thing whose samples a listener wants to see. One part is not zero.
 type Target struct {
 	Organization, Site, Room, Installation int64
+}
+
+// Targets are all that a listener wants to see; none stands for everything of the
+// organizations that the caller is a member of. What he may not see of several is left
+// out.
+type Targets []Target
+
+// key is the same for the same targets in any order.
+func (t Targets) key() string {
+	parts := make([]string, len(t))
+	for i, one := range t {
+		parts[i] = fmt.Sprint(one)
+	}
+	slices.Sort(parts)
+	return strings.Join(slices.Compact(parts), "")
 }
 
 // Installation is a node in a room from one time to another.
@@ -46,9 +62,9 @@ func (i Installation) has(t time.Time) bool {
 
 // Store says who may see what.
 type Store interface {
-	// LiveInstallations returns the present installations of the target that the caller
-	// may see, ascending by id, and NotFound when he may not see the target itself.
-	LiveInstallations(ctx context.Context, caller access.Caller, target Target) ([]Installation, error)
+	// LiveInstallations returns the present installations of the targets that the caller
+	// may see, ascending by id, and NotFound when he may see none of the targets.
+	LiveInstallations(ctx context.Context, caller access.Caller, targets Targets) ([]Installation, error)
 	// WaitForChanges calls changed once it listens, and then whenever something that
 	// LiveInstallations depends on has changed. It returns when it cannot listen anymore.
 	WaitForChanges(ctx context.Context, changed func()) error
@@ -104,13 +120,14 @@ type Hub struct {
 }
 
 type topicKey struct {
-	user   int64
-	target Target
+	user    int64
+	targets string
 }
 
-// topic is what one user may see of one target.
+// topic is what one user may see of some targets.
 type topic struct {
 	key       topicKey
+	targets   Targets
 	spans     map[int32][]Installation
 	ids       []int64
 	listeners map[*Listener]struct{}
@@ -375,7 +392,7 @@ func (h *Hub) checkAll(ctx context.Context) error {
 
 // check makes a topic what its user may see now.
 func (h *Hub) check(ctx context.Context, t *topic) error {
-	installations, err := h.resolve(ctx, t.key)
+	installations, err := h.resolve(ctx, t.key.user, t.targets)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if fault.Is(err, fault.NotFound) {
@@ -401,10 +418,10 @@ func (h *Hub) relink(t *topic, installations []Installation) {
 	}
 }
 
-func (h *Hub) resolve(ctx context.Context, key topicKey) ([]Installation, error) {
+func (h *Hub) resolve(ctx context.Context, user int64, targets Targets) ([]Installation, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return h.store.LiveInstallations(ctx, access.Caller{UserID: key.user}, key.target)
+	return h.store.LiveInstallations(ctx, access.Caller{UserID: user}, targets)
 }
 
 func appendIDs(dst []byte, ids []int64) []byte {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -113,11 +114,21 @@ func newStore() *store {
 	}
 }
 
-func (s *store) LiveInstallations(_ context.Context, caller access.Caller, target live.Target) ([]live.Installation, error) {
+func (s *store) LiveInstallations(_ context.Context, caller access.Caller, targets live.Targets) ([]live.Installation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, ok := s.rooms[target.Room]
-	if !ok || caller.Anonymous() && target.Room != 1 {
+	var found []live.Installation
+	seen := false
+	for room := int64(1); room <= 2; room++ { // by id, as the database
+		target := live.Target{Room: room}
+		if !slices.Contains(targets, target) {
+			continue
+		}
+		if in, ok := s.rooms[target.Room]; ok && (!caller.Anonymous() || target.Room == 1) {
+			found, seen = append(found, in...), true
+		}
+	}
+	if !seen {
 		return nil, fault.New(fault.NotFound, "no such room")
 	}
 	return found, nil
@@ -180,7 +191,7 @@ type ear struct {
 
 func (s *stage) listen(user, room int64, last *stream.ID) *ear {
 	s.t.Helper()
-	l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, live.Target{Room: room}, last)
+	l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, live.Targets{{Room: room}}, last)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -253,13 +264,45 @@ func TestListenersHearWhatTheyMaySee(t *testing.T) {
 		s.expect(one.next(), `sample [10:400,10:410] @2`)
 		s.source.add(false, 2, 500)
 		s.expect(two.next(), `sample [20:500] @3`)
-		s.source.add(false, 3, 600) // after the end of its installation
-		s.source.add(false, 4, 700) // not installed
-		s.expect(one.next(), `@5`)  // a heartbeat tells how far it is
+		s.source.add(false, 3, 600)                         // after the end of its installation
+		s.source.add(false, 4, 700)                         // not installed
+		s.expect(one.next(), `beat {"now_s":946684815} @5`) // a heartbeat tells how far it is
 		one.l.Close()
 		two.l.Close()
-		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Target{Room: 2}, nil); !fault.Is(err, fault.NotFound) {
+		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 2}}, nil); !fault.Is(err, fault.NotFound) {
 			s.t.Errorf("anonymous in room 2: %v", err)
+		}
+	})
+}
+
+// One connection of a browser is for all that its pages show.
+func TestAListenerHearsSeveralTargets(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		subscribe := func(user int64, rooms ...int64) *ear {
+			var targets live.Targets
+			for _, room := range rooms {
+				targets = append(targets, live.Target{Room: room})
+			}
+			l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, targets, nil)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			return &ear{s: s, l: l}
+		}
+		both, turned, outside := subscribe(7, 1, 2), subscribe(7, 2, 1, 1), subscribe(0, 2, 1)
+		s.expect(both.begin(), `ready {"installations":["10","20","21"]} @1`)
+		s.expect(turned.begin(), `ready {"installations":["10","20","21"]} @1`)
+		s.expect(outside.begin(), `ready {"installations":["10"]} @1`) // room 2 is not for everyone
+		s.source.add(false, 1, 400)
+		s.expect(both.next(), `sample [10:400] @2`)
+		s.expect(turned.next(), `sample [10:400] @2`)
+		s.expect(outside.next(), `sample [10:400] @2`)
+		s.source.add(false, 2, 500)
+		s.expect(both.next(), `sample [20:500] @3`)
+		s.expect(outside.next(), `beat {"now_s":946684815} @3`)
+		for _, e := range []*ear{both, turned, outside} {
+			e.l.Close()
 		}
 	})
 }
@@ -419,7 +462,7 @@ func TestTheServerStops(t *testing.T) {
 		e.begin()
 		s.hub.Close()
 		s.expect(e.next(), "end restart")
-		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Target{Room: 1}, nil); !fault.Is(err, fault.Unavailable) {
+		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, nil); !fault.Is(err, fault.Unavailable) {
 			s.t.Errorf("after the stop: %v", err)
 		}
 		e.l.Close()
@@ -430,7 +473,7 @@ func TestListenersAreBounded(t *testing.T) {
 	t.Parallel()
 	play(t, 2, func(s *stage) {
 		one, two := s.listen(0, 1, nil), s.listen(0, 1, nil)
-		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Target{Room: 1}, nil); !fault.Is(err, fault.Unavailable) {
+		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, nil); !fault.Is(err, fault.Unavailable) {
 			s.t.Errorf("the third of two: %v", err)
 		}
 		one.l.Close()

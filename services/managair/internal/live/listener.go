@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ const (
 	nameSample        = "sample"
 	nameReset         = "reset"
 	nameInstallations = "installations"
+	nameBeat          = "beat"
 	nameEnd           = "end"
 )
 
@@ -98,21 +100,20 @@ func (l *Listener) queue(e *Event) bool {
 }
 
 // Subscribe returns a listener, who must be closed. last is the id of the last event
-// he has seen, or nil. NotFound: there is no such target for the caller.
+// he has seen, or nil. NotFound: there is none of the targets for the caller.
 // Unavailable: there are too many listeners. While Redis is away listeners are taken
 // all the same: a browser would not try again after an error.
-func (h *Hub) Subscribe(ctx context.Context, caller access.Caller, target Target, last *live.ID) (*Listener, error) {
-	key := topicKey{caller.UserID, target}
+func (h *Hub) Subscribe(ctx context.Context, caller access.Caller, targets Targets, last *live.ID) (*Listener, error) {
 	ahead := last != nil && !h.wait(ctx, *last)
 	for {
 		h.mu.Lock()
 		changes := h.changes
 		h.mu.Unlock()
-		installations, err := h.resolve(ctx, key)
+		installations, err := h.resolve(ctx, caller.UserID, targets)
 		if err != nil {
 			return nil, err
 		}
-		l, err := h.join(key, installations, changes, last, ahead)
+		l, err := h.join(caller.UserID, targets, installations, changes, last, ahead)
 		if l != nil || err != nil {
 			return l, err
 		}
@@ -141,7 +142,7 @@ func (h *Hub) wait(ctx context.Context, id live.ID) bool {
 }
 
 // join adds a listener to a topic; nil without an error means: resolve again.
-func (h *Hub) join(key topicKey, installations []Installation, changes int, last *live.ID, ahead bool) (*Listener, error) {
+func (h *Hub) join(user int64, targets Targets, installations []Installation, changes int, last *live.ID, ahead bool) (*Listener, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -152,9 +153,10 @@ func (h *Hub) join(key topicKey, installations []Installation, changes int, last
 	case h.changes != changes:
 		return nil, nil //nolint:nilnil // said above
 	}
+	key := topicKey{user, targets.key()}
 	t := h.topics[key]
 	if t == nil {
-		t = &topic{key: key, listeners: map[*Listener]struct{}{}}
+		t = &topic{key: key, targets: targets, listeners: map[*Listener]struct{}{}}
 		h.topics[key] = t
 		h.link(t, installations)
 	} else {
@@ -288,14 +290,16 @@ func (l *Listener) Next(ctx context.Context, heartbeat time.Duration, write func
 	}
 }
 
-// heartbeat tells how far the listener is, so that he need not begin anew when
-// nothing concerned him for a long time.
+// heartbeat tells how late it is, and how far the listener is, so that he need not begin
+// anew when nothing concerned him for a long time. It is an event, because a page cannot
+// hear comments, and a stream that somebody holds back looks like one without news.
 func (l *Listener) heartbeat() *Event {
 	l.hub.mu.Lock()
 	defer l.hub.mu.Unlock()
+	position := l.hub.position
 	// Events are queued in the same moment in which the position moves.
-	if len(l.queued) > 0 || l.hub.position == (live.ID{}) {
-		return &Event{[]byte(": here\n\n")}
+	if len(l.queued) > 0 {
+		position = live.ID{}
 	}
-	return mark(l.hub.position)
+	return event(nameBeat, position, append(strconv.AppendInt([]byte(`{"now_s":`), time.Now().Unix(), 10), '}'))
 }

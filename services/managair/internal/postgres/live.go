@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -25,26 +26,20 @@ func NewLive(pool *pgxpool.Pool) *Live { return &Live{pool, NewInventory(pool)} 
 
 // LiveInstallations is part of live.Store. Installations that have ended stay for two
 // days, because their last samples may come late.
-func (l *Live) LiveInstallations(ctx context.Context, caller access.Caller, target live.Target) ([]live.Installation, error) {
+func (l *Live) LiveInstallations(ctx context.Context, caller access.Caller, targets live.Targets) ([]live.Installation, error) {
 	k := installations()
 	read := access.Installations.Read
-	if target == (live.Target{}) {
+	if len(targets) == 0 {
 		read = access.Members
 	}
 	rows, err := l.pool.Query(ctx, `
 		SELECT i.id, xn.no, i.from_time, i.to_time
 		  FROM `+k.table+` `+k.alias+` `+k.from+`
 		 WHERE (`+k.audience(read)+`)
-		   AND (@organization::bigint = 0 OR xs.operator_id = @organization)
-		   AND (@site::bigint = 0 OR xr.site_id = @site)
-		   AND (@room::bigint = 0 OR i.room_id = @room)
-		   AND (@installation::bigint = 0 OR i.id = @installation)
+		   AND (@all OR xs.operator_id = ANY (@organizations) OR xr.site_id = ANY (@sites) OR i.room_id = ANY (@rooms)
+		        OR i.id = ANY (@installations))
 		   AND (i.to_time IS NULL OR i.to_time > now() - interval '2 days')
-		 ORDER BY i.id`,
-		pgx.NamedArgs{
-			"caller": caller.UserID, "organization": target.Organization, "site": target.Site,
-			"room": target.Room, "installation": target.Installation,
-		})
+		 ORDER BY i.id`, liveArgs(caller, targets))
 	if err == nil {
 		var found []live.Installation
 		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (i live.Installation, err error) {
@@ -55,25 +50,64 @@ func (l *Live) LiveInstallations(ctx context.Context, caller access.Caller, targ
 		})
 		if err == nil {
 			// Last: a right that ends in between must end the whole, not empty the list.
-			return found, l.mustSee(ctx, caller, target)
+			return found, l.mustListen(ctx, caller, targets, len(found) > 0)
 		}
 	}
 	return nil, fmt.Errorf("live installations: %w", pgdb.Translate(err))
 }
 
-// mustSee returns NotFound when the caller may not see the target, or is no account
-// that may log in anymore.
-func (l *Live) mustSee(ctx context.Context, caller access.Caller, target live.Target) (err error) {
-	if !caller.Anonymous() {
-		var active bool
-		err := l.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM user_account WHERE id = $1 AND is_active)`, caller.UserID).Scan(&active)
-		if err != nil {
-			return fmt.Errorf("account of a live listener: %w", pgdb.Translate(err))
-		}
-		if !active {
-			return inventory.NotFound()
+func liveArgs(caller access.Caller, targets live.Targets) pgx.NamedArgs {
+	organizations, sites, rooms, installations := []int64{}, []int64{}, []int64{}, []int64{}
+	for _, target := range targets {
+		switch {
+		case target.Organization != 0:
+			organizations = append(organizations, target.Organization)
+		case target.Site != 0:
+			sites = append(sites, target.Site)
+		case target.Room != 0:
+			rooms = append(rooms, target.Room)
+		case target.Installation != 0:
+			installations = append(installations, target.Installation)
 		}
 	}
+	return pgx.NamedArgs{
+		"caller": caller.UserID, "all": len(targets) == 0,
+		"organizations": organizations, "sites": sites, "rooms": rooms, "installations": installations,
+	}
+}
+
+// mustListen returns NotFound when the caller may see none of the targets, or is no
+// account that may log in anymore. Of several, one is seen when something of it is.
+func (l *Live) mustListen(ctx context.Context, caller access.Caller, targets live.Targets, found bool) error {
+	if err := l.mustBeActive(ctx, caller); err != nil || len(targets) == 0 || found && len(targets) > 1 {
+		return err
+	}
+	var err error
+	for _, target := range targets {
+		if err = l.mustSee(ctx, caller, target); !fault.Is(err, fault.NotFound) {
+			break
+		}
+	}
+	return err
+}
+
+func (l *Live) mustBeActive(ctx context.Context, caller access.Caller) error {
+	if caller.Anonymous() {
+		return nil
+	}
+	var active bool
+	err := l.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM user_account WHERE id = $1 AND is_active)`, caller.UserID).Scan(&active)
+	if err != nil {
+		return fmt.Errorf("account of a live listener: %w", pgdb.Translate(err))
+	}
+	if !active {
+		return inventory.NotFound()
+	}
+	return nil
+}
+
+// mustSee returns NotFound when the caller may not see the target.
+func (l *Live) mustSee(ctx context.Context, caller access.Caller, target live.Target) (err error) {
 	switch {
 	case target.Organization != 0:
 		_, err = l.inventory.Organizations.Get(ctx, caller, target.Organization)

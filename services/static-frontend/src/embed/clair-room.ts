@@ -15,8 +15,9 @@ import { toRoom } from "../lib/api/rooms";
 import { de, type Key } from "../lib/i18n/de";
 import { en } from "../lib/i18n/en";
 import { ageText, fill, preferredLanguage, type Language } from "../lib/i18n/language";
-import { listen } from "../lib/live";
+import { listen } from "../lib/live/listen";
 import { representative, withSample } from "../lib/rooms";
+import { serverTime } from "../lib/servertime";
 
 const HOME = new URL(import.meta.url).origin;
 
@@ -147,11 +148,13 @@ export class ClairRoom extends HTMLElement {
   }
 
   async #get<D>(path: string): Promise<D> {
+    const sent = Date.now();
     const response = await fetch(`${this.#server}/api/v1/${path}`, {
       headers: { Accept: MEDIA_TYPE },
       // Somebody else's page shows what everyone may see, whoever is logged in here.
       credentials: "omit",
     });
+    serverTime.hearAnswer(response, sent);
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     return ((await response.json()) as Document<never>).data;
   }
@@ -177,7 +180,7 @@ export class ClairRoom extends HTMLElement {
   }
 
   #draw(): void {
-    const now = Math.floor(Date.now() / 1000);
+    const now = serverTime.now();
     const language = this.#language;
     const number = new Intl.NumberFormat(language, { useGrouping: "min2" });
     const sample = representative(this.#installations, now);

@@ -102,7 +102,10 @@ export class WindowSeries {
     const have = this.#loaded;
     if (!have) return !this.remote.loading;
     const tooCoarse = have.to - have.from > (to - from) * 6;
-    return tooCoarse || from < have.from || Math.min(to, clock.now - 300) > have.to;
+    // Where the window follows the present, new values come by themselves.
+    return (
+      tooCoarse || from < have.from || (!this.window().view.following && Math.min(to, clock.now) > have.to)
+    );
   }
 
   /** What was fetched and what came in since, a list for each lane. */

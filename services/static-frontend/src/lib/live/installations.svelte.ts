@@ -1,8 +1,8 @@
 // Installations that move on while they are looked at.
-import type { Sample } from "./air";
-import type { Installation } from "./api/installations";
-import { listen, type LiveState, type LiveTarget } from "./live";
-import { withSample } from "./rooms";
+import type { Sample } from "../air";
+import type { Installation } from "../api/installations";
+import { listen, type LiveState, type LiveTarget } from "./listen";
+import { withSample } from "../rooms";
 
 export class LiveInstallations {
   /** What was fetched, with newer samples put in. */

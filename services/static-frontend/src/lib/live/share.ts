@@ -1,0 +1,152 @@
+// One stream for all pages of a browser. Browsers open six connections to a server over HTTP/1.1, for all tabs
+// together; a stream holds one for good. So one page listens for all, and tells the others. It is chosen over
+// a channel and not by a lock, because there are no locks on plain HTTP.
+import { Stream, type StreamEvent, type TargetKey } from "./stream";
+
+type Message =
+  /** Is there somebody who listens? */
+  | { type: "ask"; page: string }
+  | { type: "lead"; page: string }
+  | { type: "want"; page: string; keys: TargetKey[] }
+  | { type: "bye"; page: string }
+  | { type: "event"; page: string; event: StreamEvent };
+
+/** An answer from another page takes a few milliseconds; a busy one may need more. */
+const ASK_MS = 150;
+/** Pages that say nothing for so many heartbeats are gone without a word. */
+const MISSED = 3;
+
+export class Share {
+  readonly #page = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  readonly #others = new Map<string, { keys: TargetKey[]; missed: number }>();
+  readonly #stream: Stream;
+  #channel: BroadcastChannel | undefined;
+  #leader = "";
+  #keys: TargetKey[] = [];
+  #lastId = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly name: string,
+    server: string,
+    private readonly told: (event: StreamEvent) => void,
+  ) {
+    this.#stream = new Stream(
+      server,
+      (event) => {
+        this.#heard(event);
+        this.#send({ type: "event", page: this.#page, event });
+        if (event.name === "beat") this.#forgetSilent();
+      },
+      () => this.#lastId,
+    );
+  }
+
+  /** What this page wants to hear; nothing at all ends its part. */
+  want(keys: TargetKey[]): void {
+    this.#keys = keys;
+    if (!keys.length) return this.leave();
+    if (!this.#channel && !this.#leader) return this.#join();
+    this.#tell();
+  }
+
+  leave(): void {
+    clearTimeout(this.#timer);
+    this.#send({ type: "bye", page: this.#page });
+    this.#channel?.close();
+    this.#channel = undefined;
+    this.#leader = "";
+    this.#others.clear();
+    this.#stream.close();
+  }
+
+  /** Nothing was heard for a long time: whoever listens for us is stuck, or what is between. */
+  revive(): void {
+    if (this.#leads) this.#stream.reopen();
+    else this.#lead();
+  }
+
+  get #leads(): boolean {
+    return this.#leader === this.#page;
+  }
+
+  #join(): void {
+    if (typeof BroadcastChannel === "undefined") return this.#lead();
+    this.#channel = new BroadcastChannel(this.name);
+    this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#receive(data);
+    this.#send({ type: "ask", page: this.#page });
+    this.#electAfter(ASK_MS + Math.random() * ASK_MS);
+  }
+
+  #electAfter(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#lead(), ms);
+  }
+
+  #lead(): void {
+    clearTimeout(this.#timer);
+    this.#leader = this.#page;
+    this.#send({ type: "lead", page: this.#page });
+    this.#tell();
+  }
+
+  /** Says what is wanted, to the stream or to who has it. */
+  #tell(): void {
+    if (this.#leads) {
+      this.#stream.want([...this.#keys, ...[...this.#others.values()].flatMap(({ keys }) => keys)]);
+    } else if (this.#leader) {
+      this.#send({ type: "want", page: this.#page, keys: this.#keys });
+    }
+  }
+
+  #receive(message: Message): void {
+    const { page } = message;
+    switch (message.type) {
+      case "ask":
+        if (this.#leads) this.#send({ type: "lead", page: this.#page });
+        break;
+      case "lead":
+        this.#follow(page);
+        break;
+      case "want":
+        this.#others.set(page, { keys: message.keys, missed: 0 });
+        if (this.#leads) this.#tell();
+        break;
+      case "bye":
+        this.#others.delete(page);
+        if (this.#leads) this.#tell();
+        else if (page === this.#leader) this.#electAfter(Math.random() * ASK_MS);
+        break;
+      case "event":
+        if (this.#leads) return this.#follow(page);
+        this.#heard(message.event);
+        // The heartbeat asks who is still there.
+        if (message.event.name === "beat") this.#tell();
+    }
+  }
+
+  /** Of two who listen, the one with the smaller name goes on. */
+  #follow(page: string): void {
+    if (this.#leads && this.#page < page) return this.#send({ type: "lead", page: this.#page });
+    clearTimeout(this.#timer);
+    if (this.#leads) this.#stream.close();
+    this.#leader = page;
+    this.#tell();
+  }
+
+  #heard(event: StreamEvent): void {
+    if (event.id) this.#lastId = event.id;
+    this.told(event);
+  }
+
+  #forgetSilent(): void {
+    for (const [page, other] of this.#others) {
+      if (++other.missed > MISSED) this.#others.delete(page);
+    }
+    this.#tell();
+  }
+
+  #send(message: Message): void {
+    this.#channel?.postMessage(message);
+  }
+}
