@@ -1,7 +1,7 @@
 import "./app.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
-import { i18n } from "./lib/i18n/index.svelte";
+import { i18n, recall, remember } from "./lib/i18n/index.svelte";
 import { router } from "./lib/router.svelte";
 import { scheme } from "./lib/scheme.svelte";
 
@@ -10,6 +10,16 @@ const old = /^#\/sites\/(\d+)/.exec(location.hash);
 if (location.pathname.startsWith("/widget") && old) {
   router.go(`/embed/${old[1]}${location.search}`, true);
 }
+
+const RENEWED = "clair-renewed";
+// After an update, pages that are open ask for files that are gone. The new page has new ones.
+addEventListener("vite:preloadError", () => {
+  const renewed = Number(recall(RENEWED) ?? 0);
+  if (!navigator.onLine || Date.now() - renewed < 60_000) return;
+  remember(RENEWED, String(Date.now()));
+  // Who cannot remember would go round and round.
+  if (recall(RENEWED)) location.reload();
+});
 
 scheme.start();
 await i18n.start();

@@ -9,7 +9,7 @@
 // no style element and no style attribute, so it works under a strict content security policy.
 import palette from "../../../../pkg/palette/palette.css?inline";
 import { adviceFor, currentLevel, freshness, type Level, type Sample } from "../lib/air";
-import { MEDIA_TYPE, type Document, type Resource } from "../lib/api/client";
+import { ApiError, MEDIA_TYPE, type Document, type Resource } from "../lib/api/client";
 import { toInstallation } from "../lib/api/installations";
 import { toRoom } from "../lib/api/rooms";
 import { de, type Key } from "../lib/i18n/de";
@@ -77,16 +77,25 @@ export class ClairRoom extends HTMLElement {
   #name = "";
   #installations: ReturnType<typeof toInstallation>[] = [];
   #recent: Sample[] = [];
-  #failed = false;
+  /** The status of an answer that was none, -1 without an answer. */
+  #failed = 0;
   #loaded = false;
   #stop: (() => void) | undefined;
   #round = 0;
 
   constructor() {
     super();
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(palette + css);
-    this.#root.adoptedStyleSheets = [sheet];
+    if ("adoptedStyleSheets" in Document.prototype) {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(palette + css);
+      this.#root.adoptedStyleSheets = [sheet];
+    } else {
+      // Older browsers; where a policy forbids this, the room is there in plain text.
+      const style = document.createElement("style");
+      style.textContent = palette + css;
+      this.#root.append(style);
+    }
+    this.#root.append(document.createElement("a"));
   }
 
   connectedCallback(): void {
@@ -114,7 +123,8 @@ export class ClairRoom extends HTMLElement {
 
   #start(): void {
     this.#end();
-    this.#loaded = this.#failed = false;
+    this.#loaded = false;
+    this.#failed = 0;
     this.#installations = [];
     this.#recent = [];
     this.#draw();
@@ -155,7 +165,7 @@ export class ClairRoom extends HTMLElement {
       credentials: "omit",
     });
     serverTime.hearAnswer(response, sent);
-    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    if (!response.ok) throw new ApiError(response.status);
     return ((await response.json()) as Document<never>).data;
   }
 
@@ -170,10 +180,10 @@ export class ClairRoom extends HTMLElement {
       if (round !== this.#round) return;
       this.#name = toRoom(one).name;
       this.#installations = installations.map(toInstallation);
-      this.#failed = false;
-    } catch {
+      this.#failed = 0;
+    } catch (error) {
       if (round !== this.#round) return;
-      this.#failed = true;
+      this.#failed = error instanceof ApiError ? error.status : -1;
     }
     this.#loaded = true;
     this.#draw();
@@ -192,11 +202,11 @@ export class ClairRoom extends HTMLElement {
     link.href = `${this.#server}/rooms/${this.getAttribute("room") ?? ""}`;
     link.target = "_blank";
     link.rel = "noopener";
-    const problem = this.#failed && !sample;
+    const problem = this.#failed !== 0 && !sample;
     const verdict = !this.#loaded
       ? this.#text("app.loading")
       : problem
-        ? this.#text("problem.server")
+        ? this.#text(this.#failed === 404 ? "embed.hidden" : "problem.server")
         : this.#text(state === "fresh" ? `verdict.${level}` : `verdict.${state}`);
     link.append(paragraph("soft", this.#name || "Clair"), paragraph("verdict", shape(level), verdict));
     if (sample) {
@@ -212,7 +222,7 @@ export class ClairRoom extends HTMLElement {
       );
       if (advice !== "none") link.append(paragraph("", this.#text(`advice.${advice}`)));
     }
-    this.#root.replaceChildren(link);
+    this.#root.lastElementChild?.replaceWith(link);
   }
 }
 

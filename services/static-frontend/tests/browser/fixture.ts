@@ -59,6 +59,8 @@ interface World {
   placed: boolean;
   failing: RegExp | null;
   slow: RegExp | null;
+  /** A proxy passes the heads of streams on, and keeps the rest. */
+  held: boolean;
   /** So many sites more than the usual ones. */
   more: number;
 }
@@ -127,6 +129,7 @@ export class Fixture {
       placed: true,
       failing: null,
       slow: null,
+      held: false,
       more: 0,
     };
     this.server = createServer((request, response) => this.answer(request, response));
@@ -146,13 +149,26 @@ export class Fixture {
   /** Publishes a sample, as if a node had sent it. */
   publish(installation: string, co2: number): void {
     this.world.current[installation] = co2;
-    const sample = { ...sampleAt(Math.floor(Date.now() / 1000)), co2_ppm: co2 };
+    // Each later than the one before, however quickly they follow one another.
+    const time = Math.max(Math.floor(Date.now() / 1000), this.world.now + 1);
+    const sample = { ...sampleAt(time), co2_ppm: co2 };
     this.world.now = sample.timestamp_s;
     for (const stream of this.streams) {
       stream.write(
         `event: sample\nid: 1\ndata: ${JSON.stringify({ installation_id: installation, ...sample })}\n\n`,
       );
     }
+  }
+
+  /** What the server says when it has nothing to say. */
+  beat(): void {
+    const now = Math.floor(Date.now() / 1000);
+    for (const stream of this.streams) stream.write(`event: beat\nid: 1\ndata: {"now_s":${now}}\n\n`);
+  }
+
+  /** How many listen. */
+  get listening(): number {
+    return this.streams.size;
   }
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
@@ -203,8 +219,9 @@ export class Fixture {
       "Cache-Control": "no-store",
       "Access-Control-Allow-Origin": "*",
     });
-    response.write(": hello\n\n");
     this.streams.add(response);
+    if (this.world.held) response.flushHeaders();
+    else response.write('event: ready\nid: 1\ndata: {"installations":[]}\n\n');
     response.on("close", () => this.streams.delete(response));
   }
 
@@ -221,6 +238,7 @@ export class Fixture {
     response.writeHead(200, {
       "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
       ...securityHeaders(path),
+      ...(path === "/clair-room.js" ? { "Access-Control-Allow-Origin": "*" } : {}),
       ...(compressed ? { "Content-Encoding": "gzip" } : {}),
     });
     createReadStream(compressed ? `${file}.gz` : file).pipe(response);

@@ -1,7 +1,7 @@
 // Nodes, which people read as sensors: what they are, and whether they report.
 import type { Sample } from "../air";
 import { attributes, numberOrNull, text } from "./attributes";
-import { create, get, list, relatedId, type Resource, update } from "./client";
+import { create, get, list, relatedId, remove, type Resource, update } from "./client";
 import { toSample } from "./samples";
 
 export interface Model {
@@ -95,6 +95,8 @@ export async function fetchFidelity(organization: string, signal?: AbortSignal):
 export async function fetchNodeFidelity(nodeId: string, signal?: AbortSignal): Promise<Fidelity> {
   return toFidelity((await get(`fidelity/${encodeURIComponent(nodeId)}/`, {}, signal)).data);
 }
+
+export const deleteNode = (id: string) => remove(`nodes/${encodeURIComponent(id)}/`);
 
 export interface NodeDraft {
   id: string;

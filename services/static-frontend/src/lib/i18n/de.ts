@@ -130,10 +130,14 @@ export const de = {
   "share.open": "Teilen",
   "share.title": "{name} teilen",
   "share.qrAlt": "QR-Code zu {url}",
-  "share.qrText": "Für das Türschild: Wer den Code mit dem Telefon liest, sieht die Luft in diesem Raum.",
+  "share.qrText.room":
+    "Für das Türschild: Wer den Code mit dem Telefon liest, sieht die Luft in diesem Raum.",
+  "share.qrText.site":
+    "Für das Türschild: Wer den Code mit dem Telefon liest, sieht die Luft an diesem Standort.",
   "share.hidden": "Noch ist hier nichts öffentlich: Wer den Link öffnet, sieht keine Werte.",
   "share.print": "Türschild drucken",
-  "share.signText": "Code lesen und sehen, wie die Luft in diesem Raum gerade ist.",
+  "share.signText.room": "Code lesen und sehen, wie die Luft in diesem Raum gerade ist.",
+  "share.signText.site": "Code lesen und sehen, wie die Luft hier gerade ist.",
   "share.qrSave": "QR-Code speichern",
   "share.link": "Link",
   "share.element": "In die eigene Seite einbauen",
@@ -164,6 +168,7 @@ export const de = {
   "start.all": "Alle Standorte",
   "map.label": "Karte der Standorte",
 
+  "embed.hidden": "Diesen Raum gibt es nicht, oder er ist nicht öffentlich",
   "embed.more": "Verlauf ansehen",
 
   "problem.gone": "Das gibt es hier nicht",
@@ -325,6 +330,26 @@ export const de = {
   "sensor.silent.one": "{n} Sensor meldet sich nicht.",
   "sensor.silent.other": "{n} Sensoren melden sich nicht.",
   "sensor.allWell": "Alle Sensoren, die senden sollten, senden.",
+  "sensor.never.one": "{n} Sensor hat noch nie gesendet.",
+  "sensor.never.other": "{n} Sensoren haben noch nie gesendet.",
+  "sensor.unknown.one": "Von {n} Sensor ist noch nicht bekannt, ob er sendet.",
+  "sensor.unknown.other": "Von {n} Sensoren ist noch nicht bekannt, ob sie senden.",
+  "sensor.notKnown": "Ob die Sensoren senden, ließ sich gerade nicht laden.",
+  "sensor.known": "Dieser Sensor ist schon registriert, als „{name}“.",
+  "sensor.toKnown": "Zu diesem Sensor",
+  "sensor.elsewhere":
+    "Ein Sensor mit dieser Geräte-EUI ist schon registriert, bei einer anderen Organisation. Ist die EUI richtig abgeschrieben? Sonst muss er dort erst gelöscht werden.",
+  "sensor.delete": "Sensor löschen",
+  "sensor.deleteTitle": "{name} löschen?",
+  "sensor.deleteText":
+    "Das lässt sich nicht rückgängig machen. Wenn die Geräte-EUI falsch abgeschrieben war, registrieren Sie den Sensor danach mit der richtigen.",
+  "sensor.deleteSamples": "{n} Messwerte",
+  "sensor.network": "Auch das Funknetz muss den Sensor kennen",
+  "sensor.networkText":
+    "Hier erfährt Clair, was der Sensor misst. Damit er überhaupt funken kann, muss er mit derselben Geräte-EUI und seinem Schlüssel (AppKey) beim LoRaWAN-Netz angemeldet sein, in der Anwendung, die mit diesem Server verbunden ist:",
+  "sensor.networkTts":
+    "The Things Stack: in der Console unter Applications → End devices → Register end device",
+  "sensor.networkChirpstack": "ChirpStack: unter Applications → Devices → Add device",
   "sensor.state": "Zustand",
   "sensor.where": "Wo er misst und maß",
   "sensor.nowhere": "Dieser Sensor war noch in keinem Raum.",
@@ -350,6 +375,7 @@ export const de = {
   "fidelity.D": "verstummt",
   "fidelity.U": "unbekannt",
   "fidelity.never": "nie",
+  "fidelity.noneYet": "noch nie gesendet",
   "fidelity.contact": "Letzter Kontakt",
   "fidelity.value": "Letzter Wert",
   "fidelity.count": "Messwerte",

@@ -145,7 +145,11 @@ const servers = new Map<string, Listeners>();
 
 /** Pages of different log-ins see different things, and must not listen for one another. */
 function whoListens(): string {
-  return /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+  try {
+    return /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+  } catch {
+    return ""; // In a frame with "sandbox" there are no cookies.
+  }
 }
 
 /** Listens until the returned function is called. */
