@@ -18,15 +18,8 @@ import (
 
 // Bounds of the process that decodes a picture.
 const (
-	// childTime is for a machine that is busy with other things; the kernel ends the
-	// process after childSeconds of computing.
-	childTime    = 45 * time.Second
-	childSeconds = 10
 	// childMemory is a soft bound of the runtime: below it nothing is collected in vain.
 	childMemory = 96 << 20
-	// childData is what the kernel gives at the most, in pieces of 64 MiB for the heap.
-	// It does not bind what the bounds above let through.
-	childData = 256 << 20
 	// maxConverted is the size of a result; nothing is larger with maxSide.
 	maxConverted = 24 << 20
 )

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stack"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/stacktest"
 )
 
@@ -14,15 +15,17 @@ import (
 //nolint:paralleltest // memory is measured
 func TestMemberUploadsBombs(t *testing.T) {
 	s := newScore(t, "member, pictures")
-	stack := stacktest.Start(t, stacktest.Options{})
-	installation := stack.Load(t, house()).Installations[devEUI]
-	member, visitor := logIn(t, stack, mallory), client{stack: stack}
+	running := stacktest.Start(t, stacktest.Options{Change: func(o *stack.Options) {
+		o.Env = append(o.Env, "MEDIA_FOLDER="+t.TempDir())
+	}})
+	installation := running.Load(t, house()).Installations[devEUI]
+	member, visitor := logIn(t, running, mallory), client{stack: running}
 
 	const container = 256 << 20 // as in compose/docker-compose.yml
 	bounded := newGroup(t, container)
 	// What it had before it was moved there is not counted: some 30 MB.
-	bounded.take(t, stack.Managair.PID())
-	t.Cleanup(func() { stack.Managair.Kill() }) // before the group is removed
+	bounded.take(t, running.Managair.PID())
+	t.Cleanup(func() { running.Managair.Kill() }) // before the group is removed
 
 	for _, bomb := range []struct {
 		name    string
@@ -50,8 +53,8 @@ func TestMemberUploadsBombs(t *testing.T) {
 		}
 		cancel()
 		select {
-		case <-stack.Managair.Ended():
-			t.Fatalf("%s: managair ended: %s", bomb.name, stack.Managair.LogTail())
+		case <-running.Managair.Ended():
+			t.Fatalf("%s: managair ended: %s", bomb.name, running.Managair.LogTail())
 		default:
 		}
 		got = visitor.do(t.Context(), http.MethodGet, "/api/v1/rooms/", "", http.NoBody)

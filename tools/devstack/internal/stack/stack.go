@@ -88,7 +88,7 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 		Env: slices.Concat(database, redis, []string{
 			"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
 			"CORS_ORIGINS=*", // rooms are shown in pages of others
-		}),
+		}, o.Env),
 		MoreEnv: s.others,
 	})
 	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis)
