@@ -105,7 +105,7 @@ func name(n string, length int) Field {
 	return Field{Name: n, Kind: Text, Required: true, Max: length}
 }
 
-func ref(n, of string) Field { return Field{Name: n, Kind: Ref, Required: true, Of: of} }
+var user = Field{Name: "user_id", Kind: Ref, Required: true, Of: "user_account"}
 
 // Subjects lists everything that is administered.
 var Subjects = []*Subject{
@@ -194,14 +194,14 @@ var Subjects = []*Subject{
 	{
 		Name: "email_address", Group: "people", Order: "email", SuperuserOnly: true,
 		Fields: []Field{
-			ref("user_id", "user_account"), name("email", 254), {Name: "verified", Kind: Bool}, {Name: "is_primary", Kind: Bool},
+			user, name("email", 254), {Name: "verified", Kind: Bool}, {Name: "is_primary", Kind: Bool},
 		},
 		Columns: []string{"email", "user_id", "verified", "is_primary"}, Search: []string{"email"},
 		Filters: []string{"verified", "is_primary"}, Actions: []string{"verify"},
 	},
 	{
 		Name: "staff_right", Group: "people", Order: "user_id", SuperuserOnly: true,
-		Fields: []Field{ref("user_id", "user_account"), {Name: "subject", Kind: Choice, Required: true, Choices: []string{
+		Fields: []Field{user, {Name: "subject", Kind: Choice, Required: true, Choices: []string{
 			"organization", "membership", "address", "site", "room", "quantity", "node_protocol", "node_model", "node",
 			"installation", "parked_sample", "rejected_sample", "undecoded_uplink", "audit_log",
 		}}},
@@ -210,7 +210,7 @@ var Subjects = []*Subject{
 	{
 		Name: "api_token", Group: "people", Order: "-created_at", SuperuserOnly: true, Fixed: true, Deletable: true,
 		Fields: []Field{
-			ref("user_id", "user_account"), name("name", 100),
+			user, name("name", 100),
 			{Name: "scope", Kind: Choice, Choices: []string{"read", "write"}},
 			{Name: "created_at", Kind: Time},
 			{Name: "expires_at", Kind: Time},
@@ -222,7 +222,7 @@ var Subjects = []*Subject{
 	{
 		Name: "account_session", Group: "people", Order: "-last_seen_at", SuperuserOnly: true, Fixed: true, Deletable: true,
 		Fields: []Field{
-			ref("user_id", "user_account"),
+			user,
 			{Name: "address", Kind: Text},
 			{Name: "user_agent", Kind: Text},
 			{Name: "created_at", Kind: Time},

@@ -29,7 +29,7 @@ func take[T any](f *jsonapi.Fields, k *inventory.Kind[T], thing *T) {
 		case field.Many:
 			if ids, ok := f.ToManyIDs(field.Name, types[field.Of], need); ok {
 				text := joinIDs(ids)
-				set(&text)
+				refuse(f, set(&text))
 			}
 		case field.Reference():
 			f.ToOne(field.Name, types[field.Of], need, func(id string) *fault.Violation { return set(&id) })
@@ -58,9 +58,16 @@ func takeMoment(f *jsonapi.Fields, field inventory.Field, set func(*string) *fau
 	switch {
 	case seconds < 0: // not given, or wrong
 	case field.Null && seconds == openEnd:
-		set(nil)
+		refuse(f, set(nil))
 	default:
 		text := time.Unix(seconds, 0).UTC().Format(time.RFC3339)
-		set(&text)
+		refuse(f, set(&text))
+	}
+}
+
+// refuse adds what is wrong, if anything is.
+func refuse(f *jsonapi.Fields, v *fault.Violation) {
+	if v != nil {
+		f.Fail(v)
 	}
 }

@@ -139,7 +139,7 @@ func (w *writer[T, ID]) set(thing *T, values map[string]*string) *fault.Violatio
 	for _, f := range w.kind.Fields() {
 		text, given := values[f.In()]
 		// Without an id the store makes one.
-		if given && !(f.OnCreate && text == nil) {
+		if given && (text != nil || !f.OnCreate) {
 			if v := w.kind.Set(thing, f.Name, text); v != nil {
 				return v
 			}
