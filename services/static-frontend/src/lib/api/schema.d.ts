@@ -4232,22 +4232,23 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Live values of one's own installations, or of what a parameter names
+         * Live values of one's own installations, or of what parameters name
          * @description Server-sent events, each as soon as its samples are committed. `ready` and `installations` name the
          *     installations that are heard; `sample` has a list of samples, each with its `installation_id`; after
-         *     `reset` something may be missing: GET it again. `end` gives a reason. A client that sends the id of its
+         *     `reset` something may be missing: GET it again. `beat` comes when nothing else has for 15 seconds, with the
+         *     server's time. `end` gives a reason. Of several targets, up to 100, those that one may not see are left out. A client that sends the id of its
          *     last event as `Last-Event-ID` goes on there, without gap and double.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Only of this organization; also as `filter[organization]`. */
+                    /** @description Of this organization, or of several, separated by commas; also as `filter[organization]`. */
                     organization?: string;
-                    /** @description Only of this site; also as `filter[site]`. */
+                    /** @description Of this site, or of several, separated by commas; also as `filter[site]`. */
                     site?: string;
-                    /** @description Only of this room; also as `filter[room]`. */
+                    /** @description Of this room, or of several, separated by commas; also as `filter[room]`. */
                     room?: string;
-                    /** @description Only of this installation; also as `filter[installation]`. */
+                    /** @description Of this installation, or of several, separated by commas; also as `filter[installation]`. */
                     installation?: string;
                     /** @description The same as the header `Last-Event-ID`, for clients that cannot set it. */
                     last_event_id?: string;
@@ -5518,9 +5519,9 @@ export interface components {
                 /** @constant */
                 type: "Installation";
                 id?: string;
-                attributes?: {
-                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. A new installation begins now by default. */
-                    from_timestamp_s?: string | number;
+                attributes: {
+                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. */
+                    from_timestamp_s: string | number;
                     /**
                      * @description Unix time in seconds, or `now`. 2147483647: the node is still there.
                      * @default 2147483647
@@ -5554,7 +5555,7 @@ export interface components {
                 type: "Installation";
                 id: string;
                 attributes?: {
-                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. A new installation begins now by default. */
+                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. */
                     from_timestamp_s?: string | number;
                     /**
                      * @description Unix time in seconds, or `now`. 2147483647: the node is still there.
