@@ -8,10 +8,11 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 func (p *Pages) home(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_home")
+	v := newView(r, words.TitleHome)
 	addresses, err := p.accounts.Store().EmailAddresses(r.Context(), v.User.ID)
 	if err != nil {
 		return err
@@ -21,7 +22,7 @@ func (p *Pages) home(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_login")
+	v := newView(r, words.TitleLogin)
 	if v.User != nil {
 		return redirect(w, r, nextOf(r))
 	}
@@ -30,7 +31,7 @@ func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) logIn(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_login")
+	v := newView(r, words.TitleLogin)
 	v.Data = nextOf(r)
 	// The predecessor's form calls the name "login".
 	user, err := p.accounts.LogIn(r.Context(), r.PostForm.Get("login"), r.PostForm.Get("password"), session.ClientOf(r))
@@ -47,7 +48,7 @@ func (p *Pages) showLogout(w http.ResponseWriter, r *http.Request) error {
 	if _, ok := session.CurrentFrom(r.Context()); !ok {
 		return redirect(w, r, "/")
 	}
-	return p.show(w, r, http.StatusOK, "logout", newView(r, "title_logout"))
+	return p.show(w, r, http.StatusOK, "logout", newView(r, words.TitleLogout))
 }
 
 func (p *Pages) logOut(w http.ResponseWriter, r *http.Request) error {
@@ -59,18 +60,18 @@ func (p *Pages) logOut(w http.ResponseWriter, r *http.Request) error {
 
 func (p *Pages) setLanguage(w http.ResponseWriter, r *http.Request) error {
 	lang := r.PostForm.Get("language")
-	if lang == "de" || lang == "en" {
+	if words.Known(lang) {
 		p.doors.KeepLanguage(w, lang)
 	}
 	return redirect(w, r, nextOf(r))
 }
 
 func (p *Pages) showSignUp(w http.ResponseWriter, r *http.Request) error {
-	return p.show(w, r, http.StatusOK, "signup", newView(r, "title_signup"))
+	return p.show(w, r, http.StatusOK, "signup", newView(r, words.TitleSignup))
 }
 
 func (p *Pages) signUp(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_signup")
+	v := newView(r, words.TitleSignup)
 	form := r.PostForm
 	if err := twice(form, "password1", "password2"); err != nil {
 		return p.refuse(w, r, "signup", v, err)
@@ -78,8 +79,8 @@ func (p *Pages) signUp(w http.ResponseWriter, r *http.Request) error {
 	if err := p.accounts.SignUp(r.Context(), form.Get("username"), form.Get("email"), form.Get("password1"), session.ClientOf(r)); err != nil {
 		return p.refuse(w, r, "signup", v, err)
 	}
-	v = newView(r, "title_mail_sent")
-	v.Note = text(v.Lang, "mail_sent", form.Get("email"))
+	v = newView(r, words.TitleMailSent)
+	v.Note = words.MailSent.In(v.Lang, form.Get("email"))
 	return p.show(w, r, http.StatusOK, "message", v)
 }
 
@@ -92,7 +93,7 @@ func twice(form url.Values, first, second string) error {
 }
 
 func (p *Pages) showConfirm(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_confirm")
+	v := newView(r, words.TitleConfirm)
 	_, address, err := p.accounts.ConfirmedBy(r.Context(), r.PathValue("key"))
 	if err != nil {
 		return err
@@ -116,22 +117,22 @@ func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) showReset(w http.ResponseWriter, r *http.Request) error {
-	return p.show(w, r, http.StatusOK, "reset", newView(r, "title_reset"))
+	return p.show(w, r, http.StatusOK, "reset", newView(r, words.TitleReset))
 }
 
 func (p *Pages) requestReset(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_reset")
+	v := newView(r, words.TitleReset)
 	email := r.PostForm.Get("email")
 	if err := p.accounts.RequestReset(r.Context(), email, session.ClientOf(r)); err != nil {
 		return p.refuse(w, r, "reset", v, err)
 	}
-	v = newView(r, "title_mail_sent")
-	v.Note = text(v.Lang, "reset_sent", email)
+	v = newView(r, words.TitleMailSent)
+	v.Note = words.ResetSent.In(v.Lang, email)
 	return p.show(w, r, http.StatusOK, "message", v)
 }
 
 func (p *Pages) showResetKey(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_password")
+	v := newView(r, words.TitlePassword)
 	user, err := p.accounts.ResetOwner(r.Context(), r.PathValue("key"))
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (p *Pages) showResetKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) reset(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_password")
+	v := newView(r, words.TitlePassword)
 	user, err := p.accounts.ResetOwner(r.Context(), r.PathValue("key"))
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // landing is where one comes out after logging in: the web frontend.
@@ -59,13 +60,6 @@ var pages = map[string]func(*view) templ.Component{
 	"signup":    signupPage,
 }
 
-func otherLanguage(lang string) string {
-	if lang == "de" {
-		return "en"
-	}
-	return "de"
-}
-
 func formatTime(lang string, t time.Time) string {
 	// The stack is run where its users are; a page has no way to know better.
 	if berlin, err := time.LoadLocation("Europe/Berlin"); err == nil {
@@ -94,13 +88,13 @@ type view struct {
 }
 
 // t returns what stands on the page under key.
-func (v *view) t(key string, args ...any) string { return text(v.Lang, key, args...) }
+func (v *view) t(text words.Text, args ...any) string { return text.In(v.Lang, args...) }
 
 // addresses returns the addresses of the page's data in one line.
 func (v *view) addresses() string {
 	list, _ := v.Data.([]identity.EmailAddress)
 	if len(list) == 0 {
-		return v.t("no_email")
+		return v.t(words.NoEmail)
 	}
 	var addresses []string
 	for _, e := range list {
@@ -111,12 +105,12 @@ func (v *view) addresses() string {
 
 // tokenUse tells when a token was used and until when it can be.
 func (v *view) tokenUse(token identity.Token) string {
-	use := v.t("never_used")
+	use := v.t(words.NeverUsed)
 	if token.LastUsedAt != nil {
-		use = v.t("token_used", formatTime(v.Lang, *token.LastUsedAt))
+		use = v.t(words.TokenUsed, formatTime(v.Lang, *token.LastUsedAt))
 	}
 	if token.ExpiresAt != nil {
-		use += ", " + v.t("token_expires", formatTime(v.Lang, *token.ExpiresAt))
+		use += ", " + v.t(words.TokenExpires, formatTime(v.Lang, *token.ExpiresAt))
 	}
 	return use
 }
@@ -181,14 +175,14 @@ func (p *Pages) methods(get, post handler, login bool) http.Handler {
 }
 
 // newView returns what all pages have.
-func newView(r *http.Request, title string) *view {
+func newView(r *http.Request, title words.Text) *view {
 	v := &view{Lang: web.LanguageOf(r), Path: r.URL.Path, Form: r.PostForm, Wrong: map[string]string{}}
 	if c, ok := session.CurrentFrom(r.Context()); ok && c.Session != nil {
 		v.User = &c.User
 	}
-	v.Title = text(v.Lang, title)
+	v.Title = title.In(v.Lang)
 	if done := r.URL.Query().Get("done"); done != "" {
-		v.Note = texts[languageIndex(v.Lang)]["done_"+done]
+		v.Note = words.AccountDone[done].In(v.Lang)
 	}
 	return v
 }
@@ -213,18 +207,18 @@ func (p *Pages) refuse(w http.ResponseWriter, r *http.Request, page string, v *v
 	if e, ok := errors.AsType[*identity.TooManyAttempts](err); ok {
 		seconds := int(math.Ceil(e.Wait.Seconds()))
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
-		v.Bad = text(v.Lang, "too_many", (seconds+59)/60)
+		v.Bad = words.TooMany.In(v.Lang, (seconds+59)/60)
 		status = http.StatusTooManyRequests
 	} else if e, ok := errors.AsType[*fault.Violation](err); ok {
-		v.Wrong[e.Field] = text(v.Lang, "wrong_"+e.Code)
+		v.Wrong[e.Field] = words.WrongWith(e.Code).In(v.Lang)
 	} else {
 		switch {
 		case errors.Is(err, identity.ErrWrongCredentials):
-			v.Bad = text(v.Lang, "wrong_credentials")
+			v.Bad = words.WrongCredentials.In(v.Lang)
 		case errors.Is(err, identity.ErrNotConfirmed):
-			v.Bad = text(v.Lang, "not_confirmed")
+			v.Bad = words.NotConfirmed.In(v.Lang)
 		case fault.Is(err, fault.Conflict):
-			v.Bad = text(v.Lang, "conflict")
+			v.Bad = words.Conflict.In(v.Lang)
 		default:
 			return err
 		}
@@ -235,20 +229,20 @@ func (p *Pages) refuse(w http.ResponseWriter, r *http.Request, page string, v *v
 // fail shows that something went wrong.
 func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := fault.HTTPStatus(err)
-	key := "failed"
+	title, text := words.TitleFailed, words.AccountFailed
 	switch {
 	case errors.Is(err, identity.ErrUnknownKey):
-		key, status = "key_unknown", http.StatusGone
+		title, text, status = words.TitleKeyUnknown, words.KeyUnknown, http.StatusGone
 	case status == http.StatusNotFound:
-		key = "not_found"
+		title, text = words.TitleNotFound, words.AccountNotFound
 	case status == http.StatusServiceUnavailable:
-		key = "unavailable"
+		title, text = words.TitleUnavailable, words.AccountUnavailable
 		p.log.WarnContext(r.Context(), "page failed", "path", r.Pattern, "err", err)
 	default:
 		p.log.ErrorContext(r.Context(), "page failed", "path", r.Pattern, "err", err)
 	}
-	v := newView(r, "title_"+key)
-	v.Bad = text(v.Lang, key)
+	v := newView(r, title)
+	v.Bad = text.In(v.Lang)
 	if err := p.show(w, r, status, "message", v); err != nil {
 		p.log.ErrorContext(r.Context(), "page failed", "err", err)
 	}

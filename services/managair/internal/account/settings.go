@@ -11,10 +11,11 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 func (p *Pages) emailView(r *http.Request) (*view, error) {
-	v := newView(r, "title_email")
+	v := newView(r, words.TitleEmail)
 	v.Wide, v.AskPassword = true, p.accounts.NeedsPassword(*person(r).Session)
 	addresses, err := p.accounts.Store().EmailAddresses(r.Context(), v.User.ID)
 	v.Data = addresses
@@ -70,7 +71,7 @@ func (p *Pages) confirmPerson(r *http.Request) error {
 }
 
 func (p *Pages) showProfile(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_profile")
+	v := newView(r, words.TitleProfile)
 	v.Form = url.Values{"username": {v.User.Username}, "first_name": {v.User.FirstName}, "last_name": {v.User.LastName}}
 	return p.show(w, r, http.StatusOK, "profile", v)
 }
@@ -79,7 +80,7 @@ func (p *Pages) changeProfile(w http.ResponseWriter, r *http.Request) error {
 	user := person(r).User
 	user.Username, user.FirstName, user.LastName = r.PostForm.Get("username"), r.PostForm.Get("first_name"), r.PostForm.Get("last_name")
 	if _, err := p.accounts.UpdateProfile(r.Context(), user); err != nil {
-		return p.refuse(w, r, "profile", newView(r, "title_profile"), err)
+		return p.refuse(w, r, "profile", newView(r, words.TitleProfile), err)
 	}
 	return redirect(w, r, "/accounts/?done=profile")
 }
@@ -108,7 +109,7 @@ func kept(r *http.Request) []int64 {
 }
 
 func (p *Pages) passwordView(r *http.Request) (*view, error) {
-	v, user := newView(r, "title_password"), person(r).User
+	v, user := newView(r, words.TitlePassword), person(r).User
 	tokens, err := p.namedTokens(r, user.ID)
 	v.Data = passwordData{user.Username, tokens}
 	return v, err
@@ -138,6 +139,21 @@ func (p *Pages) changePassword(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, "/accounts/?done=password")
 }
 
+// validities are how long a token may be valid.
+var validities = []struct {
+	days string
+	text words.Text
+}{
+	{"30", words.TokenDays30}, {"90", words.TokenDays90}, {"365", words.TokenDays365}, {"0", words.TokenDays0},
+}
+
+func scopeText(s identity.Scope) words.Text {
+	if s == identity.ScopeRead {
+		return words.ScopeRead
+	}
+	return words.ScopeWrite
+}
+
 // sessionsData is what the page of sessions and tokens shows.
 type sessionsData struct {
 	Sessions []identity.Session
@@ -147,7 +163,7 @@ type sessionsData struct {
 }
 
 func (p *Pages) sessionsView(r *http.Request, secret string) (*view, error) {
-	v := newView(r, "title_sessions")
+	v := newView(r, words.TitleSessions)
 	c := person(r)
 	v.Wide, v.AskPassword = true, p.accounts.NeedsPassword(*c.Session)
 	data := sessionsData{Current: c.Session.ID, Secret: secret}
@@ -209,15 +225,15 @@ func (p *Pages) changeSessions(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) showDelete(w http.ResponseWriter, r *http.Request) error {
-	return p.show(w, r, http.StatusOK, "delete", newView(r, "title_delete"))
+	return p.show(w, r, http.StatusOK, "delete", newView(r, words.TitleDelete))
 }
 
 func (p *Pages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, "title_delete")
+	v := newView(r, words.TitleDelete)
 	organizations, err := p.accounts.DeleteAccount(r.Context(), person(r).User, r.PostForm.Get("password"), session.ClientOf(r))
 	if err != nil {
 		if len(organizations) > 0 {
-			v.Bad = text(v.Lang, "last_owner", strings.Join(organizations, ", "))
+			v.Bad = words.LastOwner.In(v.Lang, strings.Join(organizations, ", "))
 			return p.show(w, r, http.StatusConflict, "delete", v)
 		}
 		return p.refuse(w, r, "delete", v, err)

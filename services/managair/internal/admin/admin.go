@@ -25,6 +25,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 const (
@@ -108,14 +109,33 @@ type view struct {
 	Data    any
 }
 
-func (v *view) t(key string, args ...any) string { return text(v.Lang, key, args...) }
+func (v *view) t(text words.Text, args ...any) string { return text.In(v.Lang, args...) }
 
 // name is what many of a subject are called, one what one is.
-func (v *view) name(subject string) string { return text(v.Lang, "s_"+subject) }
+func (v *view) name(subject string) string { return words.Subjects[subject].In(v.Lang) }
 
-func (v *view) one(subject string) string { return text(v.Lang, "o_"+subject) }
+func (v *view) one(subject string) string { return words.OneOf[subject].In(v.Lang) }
 
 func (v *view) field(name string) string { return fieldText(v.Lang, name) }
+
+// fieldText is the name of a field for people.
+func fieldText(lang, field string) string {
+	if t := words.Fields[field]; t.Is() {
+		return t.In(lang)
+	}
+	return field
+}
+
+// choiceText is the name of one of the values of a field.
+func choiceText(lang, field, value string) string {
+	if t := words.Subjects[value]; field == "subject" && t.Is() {
+		return t.In(lang)
+	}
+	if t := words.Choices[value]; t.Is() {
+		return t.In(lang)
+	}
+	return value
+}
 
 type group struct {
 	Name     string
@@ -196,15 +216,15 @@ func (a *Admin) guard(h handler) http.Handler {
 
 func (a *Admin) fail(w http.ResponseWriter, r *request, err error) {
 	status := fault.HTTPStatus(err)
-	v := r.view(text(r.lang, "failed"))
+	v := r.view(words.AdminFailed.In(r.lang))
 	switch status {
 	case http.StatusNotFound:
-		v.Title, v.Bad = text(r.lang, "not_found"), text(r.lang, "not_found_long")
+		v.Title, v.Bad = words.AdminNotFound.In(r.lang), words.NotFoundLong.In(r.lang)
 	case http.StatusServiceUnavailable:
-		v.Bad = text(r.lang, "unavailable")
+		v.Bad = words.AdminUnavailable.In(r.lang)
 	default:
 		a.Log.ErrorContext(r.Context(), "admin page failed", "path", r.Pattern, "err", err)
-		v.Bad = text(r.lang, "failed_long")
+		v.Bad = words.FailedLong.In(r.lang)
 	}
 	if err := a.show(w, r, status, "message", v); err != nil {
 		a.Log.ErrorContext(r.Context(), "admin page failed", "err", err)
@@ -225,13 +245,13 @@ func (r *request) view(title string) *view {
 		}
 	}
 	if done := r.URL.Query().Get("done"); done == "saved" || done == "deleted" || done == "password" {
-		v.Note = text(r.lang, "done_"+done)
+		v.Note = words.AdminDone[done].In(r.lang)
 	}
 	if n := r.URL.Query().Get("n"); n != "" {
 		if count, err := strconv.Atoi(n); err == nil {
-			v.Note = text(r.lang, "done_count", count)
+			v.Note = words.DoneCount.In(r.lang, count)
 			if count == 1 {
-				v.Note = text(r.lang, "done_one")
+				v.Note = words.DoneOne.In(r.lang)
 			}
 		}
 	}
@@ -267,7 +287,7 @@ func (r *request) subject() (*backoffice.Subject, error) {
 }
 
 func (a *Admin) index(w http.ResponseWriter, r *request) error {
-	v := r.view(text(r.lang, "administration"))
+	v := r.view(words.Administration.In(r.lang))
 	overview, err := a.Store.Overview(r.Context(), r.caller)
 	if err != nil {
 		return err

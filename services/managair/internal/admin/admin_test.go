@@ -193,10 +193,10 @@ func TestChanges(t *testing.T) {
 		leads, shows     string
 	}{
 		{"create", "/admin/organization/add/", "name=New&description=", 303, "/admin/organization/4/?done=saved", ""},
-		{"taken name", "/admin/organization/add/", "name=New", 422, "", "exists already"},
+		{"taken name", "/admin/organization/add/", "name=New", 422, "", "in use already"},
 		{"missing name", "/admin/organization/add/", "name=+", 422, "", "Please fill this in"},
 		{"inline rows", "/admin/organization/4/", "name=New&i0.new.here=1&i0.new.user_id=2&i0.new.role=O&i1.new.here=1&i1.new.name=Site&i1.new.address_id=1", 303, "/admin/organization/4/?done=saved", ""},
-		{"wrong inline row", "/admin/organization/4/", "name=Newer&i1.new.here=1&i1.new.name=Site&i1.new.address_id=1", 422, "", "exists already"},
+		{"wrong inline row", "/admin/organization/4/", "name=Newer&i1.new.here=1&i1.new.name=Site&i1.new.address_id=1", 422, "", "in use already"},
 		{"overlap", "/admin/installation/add/", "node_id=3b95a1b2-74e7-9e98-52c4-4acae441f0ae&room_id=1&from_time=2021-01-01T00:00", 422, "", "already installed"},
 		{"ends before it starts", "/admin/installation/add/", "node_id=9d02faee-4260-1377-22ec-936428b572ee&room_id=1&from_time=2021-01-01T00:00&to_time=2020-01-01T00:00", 422, "", "The end must be after the start"},
 		{"bad EUI", "/admin/node/add/", "id=00000000-0000-0000-0000-000000000001&eui64=xyz&alias=N&protocol_id=1&model_id=1&owner_id=1", 422, "", "16 hexadecimal digits"},

@@ -12,6 +12,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // formField is a field of a form.
@@ -132,9 +133,9 @@ func (a *Admin) find(r *request, s *backoffice.Subject, wrong wrongs) (again boo
 		case len(found) == 1:
 			r.PostForm.Set(input, found[0].ID)
 		case len(found) == 0:
-			wrong[input], again = text(r.lang, "find_none"), true
+			wrong[input], again = words.FindNone.In(r.lang), true
 		case !chosen && !pressed:
-			wrong[input], again = text(r.lang, "find_many"), true
+			wrong[input], again = words.FindMany.In(r.lang), true
 		}
 		again = again || pressed
 	}
@@ -209,7 +210,7 @@ func (a *Admin) showForm(w http.ResponseWriter, r *request, s *backoffice.Subjec
 	for i := range d.Fields {
 		d.Fields[i].Wrong = wrong[d.Fields[i].Input]
 	}
-	title := text(r.lang, "add", text(r.lang, "o_"+s.Name))
+	title := words.Add.In(r.lang, words.OneOf[s.Name].In(r.lang))
 	if id != "" {
 		stored, label, err := a.Store.Get(r.Context(), r.caller, s, id)
 		if err != nil {
@@ -227,9 +228,9 @@ func (a *Admin) showForm(w http.ResponseWriter, r *request, s *backoffice.Subjec
 	}
 	v := r.view(title)
 	v.Here, v.Data, v.Bad = s.Name, d, wrong[""]+wrong["password"]
-	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", text(r.lang, "s_"+s.Name)}}
+	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", words.Subjects[s.Name].In(r.lang)}}
 	if len(wrong) > 0 && v.Bad == "" {
-		v.Bad = text(r.lang, "see_below")
+		v.Bad = words.SeeBelow.In(r.lang)
 	}
 	return a.show(w, r, status, "edit", v)
 }
@@ -311,7 +312,7 @@ func posted(lang string, form url.Values, s *backoffice.Subject, fields []backof
 		row[f.Name] = raw
 		value, code := f.Clean(raw)
 		if code != "" {
-			wrong[prefix+f.Name] = text(lang, "wrong_"+code)
+			wrong[prefix+f.Name] = words.WrongWith(code).In(lang)
 			continue
 		}
 		c.Values[f.Name] = value
@@ -480,7 +481,7 @@ func notFound() error { return fault.New(fault.NotFound, "not found") }
 
 // problem says what the store refuses.
 func problem(lang string, e *fault.Violation) string {
-	t := text(lang, "wrong_"+cmp.Or(e.Text, e.Code))
+	t := words.WrongWith(cmp.Or(e.Text, e.Code)).In(lang)
 	if strings.Contains(t, "%") {
 		t = fmt.Sprintf(t, e.Args...)
 	}
@@ -502,7 +503,7 @@ func (a *Admin) setPassword(w http.ResponseWriter, r *request) error {
 	}
 	password := r.PostForm.Get("password")
 	if weakness := identity.JudgePassword(password, row["username"], row["email"], row["first_name"], row["last_name"]); weakness != identity.NotWeak {
-		return a.showForm(w, r, s, id, row, wrongs{"password": text(r.lang, "wrong_"+string(weakness))}, http.StatusUnprocessableEntity)
+		return a.showForm(w, r, s, id, row, wrongs{"password": words.WrongWith(string(weakness)).In(r.lang)}, http.StatusUnprocessableEntity)
 	}
 	user, err := a.Identity.UserByName(r.Context(), row["username"])
 	if err != nil {

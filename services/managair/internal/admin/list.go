@@ -9,6 +9,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // firstCell is what leads to a row: its first value, or its label.
@@ -131,7 +132,7 @@ func (a *Admin) listView(r *request, s *backoffice.Subject) (*view, error) {
 	if !s.Fixed || s.Deletable {
 		d.Actions = append(slices.Clone(s.Actions), "delete")
 	}
-	v := r.view(text(r.lang, "s_"+s.Name))
+	v := r.view(words.Subjects[s.Name].In(r.lang))
 	v.Here, v.Data = s.Name, d
 	return v, nil
 }
@@ -142,14 +143,14 @@ func (a *Admin) addFilters(r *request, s *backoffice.Subject, q backoffice.Query
 		if f.Kind == backoffice.Text {
 			continue // known by links only
 		}
-		options := []filterOption{{Text: text(r.lang, "all"), Link: d.with(name, ""), Chosen: q.Filters[name] == ""}}
+		options := []filterOption{{Text: words.All.In(r.lang), Link: d.with(name, ""), Chosen: q.Filters[name] == ""}}
 		addOption := func(value, label string) {
 			options = append(options, filterOption{label, d.with(name, value), q.Filters[name] == value})
 		}
 		switch f.Kind {
 		case backoffice.Bool:
-			addOption("true", text(r.lang, "yes"))
-			addOption("false", text(r.lang, "no"))
+			addOption("true", words.Yes.In(r.lang))
+			addOption("false", words.No.In(r.lang))
 		case backoffice.Choice:
 			for _, c := range f.Choices {
 				addOption(c, choiceText(r.lang, name, c))
@@ -222,9 +223,9 @@ type deleteData struct {
 }
 
 func (a *Admin) confirmDelete(w http.ResponseWriter, r *request, s *backoffice.Subject, ids []string) error {
-	v := r.view(text(r.lang, "delete_title"))
+	v := r.view(words.DeleteTitle.In(r.lang))
 	v.Here = s.Name
-	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", text(r.lang, "s_"+s.Name)}}
+	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", words.Subjects[s.Name].In(r.lang)}}
 	d := deleteData{Subject: s, IDs: ids, List: r.list(s, "")}
 	for _, id := range ids[:min(len(ids), 50)] {
 		_, label, err := a.Store.Get(r.Context(), r.caller, s, id)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // logData is a table of what was changed.
@@ -58,7 +59,7 @@ func changesOf(lang, raw string) []change {
 		case nil:
 			return ""
 		case bool:
-			return map[bool]string{true: text(lang, "yes"), false: text(lang, "no")}[v]
+			return map[bool]string{true: words.Yes.In(lang), false: words.No.In(lang)}[v]
 		case string:
 			if t, err := time.Parse(time.RFC3339, v); err == nil {
 				return t.UTC().Format("2006-01-02 15:04:05")
@@ -104,9 +105,9 @@ func (a *Admin) history(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	v := r.view(text(r.lang, "history"))
+	v := r.view(words.History.In(r.lang))
 	v.Here = s.Name
-	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", text(r.lang, "s_"+s.Name)}}
+	v.Crumbs = [][2]string{{"/admin/" + s.Name + "/", words.Subjects[s.Name].In(r.lang)}}
 	switch _, label, err := a.Store.Get(r.Context(), r.caller, s, id); {
 	case err == nil:
 		v.Crumbs = append(v.Crumbs, [2]string{"/admin/" + s.Name + "/" + url.PathEscape(id) + "/", label})

@@ -14,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // queue is a queue of tasks, and those that wait for another try or were given up.
@@ -52,20 +53,20 @@ func ago(lang string, t *time.Time) string {
 	if t == nil {
 		return "–"
 	}
-	count := func(n int, one, many string) string {
+	count := func(n int, one, many words.Text) string {
 		if n == 1 {
-			return text(lang, one)
+			return one.In(lang)
 		}
-		return text(lang, many, n)
+		return many.In(lang, n)
 	}
 	d := time.Since(*t).Round(time.Minute)
 	switch {
 	case d < time.Hour:
-		return count(int(d.Minutes()), "ago_minute", "ago_minutes")
+		return count(int(d.Minutes()), words.AgoMinute, words.AgoMinutes)
 	case d < 48*time.Hour:
-		return count(int(d.Hours()), "ago_hour", "ago_hours")
+		return count(int(d.Hours()), words.AgoHour, words.AgoHours)
 	default:
-		return count(int(d.Hours()/24), "ago_day", "ago_days")
+		return count(int(d.Hours()/24), words.AgoDay, words.AgoDays)
 	}
 }
 
@@ -84,7 +85,7 @@ func (a *Admin) parked(w http.ResponseWriter, r *request) error {
 			d.protocols[codec.Protocol()] = p.ID
 		}
 	}
-	v := r.view(text(r.lang, "parked"))
+	v := r.view(words.Parked.In(r.lang))
 	v.Here, v.Data = "parked", d
 	return a.show(w, r, http.StatusOK, "parked", v)
 }
@@ -94,7 +95,7 @@ func (a *Admin) fidelity(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	v := r.view(text(r.lang, "fidelity"))
+	v := r.view(words.Fidelity.In(r.lang))
 	v.Here, v.Data = "fidelity", nodes
 	return a.show(w, r, http.StatusOK, "fidelity", v)
 }
@@ -111,11 +112,11 @@ func (a *Admin) queues(w http.ResponseWriter, r *request) error {
 	if err := r.superuser(); err != nil {
 		return err
 	}
-	v := r.view(text(r.lang, "queues"))
+	v := r.view(words.Queues.In(r.lang))
 	v.Here = "queues"
 	names, err := a.Inspector.Queues()
 	if err != nil {
-		v.Bad = text(r.lang, "redis_away")
+		v.Bad = words.RedisAway.In(r.lang)
 		return a.show(w, r, http.StatusServiceUnavailable, "queues", v)
 	}
 	var all []queue
@@ -168,7 +169,7 @@ func (a *Admin) services(w http.ResponseWriter, r *request) error {
 	if err := r.superuser(); err != nil {
 		return err
 	}
-	v := r.view(text(r.lang, "services"))
+	v := r.view(words.Services.In(r.lang))
 	v.Here = "services"
 	facts, err := a.Store.Facts(r.Context())
 	if err != nil {

@@ -24,19 +24,6 @@ type browsed struct {
 	Cut                                                         bool
 	Crumbs                                                      string // HTML
 	Methods                                                     []string
-	Text                                                        map[string]string
-}
-
-// browseTexts are what the pages say, in German and English.
-var browseTexts = map[string]map[string]string{
-	"de": {
-		"login": "Anmelden", "account": "Konto", "document": "Dokument", "try": "Anfrage probieren", "method": "Methode", "send": "Senden",
-		"noscript": "Anfragen lassen sich nur mit JavaScript probieren.", "cut": "Das Dokument ist zu lang für diese Seite und hier abgeschnitten.",
-	},
-	"en": {
-		"login": "Log in", "account": "Account", "document": "Document", "try": "Try a request", "method": "Method", "send": "Send",
-		"noscript": "Trying requests needs JavaScript.", "cut": "The document is too long for this page and cut off here.",
-	},
 }
 
 // maxPage is how much of a document a page shows, in bytes.
@@ -64,7 +51,7 @@ func (a *API) browse(w http.ResponseWriter, r *http.Request, answer func(http.Re
 	operations := openapi.Read().Paths[pattern]
 	page := browsed{
 		Lang: lang, Method: r.Method, Path: r.URL.Path + "/", URL: r.URL.Path + "/", Title: title(r.URL.Path), Summary: operations["get"].Summary,
-		Allow: allow, Status: recorded.status, Cut: recorded.cut, Crumbs: crumbs(r.URL.Path), Text: browseTexts[lang],
+		Allow: allow, Status: recorded.status, Cut: recorded.cut, Crumbs: crumbs(r.URL.Path),
 	}
 	if r.URL.RawQuery != "" {
 		page.Query = "?" + r.URL.RawQuery

@@ -10,7 +10,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"embed"
 	"errors"
 	"fmt"
 	"net/url"
@@ -22,6 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // Config is what the environment says about mail. The names are Django's.
@@ -67,40 +67,49 @@ type Deliverer interface {
 	Deliver(ctx context.Context, m Message) error
 }
 
-//go:embed texts
-var textFiles embed.FS
-
 // Write writes the mail. publicURL is scheme and host of the links in it.
 func Write(m identity.Mail, publicURL string) (Message, error) {
+	letter, path, ok := letterOf(m)
+	if !ok {
+		return Message{}, fault.New(fault.Invalid, "there is no mail of kind %q", m.Kind)
+	}
 	language := m.Language
-	if language != "en" {
-		language = "de"
+	if !words.Known(language) {
+		language = words.Languages[0].Code
 	}
-	link := strings.TrimSuffix(publicURL, "/")
-	switch m.Kind {
-	case identity.MailConfirm:
-		link += "/accounts/confirm-email/" + m.Key + "/"
-	case identity.MailReset:
-		link += "/accounts/password/reset/key/" + m.Key + "/"
-	case identity.MailUnknown:
-		link += "/accounts/signup/"
-	case identity.MailKnown, identity.MailPasswordSet, identity.MailEmailReplaced,
-		identity.MailEmailAdded, identity.MailTokenMade:
-		link += "/accounts/password/reset/"
-	}
-	content, err := textFiles.ReadFile("texts/" + string(m.Kind) + "." + language + ".txt")
-	if err != nil {
-		return Message{}, fmt.Errorf("write mail: %w", err)
-	}
-	text := strings.NewReplacer("{name}", m.Username, "{link}", link, "{address}", m.To).Replace(string(content))
-	// The first line is the subject.
-	subject, body, _ := strings.Cut(text, "\n")
-	body = strings.TrimSpace(body) + "\n"
+	link := strings.TrimSuffix(publicURL, "/") + path
+	fill := strings.NewReplacer("{name}", m.Username, "{link}", link, "{address}", m.To)
+	subject, body := fill.Replace(letter.Subject.In(language)), fill.Replace(letter.Body.In(language))+"\n"
 	var page bytes.Buffer
 	if err := asHTML(language, subject, body, link).Render(context.Background(), &page); err != nil {
 		return Message{}, fmt.Errorf("write mail: %w", err)
 	}
 	return Message{ID: newID(publicURL), To: m.To, Subject: subject, Text: body, HTML: page.String()}, nil
+}
+
+// letterOf returns what a mail says, and where its link leads.
+func letterOf(m identity.Mail) (letter words.Letter, path string, ok bool) {
+	const reset = "/accounts/password/reset/"
+	switch m.Kind {
+	case identity.MailConfirm:
+		return words.ConfirmMail, "/accounts/confirm-email/" + m.Key + "/", true
+	case identity.MailReset:
+		return words.ResetMail, reset + "key/" + m.Key + "/", true
+	case identity.MailUnknown:
+		return words.UnknownMail, "/accounts/signup/", true
+	case identity.MailKnown:
+		return words.KnownMail, reset, true
+	case identity.MailPasswordSet:
+		return words.PasswordSetMail, reset, true
+	case identity.MailEmailReplaced:
+		return words.EmailReplacedMail, reset, true
+	case identity.MailEmailAdded:
+		return words.EmailAddedMail, reset, true
+	case identity.MailTokenMade:
+		return words.TokenMadeMail, reset, true
+	default:
+		return words.Letter{}, "", false
+	}
 }
 
 // newID makes a Message-ID of the host that the links lead to.

@@ -26,7 +26,7 @@ beforeAll(async () => {
   const { page } = await visit(strangers.de, `${stack.web}/accounts/login/`);
   await page.locator("#login").fill("admin");
   await page.locator("#password").fill("clair-demo");
-  await page.getByRole("button", { name: "Einloggen" }).click();
+  await page.getByRole("button", { name: "Anmelden" }).click();
   await page.waitForURL(/dashboard/);
   const storageState = await strangers.de.storageState();
   await page.close();

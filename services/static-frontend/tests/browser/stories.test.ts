@@ -31,7 +31,7 @@ const PHONE: BrowserContextOptions = {
 async function logIn(page: Page, name: string, password = PASSWORD): Promise<void> {
   await page.locator("#login").fill(name);
   await page.locator("#password").fill(password);
-  await page.getByRole("button", { name: "Einloggen" }).click();
+  await page.getByRole("button", { name: "Anmelden" }).click();
 }
 
 async function enter(path: string, name: string, options: BrowserContextOptions = {}) {

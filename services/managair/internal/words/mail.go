@@ -1,0 +1,104 @@
+package words
+
+// Letter is a mail as people read it. {name}, {address} and {link} are filled in.
+type Letter struct{ Subject, Body Text }
+
+// The mails of accounts.
+var (
+	ConfirmMail = Letter{
+		Text{"Bitte bestätigen Sie Ihre E-Mail-Adresse", "Please confirm your e-mail address"},
+		Text{
+			"Hallo {name},\n\n" +
+				"für diese Adresse wurde bei Clair ein Konto angelegt oder sie wurde einem Konto hinzugefügt. Bitte bestätigen Sie, dass es Ihre ist:\n\n" +
+				"{link}\n\n" +
+				"Der Link gilt drei Tage. Waren Sie das nicht, ist nichts zu tun: ohne Bestätigung geschieht nichts.",
+			"Hello {name},\n\n" +
+				"an account was made at Clair with this address, or it was added to one. Please confirm that it is yours:\n\n" +
+				"{link}\n\n" +
+				"The link is good for three days. If this was not you, there is nothing to do: nothing happens without a confirmation.",
+		},
+	}
+	ResetMail = Letter{
+		Text{"Ein neues Passwort für Clair", "A new password for Clair"},
+		Text{
+			"Hallo {name},\n\n" +
+				"für Ihr Konto wurde ein neues Passwort angefordert. Hier können Sie es setzen:\n\n" +
+				"{link}\n\n" +
+				"Der Link gilt eine Stunde und nur einmal. Waren Sie das nicht, ist nichts zu tun: Ihr Passwort bleibt, wie es ist.",
+			"Hello {name},\n\n" +
+				"a new password was asked for your account. Set it here:\n\n" +
+				"{link}\n\n" +
+				"The link is good for one hour and once only. If this was not you, there is nothing to do: your password stays as it is.",
+		},
+	}
+	KnownMail = Letter{
+		Text{"Sie haben schon ein Konto bei Clair", "You already have an account at Clair"},
+		Text{
+			"Hallo {name},\n\n" +
+				"mit Ihrer Adresse wollte jemand bei Clair ein Konto anlegen, aber Sie haben dort schon ein Konto. Wenn Sie das waren und Ihr Passwort nicht mehr wissen, setzen Sie hier ein neues:\n\n" +
+				"{link}\n\n" +
+				"Waren Sie das nicht, ist nichts zu tun.",
+			"Hello {name},\n\n" +
+				"somebody wanted to sign up at Clair with your address, but you already have an account there. If this was you and you forgot your password, set a new one here:\n\n" +
+				"{link}\n\n" +
+				"If this was not you, there is nothing to do.",
+		},
+	}
+	UnknownMail = Letter{
+		Text{"Kein Konto bei Clair mit dieser Adresse", "No account at Clair with this address"},
+		Text{
+			"Guten Tag,\n\n" +
+				"für {address} wurde bei Clair ein neues Passwort angefordert, aber mit dieser Adresse gibt es dort kein Konto. Vielleicht benutzen Sie eine andere. Ein Konto anlegen können Sie hier:\n\n" +
+				"{link}\n\n" +
+				"Waren Sie das nicht, ist nichts zu tun.",
+			"Hello,\n\n" +
+				"a new password was asked at Clair for {address}, but there is no account with this address. Perhaps you use another one. You can sign up here:\n\n" +
+				"{link}\n\n" +
+				"If this was not you, there is nothing to do.",
+		},
+	}
+	PasswordSetMail = Letter{
+		Text{"Ihr Passwort bei Clair wurde geändert", "Your password at Clair was changed"},
+		Text{
+			"Hallo {name},\n\n" +
+				"Ihr Passwort wurde soeben geändert; andere Sitzungen und Token sind beendet. Waren Sie das nicht, setzen Sie hier gleich ein neues:\n\n" +
+				"{link}",
+			"Hello {name},\n\n" +
+				"your password was changed just now; other sessions and tokens have ended. If this was not you, set a new one here at once:\n\n" +
+				"{link}",
+		},
+	}
+	EmailReplacedMail = Letter{
+		Text{"Ihre Haupt-Adresse bei Clair wurde geändert", "Your primary address at Clair was changed"},
+		Text{
+			"Hallo {name},\n\n" +
+				"Mitteilungen zu Ihrem Konto gehen von nun an an eine andere Adresse. Waren Sie das nicht, setzen Sie hier gleich ein neues Passwort:\n\n" +
+				"{link}",
+			"Hello {name},\n\n" +
+				"messages about your account go to another address from now on. If this was not you, set a new password here at once:\n\n" +
+				"{link}",
+		},
+	}
+	EmailAddedMail = Letter{
+		Text{"Zu Ihrem Konto bei Clair kam eine Adresse hinzu", "An address was added to your account at Clair"},
+		Text{
+			"Hallo {name},\n\n" +
+				"zu Ihrem Konto wurde soeben eine weitere E-Mail-Adresse hinzugefügt. Waren Sie das nicht, setzen Sie hier gleich ein neues Passwort und entfernen Sie die Adresse:\n\n" +
+				"{link}",
+			"Hello {name},\n\n" +
+				"another e-mail address was added to your account just now. If this was not you, set a new password here at once and remove the address:\n\n" +
+				"{link}",
+		},
+	}
+	TokenMadeMail = Letter{
+		Text{"Für Ihr Konto bei Clair wurde ein Token angelegt", "A token was made for your account at Clair"},
+		Text{
+			"Hallo {name},\n\n" +
+				"für Ihr Konto wurde soeben ein Token angelegt, mit dem ein Programm in Ihrem Namen arbeiten kann. Waren Sie das nicht, setzen Sie hier gleich ein neues Passwort; damit endet auch das Token:\n\n" +
+				"{link}",
+			"Hello {name},\n\n" +
+				"a token was made for your account just now, with which a program can act in your name. If this was not you, set a new password here at once; the token ends with it:\n\n" +
+				"{link}",
+		},
+	}
+)
