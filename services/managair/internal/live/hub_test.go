@@ -396,8 +396,8 @@ func TestRedisAway(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		during := s.listen(0, 1, e.last) // is not sent away
 		s.expect(during.begin(), `ready {"installations":["10"]}`, `reset {}`)
-		s.expect(e.next(), "")
-		s.source.add(false, 1, 400) // nobody could read that
+		s.expect(e.next(), `beat {"now_s":946684822}`) // where it stands has not changed
+		s.source.add(false, 1, 400)                    // nobody could read that
 		s.source.set(func() { s.source.failing = false })
 		s.expect(e.next(), `reset {} @2`)
 		s.expect(during.next(), `reset {} @2`)
