@@ -34,12 +34,15 @@ const (
 // the brackets of a filter.
 var liveTargets = []string{"organization", "site", "room", "installation"}
 
+// liveSince are the parameters that say from where on.
+var liveSince = []string{"last_event_id", "recent_s"}
+
 // AddLive adds the routes of live values, as server-sent events.
 func (a *API) AddLive(hub *live.Hub) {
 	a.Add(Route{
 		Method: http.MethodGet, Pattern: Base + "/live", Audience: access.Public, Media: []string{mediaEvents}, Stream: true,
 		Handler: func(w http.ResponseWriter, r *http.Request) error {
-			q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: liveTargets, Extra: append(slices.Clone(liveTargets), "last_event_id")})
+			q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: liveTargets, Extra: append(slices.Clone(liveTargets), liveSince...)})
 			if err != nil {
 				return err
 			}
@@ -50,7 +53,7 @@ func (a *API) AddLive(hub *live.Hub) {
 			if len(targets) == 0 && access.CallerFrom(r.Context()).Anonymous() {
 				return errNotAuthenticated() // nothing is his own
 			}
-			return a.serveLive(hub, w, r, targets, q.Extra["last_event_id"])
+			return a.serveLive(hub, w, r, targets, q)
 		},
 	})
 	for _, name := range liveTargets {
@@ -61,11 +64,11 @@ func (a *API) AddLive(hub *live.Hub) {
 				if !ok {
 					return errNotFound()
 				}
-				q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{"last_event_id"}})
+				q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: liveSince})
 				if err != nil {
 					return err
 				}
-				return a.serveLive(hub, w, r, live.Targets{liveTarget(name, id)}, q.Extra["last_event_id"])
+				return a.serveLive(hub, w, r, live.Targets{liveTarget(name, id)}, q)
 			},
 		})
 	}
@@ -109,20 +112,12 @@ func liveTarget(name string, id int64) live.Target {
 	}
 }
 
-func (a *API) serveLive(hub *live.Hub, w http.ResponseWriter, r *http.Request, targets live.Targets, lastID string) error {
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
-		lastID = id // that of a reconnecting browser is newer than the one in its address
+func (a *API) serveLive(hub *live.Hub, w http.ResponseWriter, r *http.Request, targets live.Targets, q jsonapi.Query) error {
+	since, err := sinceOf(r, q)
+	if err != nil {
+		return err
 	}
-	var last *stream.ID
-	if lastID != "" {
-		id, err := stream.ParseID(lastID)
-		if err != nil {
-			// As if it were too old: an error would keep a browser from coming back.
-			id = stream.ID{}
-		}
-		last = &id
-	}
-	listener, err := hub.Subscribe(r.Context(), access.CallerFrom(r.Context()), targets, last)
+	listener, err := hub.Subscribe(r.Context(), access.CallerFrom(r.Context()), targets, since)
 	if err != nil {
 		return err
 	}
@@ -142,6 +137,31 @@ func (a *API) serveLive(hub *live.Hub, w http.ResponseWriter, r *http.Request, t
 		a.log.DebugContext(r.Context(), "live listener lost", "err", err)
 	}
 	return nil
+}
+
+func sinceOf(r *http.Request, q jsonapi.Query) (live.Since, error) {
+	var since live.Since
+	if text := q.Extra["recent_s"]; text != "" {
+		seconds, err := strconv.Atoi(text)
+		since.Recent = time.Duration(seconds) * time.Second
+		if err != nil || seconds < 0 || since.Recent > live.MaxRecent {
+			return since, jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "invalid_value", Parameter: "recent_s"}}
+		}
+	}
+	lastID := q.Extra["last_event_id"]
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		// A browser has reconnected by itself: what is in its address is outdated.
+		lastID, since.Recent = id, 0
+	}
+	if lastID != "" {
+		id, err := stream.ParseID(lastID)
+		if err != nil {
+			// As if it were too old: an error would keep a browser from coming back.
+			id = stream.ID{}
+		}
+		since.Last = &id
+	}
+	return since, nil
 }
 
 type eventWriter struct {

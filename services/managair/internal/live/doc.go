@@ -11,6 +11,8 @@
 //   - After "ready" (or "reset") he gets every sample that is committed from then on,
 //     once. A GET that begins after that event has all earlier ones. What is in both
 //     is the same sample: same installation, same time.
+//   - When he asks for what is recent, he gets that first: it closes the gap between a GET
+//     and the listening that follows it. Some of it may be in both.
 //   - When he reconnects with the id of the last event, he gets what he missed, or
 //     "reset" when that is not there anymore, or when something may be missing: then
 //     he has to GET again.

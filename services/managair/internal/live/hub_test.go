@@ -191,7 +191,7 @@ type ear struct {
 
 func (s *stage) listen(user, room int64, last *stream.ID) *ear {
 	s.t.Helper()
-	l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, live.Targets{{Room: room}}, last)
+	l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, live.Targets{{Room: room}}, live.Since{Last: last})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestListenersHearWhatTheyMaySee(t *testing.T) {
 		s.expect(one.next(), `beat {"now_s":946684815} @5`) // a heartbeat tells how far it is
 		one.l.Close()
 		two.l.Close()
-		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 2}}, nil); !fault.Is(err, fault.NotFound) {
+		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 2}}, live.Since{}); !fault.Is(err, fault.NotFound) {
 			s.t.Errorf("anonymous in room 2: %v", err)
 		}
 	})
@@ -284,7 +284,7 @@ func TestAListenerHearsSeveralTargets(t *testing.T) {
 			for _, room := range rooms {
 				targets = append(targets, live.Target{Room: room})
 			}
-			l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, targets, nil)
+			l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, targets, live.Since{})
 			if err != nil {
 				s.t.Fatal(err)
 			}
@@ -339,6 +339,51 @@ func TestAListenerGoesOnWhereHeWas(t *testing.T) {
 			s.t.Errorf("at %v", again.last)
 		}
 		again.l.Close()
+	})
+}
+
+// A page fetches, and listens a moment later: what was committed between the two it hears.
+func TestWhatIsRecentIsHeardFirst(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		now := time.Now().UnixMilli()
+		add := func(ago time.Duration, ppm int) {
+			s.source.set(func() {
+				s.source.entries = append(s.source.entries, stream.Entry{
+					ID:      stream.ID{Milliseconds: uint64(now - ago.Milliseconds())},
+					Samples: []stream.Sample{{NodeNo: 1, Sample: measurement.Sample{Time: noon, CO2PPM: ppm, Status: 'M'}}},
+				})
+			})
+			synctest.Wait()
+		}
+		add(time.Minute, 400)
+		add(10*time.Second, 500)
+		add(time.Second, 600)
+		time.Sleep(100 * time.Millisecond) // until what came is handed out
+		recent := func(last *stream.ID, ago time.Duration) []string {
+			l, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, live.Since{Last: last, Recent: ago})
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			defer l.Close()
+			e := &ear{s: s, l: l}
+			var samples []string
+			for _, heard := range e.begin() {
+				if strings.HasPrefix(heard, "sample") || strings.HasPrefix(heard, "reset") {
+					samples = append(samples, strings.Fields(heard)[1])
+				}
+			}
+			return samples
+		}
+		s.expect(recent(nil, 0))
+		s.expect(recent(nil, 15*time.Second), "[10:500,10:600]")
+		s.expect(recent(nil, 5*time.Second), "[10:600]")
+		// Of both the earlier one counts.
+		s.expect(recent(&stream.ID{Milliseconds: uint64(now - 61_000)}, 5*time.Second), "[10:400,10:500,10:600]")
+		s.expect(recent(&stream.ID{Milliseconds: uint64(now - 1_000)}, 15*time.Second), "[10:500,10:600]")
+		// In a quiet house there is nothing, and that is no reason to fetch again.
+		time.Sleep(5 * time.Minute)
+		s.expect(recent(nil, 15*time.Second))
 	})
 }
 
@@ -462,7 +507,7 @@ func TestTheServerStops(t *testing.T) {
 		e.begin()
 		s.hub.Close()
 		s.expect(e.next(), "end restart")
-		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, nil); !fault.Is(err, fault.Unavailable) {
+		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, live.Since{}); !fault.Is(err, fault.Unavailable) {
 			s.t.Errorf("after the stop: %v", err)
 		}
 		e.l.Close()
@@ -473,7 +518,7 @@ func TestListenersAreBounded(t *testing.T) {
 	t.Parallel()
 	play(t, 2, func(s *stage) {
 		one, two := s.listen(0, 1, nil), s.listen(0, 1, nil)
-		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, nil); !fault.Is(err, fault.Unavailable) {
+		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, live.Since{}); !fault.Is(err, fault.Unavailable) {
 			s.t.Errorf("the third of two: %v", err)
 		}
 		one.l.Close()

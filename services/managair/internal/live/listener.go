@@ -99,12 +99,42 @@ func (l *Listener) queue(e *Event) bool {
 	}
 }
 
-// Subscribe returns a listener, who must be closed. last is the id of the last event
-// he has seen, or nil. NotFound: there is none of the targets for the caller.
-// Unavailable: there are too many listeners. While Redis is away listeners are taken
-// all the same: a browser would not try again after an error.
-func (h *Hub) Subscribe(ctx context.Context, caller access.Caller, targets Targets, last *live.ID) (*Listener, error) {
-	ahead := last != nil && !h.wait(ctx, *last)
+// Since says from where on a listener wants to hear; the zero value is from now on. Of
+// both the earlier counts.
+type Since struct {
+	// Last is the id of the last event that was seen.
+	Last *live.ID
+	// Recent is for how long before now: a page has fetched what it shows a moment before it
+	// listens, and must not miss what was committed between.
+	Recent time.Duration
+}
+
+// MaxRecent bounds Since.Recent.
+const MaxRecent = time.Minute
+
+// from returns the place after which a listener is to hear, when he begins at a position;
+// false: at the position itself.
+func (s Since) from(position live.ID, now time.Time) (live.ID, bool) {
+	var from live.ID
+	if s.Last != nil {
+		from = *s.Last
+	}
+	// Without a position there is nothing that could be read again.
+	if s.Recent > 0 && position != (live.ID{}) {
+		recent := live.ID{Milliseconds: uint64(max(now.Add(-s.Recent).UnixMilli(), 0))}
+		if s.Last == nil || recent.Compare(from) < 0 {
+			from = recent
+		}
+		return from, true
+	}
+	return from, s.Last != nil
+}
+
+// Subscribe returns a listener, who must be closed. NotFound: there is none of the targets
+// for the caller. Unavailable: there are too many listeners. While Redis is away listeners
+// are taken all the same: a browser would not try again after an error.
+func (h *Hub) Subscribe(ctx context.Context, caller access.Caller, targets Targets, since Since) (*Listener, error) {
+	ahead := since.Last != nil && !h.wait(ctx, *since.Last)
 	for {
 		h.mu.Lock()
 		changes := h.changes
@@ -113,7 +143,7 @@ func (h *Hub) Subscribe(ctx context.Context, caller access.Caller, targets Targe
 		if err != nil {
 			return nil, err
 		}
-		l, err := h.join(caller.UserID, targets, installations, changes, last, ahead)
+		l, err := h.join(caller.UserID, targets, installations, changes, since, ahead)
 		if l != nil || err != nil {
 			return l, err
 		}
@@ -142,7 +172,7 @@ func (h *Hub) wait(ctx context.Context, id live.ID) bool {
 }
 
 // join adds a listener to a topic; nil without an error means: resolve again.
-func (h *Hub) join(user int64, targets Targets, installations []Installation, changes int, last *live.ID, ahead bool) (*Listener, error) {
+func (h *Hub) join(user int64, targets Targets, installations []Installation, changes int, since Since, ahead bool) (*Listener, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -166,11 +196,10 @@ func (h *Hub) join(user int64, targets Targets, installations []Installation, ch
 		hub: h, topic: t, to: h.position, ids: t.ids, spans: &topic{spans: t.spans},
 		queued: make(chan *Event, maxEvents), ended: make(chan struct{}),
 	}
-	switch {
-	case ahead: // an id that was never given, or of a Redis that lost its data or is away
+	if ahead { // an id that was never given, or of a Redis that lost its data or is away
 		l.reset = true
-	case last != nil:
-		l.from, l.catchUp = *last, true
+	} else {
+		l.from, l.catchUp = since.from(h.position, time.Now())
 	}
 	t.listeners[l] = struct{}{}
 	h.count++

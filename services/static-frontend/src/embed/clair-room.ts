@@ -15,8 +15,9 @@ import { toRoom } from "../lib/api/rooms";
 import { de, type Key } from "../lib/i18n/de";
 import { en } from "../lib/i18n/en";
 import { ageText, fill, preferredLanguage, type Language } from "../lib/i18n/language";
+import { Heard } from "../lib/live/heard";
 import { listen } from "../lib/live/listen";
-import { representative, withSample } from "../lib/rooms";
+import { representative } from "../lib/rooms";
 import { serverTime } from "../lib/servertime";
 
 const HOME = new URL(import.meta.url).origin;
@@ -76,6 +77,7 @@ export class ClairRoom extends HTMLElement {
   #root = this.attachShadow({ mode: "open" });
   #name = "";
   #installations: ReturnType<typeof toInstallation>[] = [];
+  #heard = new Heard();
   #recent: Sample[] = [];
   /** The status of an answer that was none, -1 without an answer. */
   #failed = 0;
@@ -136,8 +138,9 @@ export class ClairRoom extends HTMLElement {
       { room },
       {
         sample: ({ installationId, sample }) => {
-          if (!this.#installations.some((one) => one.id === installationId)) return;
-          this.#installations = withSample(this.#installations, installationId, sample);
+          const newest = this.#heard.add(installationId, sample);
+          if (!newest || !this.#installations.some((one) => one.id === installationId)) return;
+          this.#installations = this.#heard.merge(this.#installations);
           this.#recent = [...this.#recent, sample].slice(-20);
           this.#draw();
         },
@@ -179,7 +182,7 @@ export class ClairRoom extends HTMLElement {
       ]);
       if (round !== this.#round) return;
       this.#name = toRoom(one).name;
-      this.#installations = installations.map(toInstallation);
+      this.#installations = this.#heard.merge(installations.map(toInstallation));
       this.#failed = 0;
     } catch (error) {
       if (round !== this.#round) return;

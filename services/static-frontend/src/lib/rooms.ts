@@ -83,15 +83,8 @@ export function publicSiteState(site: PublicSite, nowS: number): PublicSiteState
   return { site, levels, level: worst(levels) };
 }
 
-/** Puts a new sample into its installation; older ones than what is there change nothing. */
-export function withSample(
-  installations: readonly Installation[],
-  installationId: string,
-  sample: Sample,
-): Installation[] {
-  return installations.map((one) =>
-    one.id === installationId && (!one.latest || one.latest.time < sample.time)
-      ? { ...one, latest: sample }
-      : one,
-  );
+/** An installation with a sample of its own put in, unless what is there is as new. */
+export function withSample(installation: Installation, sample: Sample): Installation {
+  const { latest } = installation;
+  return latest && latest.time >= sample.time ? installation : { ...installation, latest: sample };
 }

@@ -100,7 +100,7 @@ test("a public site is as good as the worst of what its rooms measure now", () =
 });
 
 test("a sample that came late does not replace a newer one", () => {
-  const all = [installed("a", sample(700, 60))];
-  expect(withSample(all, "a", sample(900, 120))[0]!.latest!.co2).toBe(700);
-  expect(withSample(all, "a", sample(900, 0))[0]!.latest!.co2).toBe(900);
+  const one = installed("a", sample(700, 60));
+  expect(withSample(one, sample(900, 120)).latest!.co2).toBe(700);
+  expect(withSample(one, sample(900, 0)).latest!.co2).toBe(900);
 });

@@ -4252,6 +4252,12 @@ export interface paths {
                     installation?: string;
                     /** @description The same as the header `Last-Event-ID`, for clients that cannot set it. */
                     last_event_id?: string;
+                    /**
+                     * @description Seconds: first what was committed so shortly before, for a client that has just fetched what it shows. Some
+                     *     of it the client may have already: the same installation, the same time. Without effect together with the
+                     *     header `Last-Event-ID`.
+                     */
+                    recent_s?: components["parameters"]["recent_s"];
                 };
                 header?: {
                     "Last-Event-ID"?: string;
@@ -4300,6 +4306,12 @@ export interface paths {
                 query?: {
                     /** @description The same as the header `Last-Event-ID`, for clients that cannot set it. */
                     last_event_id?: string;
+                    /**
+                     * @description Seconds: first what was committed so shortly before, for a client that has just fetched what it shows. Some
+                     *     of it the client may have already: the same installation, the same time. Without effect together with the
+                     *     header `Last-Event-ID`.
+                     */
+                    recent_s?: components["parameters"]["recent_s"];
                 };
                 header?: {
                     "Last-Event-ID"?: string;
@@ -4350,6 +4362,12 @@ export interface paths {
                 query?: {
                     /** @description The same as the header `Last-Event-ID`, for clients that cannot set it. */
                     last_event_id?: string;
+                    /**
+                     * @description Seconds: first what was committed so shortly before, for a client that has just fetched what it shows. Some
+                     *     of it the client may have already: the same installation, the same time. Without effect together with the
+                     *     header `Last-Event-ID`.
+                     */
+                    recent_s?: components["parameters"]["recent_s"];
                 };
                 header?: {
                     "Last-Event-ID"?: string;
@@ -4400,6 +4418,12 @@ export interface paths {
                 query?: {
                     /** @description The same as the header `Last-Event-ID`, for clients that cannot set it. */
                     last_event_id?: string;
+                    /**
+                     * @description Seconds: first what was committed so shortly before, for a client that has just fetched what it shows. Some
+                     *     of it the client may have already: the same installation, the same time. Without effect together with the
+                     *     header `Last-Event-ID`.
+                     */
+                    recent_s?: components["parameters"]["recent_s"];
                 };
                 header?: {
                     "Last-Event-ID"?: string;
@@ -4450,6 +4474,12 @@ export interface paths {
                 query?: {
                     /** @description The same as the header `Last-Event-ID`, for clients that cannot set it. */
                     last_event_id?: string;
+                    /**
+                     * @description Seconds: first what was committed so shortly before, for a client that has just fetched what it shows. Some
+                     *     of it the client may have already: the same installation, the same time. Without effect together with the
+                     *     header `Last-Event-ID`.
+                     */
+                    recent_s?: components["parameters"]["recent_s"];
                 };
                 header?: {
                     "Last-Event-ID"?: string;
@@ -5925,6 +5955,12 @@ export interface components {
         };
     };
     parameters: {
+        /**
+         * @description Seconds: first what was committed so shortly before, for a client that has just fetched what it shows. Some
+         *     of it the client may have already: the same installation, the same time. Without effect together with the
+         *     header `Last-Event-ID`.
+         */
+        recent_s: number;
         id: string;
         /** @example 2026-03 */
         month: string;

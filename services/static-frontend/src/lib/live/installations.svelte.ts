@@ -1,19 +1,28 @@
 // Installations that move on while they are looked at.
 import type { Sample } from "../air";
 import type { Installation } from "../api/installations";
+import { Heard } from "./heard";
 import { listen, type LiveState, type LiveTarget } from "./listen";
-import { withSample } from "../rooms";
 
 export class LiveInstallations {
-  /** What was fetched, with newer samples put in. */
-  all = $state.raw<Installation[]>([]);
+  readonly #heard = new Heard();
+  #all = $state.raw<Installation[]>([]);
   /** Samples since the page was opened, by installation. */
   fresh = $state.raw(new Map<string, Sample[]>());
   state = $state<LiveState>("polling");
 
+  /** What was fetched, with newer samples put in. */
+  get all(): Installation[] {
+    return this.#all;
+  }
+  set all(fetched: Installation[]) {
+    this.#all = this.#heard.merge(fetched);
+  }
+
   receive(installationId: string, sample: Sample): void {
-    if (!this.all.some((one) => one.id === installationId)) return;
-    this.all = withSample(this.all, installationId, sample);
+    const newest = this.#heard.add(installationId, sample);
+    if (!this.#all.some((one) => one.id === installationId)) return;
+    if (newest) this.#all = this.#heard.merge(this.#all);
     const known = this.fresh.get(installationId) ?? [];
     if (known.some((one) => one.time === sample.time)) return;
     const sorted = [...known, sample].sort((a, b) => a.time - b.time);

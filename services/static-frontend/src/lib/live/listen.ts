@@ -73,7 +73,7 @@ class Listeners {
     if (!this.#all.size) this.#start();
     this.#all.set(handlers, keyOf(target));
     handlers.state?.(this.#state);
-    this.#share.want([...this.#all.values()]);
+    this.#share.want([...this.#all.values()], true);
     return () => {
       this.#all.delete(handlers);
       this.#share.want([...this.#all.values()]);

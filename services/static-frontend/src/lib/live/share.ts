@@ -7,7 +7,7 @@ type Message =
   /** Is there somebody who listens? */
   | { type: "ask"; page: string }
   | { type: "lead"; page: string }
-  | { type: "want"; page: string; keys: TargetKey[] }
+  | { type: "want"; page: string; keys: TargetKey[]; recent: boolean }
   | { type: "bye"; page: string }
   | { type: "event"; page: string; event: StreamEvent };
 
@@ -42,12 +42,12 @@ export class Share {
     );
   }
 
-  /** What this page wants to hear; nothing at all ends its part. */
-  want(keys: TargetKey[]): void {
+  /** What this page wants to hear; nothing at all ends its part. `recent`: also what came a moment ago. */
+  want(keys: TargetKey[], recent = false): void {
     this.#keys = keys;
     if (!keys.length) return this.leave();
     if (!this.#channel && !this.#leader) return this.#join();
-    this.#tell();
+    this.#tell(recent);
   }
 
   leave(): void {
@@ -87,15 +87,16 @@ export class Share {
     clearTimeout(this.#timer);
     this.#leader = this.#page;
     this.#send({ type: "lead", page: this.#page });
-    this.#tell();
+    this.#tell(true);
   }
 
   /** Says what is wanted, to the stream or to who has it. */
-  #tell(): void {
+  #tell(recent = false): void {
     if (this.#leads) {
-      this.#stream.want([...this.#keys, ...[...this.#others.values()].flatMap(({ keys }) => keys)]);
+      const theirs = [...this.#others.values()].flatMap(({ keys }) => keys);
+      this.#stream.want([...this.#keys, ...theirs], recent);
     } else if (this.#leader) {
-      this.#send({ type: "want", page: this.#page, keys: this.#keys });
+      this.#send({ type: "want", page: this.#page, keys: this.#keys, recent });
     }
   }
 
@@ -110,7 +111,7 @@ export class Share {
         break;
       case "want":
         this.#others.set(page, { keys: message.keys, missed: 0 });
-        if (this.#leads) this.#tell();
+        if (this.#leads) this.#tell(message.recent);
         break;
       case "bye":
         this.#others.delete(page);
@@ -131,7 +132,7 @@ export class Share {
     clearTimeout(this.#timer);
     if (this.#leads) this.#stream.close();
     this.#leader = page;
-    this.#tell();
+    this.#tell(true);
   }
 
   #heard(event: StreamEvent): void {

@@ -14,8 +14,16 @@ export type TargetKey = string;
 const NAMES = ["ready", "sample", "reset", "installations", "beat", "end"];
 /** Many cards of one page come one after the other. */
 const SETTLE_MS = 100;
+/** A page fetches what it shows, and listens then; on a slow network a while later. */
+const RECENT_S = 30;
 
-export function streamUrl(server: string, keys: readonly TargetKey[], lastId: string): string {
+/** The address of a stream that goes on after an event, or else begins with what is recent. */
+export function streamUrl(
+  server: string,
+  keys: readonly TargetKey[],
+  lastId: string,
+  recent: boolean,
+): string {
   const ids = new Map<string, string[]>();
   for (const key of keys) {
     const [name = "", id = ""] = key.split("=");
@@ -24,12 +32,14 @@ export function streamUrl(server: string, keys: readonly TargetKey[], lastId: st
   const query = new URLSearchParams();
   for (const [name, list] of ids) query.set(name, list.join(","));
   if (lastId) query.set("last_event_id", lastId);
+  if (recent) query.set("recent_s", String(RECENT_S));
   return `${server}/api/v1/live/?${query.toString().replaceAll("%2C", ",")}`;
 }
 
 export class Stream {
   #source: EventSource | undefined;
   #keys = "";
+  #recent = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -39,11 +49,12 @@ export class Stream {
     private readonly lastId: () => string,
   ) {}
 
-  /** Listens to these and no others. */
-  want(keys: readonly TargetKey[]): void {
-    const wanted = [...new Set(keys)].sort();
-    if (wanted.join("&") === this.#keys) return;
-    this.#keys = wanted.join("&");
+  /** Listens to these and no others; `recent`: somebody among them has only just fetched what it shows. */
+  want(keys: readonly TargetKey[], recent: boolean): void {
+    const wanted = [...new Set(keys)].sort().join("&");
+    if (wanted === this.#keys && !recent) return;
+    this.#keys = wanted;
+    this.#recent ||= recent;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#open(), SETTLE_MS);
   }
@@ -65,8 +76,11 @@ export class Stream {
     this.#source?.close();
     this.#source = undefined;
     if (!this.#keys) return;
-    const source = new EventSource(streamUrl(this.server, this.#keys.split("&"), this.lastId()));
+    const source = new EventSource(
+      streamUrl(this.server, this.#keys.split("&"), this.lastId(), this.#recent),
+    );
     this.#source = source;
+    this.#recent = false;
     for (const name of NAMES) {
       source.addEventListener(name, ({ data, lastEventId }) =>
         this.told({ name, data: String(data), id: lastEventId }),
