@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -10,11 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	stream "github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
 
 const mediaEvents = "text/event-stream"
@@ -23,8 +27,8 @@ const (
 	// heartbeat is below the time after which proxies cut silent connections (nginx:
 	// 60 s), and tells us that a listener is gone.
 	heartbeat = 15 * time.Second
-	// listenFor is how long a listener may go on without showing again who he is: a
-	// session or token may have ended. Browsers reconnect by themselves.
+	// listenFor is how long a listener may go on without showing again who he is.
+	// Browsers reconnect by themselves.
 	listenFor = 15 * time.Minute
 	// writeTimeout is how long a socket may take.
 	writeTimeout = 10 * time.Second
@@ -117,8 +121,13 @@ func (a *API) serveLive(hub *live.Hub, w http.ResponseWriter, r *http.Request, t
 	if err != nil {
 		return err
 	}
-	listener, err := hub.Subscribe(r.Context(), access.CallerFrom(r.Context()), targets, since)
-	if err != nil {
+	listener, err := hub.Subscribe(r.Context(), listenerOf(r), targets, since)
+	switch {
+	case errors.Is(err, live.ErrTooMany):
+		return throttled(w, &identity.TooManyAttempts{Wait: heartbeat})
+	case fault.Is(err, fault.Unauthenticated):
+		return errNotAuthenticated()
+	case err != nil:
 		return err
 	}
 	defer listener.Close()
@@ -137,6 +146,20 @@ func (a *API) serveLive(hub *live.Hub, w http.ResponseWriter, r *http.Request, t
 		a.log.DebugContext(r.Context(), "live listener lost", "err", err)
 	}
 	return nil
+}
+
+// listenerOf tells who listens, and by which log-in: the stream ends with it.
+func listenerOf(r *http.Request) live.Client {
+	client := live.Client{Caller: access.CallerFrom(r.Context()), Place: session.ClientOf(r).Place()}
+	if c, ok := session.CurrentFrom(r.Context()); ok {
+		switch {
+		case c.Token != nil:
+			client.Login.Token = c.Token.ID
+		case c.Session != nil:
+			client.Login.Session = c.Session.ID
+		}
+	}
+	return client
 }
 
 func sinceOf(r *http.Request, q jsonapi.Query) (live.Since, error) {

@@ -29,7 +29,7 @@ import (
 )
 
 func newHub(pool *pgxpool.Pool, source live.Source) *live.Hub {
-	return live.New(live.Config{MaxListeners: 1000}, slog.New(slog.DiscardHandler), source,
+	return live.New(live.Config{MaxListeners: 1000, MaxPerAccount: 1000, MaxPerPlace: 1000}, slog.New(slog.DiscardHandler), source,
 		postgres.NewLive(pool), httpapi.AppendLiveSample, prometheus.NewRegistry())
 }
 

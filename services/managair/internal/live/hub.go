@@ -65,17 +65,30 @@ type Store interface {
 	// LiveInstallations returns the present installations of the targets that the caller
 	// may see, ascending by id, and NotFound when he may see none of the targets.
 	LiveInstallations(ctx context.Context, caller access.Caller, targets Targets) ([]Installation, error)
-	// WaitForChanges calls changed once it listens, and then whenever something that
-	// LiveInstallations depends on has changed. It returns when it cannot listen anymore.
-	WaitForChanges(ctx context.Context, changed func()) error
+	// LastingLogins returns those of the log-ins that have not ended.
+	LastingLogins(ctx context.Context, logins []Login) ([]Login, error)
+	// WaitForChanges calls changed for everything once it listens, and then whenever
+	// something of it has changed. It returns when it cannot listen anymore.
+	WaitForChanges(ctx context.Context, changed func(Change)) error
 }
+
+// Change is what has changed.
+type Change uint8
+
+// The changes.
+const (
+	Inventory Change = iota // what LiveInstallations depends on
+	Logins                  // what LastingLogins depends on
+)
 
 // Encoder appends the JSON object of a sample of an installation.
 type Encoder func(dst []byte, installation int64, s measurement.Sample) []byte
 
 // Config bounds a hub.
 type Config struct {
-	MaxListeners int `env:"LIVE_MAX_LISTENERS" envDefault:"10000" desc:"listeners to live values at the same time, per process"`
+	MaxListeners  int `env:"LIVE_MAX_LISTENERS" envDefault:"10000" desc:"listeners to live values at the same time, per process"`
+	MaxPerAccount int `env:"LIVE_MAX_PER_ACCOUNT" envDefault:"50" desc:"of these, listeners of one account; a browser has one"`
+	MaxPerPlace   int `env:"LIVE_MAX_PER_PLACE" envDefault:"300" desc:"of these, listeners of one IPv4 address or /64 of IPv6; a school shares one"`
 }
 
 const (
@@ -93,6 +106,8 @@ const (
 	catchUps = 8
 	// recheck is how often permissions are looked at without a notice of a change.
 	recheck = time.Minute
+	// askTime is how long the store may take to answer.
+	askTime = 10 * time.Second
 	// aheadWait is how long to wait for an event that a listener has seen on a faster
 	// replica.
 	aheadWait = 2 * time.Second
@@ -106,17 +121,18 @@ type Hub struct {
 	store   Store
 	encode  Encoder
 	metrics *metrics
-	changed chan struct{}
-	reading chan struct{} // a token for each catch-up
+	changed [2]chan struct{} // by Change
+	reading chan struct{}    // a token for each catch-up
 
 	mu       sync.Mutex
 	position live.ID // all topics have got what is up to here; zero: Redis is away
 	moved    chan struct{}
 	closed   bool
-	changes  int // how often the inventory changed
+	changes  int // how often the inventory or log-ins changed
 	topics   map[topicKey]*topic
 	byNode   map[int32]map[*topic]struct{}
 	count    int // of listeners
+	crowd    crowd
 }
 
 type topicKey struct {
@@ -139,11 +155,12 @@ type topic struct {
 func New(cfg Config, log *slog.Logger, source Source, store Store, encode Encoder, m Registerer) *Hub {
 	h := &Hub{
 		config: cfg, log: log, source: source, store: store, encode: encode,
-		changed: make(chan struct{}, 1),
+		changed: [2]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)},
 		reading: make(chan struct{}, catchUps),
 		moved:   make(chan struct{}),
 		topics:  map[topicKey]*topic{},
 		byNode:  map[int32]map[*topic]struct{}{},
+		crowd:   newCrowd(cfg),
 	}
 	h.metrics = newMetrics(m, h)
 	return h
@@ -154,7 +171,8 @@ func (h *Hub) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { h.read(ctx) })
 	running.Go(func() { h.listen(ctx) })
-	running.Go(func() { h.recheck(ctx) })
+	running.Go(func() { h.recheck(ctx, Inventory, h.checkAll) })
+	running.Go(func() { h.recheck(ctx, Logins, h.checkLogins) })
 	running.Wait()
 }
 
@@ -291,6 +309,7 @@ func (h *Hub) end(t *topic, l *Listener, why End) {
 	}
 	delete(t.listeners, l)
 	h.count--
+	h.crowd.leave(l.client)
 	l.why = why
 	close(l.ended)
 	if len(t.listeners) == 0 {
@@ -329,13 +348,13 @@ func (h *Hub) unlink(t *topic) {
 func (h *Hub) listen(ctx context.Context) {
 	failing := false
 	for ctx.Err() == nil {
-		err := h.store.WaitForChanges(ctx, func() {
+		err := h.store.WaitForChanges(ctx, func(what Change) {
 			failing = false
-			h.change()
+			h.change(what)
 		})
 		if ctx.Err() == nil && !failing {
 			failing = true
-			h.log.WarnContext(ctx, "no notices of changes in the inventory; looking every minute", "err", err)
+			h.log.WarnContext(ctx, "no notices of changes in inventory and log-ins; looking every minute", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -344,19 +363,19 @@ func (h *Hub) listen(ctx context.Context) {
 	}
 }
 
-// change notes that permissions may have changed.
-func (h *Hub) change() {
+// change notes that permissions or log-ins may have changed.
+func (h *Hub) change(what Change) {
 	h.mu.Lock()
 	h.changes++
 	h.mu.Unlock()
 	select {
-	case h.changed <- struct{}{}:
+	case h.changed[what] <- struct{}{}:
 	default: // there is work to do already
 	}
 }
 
-// recheck asks for permissions anew after changes, and now and then.
-func (h *Hub) recheck(ctx context.Context) {
+// recheck does a check after changes, and now and then.
+func (h *Hub) recheck(ctx context.Context, what Change, check func(context.Context) error) {
 	timer := time.NewTimer(recheck)
 	defer timer.Stop()
 	for {
@@ -365,9 +384,9 @@ func (h *Hub) recheck(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-		case <-h.changed:
+		case <-h.changed[what]:
 		}
-		if err := h.checkAll(ctx); err != nil && ctx.Err() == nil {
+		if err := check(ctx); err != nil && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "permissions of live listeners cannot be checked; trying again", "err", err)
 			wait = 5 * time.Second
 		}
@@ -419,7 +438,7 @@ func (h *Hub) relink(t *topic, installations []Installation) {
 }
 
 func (h *Hub) resolve(ctx context.Context, user int64, targets Targets) ([]Installation, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	return h.store.LiveInstallations(ctx, access.Caller{UserID: user}, targets)
 }

@@ -101,7 +101,8 @@ var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 type store struct {
 	mu      sync.Mutex
 	rooms   map[int64][]live.Installation
-	changed chan struct{}
+	ended   map[live.Login]bool
+	changed chan live.Change
 }
 
 func newStore() *store {
@@ -110,7 +111,8 @@ func newStore() *store {
 			1: {{ID: 10, NodeNo: 1}},
 			2: {{ID: 20, NodeNo: 2, From: noon}, {ID: 21, NodeNo: 3, To: noon.Add(-time.Second)}},
 		},
-		changed: make(chan struct{}, 1),
+		ended:   map[live.Login]bool{},
+		changed: make(chan live.Change, 1),
 	}
 }
 
@@ -134,11 +136,19 @@ func (s *store) LiveInstallations(_ context.Context, caller access.Caller, targe
 	return found, nil
 }
 
-func (s *store) WaitForChanges(ctx context.Context, changed func()) error {
+func (s *store) LastingLogins(_ context.Context, logins []live.Login) ([]live.Login, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(logins), func(l live.Login) bool { return s.ended[l] }), nil
+}
+
+func (s *store) WaitForChanges(ctx context.Context, changed func(live.Change)) error {
+	changed(live.Logins)
+	what := live.Inventory
 	for {
-		changed()
+		changed(what)
 		select {
-		case <-s.changed:
+		case what = <-s.changed:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -153,7 +163,17 @@ func (s *store) change(room int64, installations []live.Installation) {
 	} else {
 		s.rooms[room] = installations
 	}
-	s.changed <- struct{}{}
+	s.changed <- live.Inventory
+}
+
+// logOut ends a log-in; nobody is told of one that ends by time.
+func (s *store) logOut(l live.Login, told bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended[l] = true
+	if told {
+		s.changed <- live.Logins
+	}
 }
 
 // stage is a hub in a synctest bubble.
@@ -168,7 +188,7 @@ func play(t *testing.T, listeners int, test func(s *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t, source: newSource(), store: newStore()}
-		s.hub = live.New(live.Config{MaxListeners: listeners}, slog.New(slog.DiscardHandler), s.source, s.store,
+		s.hub = live.New(live.Config{MaxListeners: listeners, MaxPerAccount: 2, MaxPerPlace: 3}, slog.New(slog.DiscardHandler), s.source, s.store,
 			func(dst []byte, installation int64, m measurement.Sample) []byte {
 				return fmt.Appendf(dst, "%d:%d", installation, m.CO2PPM)
 			}, prometheus.NewRegistry())
@@ -191,7 +211,7 @@ type ear struct {
 
 func (s *stage) listen(user, room int64, last *stream.ID) *ear {
 	s.t.Helper()
-	l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, live.Targets{{Room: room}}, live.Since{Last: last})
+	l, err := s.hub.Subscribe(s.t.Context(), live.Client{Caller: access.Caller{UserID: user}}, live.Targets{{Room: room}}, live.Since{Last: last})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -269,7 +289,7 @@ func TestListenersHearWhatTheyMaySee(t *testing.T) {
 		s.expect(one.next(), `beat {"now_s":946684815} @5`) // a heartbeat tells how far it is
 		one.l.Close()
 		two.l.Close()
-		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 2}}, live.Since{}); !fault.Is(err, fault.NotFound) {
+		if _, err := s.hub.Subscribe(s.t.Context(), live.Client{}, live.Targets{{Room: 2}}, live.Since{}); !fault.Is(err, fault.NotFound) {
 			s.t.Errorf("anonymous in room 2: %v", err)
 		}
 	})
@@ -284,7 +304,7 @@ func TestAListenerHearsSeveralTargets(t *testing.T) {
 			for _, room := range rooms {
 				targets = append(targets, live.Target{Room: room})
 			}
-			l, err := s.hub.Subscribe(s.t.Context(), access.Caller{UserID: user}, targets, live.Since{})
+			l, err := s.hub.Subscribe(s.t.Context(), live.Client{Caller: access.Caller{UserID: user}}, targets, live.Since{})
 			if err != nil {
 				s.t.Fatal(err)
 			}
@@ -361,7 +381,7 @@ func TestWhatIsRecentIsHeardFirst(t *testing.T) {
 		add(time.Second, 600)
 		time.Sleep(100 * time.Millisecond) // until what came is handed out
 		recent := func(last *stream.ID, ago time.Duration) []string {
-			l, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, live.Since{Last: last, Recent: ago})
+			l, err := s.hub.Subscribe(s.t.Context(), live.Client{}, live.Targets{{Room: 1}}, live.Since{Last: last, Recent: ago})
 			if err != nil {
 				s.t.Fatal(err)
 			}
@@ -507,7 +527,7 @@ func TestTheServerStops(t *testing.T) {
 		e.begin()
 		s.hub.Close()
 		s.expect(e.next(), "end restart")
-		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, live.Since{}); !fault.Is(err, fault.Unavailable) {
+		if _, err := s.hub.Subscribe(s.t.Context(), live.Client{}, live.Targets{{Room: 1}}, live.Since{}); !fault.Is(err, fault.Unavailable) {
 			s.t.Errorf("after the stop: %v", err)
 		}
 		e.l.Close()
@@ -518,12 +538,100 @@ func TestListenersAreBounded(t *testing.T) {
 	t.Parallel()
 	play(t, 2, func(s *stage) {
 		one, two := s.listen(0, 1, nil), s.listen(0, 1, nil)
-		if _, err := s.hub.Subscribe(s.t.Context(), access.Caller{}, live.Targets{{Room: 1}}, live.Since{}); !fault.Is(err, fault.Unavailable) {
+		if _, err := s.hub.Subscribe(s.t.Context(), live.Client{}, live.Targets{{Room: 1}}, live.Since{}); !fault.Is(err, fault.Unavailable) {
 			s.t.Errorf("the third of two: %v", err)
 		}
 		one.l.Close()
 		one.l.Close() // twice is once
 		s.listen(0, 1, nil).l.Close()
 		two.l.Close()
+	})
+}
+
+// Neither an account nor a place takes all the listeners there may be.
+func TestListenersOfOneClientAreBounded(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		subscribe := func(user int64, place string) (*live.Listener, error) {
+			return s.hub.Subscribe(s.t.Context(), live.Client{Caller: access.Caller{UserID: user}, Place: place},
+				live.Targets{{Room: 1}}, live.Since{})
+		}
+		var all []*live.Listener
+		for _, one := range []struct {
+			name  string
+			user  int64
+			place string
+			ok    bool
+		}{
+			{"the first of an account", 7, "192.0.2.1", true},
+			{"the second of an account, elsewhere", 7, "192.0.2.2", true},
+			{"the third of an account", 7, "192.0.2.3", false},
+			{"another account in the same place", 8, "192.0.2.1", true},
+			{"nobody in the same place", 0, "192.0.2.1", true},
+			{"the fourth in a place", 0, "192.0.2.1", false},
+			{"the fourth in a place, logged in", 9, "192.0.2.1", false},
+			{"the account refused before", 9, "192.0.2.4", true},
+		} {
+			l, err := subscribe(one.user, one.place)
+			if one.ok != (err == nil) || !one.ok && !errors.Is(err, live.ErrTooMany) {
+				s.t.Errorf("%s: %v", one.name, err)
+			}
+			if l != nil {
+				all = append(all, l)
+			}
+		}
+		for _, l := range all {
+			l.Close()
+			l.Close() // twice is once
+		}
+		for range 3 { // all places are free again
+			l, err := subscribe(0, "192.0.2.1")
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			defer l.Close()
+		}
+	})
+}
+
+// Whoever logs out hears nothing more, by that log-in.
+func TestListenersEndWithTheirLogin(t *testing.T) {
+	t.Parallel()
+	play(t, 10, func(s *stage) {
+		subscribe := func(login live.Login) (*ear, error) {
+			l, err := s.hub.Subscribe(s.t.Context(), live.Client{Caller: access.Caller{UserID: 7}, Login: login},
+				live.Targets{{Room: 1}}, live.Since{})
+			return &ear{s: s, l: l}, err
+		}
+		gone, told, stays := live.Login{Session: 1}, live.Login{Token: 1}, live.Login{Token: 2}
+		for _, ending := range []struct {
+			login live.Login
+			told  bool
+		}{{gone, true}, {told, false}} {
+			one, err := subscribe(ending.login)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			other, err := subscribe(stays)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			one.begin()
+			other.begin()
+			s.store.logOut(ending.login, ending.told)
+			if !ending.told {
+				time.Sleep(time.Minute) // of the bubble
+			}
+			s.expect(one.next(), "end login")
+			if _, err := subscribe(ending.login); !fault.Is(err, fault.Unauthenticated) {
+				s.t.Errorf("listening after the log-out: %v", err)
+			}
+			s.source.add(false, 1, 400)
+			if got := other.next(); len(got) != 1 || !strings.HasPrefix(got[0], "sample [10:400]") {
+				s.t.Errorf("the other log-in hears %q", got)
+			}
+			one.l.Close()
+			other.l.Close()
+		}
 	})
 }

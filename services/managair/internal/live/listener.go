@@ -8,7 +8,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/live"
-	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 )
 
 // The names of events.
@@ -63,6 +62,7 @@ const (
 	EndGone    End = "gone"    // what he listens to is not there anymore, or not for him
 	EndRestart End = "restart" // the server stops
 	EndAge     End = "age"     // now and then a listener has to show again who he is
+	EndLogin   End = "login"   // his session or token has ended
 )
 
 // Event returns the last event of a listener: its data is {"reason":".."}.
@@ -70,8 +70,9 @@ func (e End) Event() *Event { return event(nameEnd, live.ID{}, []byte(`{"reason"
 
 // Listener gets the events of a topic.
 type Listener struct {
-	hub   *Hub
-	topic *topic
+	hub    *Hub
+	topic  *topic
+	client Client
 	// missed is what comes before the queued events: entries after from up to to.
 	from, to live.ID
 	catchUp  bool
@@ -131,23 +132,27 @@ func (s Since) from(position live.ID, now time.Time) (live.ID, bool) {
 }
 
 // Subscribe returns a listener, who must be closed. NotFound: there is none of the targets
-// for the caller. Unavailable: there are too many listeners. While Redis is away listeners
+// for the caller. Unavailable: there are too many listeners, with ErrTooMany of this client.
+// Unauthenticated: the log-in has just ended. While Redis is away listeners
 // are taken all the same: a browser would not try again after an error.
-func (h *Hub) Subscribe(ctx context.Context, caller access.Caller, targets Targets, since Since) (*Listener, error) {
+func (h *Hub) Subscribe(ctx context.Context, client Client, targets Targets, since Since) (*Listener, error) {
 	ahead := since.Last != nil && !h.wait(ctx, *since.Last)
 	for {
 		h.mu.Lock()
 		changes := h.changes
 		h.mu.Unlock()
-		installations, err := h.resolve(ctx, caller.UserID, targets)
+		installations, err := h.resolve(ctx, client.Caller.UserID, targets)
+		if err == nil {
+			err = h.mustLast(ctx, client.Login)
+		}
 		if err != nil {
 			return nil, err
 		}
-		l, err := h.join(caller.UserID, targets, installations, changes, since, ahead)
+		l, err := h.join(client, targets, installations, changes, since, ahead)
 		if l != nil || err != nil {
 			return l, err
 		}
-		// The inventory has changed in the meantime.
+		// Something has changed in the meantime.
 	}
 }
 
@@ -172,7 +177,7 @@ func (h *Hub) wait(ctx context.Context, id live.ID) bool {
 }
 
 // join adds a listener to a topic; nil without an error means: resolve again.
-func (h *Hub) join(user int64, targets Targets, installations []Installation, changes int, since Since, ahead bool) (*Listener, error) {
+func (h *Hub) join(client Client, targets Targets, installations []Installation, changes int, since Since, ahead bool) (*Listener, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -182,8 +187,10 @@ func (h *Hub) join(user int64, targets Targets, installations []Installation, ch
 		return nil, fault.New(fault.Unavailable, "there are too many listeners")
 	case h.changes != changes:
 		return nil, nil //nolint:nilnil // said above
+	case !h.crowd.admit(client):
+		return nil, ErrTooMany
 	}
-	key := topicKey{user, targets.key()}
+	key := topicKey{client.Caller.UserID, targets.key()}
 	t := h.topics[key]
 	if t == nil {
 		t = &topic{key: key, targets: targets, listeners: map[*Listener]struct{}{}}
@@ -193,7 +200,7 @@ func (h *Hub) join(user int64, targets Targets, installations []Installation, ch
 		h.relink(t, installations)
 	}
 	l := &Listener{
-		hub: h, topic: t, to: h.position, ids: t.ids, spans: &topic{spans: t.spans},
+		hub: h, topic: t, client: client, to: h.position, ids: t.ids, spans: &topic{spans: t.spans},
 		queued: make(chan *Event, maxEvents), ended: make(chan struct{}),
 	}
 	if ahead { // an id that was never given, or of a Redis that lost its data or is away

@@ -121,21 +121,54 @@ func (l *Live) mustSee(ctx context.Context, caller access.Caller, target live.Ta
 	return err
 }
 
+// LastingLogins is part of live.Store.
+func (l *Live) LastingLogins(ctx context.Context, logins []live.Login) ([]live.Login, error) {
+	sessions, tokens := []int64{}, []int64{}
+	for _, login := range logins {
+		if login.Session != 0 {
+			sessions = append(sessions, login.Session)
+		} else {
+			tokens = append(tokens, login.Token)
+		}
+	}
+	rows, err := l.pool.Query(ctx, `
+		SELECT id, 0 FROM account_session WHERE id = ANY (@sessions) AND expires_at > now()
+		UNION ALL
+		SELECT 0, id FROM api_token WHERE id = ANY (@tokens) AND (expires_at IS NULL OR expires_at > now())`,
+		pgx.NamedArgs{"sessions": sessions, "tokens": tokens})
+	if err == nil {
+		var lasting []live.Login
+		if lasting, err = pgx.CollectRows(rows, pgx.RowToStructByPos[live.Login]); err == nil {
+			return lasting, nil
+		}
+	}
+	return nil, fmt.Errorf("log-ins of live listeners: %w", pgdb.Translate(err))
+}
+
+// channels are what PostgreSQL tells of changes under.
+var channels = map[string]live.Change{"inventory_changed": live.Inventory, "login_ended": live.Logins}
+
 // WaitForChanges is part of live.Store. It has a connection of its own: one of the
 // pool would be missing there for good.
-func (l *Live) WaitForChanges(ctx context.Context, changed func()) error {
+func (l *Live) WaitForChanges(ctx context.Context, changed func(live.Change)) error {
 	conn, err := pgx.ConnectConfig(ctx, l.pool.Config().ConnConfig.Copy())
 	if err != nil {
 		return fmt.Errorf("listen for changes: %w", pgdb.Translate(err))
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, `LISTEN inventory_changed`); err != nil {
-		return fmt.Errorf("listen for changes: %w", pgdb.Translate(err))
-	}
-	for {
-		changed()
-		if _, err := conn.WaitForNotification(ctx); err != nil {
+	for channel := range channels {
+		if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
 			return fmt.Errorf("listen for changes: %w", pgdb.Translate(err))
 		}
+	}
+	for _, what := range channels {
+		changed(what)
+	}
+	for {
+		notice, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return fmt.Errorf("listen for changes: %w", pgdb.Translate(err))
+		}
+		changed(channels[notice.Channel])
 	}
 }

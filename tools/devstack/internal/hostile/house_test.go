@@ -13,6 +13,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/inventory"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stack"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/stacktest"
 )
 
@@ -108,6 +109,21 @@ func logIn(t *testing.T, s *stacktest.Stack, username string) client {
 		t.Fatalf("log in as %s: %d %s", username, got.status, got.body)
 	}
 	return client{s, doc.Data.Attributes.Key}
+}
+
+// idIn returns the id of the first thing in an answer.
+func idIn(t *testing.T, a answer) string {
+	t.Helper()
+	var doc struct{ Data []struct{ ID string } }
+	if err := json.Unmarshal(a.body, &doc); err != nil || len(doc.Data) == 0 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	return doc.Data[0].ID
+}
+
+// env sets variables of the stack.
+func env(variables ...string) func(*stack.Options) {
+	return func(o *stack.Options) { o.Env = append(o.Env, variables...) }
 }
 
 // upload puts a picture to an installation.

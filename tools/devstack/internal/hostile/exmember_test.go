@@ -1,0 +1,109 @@
+package hostile
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stacktest"
+)
+
+// stream is a connection that hears live values.
+type stream struct {
+	status int
+	lines  *bufio.Scanner
+	close  func()
+}
+
+// listen opens a stream; its body must be closed.
+func (c client) listen(ctx context.Context, t *testing.T, path string) stream {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.stack.URL()+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Token "+c.token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := stream{resp.StatusCode, bufio.NewScanner(resp.Body), func() { _ = resp.Body.Close() }}
+	t.Cleanup(s.close)
+	return s
+}
+
+// until reads on to a line that begins so, and returns the next one.
+func (s stream) until(line string) string {
+	for s.lines.Scan() {
+		if strings.HasPrefix(s.lines.Text(), line) {
+			s.lines.Scan()
+			return s.lines.Text()
+		}
+	}
+	return "the end"
+}
+
+// Somebody was thrown out, or has logged out on a machine that others use, and a
+// stream was left open.
+func TestExMemberListensOn(t *testing.T) {
+	t.Parallel()
+	s := newScore(t, "ex-member, live values")
+	running := stacktest.Start(t, stacktest.Options{})
+	running.Load(t, house())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+
+	gone, stays := logIn(t, running, mallory), logIn(t, running, mallory)
+	left, other := gone.listen(ctx, t, "/api/v1/live/"), stays.listen(ctx, t, "/api/v1/live/")
+	if ready := left.until("event: ready"); ready == "the end" {
+		t.Fatal("no stream")
+	}
+	other.until("event: ready")
+	if got := gone.do(ctx, http.MethodPost, "/api/v1/auth/logout/", "application/vnd.api+json", http.NoBody); got.status != http.StatusOK {
+		t.Fatalf("log out: %d %s", got.status, got.body)
+	}
+	end := left.until("event: end")
+	s.check(t, end == `data: {"reason":"login"}`, "after the log-out: %s", end)
+	again := gone.listen(ctx, t, "/api/v1/live/")
+	s.check(t, again.status == http.StatusUnauthorized, "listening after the log-out: %d", again.status)
+
+	// Thrown out of the organization by a fellow.
+	olga := logIn(t, running, "olga")
+	theirs := stays.listen(ctx, t, "/api/v1/live/?organization=1")
+	theirs.until("event: ready")
+	memberships := olga.do(ctx, http.MethodGet, "/api/v1/memberships/?filter[username]="+mallory, "", http.NoBody)
+	if got := olga.do(ctx, http.MethodDelete, "/api/v1/memberships/"+idIn(t, memberships)+"/", "", http.NoBody); got.status != http.StatusNoContent {
+		t.Fatalf("throw out: %d %s", got.status, got.body)
+	}
+	now := theirs.until("event: installations")
+	s.check(t, now == `data: ["1"]` || now == "the end", "after the end of the membership: %s", now)
+}
+
+// A stranger opens all the streams that the server can take.
+func TestStrangerTakesAllStreams(t *testing.T) {
+	t.Parallel()
+	s := newScore(t, "stranger, live values")
+	const perAccount, perPlace = 3, 8
+	running := stacktest.Start(t, stacktest.Options{Change: env("LIVE_MAX_PER_ACCOUNT=3", "LIVE_MAX_PER_PLACE=8")})
+	running.Load(t, house())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	member, visitor := logIn(t, running, mallory), client{stack: running}
+	open := map[int]int{}
+	for range 2 * perAccount {
+		open[member.listen(ctx, t, "/api/v1/sites/1/live/").status]++
+	}
+	s.check(t, open[http.StatusOK] == perAccount && open[http.StatusTooManyRequests] == perAccount, "an account: %v", open)
+	for range 2 * perPlace {
+		open[visitor.listen(ctx, t, "/api/v1/sites/1/live/").status]++
+	}
+	s.check(t, open[http.StatusOK] == perPlace, "a place: %v", open)
+	got := visitor.do(ctx, http.MethodGet, "/api/v1/rooms/", "", http.NoBody)
+	s.check(t, got.status == http.StatusOK, "meanwhile: %d %s", got.status, got.body)
+}
