@@ -4236,7 +4236,7 @@ export interface paths {
          * @description Server-sent events, each as soon as its samples are committed. `ready` and `installations` name the
          *     installations that are heard; `sample` has a list of samples, each with its `installation_id`; after
          *     `reset` something may be missing: GET it again. `beat` comes when nothing else has for 15 seconds, with the
-         *     server's time. `end` gives a reason. Of several targets, up to 100, those that one may not see are left out. A client that sends the id of its
+         *     server's time. `end` gives a reason; `login`: the session or token has ended. Of several targets, up to 100, those that one may not see are left out. A client that sends the id of its
          *     last event as `Last-Event-ID` goes on there, without gap and double.
          */
         get: {
@@ -4298,7 +4298,7 @@ export interface paths {
          * Live values of this organization
          * @description Server-sent events, each as soon as its samples are committed. `ready` and `installations` name the
          *     installations that are heard; `sample` has a list of samples, each with its `installation_id`; after
-         *     `reset` something may be missing: GET it again. `end` gives a reason. A client that sends the id of its
+         *     `reset` something may be missing: GET it again. `end` gives a reason; `login`: the session or token has ended. A client that sends the id of its
          *     last event as `Last-Event-ID` goes on there, without gap and double.
          */
         get: {
@@ -4354,7 +4354,7 @@ export interface paths {
          * Live values of this site
          * @description Server-sent events, each as soon as its samples are committed. `ready` and `installations` name the
          *     installations that are heard; `sample` has a list of samples, each with its `installation_id`; after
-         *     `reset` something may be missing: GET it again. `end` gives a reason. A client that sends the id of its
+         *     `reset` something may be missing: GET it again. `end` gives a reason; `login`: the session or token has ended. A client that sends the id of its
          *     last event as `Last-Event-ID` goes on there, without gap and double.
          */
         get: {
@@ -4410,7 +4410,7 @@ export interface paths {
          * Live values of this room
          * @description Server-sent events, each as soon as its samples are committed. `ready` and `installations` name the
          *     installations that are heard; `sample` has a list of samples, each with its `installation_id`; after
-         *     `reset` something may be missing: GET it again. `end` gives a reason. A client that sends the id of its
+         *     `reset` something may be missing: GET it again. `end` gives a reason; `login`: the session or token has ended. A client that sends the id of its
          *     last event as `Last-Event-ID` goes on there, without gap and double.
          */
         get: {
@@ -4466,7 +4466,7 @@ export interface paths {
          * Live values of this installation
          * @description Server-sent events, each as soon as its samples are committed. `ready` and `installations` name the
          *     installations that are heard; `sample` has a list of samples, each with its `installation_id`; after
-         *     `reset` something may be missing: GET it again. `end` gives a reason. A client that sends the id of its
+         *     `reset` something may be missing: GET it again. `end` gives a reason; `login`: the session or token has ended. A client that sends the id of its
          *     last event as `Last-Event-ID` goes on there, without gap and double.
          */
         get: {
