@@ -30,7 +30,12 @@ func TestLoginsThatEndAreToldOf(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	changes, stopped := make(chan live.Change, 100), make(chan error, 1)
 	go func() { stopped <- store.WaitForChanges(ctx, func(what live.Change) { changes <- what }) }()
-	t.Cleanup(func() { cancel(); <-stopped })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-stopped; err == nil {
+			t.Error("stopped by itself")
+		}
+	})
 	if first := []live.Change{<-changes, <-changes}; first[0] == first[1] {
 		t.Fatalf("told of %v at first", first)
 	}

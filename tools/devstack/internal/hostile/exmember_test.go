@@ -29,7 +29,7 @@ func (c client) listen(ctx context.Context, t *testing.T, path string) stream {
 	if c.token != "" {
 		req.Header.Set("Authorization", "Token "+c.token)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // the stream closes it
 	if err != nil {
 		t.Fatal(err)
 	}
