@@ -82,7 +82,7 @@ func newWorld(t *testing.T) *world {
 		http.Error(rw, fault.Text(err), fault.HTTPStatus(err))
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/accounts/", account.NewPages(accounts, doors, log, w.now).Handler())
+	mux.Handle("/accounts/", account.NewPages(accounts, doors, log).Handler())
 	mux.HandleFunc("/api/v1/whoami", func(rw http.ResponseWriter, r *http.Request) {
 		caller := access.CallerFrom(r.Context())
 		switch {

@@ -13,7 +13,7 @@ import (
 
 func (p *Pages) home(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, words.TitleHome)
-	addresses, err := p.accounts.Store().EmailAddresses(r.Context(), v.User.ID)
+	addresses, err := p.accounts.EmailAddresses(r.Context(), v.User.ID)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (p *Pages) reset(w http.ResponseWriter, r *http.Request) error {
 	}
 	v.Data = passwordData{user.Username, tokens}
 	if err = twice(r.PostForm, "password1", "password2"); err == nil {
-		err = p.accounts.Reset(r.Context(), r.PathValue("key"), r.PostForm.Get("password1"), kept(r))
+		err = p.accounts.Reset(r.Context(), r.PathValue("key"), r.PostForm.Get("password1"), kept(r), session.ClientOf(r))
 	}
 	if err != nil {
 		return p.refuse(w, r, "reset_key", v, err)

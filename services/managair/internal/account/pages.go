@@ -35,12 +35,11 @@ type Pages struct {
 	accounts *identity.Accounts
 	doors    *session.Authenticator
 	log      *slog.Logger
-	now      func() time.Time
 }
 
-// NewPages returns the pages. now is the clock.
-func NewPages(accounts *identity.Accounts, doors *session.Authenticator, log *slog.Logger, now func() time.Time) *Pages {
-	return &Pages{accounts, doors, log, now}
+// NewPages returns the pages.
+func NewPages(accounts *identity.Accounts, doors *session.Authenticator, log *slog.Logger) *Pages {
+	return &Pages{accounts, doors, log}
 }
 
 // pages are what stands in the frame, by name.

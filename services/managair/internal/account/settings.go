@@ -17,7 +17,7 @@ import (
 func (p *Pages) emailView(r *http.Request) (*view, error) {
 	v := newView(r, words.TitleEmail)
 	v.Wide, v.AskPassword = true, p.accounts.NeedsPassword(*person(r).Session)
-	addresses, err := p.accounts.Store().EmailAddresses(r.Context(), v.User.ID)
+	addresses, err := p.accounts.EmailAddresses(r.Context(), v.User.ID)
 	v.Data = addresses
 	return v, err
 }
@@ -49,7 +49,7 @@ func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
 	case "send":
 		err = p.accounts.ResendConfirmation(r.Context(), user, id, client)
 	case "remove":
-		err = p.accounts.Store().RemoveEmail(r.Context(), user.ID, id)
+		err = p.accounts.RemoveEmail(r.Context(), user.ID, id)
 	default:
 		return fault.New(fault.NotFound, "no such action")
 	}
@@ -93,7 +93,7 @@ type passwordData struct {
 }
 
 func (p *Pages) namedTokens(r *http.Request, userID int64) ([]identity.Token, error) {
-	tokens, err := p.accounts.Store().Tokens(r.Context(), userID)
+	tokens, err := p.accounts.Tokens(r.Context(), userID)
 	return slices.DeleteFunc(tokens, func(t identity.Token) bool { return t.Name == "" }), err
 }
 
@@ -168,10 +168,10 @@ func (p *Pages) sessionsView(r *http.Request, secret string) (*view, error) {
 	v.Wide, v.AskPassword = true, p.accounts.NeedsPassword(*c.Session)
 	data := sessionsData{Current: c.Session.ID, Secret: secret}
 	var err error
-	if data.Sessions, err = p.accounts.Store().Sessions(r.Context(), c.User.ID, p.now()); err != nil {
+	if data.Sessions, err = p.accounts.Sessions(r.Context(), c.User.ID); err != nil {
 		return nil, err
 	}
-	if data.Tokens, err = p.accounts.Store().Tokens(r.Context(), c.User.ID); err != nil {
+	if data.Tokens, err = p.accounts.Tokens(r.Context(), c.User.ID); err != nil {
 		return nil, err
 	}
 	v.Data = data

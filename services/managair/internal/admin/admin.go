@@ -43,10 +43,9 @@ const (
 
 // Admin is the pages.
 type Admin struct {
-	Store  backoffice.Store
-	Hasher *identity.Hasher
-	// Identity sets passwords.
-	Identity  identity.Store
+	Store backoffice.Store
+	// Accounts sets passwords.
+	Accounts  *identity.Accounts
 	Log       *slog.Logger
 	Inspector *asynq.Inspector
 	// Services are the operations ports of the stack's other services by name.

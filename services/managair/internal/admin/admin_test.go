@@ -62,7 +62,7 @@ func newSite(t *testing.T) *site {
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher, nil, identity.DefaultLimits(), time.Now)
 	doors := session.NewAuthenticator(accounts, log, "", nil)
 	store := postgres.Backoffice{Pool: pool}
-	pages := &admin.Admin{Store: store, Hasher: hasher, Identity: accounts.Store(), Log: log, Inspector: inspector}
+	pages := &admin.Admin{Store: store, Accounts: accounts, Log: log, Inspector: inspector}
 	server := httptest.NewServer(doors.Middleware(pages.Handler()))
 	t.Cleanup(server.Close)
 	return &site{pool, server, accounts, store}
@@ -82,7 +82,7 @@ func (s *site) as(t *testing.T, username string) *browser {
 	if username == "" {
 		return b
 	}
-	u, err := s.accounts.Store().UserByName(t.Context(), username)
+	u, err := postgres.NewIdentity(s.pool).UserByName(t.Context(), username)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
-	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
@@ -501,19 +501,15 @@ func (a *Admin) setPassword(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	password := r.PostForm.Get("password")
-	if weakness := identity.JudgePassword(password, row["username"], row["email"], row["first_name"], row["last_name"]); weakness != identity.NotWeak {
-		return a.showForm(w, r, s, id, row, wrongs{"password": words.WrongWith(string(weakness)).In(r.lang)}, http.StatusUnprocessableEntity)
-	}
-	user, err := a.Identity.UserByName(r.Context(), row["username"])
+	user, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
-		return err
+		return notFound()
 	}
-	hash, err := a.Hasher.Hash(r.Context(), password)
+	err = a.Accounts.SetPasswordFor(r.Context(), user, r.PostForm.Get("password"), false)
+	if e, ok := errors.AsType[*fault.Violation](err); ok {
+		return a.showForm(w, r, s, id, row, wrongs{"password": problem(r.lang, e)}, http.StatusUnprocessableEntity)
+	}
 	if err != nil {
-		return err
-	}
-	if err := a.Identity.SetPassword(r.Context(), user.ID, hash, nil, nil); err != nil {
 		return err
 	}
 	return redirect(w, r, "/admin/user_account/"+id+"/?done=password")

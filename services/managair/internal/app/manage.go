@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,11 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
+	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
 
 // manageCommands are what an operator does by hand, through tools/manage.sh. They
@@ -158,14 +161,21 @@ func changePasswordCommand(env config.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "changepassword USERNAME",
 		Short: "Give an account a new password and end its sessions",
-		Long: `Gives an account a new password, and ends its sessions and the tokens of its
-log-ins. Asks twice on a terminal; otherwise one line of standard input is the
-password.`,
+		Long: `Gives an account a new password, ends all its sessions and tokens, and tells its
+owner by mail. Asks twice on a terminal; otherwise one line of standard input is the
+password, which is not judged.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
-				store := postgres.NewIdentity(pool)
-				user, err := userNamed(ctx, store, args[0])
+				var pages httpapi.Config
+				var limits identity.Limits
+				if err := env.Load(&pages, &limits); err != nil {
+					return err
+				}
+				accounts := newAccounts(pool, worker.Mails{
+					Store: postgres.OutgoingMail{Pool: pool}, PublicURL: cmp.Or(pages.PublicURL, defaultPublicURL),
+				}, limits)
+				user, err := userNamed(ctx, postgres.NewIdentity(pool), args[0])
 				if err != nil {
 					return err
 				}
@@ -173,11 +183,8 @@ password.`,
 				if err != nil {
 					return err
 				}
-				hash, err := identity.NewHasher().Hash(ctx, password)
-				if err != nil {
-					return err
-				}
-				if err := store.SetPassword(ctx, user.ID, hash, nil, nil); err != nil {
+				// Whoever is at the terminal has been asked about a weak one.
+				if err := accounts.SetPasswordFor(ctx, user.ID, password, true); err != nil {
 					return err
 				}
 				cmd.Printf("password of %s changed\n", user.Username)

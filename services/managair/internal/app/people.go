@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"time"
@@ -25,22 +26,23 @@ const defaultPublicURL = "http://localhost:8888"
 // people is everything about accounts that serves HTTP.
 type people struct {
 	accounts *identity.Accounts
-	hasher   *identity.Hasher
 	doors    *session.Authenticator
 	pages    *account.Pages
 }
 
 func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, publicURL string, limits identity.Limits) people {
-	if publicURL == "" {
-		publicURL = defaultPublicURL
-	}
-	hasher := identity.NewHasher()
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher,
-		worker.Mails{Client: queue, Store: postgres.OutgoingMail{Pool: pool}, Log: log, PublicURL: publicURL}, limits, time.Now)
+	publicURL = cmp.Or(publicURL, defaultPublicURL)
+	accounts := newAccounts(pool, worker.Mails{
+		Client: queue, Store: postgres.OutgoingMail{Pool: pool}, Log: log, PublicURL: publicURL,
+	}, limits)
 	doors := session.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
-	return people{accounts, hasher, doors, account.NewPages(accounts, doors, log, time.Now)}
+	return people{accounts, doors, account.NewPages(accounts, doors, log)}
+}
+
+func newAccounts(pool *pgxpool.Pool, mails worker.Mails, limits identity.Limits) *identity.Accounts {
+	return identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), mails, limits, time.Now)
 }
 
 // deliverer brings mails to the mail server, and keeps them when there is none.

@@ -98,7 +98,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	inspector := asynq.NewInspector(redisCfg.URL)
 	defer func() { _ = inspector.Close() }()
 	mux.Handle("/admin/", (&admin.Admin{
-		Store: postgres.Backoffice{Pool: pool}, Hasher: people.hasher, Identity: people.accounts.Store(), Log: log,
+		Store: postgres.Backoffice{Pool: pool}, Accounts: people.accounts, Log: log,
 		Inspector: inspector, Services: cfg.Services,
 	}).Handler())
 	server := &http.Server{

@@ -281,7 +281,7 @@ func (h *auth) reset(w http.ResponseWriter, r *http.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	err = h.accounts.Reset(r.Context(), uid+"-"+token, password, nil)
+	err = h.accounts.Reset(r.Context(), uid+"-"+token, password, nil, session.ClientOf(r))
 	if errors.Is(err, identity.ErrUnknownKey) {
 		return jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "key_unknown", Pointer: jsonapi.AttributePointer("token")}}
 	}

@@ -117,8 +117,20 @@ func NewAccounts(store Store, hasher *Hasher, mailer Mailer, limits Limits, now 
 	return &Accounts{store, hasher, mailer, limits, now}
 }
 
-// Store returns the store, for what has no rules beyond those of the store.
-func (a *Accounts) Store() Store { return a.store }
+// EmailAddresses returns the addresses of a user.
+func (a *Accounts) EmailAddresses(ctx context.Context, userID int64) ([]EmailAddress, error) {
+	return a.store.EmailAddresses(ctx, userID)
+}
+
+// Sessions returns the sessions of a user that have not expired.
+func (a *Accounts) Sessions(ctx context.Context, userID int64) ([]Session, error) {
+	return a.store.Sessions(ctx, userID, a.now())
+}
+
+// Tokens returns the tokens of a user.
+func (a *Accounts) Tokens(ctx context.Context, userID int64) ([]Token, error) {
+	return a.store.Tokens(ctx, userID)
+}
 
 // NewSecret returns a random secret and its digest: 40 characters as the
 // predecessor's keys, with 160 random bits.
@@ -172,8 +184,11 @@ func (a *Accounts) SignUp(ctx context.Context, username, email, password string,
 		return err
 	}
 	user := User{Username: username, Email: email, Active: true, JoinedAt: a.now()}
+	if err := judge(password, user); err != nil {
+		return err
+	}
 	// Also for known addresses, so that both ways take their time.
-	hash, err := a.hashNew(ctx, password, user)
+	hash, err := a.hasher.Hash(ctx, password)
 	if err != nil {
 		return err
 	}

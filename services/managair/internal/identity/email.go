@@ -83,6 +83,11 @@ func (a *Accounts) ResendConfirmation(ctx context.Context, user User, id int64, 
 	return fault.New(fault.NotFound, "no address to confirm")
 }
 
+// RemoveEmail takes an address from a user that is not the primary one.
+func (a *Accounts) RemoveEmail(ctx context.Context, userID, id int64) error {
+	return a.store.RemoveEmail(ctx, userID, id)
+}
+
 // SetPrimaryEmail makes a confirmed address the primary one and tells the old one.
 func (a *Accounts) SetPrimaryEmail(ctx context.Context, user User, id int64, c Client) error {
 	if err := a.store.SetPrimaryEmail(ctx, user.ID, id); err != nil {

@@ -22,22 +22,48 @@ func (a *Accounts) ChangePassword(ctx context.Context, user User, old, password 
 	if err := a.checkOwn(ctx, "old_password", user, old, c); err != nil {
 		return err
 	}
-	hash, err := a.hashNew(ctx, password, user)
-	if err != nil {
+	if err := judge(password, user); err != nil {
 		return err
 	}
 	digest := DigestOf(keep.Secret)
-	if err := a.store.SetPassword(ctx, user.ID, hash, &digest, keep.Tokens); err != nil {
+	return a.setPassword(ctx, user, password, NewPassword{Kept: &digest, Tokens: keep.Tokens}, c)
+}
+
+// SetPasswordFor gives somebody a new password, as administrators and operators may.
+// All sessions and tokens end. Operators may insist on a weak one.
+func (a *Accounts) SetPasswordFor(ctx context.Context, userID int64, password string, insist bool) error {
+	user, err := a.store.UserByID(ctx, userID)
+	if err != nil {
+		return err
+	}
+	if !insist {
+		if err := judge(password, user); err != nil {
+			return err
+		}
+	}
+	// What language they read is not known.
+	return a.setPassword(ctx, user, password, NewPassword{}, Client{})
+}
+
+// setPassword is where all new passwords of accounts are set, whoever wants it: what
+// was opened with the old one ends, the log of changes has it, and its owner is told.
+func (a *Accounts) setPassword(ctx context.Context, user User, password string, n NewPassword, c Client) (err error) {
+	if n.Hash, err = a.hasher.Hash(ctx, password); err != nil {
+		return err
+	}
+	n.UserID, n.Now = user.ID, a.now()
+	if err := a.store.SetPassword(ctx, n); err != nil {
 		return err
 	}
 	return a.notify(ctx, user, MailPasswordSet, c)
 }
 
-func (a *Accounts) hashNew(ctx context.Context, password string, user User) (string, error) {
+// judge refuses weak passwords.
+func judge(password string, user User) error {
 	if weakness := JudgePassword(password, user.known()...); weakness != NotWeak {
-		return "", &fault.Violation{Field: "new_password", Code: string(weakness)}
+		return &fault.Violation{Field: "new_password", Code: string(weakness)}
 	}
-	return a.hasher.Hash(ctx, password)
+	return nil
 }
 
 // RequestReset mails a key for a new password, if there is such an account, and
@@ -84,15 +110,15 @@ func (a *Accounts) ResetOwner(ctx context.Context, key string) (User, error) {
 
 // Reset sets a new password with a key from a mail. All sessions end, and all tokens
 // but those with the ids in keep.
-func (a *Accounts) Reset(ctx context.Context, key, password string, keep []int64) error {
+func (a *Accounts) Reset(ctx context.Context, key, password string, keep []int64, c Client) error {
 	user, err := a.ResetOwner(ctx, key)
 	if err != nil {
 		return err
 	}
-	hash, err := a.hashNew(ctx, password, user)
-	if err != nil {
+	if err := judge(password, user); err != nil {
 		return err
 	}
 	_, secret, _ := strings.Cut(key, "-")
-	return unknownKey(a.store.ResetPassword(ctx, DigestOf(secret), hash, keep, a.now()))
+	digest := DigestOf(secret)
+	return unknownKey(a.setPassword(ctx, user, password, NewPassword{Key: &digest, Tokens: keep}, c))
 }

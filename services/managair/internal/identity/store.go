@@ -13,6 +13,18 @@ type NewUser struct {
 	EmailVerified bool
 }
 
+// NewPassword is a password to be set.
+type NewPassword struct {
+	UserID int64
+	Hash   string
+	// Kept is the session or token that stays, Tokens are the ids of named tokens that do.
+	Kept   *Digest
+	Tokens []int64
+	// Key must be valid at Now, if there is one: the key of a mail.
+	Key *Digest
+	Now time.Time
+}
+
 // EmailAddress is an address of a user.
 type EmailAddress struct {
 	ID       int64
@@ -85,9 +97,10 @@ type Store interface {
 	PasswordHash(ctx context.Context, userID int64) (string, error)
 	// UpgradeHash replaces old by a new hash of the same password, if old is still there.
 	UpgradeHash(ctx context.Context, userID int64, old, hash string) error
-	// SetPassword sets a new password and ends all sessions and tokens but keep and
-	// the named tokens with those ids; mails with keys for a new password end too.
-	SetPassword(ctx context.Context, userID int64, hash string, keep *Digest, tokens []int64) error
+	// SetPassword sets a new password, ends all sessions and tokens that are not kept,
+	// and uses up all keys for a new password. Its error is of kind fault.NotFound when
+	// the key that it asks for is not there.
+	SetPassword(ctx context.Context, n NewPassword) error
 
 	EmailAddresses(ctx context.Context, userID int64) ([]EmailAddress, error)
 	AddEmail(ctx context.Context, userID int64, email string) (EmailAddress, error)
@@ -101,8 +114,6 @@ type Store interface {
 	KeyUser(ctx context.Context, digest Digest, purpose Purpose, now time.Time) (User, EmailAddress, error)
 	// ConfirmEmail uses a key up and confirms its address.
 	ConfirmEmail(ctx context.Context, digest Digest, now time.Time) (EmailAddress, error)
-	// ResetPassword uses a key up and sets the password as SetPassword does.
-	ResetPassword(ctx context.Context, digest Digest, hash string, tokens []int64, now time.Time) error
 
 	CreateSession(ctx context.Context, digest Digest, s Session) (Session, error)
 	// SessionUser returns a session that has not expired and its active user, and

@@ -143,21 +143,3 @@ func (s *Identity) ConfirmEmail(ctx context.Context, digest identity.Digest, now
 	}
 	return e, nil
 }
-
-// ResetPassword sets the password of the user whom the key was sent to.
-func (s *Identity) ResetPassword(ctx context.Context, digest identity.Digest, hash string, tokens []int64, now time.Time) error {
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		var userID int64
-		err := tx.QueryRow(ctx, `
-			DELETE FROM account_key WHERE digest = $1 AND purpose = 'reset_password' AND expires_at > $2 RETURNING user_id`,
-			digest[:], now).Scan(&userID)
-		if err != nil {
-			return err
-		}
-		return setPassword(ctx, tx, userID, hash, nil, tokens)
-	})
-	if err != nil {
-		return fmt.Errorf("reset password: %w", pgdb.Translate(err))
-	}
-	return nil
-}

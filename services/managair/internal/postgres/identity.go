@@ -170,36 +170,56 @@ func (s *Identity) UpgradeHash(ctx context.Context, userID int64, old, hash stri
 	return nil
 }
 
-// SetPassword sets a new password and ends what was logged in with the old one.
-func (s *Identity) SetPassword(ctx context.Context, userID int64, hash string, keep *identity.Digest, tokens []int64) error {
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return setPassword(ctx, tx, userID, hash, keep, tokens) })
+// SetPassword sets a new password and ends what was opened with the old one.
+func (s *Identity) SetPassword(ctx context.Context, n identity.NewPassword) error {
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if n.Key != nil {
+			if err := useKey(ctx, tx, n); err != nil {
+				return err
+			}
+		}
+		tag, err := tx.Exec(ctx, "UPDATE user_account SET password_hash = $2 WHERE id = $1", n.UserID, n.Hash)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return pgx.ErrNoRows
+		}
+		return endAccess(ctx, tx, n)
+	})
 	if err != nil {
 		return fmt.Errorf("set password: %w", pgdb.Translate(err))
 	}
 	return nil
 }
 
-func setPassword(ctx context.Context, tx pgx.Tx, userID int64, hash string, keep *identity.Digest, tokens []int64) error {
-	var kept []byte // NULL keeps nothing
-	if tokens == nil {
-		tokens = []int64{} // and so would NULL, of all
+// useKey uses a key for a new password up. Who comes second finds none.
+func useKey(ctx context.Context, tx pgx.Tx, n identity.NewPassword) error {
+	tag, err := tx.Exec(ctx, `
+		DELETE FROM account_key
+		 WHERE digest = @digest AND user_id = @user_id AND purpose = 'reset_password' AND expires_at > @now`,
+		pgx.NamedArgs{"digest": n.Key[:], "user_id": n.UserID, "now": n.Now})
+	if err == nil && tag.RowsAffected() == 0 {
+		err = pgx.ErrNoRows
 	}
-	if keep != nil {
-		kept = keep[:]
+	return err
+}
+
+// endAccess ends sessions and tokens that are not kept, and keys for a new password.
+func endAccess(ctx context.Context, tx pgx.Tx, n identity.NewPassword) error {
+	args := pgx.NamedArgs{"id": n.UserID, "kept": nil, "tokens": n.Tokens} // NULL keeps nothing
+	if n.Kept != nil {
+		args["kept"] = n.Kept[:]
 	}
-	tag, err := tx.Exec(ctx, "UPDATE user_account SET password_hash = $2 WHERE id = $1", userID, hash)
-	if err != nil {
-		return err
-	}
-	if tag.RowsAffected() == 0 {
-		return pgx.ErrNoRows
+	if n.Tokens == nil {
+		args["tokens"] = []int64{} // NULL would keep all
 	}
 	for _, sql := range []string{
 		"DELETE FROM account_session WHERE user_id = @id AND digest IS DISTINCT FROM @kept",
 		"DELETE FROM api_token WHERE user_id = @id AND digest IS DISTINCT FROM @kept AND (name = '' OR id <> ALL (@tokens))",
 		"DELETE FROM account_key WHERE user_id = @id AND purpose = 'reset_password'",
 	} {
-		if _, err := tx.Exec(ctx, sql, pgx.NamedArgs{"id": userID, "kept": kept, "tokens": tokens}); err != nil {
+		if _, err := tx.Exec(ctx, sql, args); err != nil {
 			return err
 		}
 	}
