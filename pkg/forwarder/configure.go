@@ -2,6 +2,7 @@ package forwarder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -39,9 +40,28 @@ type configurator struct {
 	codec   codec.Configurer
 	budget  int
 	ledger  ledger
-	publish func(ctx context.Context, topic string, message []byte) error
+	broker  *connection
 	now     func() time.Time
 	queue   chan order
+}
+
+// newConfigurator returns nil when nodes are not to be set up.
+func newConfigurator(cfg Config, log *slog.Logger, service string, m *metrics, standard codec.Decoder, broker *connection, spool *redisSpool) (*configurator, error) {
+	if !cfg.Configure.Nodes {
+		return nil, nil
+	}
+	by, ok := standard.(codec.Configurer)
+	if !ok {
+		return nil, errors.New("CONFIGURE_NODES: these nodes cannot be set up by downlink")
+	}
+	c := &configurator{
+		log: log, metrics: m, network: cfg.network(), codec: by, budget: cfg.Configure.Budget,
+		ledger: newMemoryLedger(), broker: broker, now: time.Now, queue: make(chan order, configureQueue),
+	}
+	if spool != nil {
+		c.ledger = &redisLedger{spool.redis, "clair:" + service + ":configured:"}
+	}
+	return c, nil
 }
 
 type order struct {
@@ -105,7 +125,7 @@ func (c *configurator) send(ctx context.Context, o order) {
 		return
 	}
 	topic, message := c.network.downlink(&o.uplink, o.downlink.FPort, o.downlink.Payload)
-	if err := c.publish(ctx, topic, message); err != nil {
+	if err := c.broker.publish(ctx, topic, message); err != nil {
 		c.ledger.release(ctx, eui, o.state)
 		c.log.WarnContext(ctx, "downlink not sent", "dev_eui", eui, "err", err)
 		return

@@ -44,7 +44,7 @@ type courier struct {
 	spool      spool         // may be nil
 	spoolAfter time.Duration // of failures
 	handOver   time.Duration // for what is left when we stop
-	breaker    breaker
+	breaker    *breaker
 	lost       atomic.Int64
 	now        func() time.Time
 	tracer     *tracing.Tracer // may be nil

@@ -2,19 +2,15 @@ package forwarder
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
-	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/tracing"
-	"github.com/clairberlin/clair-stack/pkg/ttn"
 )
 
 // Run forwards until ctx ends, and returns when nothing is in flight. The codec
@@ -30,11 +26,10 @@ func Run(ctx context.Context, log *slog.Logger, service string, cfg Config, stan
 		return err
 	}
 	defer func() { _ = client.Close() }()
-	f, err := build(log, service, cfg, standard, client)
+	f, err := build(log, service, cfg, standard, client, tracer)
 	if err != nil {
 		return err
 	}
-	f.delivery.tracer = tracer
 	if f.spool != nil {
 		defer func() { _ = f.spool.close() }()
 	}
@@ -58,84 +53,46 @@ type forwarder struct {
 	spool        *redisSpool
 }
 
-func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder, client *ingestclient.Client) (*forwarder, error) {
-	f := &forwarder{log: log, cfg: cfg, ops: ops.New()}
+// build wires everything in the direction of use: what takes uplinks away, what turns
+// messages into uplinks, what brings messages.
+func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder, client *ingestclient.Client, tracer *tracing.Tracer) (*forwarder, error) {
+	o := ops.New()
 	box := newOutbox(cfg.QueueUplinks)
-	m := newMetrics(f.ops.Registry, box.len)
-	in := &intake{
-		service: service, log: log, metrics: m, outbox: box, now: time.Now,
-		network: cfg.network(), codecs: codecs{standard, map[string]codec.Decoder{}}, clock: &ownClock{metrics: m},
-	}
-	f.ops.AddCheck("clock", in.clock.check)
-	for profile, name := range cfg.CodecByProfile {
-		d, err := catalog.Find(name)
-		if err != nil {
-			return nil, err
-		}
-		in.codecs.byProfile[profile] = d
-	}
-	f.delivery = &courier{
-		log: log, metrics: m, outbox: box, client: client, now: time.Now,
+	m := newMetrics(o.Registry, box.len)
+	b := &breaker{}
+	spool := newRedisSpool(cfg.Spool, service, log, m, client, b)
+	delivery := &courier{
+		log: log, metrics: m, outbox: box, client: client, now: time.Now, breaker: b, tracer: tracer,
 		spoolAfter: cfg.Spool.After, handOver: cfg.ShutdownGrace * 3 / 4,
 	}
-	f.subscriber = &subscriber{cfg: cfg.broker(service), log: log, metrics: m, intake: in}
-	f.ops.AddCheck("broker", f.subscriber.check)
-	f.ops.AddCheck("ingestair", client.Check)
-	if cfg.Spool.RedisURL.IsSet() {
-		spool := newRedisSpool(cfg.Spool, service)
-		spool.log, spool.metrics, spool.client, spool.breaker = log, m, client, &f.delivery.breaker
-		f.spool, f.delivery.spool = spool, spool
-		f.ops.AddCheck("redis", func(ctx context.Context) error { return spool.redis.Ping(ctx).Err() })
+	if spool != nil { // else the interface would not be nil
+		delivery.spool = spool
+		o.AddCheck("redis", func(ctx context.Context) error { return spool.redis.Ping(ctx).Err() })
 	}
-	if cfg.Webhook.Address != "" {
-		f.webhook = &webhook{secret: cfg.Webhook.Secret, intake: in, metrics: m, log: log}
+	known, err := newCodecs(standard, cfg.CodecByProfile)
+	if err != nil {
+		return nil, err
 	}
-	f.buildSweeper(service, in, m)
-	return f, f.buildConfigurator(service, in, m, standard)
-}
-
-func (f *forwarder) buildSweeper(service string, in *intake, m *metrics) {
-	cfg := f.cfg.Storage
-	if f.cfg.NetworkServer != networkTTS || cfg.Interval == 0 {
-		return
+	broker := cfg.broker(service)
+	link := &connection{qos: *broker.QoS}
+	setUp, err := newConfigurator(cfg, log, service, m, standard, link, spool)
+	if err != nil {
+		return nil, err
 	}
-	if !f.cfg.TTS.APIKey.IsSet() {
-		f.log.Warn("no search of the Storage Integration: TTS_API_KEY is not set")
-		return
+	clock := &ownClock{metrics: m}
+	in := &intake{
+		service: service, log: log, metrics: m, outbox: box, now: time.Now,
+		network: cfg.network(), codecs: known, clock: clock, configurator: setUp,
 	}
-	if cfg.URL == "" {
-		cfg.URL = "https://" + f.cfg.TTS.Host
-	}
-	f.sweeper = &sweeper{
-		cfg: cfg, log: f.log, metrics: m, intake: in, now: time.Now, trigger: make(chan struct{}, 1),
-		storage: &ttn.Storage{
-			URL: cfg.URL, Application: f.cfg.TTS.Application, Key: f.cfg.TTS.APIKey,
-			Client: &http.Client{Timeout: 5 * time.Minute},
-		},
-	}
-	if f.spool != nil {
-		f.sweeper.bookmark = &redisBookmark{f.spool.redis, "clair:" + service + ":" + f.cfg.TTS.application().User() + ":stored_until"}
-	}
-	f.subscriber.connected = f.sweeper.soon
-}
-
-func (f *forwarder) buildConfigurator(service string, in *intake, m *metrics, standard codec.Decoder) error {
-	if !f.cfg.Configure.Nodes {
-		return nil
-	}
-	c, ok := standard.(codec.Configurer)
-	if !ok {
-		return errors.New("CONFIGURE_NODES: these nodes cannot be set up by downlink")
-	}
-	f.configurator = &configurator{
-		log: f.log, metrics: m, network: in.network, codec: c, budget: f.cfg.Configure.Budget,
-		ledger: newMemoryLedger(), publish: f.subscriber.publish, now: time.Now, queue: make(chan order, configureQueue),
-	}
-	if f.spool != nil {
-		f.configurator.ledger = &redisLedger{f.spool.redis, "clair:" + service + ":configured:"}
-	}
-	in.observe = f.configurator.observe
-	return nil
+	sweep := newSweeper(cfg, log, service, m, in, spool)
+	o.AddCheck("clock", clock.check)
+	o.AddCheck("broker", link.check)
+	o.AddCheck("ingestair", client.Check)
+	return &forwarder{
+		log: log, cfg: cfg, ops: o, delivery: delivery, spool: spool, configurator: setUp, sweeper: sweep,
+		subscriber: &subscriber{cfg: broker, log: log, metrics: m, connection: link, intake: in, sweeper: sweep},
+		webhook:    newWebhook(cfg.Webhook, log, m, in),
+	}, nil
 }
 
 // parts returns what runs, in the order in which it starts: first what takes uplinks

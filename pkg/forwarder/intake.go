@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -30,14 +31,26 @@ type intake struct {
 	repeats repeats
 	clock   *ownClock
 	now     func() time.Time
-	// observe sees every uplink that was decoded, before it is stored; may be nil.
-	observe func(context.Context, *lorawan.Uplink, codec.Message, ingestv1.Source)
+	// configurator sees every uplink that was decoded, before it is stored; may be nil.
+	configurator *configurator
 }
 
 // codecs chooses the codec of a device.
 type codecs struct {
 	standard  codec.Decoder
 	byProfile map[string]codec.Decoder
+}
+
+func newCodecs(standard codec.Decoder, byProfile map[string]string) (codecs, error) {
+	c := codecs{standard, map[string]codec.Decoder{}}
+	for profile, name := range byProfile {
+		d, err := catalog.Find(name)
+		if err != nil {
+			return c, err
+		}
+		c.byProfile[profile] = d
+	}
+	return c, nil
 }
 
 func (c codecs) of(u *lorawan.Uplink) codec.Decoder {
@@ -100,8 +113,8 @@ func (in *intake) entry(ctx context.Context, source ingestv1.Source, u *lorawan.
 	err := unreadable
 	if err == nil && len(u.Payload) > 0 {
 		u.ReceivedAt = in.repeats.first(u)
-		if m, err = decoder.Decode(u); err == nil && in.observe != nil {
-			in.observe(ctx, u, m, source)
+		if m, err = decoder.Decode(u); err == nil && in.configurator != nil {
+			in.configurator.observe(ctx, u, m, source)
 		}
 	}
 	if err != nil {

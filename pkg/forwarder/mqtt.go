@@ -70,17 +70,41 @@ const (
 	drainTimeout = 5 * time.Second
 )
 
+// connection is the present one to the broker: the subscriber's, by which others
+// publish.
+type connection struct {
+	qos    byte
+	client atomic.Pointer[mqtt.Client] // nil: there is none
+}
+
+// publish publishes a message at QoS 0 or 1, as uplinks are received.
+func (c *connection) publish(ctx context.Context, topic string, message []byte) error {
+	client := c.client.Load()
+	if client == nil {
+		return errors.New("not connected to the broker")
+	}
+	return await(ctx, (*client).Publish(topic, c.qos, false, message))
+}
+
+// check reports whether we are subscribed.
+func (c *connection) check(context.Context) error {
+	if c.client.Load() == nil {
+		return errors.New("not connected")
+	}
+	return nil
+}
+
 // subscriber receives uplinks from an MQTT broker.
 type subscriber struct {
-	cfg       MQTTConfig
-	log       *slog.Logger
-	metrics   *metrics
-	intake    *intake
-	connected func() // each time that it has subscribed; may be nil
+	cfg        MQTTConfig
+	log        *slog.Logger
+	metrics    *metrics
+	connection *connection
+	intake     *intake
+	sweeper    *sweeper // searches for what was missed; may be nil
 
-	client   atomic.Pointer[mqtt.Client] // of the present session
-	pending  atomic.Int64                // received, and not yet acknowledged
-	refusing atomic.Bool                 // more would not be acknowledged
+	pending  tally       // received, and not yet acknowledged
+	refusing atomic.Bool // more would not be acknowledged
 }
 
 func (s *subscriber) part() lifecycle.Part {
@@ -178,13 +202,13 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) (subscr
 	if code := subscription.Result()[s.cfg.Topic]; code == subscriptionRefused {
 		return false, fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, packets.ErrorRefusedNotAuthorised)
 	}
-	s.client.Store(&client)
-	defer s.client.Store(nil)
+	s.connection.client.Store(&client)
+	defer s.connection.client.Store(nil)
 	s.metrics.connected.Set(1)
 	defer s.metrics.connected.Set(0)
 	s.log.InfoContext(ctx, "subscribed", "url", s.cfg.URL, "topic", s.cfg.Topic, "qos", *s.cfg.QoS)
-	if s.connected != nil {
-		s.connected()
+	if s.sweeper != nil {
+		s.sweeper.soon()
 	}
 	select {
 	case err := <-lost:
@@ -208,9 +232,9 @@ func (s *subscriber) handle(ctx context.Context, m mqtt.Message, crowded chan<- 
 	if s.refusing.Load() {
 		return // not acknowledged, so the broker keeps it for our next session
 	}
-	s.pending.Add(1)
+	s.pending.begin()
 	s.intake.receive(ctx, ingestv1.Source_SOURCE_MQTT, m.Payload(), func(f fate) {
-		defer s.pending.Add(-1)
+		defer s.pending.end()
 		if f != dropped {
 			m.Ack()
 			return
@@ -228,29 +252,14 @@ func (s *subscriber) handle(ctx context.Context, m mqtt.Message, crowded chan<- 
 // is not comes again in the next session, and is known then.
 func (s *subscriber) settle(lost <-chan error, timeout <-chan time.Time, stop <-chan struct{}) error {
 	s.refusing.Store(true)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for s.pending.Load() > 0 {
-		select {
-		case <-tick.C:
-		case err := <-lost:
-			return err
-		case <-timeout:
-			return nil
-		case <-stop:
-			return nil
-		}
+	select {
+	case <-s.pending.empty():
+	case err := <-lost:
+		return err
+	case <-timeout:
+	case <-stop:
 	}
 	return nil
-}
-
-// publish publishes a message at QoS 0 or 1, as uplinks are received.
-func (s *subscriber) publish(ctx context.Context, topic string, message []byte) error {
-	client := s.client.Load()
-	if client == nil {
-		return errors.New("not connected to the broker")
-	}
-	return await(ctx, (*client).Publish(topic, *s.cfg.QoS, false, message))
 }
 
 func (s *subscriber) tlsConfig() (*tls.Config, error) {
@@ -282,12 +291,4 @@ func defaultClientID(service string) string {
 		host = fmt.Sprintf("%08x", rand.Uint32())
 	}
 	return service + "-" + host
-}
-
-// check tells whether we are subscribed.
-func (s *subscriber) check(context.Context) error {
-	if s.client.Load() == nil {
-		return errors.New("not connected")
-	}
-	return nil
 }

@@ -64,6 +64,7 @@ type outbox struct {
 	head, n int
 	closed  bool
 	wake    chan struct{} // has a token when a taker may find something
+	room    chan struct{} // closed and forgotten when half of it is free; nil: nobody waits
 }
 
 const smallestRing = 64
@@ -131,6 +132,10 @@ func (o *outbox) tryTake() (batch []entry, closed bool) {
 		o.head = (o.head + 1) % len(o.ring)
 		o.n--
 	}
+	if o.room != nil && o.n <= o.limit/2 {
+		close(o.room)
+		o.room = nil
+	}
 	switch {
 	case o.n > 0:
 		o.signal() // for the other takers
@@ -150,19 +155,24 @@ func (o *outbox) len() int {
 // awaitRoom waits while more than half of the outbox is in use. Those who can have
 // uplinks kept elsewhere ask before they take more: a broker at QoS 1, the storage.
 func (o *outbox) awaitRoom(ctx context.Context) error {
-	if o.len() <= o.limit/2 {
+	select {
+	case <-o.halfFree():
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for o.len() > o.limit/2 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+}
+
+func (o *outbox) halfFree() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.n <= o.limit/2 {
+		return closed
 	}
-	return nil
+	if o.room == nil {
+		o.room = make(chan struct{})
+	}
+	return o.room
 }
 
 // close lets takers end when the outbox is empty.

@@ -48,7 +48,6 @@ type redisSpool struct {
 	log     *slog.Logger
 	metrics *metrics
 	queue   string
-	options asynq.RedisConnOpt
 	redis   redis.UniversalClient
 	tasks   *asynq.Client
 	client  *ingestclient.Client
@@ -56,11 +55,16 @@ type redisSpool struct {
 	now     func() time.Time
 }
 
-func newRedisSpool(cfg SpoolConfig, service string) *redisSpool {
+// newRedisSpool returns nil when there is no Redis. Deliveries share the breaker with
+// the courier's.
+func newRedisSpool(cfg SpoolConfig, service string, log *slog.Logger, m *metrics, client *ingestclient.Client, b *breaker) *redisSpool {
+	if !cfg.RedisURL.IsSet() {
+		return nil
+	}
 	connection := cfg.RedisURL.Client()
 	return &redisSpool{
-		queue: "forward:" + service, options: cfg.RedisURL, redis: connection,
-		tasks: asynq.NewClientFromRedisClient(connection), now: time.Now,
+		log: log, metrics: m, client: client, breaker: b, now: time.Now,
+		queue: "forward:" + service, redis: connection, tasks: asynq.NewClientFromRedisClient(connection),
 	}
 }
 

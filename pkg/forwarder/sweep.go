@@ -1,11 +1,13 @@
 package forwarder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +49,29 @@ type sweeper struct {
 	complete time.Time // until then all is stored; zero: not known yet
 	now      func() time.Time
 	trigger  chan struct{} // with room for one
+}
+
+// newSweeper returns nil when there is no storage to be searched.
+func newSweeper(cfg Config, log *slog.Logger, service string, m *metrics, in *intake, spool *redisSpool) *sweeper {
+	search := cfg.Storage
+	if cfg.NetworkServer != networkTTS || search.Interval == 0 {
+		return nil
+	}
+	if !cfg.TTS.APIKey.IsSet() {
+		log.Warn("no search of the Storage Integration: TTS_API_KEY is not set")
+		return nil
+	}
+	s := &sweeper{
+		cfg: search, log: log, metrics: m, intake: in, now: time.Now, trigger: make(chan struct{}, 1),
+		storage: &ttn.Storage{
+			URL: cmp.Or(search.URL, "https://"+cfg.TTS.Host), Application: cfg.TTS.Application, Key: cfg.TTS.APIKey,
+			Client: &http.Client{Timeout: 5 * time.Minute},
+		},
+	}
+	if spool != nil {
+		s.bookmark = &redisBookmark{spool.redis, "clair:" + service + ":" + cfg.TTS.application().User() + ":stored_until"}
+	}
+	return s
 }
 
 // soon asks for a search.
@@ -120,7 +145,8 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	if known := s.complete.Add(-s.cfg.Overlap); known.After(from) {
 		from = known
 	}
-	var pending, lost atomic.Int64
+	var pending tally
+	var lost atomic.Int64
 	count := 0
 	for message, err := range s.storage.Uplinks(ctx, from, until) {
 		if err != nil {
@@ -131,16 +157,18 @@ func (s *sweeper) sweep(ctx context.Context) error {
 			return err
 		}
 		count++
-		pending.Add(1)
+		pending.begin()
 		s.intake.receive(ctx, ingestv1.Source_SOURCE_STORAGE, message, func(f fate) {
 			if f == dropped {
 				lost.Add(1)
 			}
-			pending.Add(-1)
+			pending.end()
 		})
 	}
-	if err := awaitZero(ctx, &pending); err != nil {
-		return err
+	select {
+	case <-pending.empty():
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	if n := lost.Load(); n > 0 {
 		return fmt.Errorf("%d of %d stored uplinks had no room", n, count)
@@ -155,20 +183,6 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	if err := s.bookmark.save(ctx, until); err != nil {
 		// A restart would begin earlier than it must.
 		s.log.WarnContext(ctx, "bookmark not saved", "err", err)
-	}
-	return nil
-}
-
-// awaitZero waits until a counter is 0.
-func awaitZero(ctx context.Context, counter *atomic.Int64) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for counter.Load() > 0 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
 	}
 	return nil
 }

@@ -49,6 +49,14 @@ type webhook struct {
 	log     *slog.Logger
 }
 
+// newWebhook returns nil when no webhook is to be served.
+func newWebhook(cfg WebhookConfig, log *slog.Logger, m *metrics, in *intake) *webhook {
+	if cfg.Address == "" {
+		return nil
+	}
+	return &webhook{secret: cfg.Secret, intake: in, metrics: m, log: log}
+}
+
 func (h *webhook) server() *http.Server {
 	// Network servers join base URL and path as they like: a slash at the end, a path for
 	// each kind of event.
