@@ -8,6 +8,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
@@ -17,45 +18,43 @@ func (p *Pages) home(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.Data = addresses
-	return p.show(w, r, http.StatusOK, "home", v)
+	return show(w, r, http.StatusOK, v, homePage(v, addresses))
 }
 
 func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, words.TitleLogin)
 	if v.User != nil {
-		return redirect(w, r, nextOf(r))
+		return web.Redirect(w, r, nextOf(r))
 	}
-	v.Data = nextOf(r)
-	return p.show(w, r, http.StatusOK, "login", v)
+	return show(w, r, http.StatusOK, v, loginPage(v, nextOf(r)))
 }
 
 func (p *Pages) logIn(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, words.TitleLogin)
-	v.Data = nextOf(r)
 	// The predecessor's form calls the name "login".
 	user, err := p.accounts.LogIn(r.Context(), r.PostForm.Get("login"), r.PostForm.Get("password"), session.ClientOf(r))
 	if err != nil {
-		return p.refuse(w, r, "login", v, err)
+		return refuse(w, r, v, loginPage(v, nextOf(r)), err)
 	}
 	if _, err := p.doors.Begin(w, r, user); err != nil {
 		return err
 	}
-	return redirect(w, r, nextOf(r))
+	return web.Redirect(w, r, nextOf(r))
 }
 
 func (p *Pages) showLogout(w http.ResponseWriter, r *http.Request) error {
 	if _, ok := session.CurrentFrom(r.Context()); !ok {
-		return redirect(w, r, "/")
+		return web.Redirect(w, r, "/")
 	}
-	return p.show(w, r, http.StatusOK, "logout", newView(r, words.TitleLogout))
+	v := newView(r, words.TitleLogout)
+	return show(w, r, http.StatusOK, v, logoutPage(v))
 }
 
 func (p *Pages) logOut(w http.ResponseWriter, r *http.Request) error {
 	if err := p.doors.End(w, r); err != nil {
 		return err
 	}
-	return redirect(w, r, "/accounts/login/?done=logout")
+	return web.Redirect(w, r, "/accounts/login/?done=logout")
 }
 
 func (p *Pages) setLanguage(w http.ResponseWriter, r *http.Request) error {
@@ -63,25 +62,26 @@ func (p *Pages) setLanguage(w http.ResponseWriter, r *http.Request) error {
 	if words.Known(lang) {
 		p.doors.KeepLanguage(w, lang)
 	}
-	return redirect(w, r, nextOf(r))
+	return web.Redirect(w, r, nextOf(r))
 }
 
 func (p *Pages) showSignUp(w http.ResponseWriter, r *http.Request) error {
-	return p.show(w, r, http.StatusOK, "signup", newView(r, words.TitleSignup))
+	v := newView(r, words.TitleSignup)
+	return show(w, r, http.StatusOK, v, signupPage(v))
 }
 
 func (p *Pages) signUp(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, words.TitleSignup)
 	form := r.PostForm
 	if err := twice(form, "password1", "password2"); err != nil {
-		return p.refuse(w, r, "signup", v, err)
+		return refuse(w, r, v, signupPage(v), err)
 	}
 	if err := p.accounts.SignUp(r.Context(), form.Get("username"), form.Get("email"), form.Get("password1"), session.ClientOf(r)); err != nil {
-		return p.refuse(w, r, "signup", v, err)
+		return refuse(w, r, v, signupPage(v), err)
 	}
 	v = newView(r, words.TitleMailSent)
 	v.Note = words.MailSent.In(v.Lang, form.Get("email"))
-	return p.show(w, r, http.StatusOK, "message", v)
+	return show(w, r, http.StatusOK, v, messagePage(v))
 }
 
 // twice checks a password that is entered twice.
@@ -98,8 +98,7 @@ func (p *Pages) showConfirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.Data = address.Email
-	return p.show(w, r, http.StatusOK, "confirm", v)
+	return show(w, r, http.StatusOK, v, confirmPage(v, address.Email))
 }
 
 func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) error {
@@ -111,24 +110,25 @@ func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if _, ok := session.CurrentFrom(r.Context()); ok {
-		return redirect(w, r, "/accounts/email/?done=confirmed")
+		return web.Redirect(w, r, "/accounts/email/?done=confirmed")
 	}
-	return redirect(w, r, "/accounts/login/?done=confirmed")
+	return web.Redirect(w, r, "/accounts/login/?done=confirmed")
 }
 
 func (p *Pages) showReset(w http.ResponseWriter, r *http.Request) error {
-	return p.show(w, r, http.StatusOK, "reset", newView(r, words.TitleReset))
+	v := newView(r, words.TitleReset)
+	return show(w, r, http.StatusOK, v, resetPage(v))
 }
 
 func (p *Pages) requestReset(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, words.TitleReset)
 	email := r.PostForm.Get("email")
 	if err := p.accounts.RequestReset(r.Context(), email, session.ClientOf(r)); err != nil {
-		return p.refuse(w, r, "reset", v, err)
+		return refuse(w, r, v, resetPage(v), err)
 	}
 	v = newView(r, words.TitleMailSent)
 	v.Note = words.ResetSent.In(v.Lang, email)
-	return p.show(w, r, http.StatusOK, "message", v)
+	return show(w, r, http.StatusOK, v, messagePage(v))
 }
 
 func (p *Pages) showResetKey(w http.ResponseWriter, r *http.Request) error {
@@ -141,8 +141,7 @@ func (p *Pages) showResetKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.Data = passwordData{user.Username, tokens}
-	return p.show(w, r, http.StatusOK, "reset_key", v)
+	return show(w, r, http.StatusOK, v, resetKeyPage(v, user.Username, tokens))
 }
 
 func (p *Pages) reset(w http.ResponseWriter, r *http.Request) error {
@@ -155,12 +154,11 @@ func (p *Pages) reset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.Data = passwordData{user.Username, tokens}
 	if err = twice(r.PostForm, "password1", "password2"); err == nil {
 		err = p.accounts.Reset(r.Context(), r.PathValue("key"), r.PostForm.Get("password1"), kept(r), session.ClientOf(r))
 	}
 	if err != nil {
-		return p.refuse(w, r, "reset_key", v, err)
+		return refuse(w, r, v, resetKeyPage(v, user.Username, tokens), err)
 	}
-	return redirect(w, r, "/accounts/login/?done=password")
+	return web.Redirect(w, r, "/accounts/login/?done=password")
 }

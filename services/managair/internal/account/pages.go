@@ -4,9 +4,7 @@
 package account
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
@@ -42,27 +41,10 @@ func NewPages(accounts *identity.Accounts, doors *session.Authenticator, log *sl
 	return &Pages{accounts, doors, log}
 }
 
-// pages are what stands in the frame, by name.
-var pages = map[string]func(*view) templ.Component{
-	"confirm":   confirmPage,
-	"delete":    deletePage,
-	"email":     emailPage,
-	"home":      homePage,
-	"login":     loginPage,
-	"logout":    logoutPage,
-	"message":   messagePage,
-	"password":  passwordPage,
-	"profile":   profilePage,
-	"reset":     resetPage,
-	"reset_key": resetKeyPage,
-	"sessions":  sessionsPage,
-	"signup":    signupPage,
-}
-
 func formatTime(lang string, t time.Time) string {
 	// The stack is run where its users are; a page has no way to know better.
-	if berlin, err := time.LoadLocation("Europe/Berlin"); err == nil {
-		t = t.In(berlin)
+	if here, err := time.LoadLocation(inventory.DefaultTimeZone); err == nil {
+		t = t.In(here)
 	}
 	if lang == "de" {
 		return t.Format("2.1.2006, 15:04 Uhr")
@@ -70,30 +52,34 @@ func formatTime(lang string, t time.Time) string {
 	return t.Format("2 Jan 2006, 15:04")
 }
 
-// view is what a page shows.
+// view is what each page has.
 type view struct {
-	Lang  string
-	Title string
-	Path  string
-	User  *identity.User // nil: nobody is logged in
-	Wide  bool
+	web.View
+	Wide bool
 	// AskPassword says that the page's forms need the password.
 	AskPassword bool
-	Note        string // what was done
-	Bad         string // what went wrong, with no field to blame
 	Form        url.Values
 	Wrong       map[string]string // by the name of the field
-	Data        any
 }
 
-// t returns what stands on the page under key.
-func (v *view) t(text words.Text, args ...any) string { return text.In(v.Lang, args...) }
+// around returns the page's frame.
+func (v *view) around() web.Frame {
+	f := web.Frame{Lang: v.Lang, Title: v.Title + " · Clair", Brand: web.Link{Address: "/", Text: "Clair"}, BarName: v.T(words.Account)}
+	if v.User == nil {
+		return f
+	}
+	f.Bar = []web.Link{{Address: landing, Text: v.T(words.AccountDashboard)}, {Address: "/accounts/", Text: v.User.Username}}
+	if v.User.Staff {
+		f.Bar = append(f.Bar, web.Link{Address: "/admin/", Text: v.T(words.Administration)})
+	}
+	f.Bar = append(f.Bar, web.Link{Address: "/accounts/logout/", Text: v.T(words.ActionLogout)})
+	return f
+}
 
-// addresses returns the addresses of the page's data in one line.
-func (v *view) addresses() string {
-	list, _ := v.Data.([]identity.EmailAddress)
+// oneLine returns addresses in one line.
+func (v *view) oneLine(list []identity.EmailAddress) string {
 	if len(list) == 0 {
-		return v.t(words.NoEmail)
+		return v.T(words.NoEmail)
 	}
 	var addresses []string
 	for _, e := range list {
@@ -104,12 +90,12 @@ func (v *view) addresses() string {
 
 // tokenUse tells when a token was used and until when it can be.
 func (v *view) tokenUse(token identity.Token) string {
-	use := v.t(words.NeverUsed)
+	use := v.T(words.NeverUsed)
 	if token.LastUsedAt != nil {
-		use = v.t(words.TokenUsed, formatTime(v.Lang, *token.LastUsedAt))
+		use = v.T(words.TokenUsed, formatTime(v.Lang, *token.LastUsedAt))
 	}
 	if token.ExpiresAt != nil {
-		use += ", " + v.t(words.TokenExpires, formatTime(v.Lang, *token.ExpiresAt))
+		use += ", " + v.T(words.TokenExpires, formatTime(v.Lang, *token.ExpiresAt))
 	}
 	return use
 }
@@ -175,33 +161,25 @@ func (p *Pages) methods(get, post handler, login bool) http.Handler {
 
 // newView returns what all pages have.
 func newView(r *http.Request, title words.Text) *view {
-	v := &view{Lang: web.LanguageOf(r), Path: r.URL.Path, Form: r.PostForm, Wrong: map[string]string{}}
+	var user *identity.User
 	if c, ok := session.CurrentFrom(r.Context()); ok && c.Session != nil {
-		v.User = &c.User
+		user = &c.User
 	}
-	v.Title = title.In(v.Lang)
+	v := &view{View: web.NewView(r, title, user), Form: r.PostForm, Wrong: map[string]string{}}
 	if done := r.URL.Query().Get("done"); done != "" {
 		v.Note = words.AccountDone[done].In(v.Lang)
 	}
 	return v
 }
 
-func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, page string, v *view) error {
-	var out bytes.Buffer
-	if err := frame(v, pages[page](v)).Render(r.Context(), &out); err != nil {
-		return fmt.Errorf("page %s: %w", page, err)
-	}
-	web.Headers(w.Header())
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = out.WriteTo(w) // the browser may be gone
-	}
-	return nil
+// show answers with a page.
+func show(w http.ResponseWriter, r *http.Request, status int, v *view, page templ.Component) error {
+	return web.Show(w, r, status, frame(v, page))
 }
 
-// refuse shows the page again with what was wrong, or returns err when no page
-// can say it.
-func (p *Pages) refuse(w http.ResponseWriter, r *http.Request, page string, v *view, err error) error {
+// refuse shows the page again, whose view is v, with what was wrong, or returns err
+// when no page can say it.
+func refuse(w http.ResponseWriter, r *http.Request, v *view, page templ.Component, err error) error {
 	status := http.StatusUnprocessableEntity
 	if e, ok := errors.AsType[*identity.TooManyAttempts](err); ok {
 		seconds := int(math.Ceil(e.Wait.Seconds()))
@@ -222,7 +200,7 @@ func (p *Pages) refuse(w http.ResponseWriter, r *http.Request, page string, v *v
 			return err
 		}
 	}
-	return p.show(w, r, status, page, v)
+	return show(w, r, status, v, page)
 }
 
 // fail shows that something went wrong.
@@ -242,16 +220,9 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	v := newView(r, title)
 	v.Bad = text.In(v.Lang)
-	if err := p.show(w, r, status, "message", v); err != nil {
+	if err := show(w, r, status, v, messagePage(v)); err != nil {
 		p.log.ErrorContext(r.Context(), "page failed", "err", err)
 	}
-}
-
-// redirect goes to a page after a form was taken, so that reloading repeats nothing.
-func redirect(w http.ResponseWriter, r *http.Request, to string) error {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
-	return nil
 }
 
 // nextOf returns the page that the visitor wanted, if it is one of ours.

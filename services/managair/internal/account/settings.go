@@ -8,26 +8,28 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
-func (p *Pages) emailView(r *http.Request) (*view, error) {
+func (p *Pages) emails(r *http.Request) (*view, templ.Component, error) {
 	v := newView(r, words.TitleEmail)
 	v.Wide, v.AskPassword = true, p.accounts.NeedsPassword(*person(r).Session)
 	addresses, err := p.accounts.EmailAddresses(r.Context(), v.User.ID)
-	v.Data = addresses
-	return v, err
+	return v, emailPage(v, addresses), err
 }
 
 func (p *Pages) showEmail(w http.ResponseWriter, r *http.Request) error {
-	v, err := p.emailView(r)
+	v, page, err := p.emails(r)
 	if err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, "email", v)
+	return show(w, r, http.StatusOK, v, page)
 }
 
 func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
@@ -54,13 +56,13 @@ func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.NotFound, "no such action")
 	}
 	if err != nil {
-		v, viewErr := p.emailView(r)
+		v, page, viewErr := p.emails(r)
 		if viewErr != nil {
 			return viewErr
 		}
-		return p.refuse(w, r, "email", v, err)
+		return refuse(w, r, v, page, err)
 	}
-	return redirect(w, r, "/accounts/email/?done=email_"+done)
+	return web.Redirect(w, r, "/accounts/email/?done=email_"+done)
 }
 
 // confirmPerson asks for the password before a new way into the account is made, if
@@ -73,25 +75,20 @@ func (p *Pages) confirmPerson(r *http.Request) error {
 func (p *Pages) showProfile(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, words.TitleProfile)
 	v.Form = url.Values{"username": {v.User.Username}, "first_name": {v.User.FirstName}, "last_name": {v.User.LastName}}
-	return p.show(w, r, http.StatusOK, "profile", v)
+	return show(w, r, http.StatusOK, v, profilePage(v))
 }
 
 func (p *Pages) changeProfile(w http.ResponseWriter, r *http.Request) error {
 	user := person(r).User
 	user.Username, user.FirstName, user.LastName = r.PostForm.Get("username"), r.PostForm.Get("first_name"), r.PostForm.Get("last_name")
 	if _, err := p.accounts.UpdateProfile(r.Context(), user); err != nil {
-		return p.refuse(w, r, "profile", newView(r, words.TitleProfile), err)
+		v := newView(r, words.TitleProfile)
+		return refuse(w, r, v, profilePage(v), err)
 	}
-	return redirect(w, r, "/accounts/?done=profile")
+	return web.Redirect(w, r, "/accounts/?done=profile")
 }
 
-// passwordData is what the pages for a new password show: whose it is, and the tokens
-// that end with the old one unless they are kept.
-type passwordData struct {
-	Username string
-	Tokens   []identity.Token
-}
-
+// namedTokens returns the tokens that end with a password unless they are kept.
 func (p *Pages) namedTokens(r *http.Request, userID int64) ([]identity.Token, error) {
 	tokens, err := p.accounts.Tokens(r.Context(), userID)
 	return slices.DeleteFunc(tokens, func(t identity.Token) bool { return t.Name == "" }), err
@@ -108,23 +105,22 @@ func kept(r *http.Request) []int64 {
 	return ids
 }
 
-func (p *Pages) passwordView(r *http.Request) (*view, error) {
-	v, user := newView(r, words.TitlePassword), person(r).User
-	tokens, err := p.namedTokens(r, user.ID)
-	v.Data = passwordData{user.Username, tokens}
-	return v, err
+func (p *Pages) password(r *http.Request) (*view, templ.Component, error) {
+	v := newView(r, words.TitlePassword)
+	tokens, err := p.namedTokens(r, v.User.ID)
+	return v, passwordPage(v, tokens), err
 }
 
 func (p *Pages) showPassword(w http.ResponseWriter, r *http.Request) error {
-	v, err := p.passwordView(r)
+	v, page, err := p.password(r)
 	if err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, "password", v)
+	return show(w, r, http.StatusOK, v, page)
 }
 
 func (p *Pages) changePassword(w http.ResponseWriter, r *http.Request) error {
-	v, err := p.passwordView(r)
+	v, page, err := p.password(r)
 	if err != nil {
 		return err
 	}
@@ -134,9 +130,9 @@ func (p *Pages) changePassword(w http.ResponseWriter, r *http.Request) error {
 			identity.Kept{Secret: c.Secret(), Tokens: kept(r)}, session.ClientOf(r))
 	}
 	if err != nil {
-		return p.refuse(w, r, "password", v, err)
+		return refuse(w, r, v, page, err)
 	}
-	return redirect(w, r, "/accounts/?done=password")
+	return web.Redirect(w, r, "/accounts/?done=password")
 }
 
 // validities are how long a token may be valid.
@@ -162,28 +158,27 @@ type sessionsData struct {
 	Secret   string // of a token just made
 }
 
-func (p *Pages) sessionsView(r *http.Request, secret string) (*view, error) {
+func (p *Pages) sessions(r *http.Request, secret string) (*view, templ.Component, error) {
 	v := newView(r, words.TitleSessions)
 	c := person(r)
 	v.Wide, v.AskPassword = true, p.accounts.NeedsPassword(*c.Session)
 	data := sessionsData{Current: c.Session.ID, Secret: secret}
 	var err error
 	if data.Sessions, err = p.accounts.Sessions(r.Context(), c.User.ID); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if data.Tokens, err = p.accounts.Tokens(r.Context(), c.User.ID); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	v.Data = data
-	return v, nil
+	return v, sessionsPage(v, data), nil
 }
 
 func (p *Pages) showSessions(w http.ResponseWriter, r *http.Request) error {
-	v, err := p.sessionsView(r, "")
+	v, page, err := p.sessions(r, "")
 	if err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, "sessions", v)
+	return show(w, r, http.StatusOK, v, page)
 }
 
 func (p *Pages) changeSessions(w http.ResponseWriter, r *http.Request) error {
@@ -194,12 +189,12 @@ func (p *Pages) changeSessions(w http.ResponseWriter, r *http.Request) error {
 		if err := p.accounts.EndSession(r.Context(), c.User.ID, id); err != nil {
 			return err
 		}
-		return redirect(w, r, "/accounts/sessions/?done=session_ended")
+		return web.Redirect(w, r, "/accounts/sessions/?done=session_ended")
 	case "revoke":
 		if err := p.accounts.EndToken(r.Context(), c.User.ID, id); err != nil {
 			return err
 		}
-		return redirect(w, r, "/accounts/sessions/?done=token_revoked")
+		return web.Redirect(w, r, "/accounts/sessions/?done=token_revoked")
 	case "create":
 		days, err := strconv.Atoi(form.Get("days"))
 		if err != nil || days < 0 || days > 3650 {
@@ -210,22 +205,23 @@ func (p *Pages) changeSessions(w http.ResponseWriter, r *http.Request) error {
 			secret, _, err = p.accounts.CreateToken(r.Context(), c.User, form.Get("name"),
 				identity.Scope(form.Get("scope")), time.Duration(days)*24*time.Hour, session.ClientOf(r))
 		}
-		v, viewErr := p.sessionsView(r, secret)
+		v, page, viewErr := p.sessions(r, secret)
 		if viewErr != nil {
 			return viewErr
 		}
 		if err != nil {
-			return p.refuse(w, r, "sessions", v, err)
+			return refuse(w, r, v, page, err)
 		}
 		v.Form = nil
-		return p.show(w, r, http.StatusOK, "sessions", v)
+		return show(w, r, http.StatusOK, v, page)
 	default:
 		return fault.New(fault.NotFound, "no such action")
 	}
 }
 
 func (p *Pages) showDelete(w http.ResponseWriter, r *http.Request) error {
-	return p.show(w, r, http.StatusOK, "delete", newView(r, words.TitleDelete))
+	v := newView(r, words.TitleDelete)
+	return show(w, r, http.StatusOK, v, deletePage(v))
 }
 
 func (p *Pages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
@@ -234,12 +230,12 @@ func (p *Pages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		if len(organizations) > 0 {
 			v.Bad = words.LastOwner.In(v.Lang, strings.Join(organizations, ", "))
-			return p.show(w, r, http.StatusConflict, "delete", v)
+			return show(w, r, http.StatusConflict, v, deletePage(v))
 		}
-		return p.refuse(w, r, "delete", v, err)
+		return refuse(w, r, v, deletePage(v), err)
 	}
 	if err := p.doors.End(w, r); err != nil {
 		return err
 	}
-	return redirect(w, r, "/accounts/login/?done=deleted")
+	return web.Redirect(w, r, "/accounts/login/?done=deleted")
 }

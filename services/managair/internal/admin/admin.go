@@ -5,9 +5,7 @@
 package admin
 
 import (
-	"bytes"
 	_ "embed"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -55,25 +53,6 @@ type Admin struct {
 //go:embed admin.css
 var style []byte
 
-// page is what stands in the frame.
-type page struct {
-	head    func(*view) templ.Component // nil: the title
-	content func(*view) templ.Component
-}
-
-var pages = map[string]page{
-	"delete":   {content: deletePage},
-	"edit":     {editHead, editPage},
-	"fidelity": {content: fidelityPage},
-	"history":  {content: historyPage},
-	"index":    {content: indexPage},
-	"list":     {listHead, listPage},
-	"message":  {content: messagePage},
-	"parked":   {content: parkedPage},
-	"queues":   {content: queuesPage},
-	"services": {content: servicesPage},
-}
-
 // indexData is what the first page shows.
 type indexData struct {
 	Overview backoffice.Overview
@@ -93,22 +72,27 @@ func when(so bool, class string) string {
 
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
-// view is what a page shows.
+// view is what each page has.
 type view struct {
-	Lang    string
-	Title   string
-	Path    string
-	User    *identity.User
-	Allowed []string
-	Groups  []group
-	Here    string // the subject
-	Note    string
-	Bad     string
-	Crumbs  [][2]string // address and text
-	Data    any
+	web.View
+	Groups []group
+	Here   string      // the subject
+	Crumbs [][2]string // address and text
 }
 
-func (v *view) t(text words.Text, args ...any) string { return text.In(v.Lang, args...) }
+// around returns the page's frame.
+func (v *view) around() web.Frame {
+	name := v.T(words.Administration)
+	return web.Frame{
+		Lang: v.Lang, Title: v.Title + " · " + name, Sheets: []string{"/admin/static/admin.css"},
+		Brand: web.Link{Address: "/admin/", Text: "Clair · " + name}, BarName: v.T(words.Account),
+		Bar: []web.Link{
+			{Address: "/dashboard", Text: v.T(words.AdminDashboard)},
+			{Address: "/accounts/", Text: v.User.Username},
+			{Address: "/accounts/logout/", Text: v.T(words.ActionLogout)},
+		},
+	}
+}
 
 // name is what many of a subject are called, one what one is.
 func (v *view) name(subject string) string { return words.Subjects[subject].In(v.Lang) }
@@ -225,13 +209,13 @@ func (a *Admin) fail(w http.ResponseWriter, r *request, err error) {
 		a.Log.ErrorContext(r.Context(), "admin page failed", "path", r.Pattern, "err", err)
 		v.Bad = words.FailedLong.In(r.lang)
 	}
-	if err := a.show(w, r, status, "message", v); err != nil {
+	if err := show(w, r, status, v, messagePage(v)); err != nil {
 		a.Log.ErrorContext(r.Context(), "admin page failed", "err", err)
 	}
 }
 
 func (r *request) view(title string) *view {
-	v := &view{Lang: r.lang, Title: title, Path: r.URL.Path, User: &r.user, Allowed: r.allowed}
+	v := &view{View: web.View{Lang: r.lang, Title: title, Path: r.URL.Path, User: &r.user}}
 	for _, name := range backoffice.Groups {
 		g := group{Name: name}
 		for _, s := range backoffice.Subjects {
@@ -257,23 +241,9 @@ func (r *request) view(title string) *view {
 	return v
 }
 
-func (a *Admin) show(w http.ResponseWriter, r *request, status int, page string, v *view) error {
-	var out bytes.Buffer
-	if err := frame(v, pages[page]).Render(r.Context(), &out); err != nil {
-		return fmt.Errorf("page %s: %w", page, err)
-	}
-	web.Headers(w.Header())
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = out.WriteTo(w) // the browser may be gone
-	}
-	return nil
-}
-
-func redirect(w http.ResponseWriter, r *request, to string) error {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r.Request, to, http.StatusSeeOther)
-	return nil
+// show answers with a page that has its title as heading.
+func show(w http.ResponseWriter, r *request, status int, v *view, content templ.Component) error {
+	return web.Show(w, r.Request, status, frame(v, title(v), content))
 }
 
 // subject returns the subject of the address, if the caller may see it.
@@ -299,6 +269,5 @@ func (a *Admin) index(w http.ResponseWriter, r *request) error {
 		}
 		data.Recent = newLog(s, recent, "changes")
 	}
-	v.Data = data
-	return a.show(w, r, http.StatusOK, "index", v)
+	return show(w, r, http.StatusOK, v, indexPage(v, data))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
@@ -85,14 +86,22 @@ func (a *Admin) list(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	v, err := a.listView(r, s)
+	return a.showList(w, r, s, http.StatusOK, "")
+}
+
+// showList answers with a page of a list. bad says what went wrong, if anything did.
+func (a *Admin) showList(w http.ResponseWriter, r *request, s *backoffice.Subject, status int, bad string) error {
+	d, err := a.listOf(r, s)
 	if err != nil {
 		return err
 	}
-	return a.show(w, r, http.StatusOK, "list", v)
+	v := r.view(words.Subjects[s.Name].In(r.lang))
+	v.Here, v.Bad = s.Name, bad
+	return web.Show(w, r.Request, status, frame(v, listHead(v, d), listPage(v, d)))
 }
 
-func (a *Admin) listView(r *request, s *backoffice.Subject) (*view, error) {
+// listOf reads the page of a list that the address names.
+func (a *Admin) listOf(r *request, s *backoffice.Subject) (listData, error) {
 	values := r.URL.Query()
 	q := backoffice.Query{Search: values.Get("q"), Sort: values.Get("o"), Size: pageSize, Page: 1, Filters: map[string]string{}}
 	if n, err := strconv.Atoi(values.Get("p")); err == nil && n > 0 && n < 1_000_000 {
@@ -112,7 +121,7 @@ func (a *Admin) listView(r *request, s *backoffice.Subject) (*view, error) {
 	}
 	rows, count, err := a.Store.List(r.Context(), r.caller, s, q)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
 	d.Rows, d.Count, d.Pages = rows, count, max(1, (count+pageSize-1)/pageSize)
 	for _, name := range s.Columns {
@@ -126,15 +135,13 @@ func (a *Admin) listView(r *request, s *backoffice.Subject) (*view, error) {
 		d.Heads = append(d.Heads, h)
 	}
 	if err := a.addFilters(r, s, q, &d); err != nil {
-		return nil, err
+		return d, err
 	}
 	d.Actions = s.Actions
 	if !s.Fixed || s.Deletable {
 		d.Actions = append(slices.Clone(s.Actions), "delete")
 	}
-	v := r.view(words.Subjects[s.Name].In(r.lang))
-	v.Here, v.Data = s.Name, d
-	return v, nil
+	return d, nil
 }
 
 func (a *Admin) addFilters(r *request, s *backoffice.Subject, q backoffice.Query, d *listData) error {
@@ -177,24 +184,19 @@ func (a *Admin) bulk(w http.ResponseWriter, r *request) error {
 	}
 	ids, action := r.PostForm["id"], r.PostForm.Get("action")
 	if len(ids) == 0 || action == "" {
-		return redirect(w, r, r.list(s, ""))
+		return web.Redirect(w, r.Request, r.list(s, ""))
 	}
 	if action == "delete" && r.PostForm.Get("sure") == "" {
 		return a.confirmDelete(w, r, s, ids)
 	}
 	n, err := a.Store.Act(r.Context(), r.caller, s, action, ids)
 	if e, ok := errors.AsType[*fault.Violation](err); ok {
-		v, err := a.listView(r, s)
-		if err != nil {
-			return err
-		}
-		v.Bad = problem(r.lang, e)
-		return a.show(w, r, http.StatusConflict, "list", v)
+		return a.showList(w, r, s, http.StatusConflict, problem(r.lang, e))
 	}
 	if err != nil {
 		return err
 	}
-	return redirect(w, r, r.list(s, strconv.FormatInt(n, 10)))
+	return web.Redirect(w, r.Request, r.list(s, strconv.FormatInt(n, 10)))
 }
 
 // list is the address of the list that the request came from, with its search and
@@ -242,6 +244,5 @@ func (a *Admin) confirmDelete(w http.ResponseWriter, r *request, s *backoffice.S
 	}
 	d.Impact = impact
 	d.Nodes = slices.ContainsFunc(impact, func(i backoffice.Impact) bool { return i.Subject == "node" })
-	v.Data = d
-	return a.show(w, r, http.StatusOK, "delete", v)
+	return show(w, r, http.StatusOK, v, deletePage(v, d))
 }

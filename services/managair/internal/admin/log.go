@@ -114,6 +114,5 @@ func (a *Admin) history(w http.ResponseWriter, r *request) error {
 	case !fault.Is(err, fault.NotFound): // it was deleted
 		return err
 	}
-	v.Data = newLog(log, rows, "subject", "subject_id")
-	return a.show(w, r, http.StatusOK, "history", v)
+	return show(w, r, http.StatusOK, v, logTable(v, newLog(log, rows, "subject", "subject_id")))
 }

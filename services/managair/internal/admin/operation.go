@@ -14,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
@@ -86,8 +87,8 @@ func (a *Admin) parked(w http.ResponseWriter, r *request) error {
 		}
 	}
 	v := r.view(words.Parked.In(r.lang))
-	v.Here, v.Data = "parked", d
-	return a.show(w, r, http.StatusOK, "parked", v)
+	v.Here = "parked"
+	return show(w, r, http.StatusOK, v, parkedPage(v, d))
 }
 
 func (a *Admin) fidelity(w http.ResponseWriter, r *request) error {
@@ -96,8 +97,8 @@ func (a *Admin) fidelity(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	v := r.view(words.Fidelity.In(r.lang))
-	v.Here, v.Data = "fidelity", nodes
-	return a.show(w, r, http.StatusOK, "fidelity", v)
+	v.Here = "fidelity"
+	return show(w, r, http.StatusOK, v, fidelityPage(v, nodes))
 }
 
 // superuser keeps others from the pages about the machinery.
@@ -117,7 +118,7 @@ func (a *Admin) queues(w http.ResponseWriter, r *request) error {
 	names, err := a.Inspector.Queues()
 	if err != nil {
 		v.Bad = words.RedisAway.In(r.lang)
-		return a.show(w, r, http.StatusServiceUnavailable, "queues", v)
+		return show(w, r, http.StatusServiceUnavailable, v, queuesPage(v, nil))
 	}
 	var all []queue
 	for _, name := range names {
@@ -135,8 +136,7 @@ func (a *Admin) queues(w http.ResponseWriter, r *request) error {
 		}
 		all = append(all, queue{info, append(retry, dead...)})
 	}
-	v.Data = all
-	return a.show(w, r, http.StatusOK, "queues", v)
+	return show(w, r, http.StatusOK, v, queuesPage(v, all))
 }
 
 func (a *Admin) changeQueue(w http.ResponseWriter, r *request) error {
@@ -159,7 +159,7 @@ func (a *Admin) changeQueue(w http.ResponseWriter, r *request) error {
 	if err != nil && !errors.Is(err, asynq.ErrTaskNotFound) && !errors.Is(err, asynq.ErrQueueNotFound) {
 		a.Log.WarnContext(r.Context(), "queue not changed", "task", id, "err", err)
 	}
-	return redirect(w, r, "/admin/queues/")
+	return web.Redirect(w, r.Request, "/admin/queues/")
 }
 
 // itself is the name of the service whose pages these are.
@@ -179,6 +179,5 @@ func (a *Admin) services(w http.ResponseWriter, r *request) error {
 	if _, asked := a.Services[itself]; !asked {
 		services = slices.Insert(services, 0, ops.Answer{Service: itself, Version: lifecycle.Version, State: ops.Well})
 	}
-	v.Data = servicesData{services, facts}
-	return a.show(w, r, http.StatusOK, "services", v)
+	return show(w, r, http.StatusOK, v, servicesPage(v, servicesData{services, facts}))
 }

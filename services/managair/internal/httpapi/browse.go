@@ -6,6 +6,7 @@ import (
 	"errors"
 	"html"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi/openapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // browsed is an answer as a page shows it.
@@ -80,6 +82,21 @@ func (a *API) browse(w http.ResponseWriter, r *http.Request, answer func(http.Re
 	}
 	w.WriteHeader(recorded.status)
 	_, _ = w.Write(out.Bytes()) // the browser may be gone
+}
+
+// around returns the page's frame.
+func (p browsed) around() web.Frame {
+	account := web.Link{Address: "/accounts/login/?" + url.Values{"next": {p.Path}}.Encode(), Text: words.ActionLogin.In(p.Lang)}
+	if p.User != "" {
+		account = web.Link{Address: "/accounts/", Text: words.Account.In(p.Lang) + " " + p.User}
+	}
+	return web.Frame{
+		Lang: p.Lang, Title: p.Method + " " + p.Path + " – Clair API", Sheets: []string{Base + "/schema/files/browse.css"},
+		Brand: web.Link{Address: Base + "/", Text: "Clair API"}, BarName: "API",
+		Bar: []web.Link{
+			{Address: Base + "/schema/swagger-ui/", Text: "Swagger UI"}, {Address: Base + "/schema/redoc/", Text: "ReDoc"}, account,
+		},
+	}
 }
 
 // pageRecorder keeps the beginning of an answer.

@@ -1,0 +1,42 @@
+package admin
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
+)
+
+// wrongs are the texts of what is wrong, by the input's name.
+type wrongs map[string]string
+
+// blame puts a refusal of the store to its field, and tells whether it was one.
+func blame(lang string, err error, prefixes []string, wrong wrongs) bool {
+	e, ok := errors.AsType[*fault.Violation](err)
+	if !ok {
+		return false
+	}
+	prefix := ""
+	if e.Item < len(prefixes) {
+		prefix = prefixes[e.Item]
+	}
+	wrong[prefix+e.Field] = problem(lang, e)
+	return true
+}
+
+// problem says what the store refuses.
+func problem(lang string, e *fault.Violation) string {
+	t := words.WrongWith(cmp.Or(e.Text, e.Code)).In(lang)
+	if strings.Contains(t, "%") {
+		t = fmt.Sprintf(t, e.Args...)
+	}
+	if e.Detail != "" {
+		t += " (" + e.Detail + ")"
+	}
+	return t
+}
+
+func notFound() error { return fault.New(fault.NotFound, "not found") }
