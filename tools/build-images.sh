@@ -18,6 +18,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 . tools/lib/help.sh
+. tools/lib/goflags.sh
 
 platforms=linux/amd64,linux/arm64
 version=$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)

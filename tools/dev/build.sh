@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
+. tools/lib/goflags.sh
 
 out=bin
 if [ "${1-}" = -o ]; then
@@ -20,5 +21,5 @@ fi
 # Images are built from trees without .git; they are told.
 version=${VERSION:-$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)}
 mkdir -p "$out"
-CGO_ENABLED=0 go build -trimpath -o "$out/" \
+go build -o "$out/" \
   -ldflags "-s -w -X github.com/clairberlin/clair-stack/pkg/lifecycle.Version=$version" "$@"

@@ -21,6 +21,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 . tools/lib/help.sh
+. tools/lib/goflags.sh
 if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
   # On a developer's machine that is no failure; where everything is to be checked, or
   # this alone is asked for, it is.

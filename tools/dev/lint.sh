@@ -3,12 +3,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
+. tools/lib/goflags.sh
 
 mapfile -t modules < <(tools/dev/modules.sh)
 mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
 PATH=$(tools/dev/gotools.sh golangci-lint buf):$PATH
 
-tools/dev/generate.sh --check
 (cd proto && buf lint)
 shellcheck "${scripts[@]}"
 # One run over the whole workspace loads what the modules share only once.

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tools/lib/help.sh
+. tools/lib/goflags.sh
 
 tools/dev/generate.sh --check
 tools/dev/variables.sh

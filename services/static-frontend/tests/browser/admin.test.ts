@@ -1,10 +1,13 @@
 // The account and admin pages, on the real stack: each is looked at in German and English.
 import { mkdirSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launch, visit } from "./browser";
 import { lookHere, SHOTS } from "./shots";
 import { startStack, type Stack } from "./stack";
+
+/** Several are looked at side by side, each at several pages. */
+vi.setConfig({ testTimeout: 300_000 });
 
 const LANGUAGES = { de: "de-DE", en: "en-GB" };
 type Language = keyof typeof LANGUAGES;

@@ -1,7 +1,7 @@
 // The real stack for the stories: "devstack demo" in a folder of its own, with its database, broker, services,
 // and our pages.
 import { spawn, type ChildProcess, execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,7 @@ export interface Stack {
 /** Starts the stack; bin/ must hold the services (tools/dev/build.sh). */
 export async function startStack(): Promise<Stack> {
   const folder = mkdtempSync(join(tmpdir(), "clair-stories-"));
+  chmodSync(folder, 0o755); // PostgreSQL runs as another user, and would get a folder elsewhere.
   mkdirSync(join(folder, "services/static-frontend"), { recursive: true });
   symlinkSync(join(ROOT, "services/static-frontend/dist"), join(folder, "services/static-frontend/dist"));
   const bin = join(ROOT, "bin");

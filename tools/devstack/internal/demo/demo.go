@@ -246,7 +246,7 @@ func (d *demo) startServices(ctx context.Context) (string, error) {
 		return "", err
 	}
 	d.stack, err = stack.New(ctx, stack.Options{
-		Bin: d.Bin, LogDir: d.file("log"), DatabaseURL: database, RedisURL: d.redisURL,
+		Bin: d.Bin, LogDir: d.file("log"), MediaDir: d.file("media"), DatabaseURL: database, RedisURL: d.redisURL,
 		MQTT: stack.MQTT{URL: d.broker.URL()}, HTTPPort: port, PublicURL: d.url,
 	})
 	if err != nil {

@@ -33,6 +33,8 @@ func MQTTUser(application string) string { return application + "@" + Tenant }
 type Options struct {
 	Bin    string // folder with the binaries that tools/dev/build.sh makes
 	LogDir string // takes one file per service
+	// MediaDir takes the pictures, which managair and its worker share.
+	MediaDir string
 	// DatabaseURL is the connection string of the role that owns the database.
 	DatabaseURL string
 	RedisURL    string
@@ -80,18 +82,19 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 	}
 	database := []string{"DATABASE_URL=" + o.DatabaseURL}
 	redis := []string{"REDIS_URL=" + o.RedisURL}
+	media := []string{"MEDIA_FOLDER=" + o.MediaDir}
 	s.Ingestair = s.service("ingestair", "ingestair", nil, database, redis, []string{
 		"INGEST_ADDRESS=" + s.ingestAddress(), "INGEST_TOKEN=" + s.ingestToken,
 	})
 	s.Managair = server.NewService(server.ServiceOptions{
 		Name: "managair", Path: filepath.Join(o.Bin, "managair"), Args: []string{"serve"}, LogFile: s.LogFile("managair"),
-		Env: slices.Concat(database, redis, []string{
+		Env: slices.Concat(database, redis, media, []string{
 			"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
 			"CORS_ORIGINS=*", // rooms are shown in pages of others
 		}, o.Env),
 		MoreEnv: s.others,
 	})
-	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis)
+	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis, media)
 	s.ClairchenForwarder = s.NewForwarder(ClairchenApplication, "clairchen-forwarder")
 	s.ERSForwarder = s.NewForwarder(ERSApplication, "ers-forwarder")
 	return s, nil

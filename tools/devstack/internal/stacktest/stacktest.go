@@ -85,7 +85,7 @@ func Start(t testing.TB, o Options) *Stack {
 	logs := filepath.Join(dir, "log")
 	check(t, os.Mkdir(logs, 0o700))
 	options := stack.Options{
-		Bin: bin, LogDir: logs, DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(),
+		Bin: bin, LogDir: logs, MediaDir: t.TempDir(), DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(),
 		MQTT: stack.MQTT{URL: s.Broker.URL(), CAFile: s.Broker.CAFile(), Passwords: s.passwords},
 	}
 	if o.Change != nil {
