@@ -7,6 +7,7 @@ package rule
 import (
 	"math"
 	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,10 +34,11 @@ type Text struct {
 	Max int
 	// Blank allows the empty text.
 	Blank bool
-	// Form tells whether the text has the right form; Wrong names the text that says
-	// otherwise. Both may be missing.
-	Form  func(string) bool
-	Wrong string
+	// Pattern and Form say which texts have the right form; Wrong names the text that
+	// says otherwise. All may be missing.
+	Pattern *regexp.Regexp
+	Form    func(string) bool
+	Wrong   string
 }
 
 // MaxFreeText bounds texts that have no length of their own, in characters.
@@ -56,7 +58,7 @@ func (r Text) Clean(text string) (string, *fault.Violation) {
 		return "", broken("max_length", r.Max)
 	case text == "" && !r.Blank:
 		return "", broken("blank")
-	case r.Form != nil && !r.Form(text):
+	case r.Pattern != nil && !r.Pattern.MatchString(text), r.Form != nil && !r.Form(text):
 		return "", invalid(r.Wrong)
 	}
 	return text, nil
@@ -103,8 +105,19 @@ type Decimal struct {
 	Low, High      int64
 }
 
-// Unbounded is the High of a Decimal that only its digits bound.
+// Unbounded is the High of a Decimal that only its digits bound, -Unbounded its Low.
 const Unbounded = math.MaxInt64
+
+// Bounds returns the least and the greatest number, as people write them.
+func (r Decimal) Bounds() (low, high string) {
+	bound := func(whole int64, sign string) string {
+		if digits := strings.Repeat("9", r.Digits-r.Places); whole == Unbounded || whole == -Unbounded {
+			return strings.TrimSuffix(sign+digits+"."+strings.Repeat("9", r.Places), ".")
+		}
+		return strconv.FormatInt(whole, 10)
+	}
+	return bound(r.Low, "-"), bound(r.High, "")
+}
 
 // Clean is part of Rule.
 func (r Decimal) Clean(text string) (string, *fault.Violation) {
@@ -119,7 +132,7 @@ func (r Decimal) Clean(text string) (string, *fault.Violation) {
 		return "", broken("max_decimal_places", r.Places)
 	case new(big.Rat).Abs(number).Cmp(new(big.Rat).SetInt(wholeLimit)) >= 0:
 		return "", broken("max_whole_digits", r.Digits-r.Places)
-	case number.Cmp(big.NewRat(r.Low, 1)) < 0:
+	case r.Low != -Unbounded && number.Cmp(big.NewRat(r.Low, 1)) < 0:
 		return "", broken("min_value", r.Low)
 	case r.High != Unbounded && number.Cmp(big.NewRat(r.High, 1)) > 0:
 		return "", broken("max_value", r.High)

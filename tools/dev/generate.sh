@@ -10,8 +10,12 @@ PATH=$(tools/dev/gotools.sh buf protoc-gen-go protoc-gen-go-grpc templ):$PATH
 pages() { find services -name '*.templ' -o -name '*_templ.go' | sed 's/\(_templ.go\|.templ\)$//' | sort -u; }
 # Where it is called from becomes part of what it writes.
 write_page() { (cd "$(dirname "$1")" && templ generate -log-level error -stdout -f "$(basename "$1").templ"); }
+# What forms of the web frontend may hold, as the inventory's rules have it.
+limits=services/static-frontend/src/lib/limits.ts
+write_limits() { go run ./services/managair/internal/inventory/limits; }
 
 if [ "${1-}" != --check ]; then
+  write_limits >$limits
   pages | while read -r page; do write_page "$page" >"${page}_templ.go"; done
   cd proto
   exec buf generate
@@ -35,3 +39,7 @@ pages | while read -r page; do
     exit 1
   fi
 done
+if ! write_limits | diff -u $limits - >&2; then
+  echo "generate: $limits is not what the inventory says; run 'make generate'" >&2
+  exit 1
+fi

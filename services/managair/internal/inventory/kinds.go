@@ -36,7 +36,7 @@ var Memberships = Kind[Membership]{Table: "membership", parts: []part[Membership
 var Addresses = Kind[Address]{Table: "address", parts: []part[Address]{
 	{text("street1", 50), func(a *Address) any { return &a.Street1 }},
 	{Field{Name: "street2", Rule: rule.Text{Max: 50, Blank: true}, Null: true}, func(a *Address) any { return &a.Street2 }},
-	{Field{Name: "zip", Rule: rule.Text{Max: 5, Form: zipForm.MatchString, Wrong: "invalid_zip"}, Required: true}, func(a *Address) any { return &a.Zip }},
+	{Field{Name: "zip", Rule: rule.Text{Max: 5, Pattern: zipForm, Wrong: "invalid_zip"}, Required: true}, func(a *Address) any { return &a.Zip }},
 	{text("city", 50), func(a *Address) any { return &a.City }},
 	{decimal("latitude", 9, 6, -90, 90), func(a *Address) any { return &a.Latitude }},
 	{decimal("longitude", 9, 6, -180, 180), func(a *Address) any { return &a.Longitude }},
@@ -141,12 +141,19 @@ func to(name, table string) Field {
 	return Field{Name: name, Column: name + "_id", Of: table, Required: true}
 }
 
+// MaxEUI and MaxUUID are the lengths of the longest texts that are read as a device
+// EUI, which may have separators, and as an id.
+const (
+	MaxEUI  = 32
+	MaxUUID = 36
+)
+
 // EUI is a device EUI, kept as 16 upper-case hexadecimal digits.
 type EUI struct{}
 
 // Clean is part of rule.Rule.
 func (EUI) Clean(text string) (string, *fault.Violation) {
-	text, v := rule.Text{Max: 32}.Clean(text)
+	text, v := rule.Text{Max: MaxEUI}.Clean(text)
 	if v != nil {
 		return "", v
 	}
@@ -162,7 +169,7 @@ type UUID struct{}
 
 // Clean is part of rule.Rule.
 func (UUID) Clean(text string) (string, *fault.Violation) {
-	text, v := rule.Text{Max: 36}.Clean(text)
+	text, v := rule.Text{Max: MaxUUID}.Clean(text)
 	if v != nil {
 		return "", v
 	}

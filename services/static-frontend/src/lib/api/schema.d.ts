@@ -5182,8 +5182,11 @@ export interface components {
                 attributes: {
                     name: string;
                     description?: string | null;
-                    /** @description IANA name; the days and hours of the air of this site are cut in it. Europe/Berlin by default. */
-                    time_zone?: string;
+                    /**
+                     * @description IANA name; the days and hours of the air of this site are cut in it. Europe/Berlin by default.
+                     * @default Europe/Berlin
+                     */
+                    time_zone: string;
                 };
                 relationships: {
                     address: {
