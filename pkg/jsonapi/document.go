@@ -55,15 +55,11 @@ type linkageKind uint8
 const (
 	linkOnly linkageKind = iota
 	toOne
-	toNone
 	toMany
 )
 
 // ToOne links to one resource.
 func ToOne(typ, id string) Linkage { return Linkage{kind: toOne, one: Identifier{typ, id}} }
-
-// ToNone is an empty to-one linkage.
-func ToNone() Linkage { return Linkage{kind: toNone} }
 
 // ToMany links to any number of resources.
 func ToMany(ids []Identifier) Linkage { return Linkage{kind: toMany, many: ids} }

@@ -56,7 +56,7 @@ func appendPublicRooms(dst []byte, rooms []inventory.PublicRoom) []byte {
 				dst = append(dst, ',')
 			}
 			dst = append(dst, `{"timestamp_s":`...)
-			dst = strconv.AppendInt(dst, sample.TimestampS, 10)
+			dst = strconv.AppendInt(dst, sample.Time.Unix(), 10)
 			dst = append(dst, `,"co2_ppm":`...)
 			dst = strconv.AppendInt(dst, int64(sample.CO2PPM), 10)
 			dst = append(dst, '}')

@@ -102,10 +102,10 @@ type PublicRoom struct {
 	Latest []PublicSample
 }
 
-// PublicSample is what one needs to judge the air; the time is in Unix seconds.
+// PublicSample is what one needs to judge the air.
 type PublicSample struct {
-	TimestampS int64 `json:"timestamp_s"`
-	CO2PPM     int   `json:"co2_ppm"`
+	Time   time.Time
+	CO2PPM int
 }
 
 // Room is a room of a site.
