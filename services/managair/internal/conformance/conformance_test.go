@@ -18,6 +18,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
@@ -72,11 +73,7 @@ var kinds = map[string]struct {
 
 // broken is the table: one value makes a good thing a wrong one. Where text is set the
 // code has several texts. not lists the doors that cannot say it.
-var broken = []struct {
-	kind, field, value string
-	code, text         string
-	not                []string
-}{
+var broken = []brokenValue{
 	{kind: "organization", field: "name", value: "", code: "blank"},
 	{kind: "organization", field: "name", value: strings.Repeat("ü", 51), code: "max_length"},
 	{kind: "organization", field: "name", value: "Fremd", code: "unique"},
@@ -98,6 +95,25 @@ var broken = []struct {
 	{kind: "site", field: "operator", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
 	{kind: "node", field: "owner", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
 	{kind: "membership", field: "role", value: "I", code: "last_owner", not: []string{"create"}},
+}
+
+type brokenValue struct {
+	kind, field, value string
+	code, text         string
+	not                []string
+}
+
+// existing returns the values of the thing there is, with the broken one.
+func (b brokenValue) existing() values {
+	whole := maps.Clone(kinds[b.kind].good)
+	switch b.kind {
+	case "membership":
+		whole["user"] = "1"
+	case "installation", "node":
+		whole["node"], whole["eui64"] = node1, "9876B60000000001"
+	}
+	whole[b.field] = b.value
+	return whole
 }
 
 type world struct {
@@ -212,6 +228,16 @@ func (w *world) admin(t *testing.T, changes ...backoffice.Change) string {
 	return v.Code
 }
 
+// isNumber tells whether the predecessor has a number there.
+func isNumber(f inventory.Field) bool {
+	switch f.Rule.(type) {
+	case rule.Int, inventory.Moment:
+		return true
+	default:
+		return f.Reference() && f.Of != "node"
+	}
+}
+
 // fixture returns the code with which a row of a fixture is left out.
 func (w *world) fixture(t *testing.T, kind string, v values, id string) string {
 	t.Helper()
@@ -221,7 +247,7 @@ func (w *world) fixture(t *testing.T, kind string, v values, id string) string {
 		text, ok := v[f.Name]
 		switch {
 		case f.Name == "id" || !ok:
-		case f.Name == "max_occupancy" || f.Reference() && f.Of != "node" || strings.HasSuffix(f.Name, "_s"):
+		case isNumber(f):
 			fields[f.Name] = json.Number(text)
 		default:
 			fields[f.Name] = text
@@ -257,6 +283,8 @@ func TestEveryDoorRefusesTheSame(t *testing.T) {
 			for name, text := range wrong {
 				form.Set(name, text)
 			}
+			got["operation"] = w.request(t, http.MethodPost, "operations/", `application/vnd.api+json; ext="https://jsonapi.org/ext/atomic"`,
+				`{"atomic:operations":[{"op":"add",`+document(row.kind, wrong, wrong["id"])[1:]+`]}`)
 			got["POST"] = w.request(t, http.MethodPost, of.path+"/", "application/vnd.api+json", document(row.kind, wrong, wrong["id"]))
 			got["HTML form"] = w.request(t, http.MethodPost, of.path+"/", "application/x-www-form-urlencoded", form.Encode())
 			got["admin add"] = w.admin(t, change(row.kind, wrong, ""))
@@ -265,15 +293,7 @@ func TestEveryDoorRefusesTheSame(t *testing.T) {
 		got["PATCH"] = w.request(t, http.MethodPatch, of.path+"/"+of.pk+"/", "application/vnd.api+json", document(row.kind, only, of.pk))
 		got["admin edit"] = w.admin(t, change(row.kind, only, of.pk))
 		if !slices.Contains(row.not, "fixture") {
-			whole := maps.Clone(of.good)
-			if row.kind == "membership" {
-				whole["user"] = "1"
-			}
-			if row.kind == "installation" || row.kind == "node" {
-				whole["node"], whole["eui64"] = node1, "9876B60000000001"
-			}
-			whole[row.field] = row.value
-			got["loaddata"] = w.fixture(t, row.kind, whole, of.pk)
+			got["loaddata"] = w.fixture(t, row.kind, row.existing(), of.pk)
 		}
 		for _, door := range slices.Sorted(maps.Keys(got)) {
 			if got[door] != row.code {

@@ -63,6 +63,16 @@ func (k *Kind[T]) Fields() []Field {
 	return fields
 }
 
+// Name returns what people call the thing: the first text that it has to have.
+func (k *Kind[T]) Name(thing *T) string {
+	for _, p := range k.parts {
+		if r, ok := p.Rule.(rule.Text); ok && !r.Blank {
+			return *p.get(thing)
+		}
+	}
+	return ""
+}
+
 // New returns a thing of which nothing is said yet.
 func (k *Kind[T]) New() T {
 	var thing T
