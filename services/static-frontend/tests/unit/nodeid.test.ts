@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { familyOf, parseEui, protocolFor } from "../../src/lib/nodeid";
+import examples from "../../../managair/testdata/node-ids.json";
+import { familyOf, nodeId, parseEui, protocolFor } from "../../src/lib/nodeid";
 
 test.each([
   ["A81758FFFE0A0001", "A81758FFFE0A0001"],
@@ -25,11 +26,9 @@ test.each([
   expect(protocolFor(model, protocols)?.identifier).toBe(identifier);
 });
 
-test("ids are computed for the families that forwarders know", () => {
-  expect(["CLAIRCHENPROT_V03", "ELSYSERS", "TALKPOOL_OY1012", "else"].map(familyOf)).toEqual([
-    "CLAIRCHEN",
-    "ELSYSERS",
-    "TALKPOOLOY1012",
-    null,
-  ]);
+// The server has the same examples.
+test.each(examples)("the id of $eui with $protocol is $id", async ({ protocol, eui, family, id }) => {
+  expect(familyOf(protocol)).toBe(family);
+  const digits = parseEui(eui);
+  expect(family && digits ? await nodeId(family, digits) : null).toBe(id);
 });
