@@ -75,6 +75,13 @@ load_environment() {
   CONTEXT=$DOCKER_CONTEXT
   unset DOCKER_CONTEXT
   export CLAIR_STACK=${CLAIR_STACK:-clair}
+  # Whoever lets the proxy speak HTTPS has it in links and cookies, and browsers remember
+  # for two years that this name does.
+  if [[ $DOCKER_STACK_DEPLOY_ARGS == *docker-compose.tls.yml* ]]; then
+    PUBLIC_URL=${PUBLIC_URL:-https://$CLAIR_DOMAIN}
+    HSTS_SECONDS=${HSTS_SECONDS:-63072000}
+  fi
+  export PUBLIC_URL=${PUBLIC_URL:-http://$CLAIR_DOMAIN} HSTS_SECONDS=${HSTS_SECONDS:-0}
   # As with secrets, each content has a name of its own.
   VERSION_CONFIGS=$(cat compose/mosquitto.conf compose/monitoring/* | sha256sum | cut -c1-10)
   export VERSION_CONFIGS

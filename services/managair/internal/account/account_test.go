@@ -22,6 +22,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // letterbox keeps the mails that would be sent.
@@ -94,7 +95,7 @@ func newWorld(t *testing.T) *world {
 			_, _ = io.WriteString(rw, "writer")
 		}
 	})
-	w.server = httptest.NewServer(doors.Middleware(mux))
+	w.server = httptest.NewServer(web.Guard(web.GuardConfig{}, "", doors.Middleware(mux)))
 	t.Cleanup(w.server.Close)
 	return w
 }
@@ -383,11 +384,48 @@ func TestForeignWritesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range v.client.Jar.Cookies(address) {
-		if c.Name == "csrftoken" {
+		if c.Name == "__Host-csrftoken" {
 			v.header.Set("X-CSRFToken", c.Value)
 		}
 	}
 	v.want("POST", "/api/v1/whoami", "x=1", 200, "writer")
+}
+
+// Sessions of the time before cookies were bound to the host go on, under the new name.
+func TestOldCookiesAreExchanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.join(t, "vera")
+	address, err := url.Parse(w.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := w.visitor(t)
+	for _, c := range v.client.Jar.Cookies(address) {
+		if name, found := strings.CutPrefix(c.Name, "__Host-"); found && name != "known_device" {
+			old.client.Jar.SetCookies(address, []*http.Cookie{{Name: name, Value: c.Value, Path: "/"}})
+		}
+	}
+	names := func() (all string) {
+		for _, c := range old.client.Jar.Cookies(address) {
+			all += c.Name + " "
+		}
+		return all
+	}
+	a := old.want("GET", "/api/v1/whoami", "", 200, "writer")
+	if got := names(); !strings.Contains(got, "__Host-sessionid") || !strings.Contains(got, "__Host-csrftoken") {
+		t.Errorf("cookies %s after %v", got, a.header)
+	}
+	if a := old.want("GET", "/api/v1/whoami", "", 200, "writer"); len(a.header.Values("Set-Cookie")) > 0 {
+		t.Errorf("exchanged again: %v", a.header)
+	}
+	// What another host plants goes behind.
+	old.client.Jar.SetCookies(address, []*http.Cookie{{Name: "sessionid", Value: "planted", Path: "/"}})
+	old.want("GET", "/api/v1/whoami", "", 200, "writer")
+	old.want("POST", "/accounts/logout/", "x=1", 303, "")
+	if got := names(); strings.Contains(got, "sessionid") || strings.Contains(got, "csrftoken") {
+		t.Errorf("cookies %s after logging out", got)
+	}
 }
 
 func TestNextStaysHere(t *testing.T) {

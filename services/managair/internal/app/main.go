@@ -25,6 +25,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // Main runs the command line and returns the exit code.
@@ -92,7 +93,7 @@ background tasks of the Clair Stack. Settings come from the environment; see
 			Args:  cobra.NoArgs,
 			Run: func(cmd *cobra.Command, _ []string) {
 				lifecycle.WriteVariables(cmd.OutOrStdout(),
-					&ServeConfig{}, &httpapi.Config{}, &identity.Limits{}, &media.Config{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &live.Config{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
+					&ServeConfig{}, &httpapi.Config{}, &web.GuardConfig{}, &identity.Limits{}, &media.Config{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &live.Config{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
 			},
 		},
 	)

@@ -48,7 +48,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var redisCfg RedisConfig
 	var liveCfg live.Config
 	var limits identity.Limits
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits); err != nil {
+	var guard web.GuardConfig
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard); err != nil {
 		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair")
@@ -102,7 +103,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Inspector: inspector, Services: cfg.Services,
 	}).Handler())
 	server := &http.Server{
-		Handler:           correlation.Middleware(session.Limit(web.NewLimiter(apiCfg.RateLimit, apiCfg.RateBurst), people.doors.Middleware(mux))),
+		Handler: web.Guard(guard, apiCfg.PublicURL, correlation.Middleware(
+			session.Limit(web.NewLimiter(apiCfg.RateLimit, apiCfg.RateBurst), people.doors.Middleware(mux)))),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}

@@ -24,7 +24,7 @@ form.addEventListener("submit", async (event) => {
     location.assign(url);
     return;
   }
-  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]*)/);
+  const token = document.cookie.match(/(?:^|; )__Host-csrftoken=([^;]*)/) ?? document.cookie.match(/(?:^|; )csrftoken=([^;]*)/);
   const headers = { Accept: "application/vnd.api+json" };
   if (body.value) headers["Content-Type"] = "application/vnd.api+json";
   if (token) headers["X-CSRFToken"] = decodeURIComponent(token[1]);

@@ -136,7 +136,7 @@ func TestAnswersCarrySecurityHeaders(t *testing.T) {
 	t.Parallel()
 	got := edgeWorld(t, httpapi.Config{}).do(t, request{path: "/api/v1/nirgends/"})
 	for name, want := range map[string]string{
-		"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
+		"X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
 		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 	} {
 		if got.header.Get(name) != want {

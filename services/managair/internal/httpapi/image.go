@@ -195,7 +195,6 @@ func readImage(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 func (a *API) ServeMedia(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	header := w.Header()
-	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	file, err := a.openPicture(r.Context(), name)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // maxBody bounds the documents of requests, in bytes. A document has a few
@@ -404,7 +405,11 @@ func bodyError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
 	}
-	return jsonapi.Errors{{Status: http.StatusBadRequest, Code: "parse_error", Pointer: "/data", Args: []any{err.Error()}}}
+	status := http.StatusBadRequest
+	if errors.Is(err, web.ErrSlowBody) {
+		status = http.StatusRequestTimeout
+	}
+	return jsonapi.Errors{{Status: status, Code: "parse_error", Pointer: "/data", Args: []any{err.Error()}}}
 }
 
 // id returns the id in the path. One of the wrong form is the id of nothing.

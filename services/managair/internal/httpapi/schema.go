@@ -35,7 +35,7 @@ SwaggerUIBundle({
   dom_id: "#ui",
   deepLinking: true,
   requestInterceptor(request) {
-    const token = document.cookie.match(/(?:^|; )csrftoken=([^;]*)/);
+    const token = document.cookie.match(/(?:^|; )__Host-csrftoken=([^;]*)/) ?? document.cookie.match(/(?:^|; )csrftoken=([^;]*)/);
     if (token) request.headers["X-CSRFToken"] = decodeURIComponent(token[1]);
     return request;
   },

@@ -30,6 +30,9 @@ const (
 	// deviceCookie is kept after logging out: it says that its browser is not a
 	// stranger's, and opens nothing.
 	deviceCookie = "known_device"
+	// hostPrefix begins the names of cookies where the site is of https: browsers then
+	// take them from this very host only, and from no other that has a part of its name.
+	hostPrefix = "__Host-"
 )
 
 // Authenticator finds out who makes a request.
@@ -47,8 +50,8 @@ type Authenticator struct {
 // looked at.
 const wrongTokens, wrongTokensAtOnce = 1, 30
 
-// NewAuthenticator returns an Authenticator. Cookies are marked secure when
-// publicURL is of https. fail answers requests of the API that are refused.
+// NewAuthenticator returns an Authenticator. Cookies are secure, and of this host only,
+// when publicURL is of https. fail answers requests of the API that are refused.
 func NewAuthenticator(accounts *identity.Accounts, log *slog.Logger, publicURL string, fail func(http.ResponseWriter, *http.Request, error)) *Authenticator {
 	return &Authenticator{
 		accounts: accounts, log: log, secure: strings.HasPrefix(publicURL, "https:"),
@@ -110,6 +113,9 @@ func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 				return
 			}
 		}
+		if current.Session != nil {
+			a.rename(w, r, current)
+		}
 		caller := access.Caller{
 			UserID: current.User.ID, Superuser: current.User.Superuser, Staff: current.User.Staff,
 			ReadOnly: current.Token != nil && current.Token.Scope == identity.ScopeRead,
@@ -163,19 +169,40 @@ func (a *Authenticator) authenticate(r *http.Request) (*Current, error) {
 		}
 		return &Current{User: u, Token: &t, secret: secret}, nil
 	}
-	cookies := r.CookiesNamed(sessionCookie)
-	if len(cookies) == 0 || cookies[0].Value == "" {
+	secret := a.sessionSecret(r)
+	if secret == "" {
 		return nil, nil
 	}
-	cookie := cookies[0]
-	s, u, err := a.accounts.SessionUser(r.Context(), cookie.Value)
+	s, u, err := a.accounts.SessionUser(r.Context(), secret)
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Current{User: u, Session: &s, secret: cookie.Value}, nil
+	return &Current{User: u, Session: &s, secret: secret}, nil
+}
+
+// sessionSecret returns the value of the session's cookie. Sessions from before the
+// site's cookies were of one host only have the old name; the next release forgets it.
+func (a *Authenticator) sessionSecret(r *http.Request) string {
+	for _, name := range []string{a.cookieName(sessionCookie), sessionCookie} {
+		if cookies := r.CookiesNamed(name); len(cookies) > 0 && cookies[0].Value != "" {
+			return cookies[0].Value
+		}
+	}
+	return ""
+}
+
+// rename gives a session of the old name the new one, so that nobody is logged out when
+// the old one is forgotten.
+func (a *Authenticator) rename(w http.ResponseWriter, r *http.Request, c *Current) {
+	if name := a.cookieName(sessionCookie); name == sessionCookie || len(r.CookiesNamed(name)) > 0 {
+		return
+	}
+	age := int(time.Until(c.Session.ExpiresAt) / time.Second)
+	http.SetCookie(w, a.cookie(sessionCookie, c.secret, age))
+	http.SetCookie(w, a.cookie(csrfCookie, c.Session.CSRF, age))
 }
 
 // tokenOf returns the token of the Authorization header. Log-ins give tokens for
@@ -219,8 +246,14 @@ func (a *Authenticator) End(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	http.SetCookie(w, a.cookie(sessionCookie, "", -1))
-	http.SetCookie(w, a.cookie(csrfCookie, "", -1))
+	for _, name := range []string{sessionCookie, csrfCookie} {
+		gone := a.cookie(name, "", -1)
+		http.SetCookie(w, gone)
+		if gone.Name != name {
+			gone.Name = name
+			http.SetCookie(w, gone)
+		}
+	}
 	return nil
 }
 
@@ -237,9 +270,17 @@ func (a *Authenticator) KeepLanguage(w http.ResponseWriter, lang string) {
 	http.SetCookie(w, a.cookie(web.LanguageCookie, lang, 365*24*3600))
 }
 
+// cookieName returns the name that one of our cookies has at this site.
+func (a *Authenticator) cookieName(name string) string {
+	if a.secure && name != web.LanguageCookie {
+		return hostPrefix + name
+	}
+	return name
+}
+
 func (a *Authenticator) cookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: a.secure,
+		Name: a.cookieName(name), Value: value, Path: "/", MaxAge: maxAge, Secure: a.secure,
 		HttpOnly: name != csrfCookie && name != web.LanguageCookie, SameSite: http.SameSiteLaxMode,
 	}
 }
@@ -248,31 +289,19 @@ func (a *Authenticator) cookie(name, value string, maxAge int) *http.Cookie {
 // else of the account ends.
 func (c *Current) Secret() string { return c.secret }
 
-// ClientOf tells where a request comes from.
+// ClientOf tells where a request comes from, as web.Guard has found out.
 func ClientOf(r *http.Request) identity.Client {
-	c := identity.Client{Address: clientAddress(r), UserAgent: r.UserAgent(), Language: web.LanguageOf(r)}
-	if device, err := r.Cookie(deviceCookie); err == nil {
-		c.Device = device.Value
+	c := identity.Client{Address: r.RemoteAddr, UserAgent: r.UserAgent(), Language: web.LanguageOf(r)}
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		c.Address = host
+	}
+	for _, name := range []string{hostPrefix + deviceCookie, deviceCookie} {
+		if device, err := r.Cookie(name); err == nil {
+			c.Device = device.Value
+			break
+		}
 	}
 	return c
-}
-
-// clientAddress believes a proxy's header only if the proxy is near, and of that
-// header the last entry, which the proxy itself has added.
-func clientAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	ip := net.ParseIP(host)
-	if ip == nil || (!ip.IsPrivate() && !ip.IsLoopback()) {
-		return host
-	}
-	all := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	if last := net.ParseIP(strings.TrimSpace(all[len(all)-1])); last != nil {
-		return last.String()
-	}
-	return host
 }
 
 // Limit holds back whoever asks for pages and pictures too often. The API counts for

@@ -27,7 +27,6 @@ func ServeStyle(w http.ResponseWriter, _ *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/css; charset=utf-8")
 	header.Set("Cache-Control", "public, max-age=31536000, immutable")
-	header.Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(style) // the browser may be gone
 }
 
@@ -39,7 +38,6 @@ func Headers(h http.Header) {
 	h.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Add("Vary", "Cookie, Accept-Language")
 }

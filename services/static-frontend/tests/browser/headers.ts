@@ -2,7 +2,12 @@
 // what is served.
 import { readFileSync } from "node:fs";
 
-const template = readFileSync(new URL("../../nginx/default.conf.template", import.meta.url), "utf8");
+const read = (file: string) => readFileSync(new URL(`../../nginx/${file}`, import.meta.url), "utf8");
+const template = read("default.conf.template");
+/** What every answer has. */
+const all = Object.fromEntries(
+  [...read("headers.conf").matchAll(/^add_header (\S+) "?([^"\n]*?)"? always;$/gm)].map(([, name, value]) => [name, value]),
+) as Record<string, string>;
 
 function policy(name: string): string {
   const found = new RegExp(`set \\$${name} "([^"]*)"`).exec(template)?.[1];
@@ -16,7 +21,7 @@ const FRAMED = /^\/(embed|widget)(\/|$)/;
 export function securityHeaders(path: string): Record<string, string> {
   return {
     "Content-Security-Policy": `${policy("csp")}; frame-ancestors ${FRAMED.test(path) ? "*" : "'self'"}`,
-    "X-Content-Type-Options": "nosniff",
+    ...all,
     "Referrer-Policy": "same-origin",
   };
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ApiError, apiUrl, create, get, list, operate, remove } from "../../src/lib/api/client";
+import { csrfToken } from "../../src/lib/api/csrf";
 import { toInstallation } from "../../src/lib/api/installations";
 import { toSample } from "../../src/lib/api/samples";
 import { parseLive } from "../../src/lib/live/listen";
@@ -18,6 +19,19 @@ beforeEach(() => {
   document.cookie = "csrftoken=abc";
 });
 afterEach(() => vi.unstubAllGlobals());
+
+test("the cookie that only this host can set goes first", () => {
+  const cookies = vi.spyOn(document, "cookie", "get");
+  for (const [all, want] of [
+    ["csrftoken=planted; __Host-csrftoken=ours", "ours"],
+    ["a=1; csrftoken=old", "old"],
+    ["xcsrftoken=other", undefined],
+  ] as const) {
+    cookies.mockReturnValue(all);
+    expect(csrfToken()).toBe(want);
+  }
+  cookies.mockRestore();
+});
 
 test("operations go in one request, and know what was added", async () => {
   const resource = (type: string, id: string) => ({ data: { type, id, attributes: {} } });

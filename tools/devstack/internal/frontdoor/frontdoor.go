@@ -22,8 +22,11 @@ import (
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; " +
 	"img-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'"
 
+// permissions stands in the nginx configuration, too.
+const permissions = "camera=(), geolocation=(self), microphone=(), payment=(), usb=()"
+
 var (
-	managairs = regexp.MustCompile(`^/(api|accounts|admin|ingest|media)(/|$)`)
+	managairs = regexp.MustCompile(`^/(api|accounts|admin|ingest|media)(/|$)|^/\.well-known/security\.txt$`)
 	// framed are the pages that may stand in frames of other sites.
 	framed = regexp.MustCompile(`^/(embed|widget)(/|$)`)
 )
@@ -85,6 +88,8 @@ func (f *files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Permissions-Policy", permissions)
 	header.Set("Referrer-Policy", "same-origin")
 	switch {
 	case strings.HasPrefix(name, "/assets/"):

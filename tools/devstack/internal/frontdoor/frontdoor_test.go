@@ -88,6 +88,7 @@ func TestWhoAnswers(t *testing.T) {
 		{"a way out of the folder", "/../secret.txt", 404, "404 page not found\n"},
 		{"the API, by its own name", "/api/v1/rooms/?a=1", 200, "managair clair.test /api/v1/rooms/?a=1 192.0.2.1"},
 		{"an account page", "/accounts/login/", 200, "managair clair.test /accounts/login/ 192.0.2.1"},
+		{"whom to tell", "/.well-known/security.txt", 200, "managair clair.test /.well-known/security.txt 192.0.2.1"},
 		{"a page that only begins like managair's", "/apiary", 200, "the pages"},
 	}
 	for _, tt := range tests {
@@ -165,5 +166,18 @@ func TestPolicyIsThatOfNginx(t *testing.T) {
 	got := strings.ReplaceAll(string(found[1]), " ${TILE_ORIGIN}", "")
 	if got != contentSecurityPolicy {
 		t.Errorf("nginx says\n%s\nand we say\n%s", got, contentSecurityPolicy)
+	}
+	headers, err := os.ReadFile("../../../../services/static-frontend/nginx/headers.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `add_header Permissions-Policy "` + permissions + `" always;`; !strings.Contains(string(headers), want) {
+		t.Errorf("nginx says\n%s\nwithout\n%s", headers, want)
+	}
+	// A block with a header of its own inherits none.
+	for block := range strings.SplitSeq(string(configuration), "location ") {
+		if strings.Contains(block, "add_header") && !strings.Contains(block, "include /etc/clair/headers.conf;") {
+			t.Errorf("without the headers of all:\n%s", block)
+		}
 	}
 }

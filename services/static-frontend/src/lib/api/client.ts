@@ -1,5 +1,6 @@
 // JSON:API over fetch: requests, errors and paging. What the resources mean is in the files beside it, by subject.
 import { serverTime } from "../servertime";
+import { csrfToken } from "./csrf";
 
 export interface Identifier {
   type: string;
@@ -68,10 +69,6 @@ let language = "de";
 /** Sets the language in which the server words its errors. */
 export function setApiLanguage(tag: string): void {
   language = tag;
-}
-
-function csrfToken(): string | undefined {
-  return /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie)?.[1];
 }
 
 export interface Options {

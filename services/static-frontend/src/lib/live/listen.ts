@@ -1,5 +1,6 @@
 // New values while a page is open: from the stream that all pages of the browser share, and by asking again
 // where that is silent.
+import { csrfToken } from "../api/csrf";
 import { toSample } from "../api/samples";
 import type { Sample } from "../air";
 import { serverTime } from "../servertime";
@@ -146,7 +147,7 @@ const servers = new Map<string, Listeners>();
 /** Pages of different log-ins see different things, and must not listen for one another. */
 function whoListens(): string {
   try {
-    return /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+    return csrfToken() ?? "";
   } catch {
     return ""; // In a frame with "sandbox" there are no cookies.
   }

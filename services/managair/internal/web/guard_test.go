@@ -1,0 +1,174 @@
+package web
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestWhereARequestComesFrom(t *testing.T) {
+	t.Parallel()
+	var balancer, own Network
+	for text, n := range map[string]*Network{"203.0.113.5": &balancer, "10.9.0.0/16": &own} {
+		if err := n.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trusted := []Network{balancer, own}
+	for _, tt := range []struct {
+		name, peer, forwarded string
+		trusted               []Network
+		want                  string
+	}{
+		{"nobody between", "198.51.100.1:4711", "", nil, "198.51.100.1"},
+		{"a stranger who claims", "198.51.100.1:4711", "192.0.2.1", nil, "198.51.100.1"},
+		{"a near proxy", "10.0.1.7:4711", "198.51.100.1", nil, "198.51.100.1"},
+		{"a near proxy that adds to a claim", "10.0.1.7:4711", "192.0.2.1, 198.51.100.1", nil, "198.51.100.1"},
+		{"a client within the house", "10.0.1.7:4711", "192.0.2.1, 10.9.9.9", nil, "10.9.9.9"},
+		{"a balancer before it", "10.0.1.7:4711", "192.0.2.1, 198.51.100.1, 203.0.113.5", trusted, "198.51.100.1"},
+		{"a balancer that nobody named", "10.0.1.7:4711", "198.51.100.1, 203.0.113.5", nil, "203.0.113.5"},
+		{"a balancer that comes directly", "203.0.113.5:4711", "192.0.2.1, 198.51.100.1", trusted, "198.51.100.1"},
+		{"a chain of our own", "127.0.0.1:4711", "198.51.100.1, 10.9.1.1, 203.0.113.5", trusted, "198.51.100.1"},
+		{"only our own", "127.0.0.1:4711", "10.9.1.1, 203.0.113.5", trusted, "10.9.1.1"},
+		{"rubbish", "10.0.1.7:4711", "198.51.100.1, x", nil, "10.0.1.7"},
+		{"IPv4 in IPv6", "[::ffff:10.0.1.7]:4711", "::ffff:198.51.100.1", nil, "198.51.100.1"},
+		{"IPv6 with a zone", "[fd00::1%eth0]:4711", "2001:db8::1", nil, "2001:db8::1"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		r.RemoteAddr = tt.peer
+		if tt.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", tt.forwarded)
+		}
+		if got := clientAddress(r, tt.trusted); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestContact(t *testing.T) {
+	t.Parallel()
+	ask := func(text string) *httptest.ResponseRecorder {
+		var cfg GuardConfig
+		if text != "" {
+			if err := cfg.Contact.UnmarshalText([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := httptest.NewRecorder()
+		Guard(cfg, "https://clair.example/", http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, SecurityPath, http.NoBody))
+		return w
+	}
+	if got := ask(""); got.Code != http.StatusNotFound {
+		t.Errorf("without a contact: %d", got.Code)
+	}
+	got := ask("security@clair.example").Body.String()
+	for _, line := range []string{"Contact: mailto:security@clair.example\n", "Expires: 20", "Canonical: https://clair.example/.well-known/security.txt\n"} {
+		if !strings.Contains(got, line) {
+			t.Errorf("no %q in:\n%s", line, got)
+		}
+	}
+	for _, bad := range []string{"us", "javascript:alert(1)", "https://clair.example/\nContact: mailto:eve@evil.example"} {
+		if new(Contact).UnmarshalText([]byte(bad)) == nil {
+			t.Errorf("%q is taken for a contact", bad)
+		}
+	}
+}
+
+// A body that trickles is ended after the grace, one that keeps the pace is not, however
+// long it lasts, and neither is an answer that takes longer than any body may.
+func TestBodiesKeepAPace(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		chunk  int           // bytes
+		every  time.Duration // sent
+		chunks int
+		held   bool // to the end
+	}{
+		{"a byte every four seconds", 1, 4 * time.Second, 20, false},
+		{"nothing", 0, time.Minute, 1, false},
+		{"slow, and honest", 8 << 10, time.Second, 120, true},
+		{"a minute of thought after it", 1, 0, 20, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var read int
+				var failed error
+				var gone bool
+				server := &http.Server{Handler: Guard(GuardConfig{}, "", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					body, err := io.ReadAll(r.Body)
+					read, failed = len(body), err
+					select {
+					case <-time.After(time.Minute):
+					case <-r.Context().Done():
+						gone = true
+					}
+				}))}
+				client, conn := net.Pipe()
+				listener := &oneConn{conns: make(chan net.Conn, 1)}
+				listener.conns <- conn
+				go func() { _ = server.Serve(listener) }()
+				answered := make(chan string, 1)
+				go func() {
+					answer := make([]byte, 12)
+					n, _ := io.ReadFull(client, answer)
+					answered <- string(answer[:n])
+					_, _ = io.Copy(io.Discard, client)
+				}()
+				whole := tt.chunk * tt.chunks
+				begin := time.Now()
+				_, _ = io.WriteString(client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: "+strconv.Itoa(max(whole, 1))+"\r\n\r\n")
+				for range tt.chunks {
+					if tt.chunk > 0 {
+						_, _ = client.Write(make([]byte, tt.chunk)) // it may be cut off
+					}
+					time.Sleep(tt.every)
+				}
+				took := time.Since(begin)
+				if tt.held {
+					if answer := <-answered; answer != "HTTP/1.1 200" {
+						t.Errorf("answered %q", answer)
+					}
+				}
+				_ = client.Close()
+				_ = listener.Close()
+				_ = server.Close()
+				synctest.Wait()
+				if tt.held && (read != whole || failed != nil || gone) {
+					t.Errorf("%d of %d bytes in %v: %v, cut off: %v", read, whole, took, failed, gone)
+				}
+				if !tt.held && failed != ErrSlowBody { //nolint:errorlint // the very one
+					t.Errorf("%d bytes in %v: %v, want %v", read, took, failed, ErrSlowBody)
+				}
+			})
+		})
+	}
+}
+
+// oneConn is a listener of connections that are there.
+type oneConn struct {
+	conns chan net.Conn
+	once  sync.Once
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if conn, ok := <-l.conns; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error {
+	l.once.Do(func() { close(l.conns) })
+	return nil
+}
+
+func (*oneConn) Addr() net.Addr { return &net.TCPAddr{} }
