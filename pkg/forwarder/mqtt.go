@@ -176,6 +176,7 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) (subscr
 		SetUsername(s.cfg.User).
 		SetPassword(s.cfg.Password.Reveal()).
 		SetTLSConfig(tlsConfig).
+		SetCustomOpenConnectionFn(openBroker).
 		SetProtocolVersion(4). // 3.1.1; without it paho tries 3.1 when that is refused
 		// At QoS 1 the broker keeps for this client id what we have not acknowledged.
 		SetCleanSession(*s.cfg.QoS == 0).
