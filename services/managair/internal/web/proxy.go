@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -30,8 +31,8 @@ func clientAddress(r *http.Request, trusted []Network) string {
 		return from.String()
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+	for _, entry := range slices.Backward(hops) {
+		hop, err := netip.ParseAddr(strings.TrimSpace(entry))
 		if err != nil {
 			break // what stands before is as odd
 		}

@@ -6,7 +6,10 @@ const read = (file: string) => readFileSync(new URL(`../../nginx/${file}`, impor
 const template = read("default.conf.template");
 /** What every answer has. */
 const all = Object.fromEntries(
-  [...read("headers.conf").matchAll(/^add_header (\S+) "?([^"\n]*?)"? always;$/gm)].map(([, name, value]) => [name, value]),
+  [...read("headers.conf").matchAll(/^add_header (\S+) "?([^"\n]*?)"? always;$/gm)].map(([, name, value]) => [
+    name,
+    value,
+  ]),
 ) as Record<string, string>;
 
 function policy(name: string): string {

@@ -4,5 +4,6 @@
  */
 export function csrfToken(): string | undefined {
   const cookies = document.cookie;
-  return (/(?:^|;\s*)__Host-csrftoken=([^;]+)/.exec(cookies) ?? /(?:^|;\s*)csrftoken=([^;]+)/.exec(cookies))?.[1];
+  return (/(?:^|;\s*)__Host-csrftoken=([^;]+)/.exec(cookies) ??
+    /(?:^|;\s*)csrftoken=([^;]+)/.exec(cookies))?.[1];
 }
