@@ -117,6 +117,7 @@ func (p *Pages) Handler() http.Handler {
 	page("/accounts/signup", p.showSignUp, p.signUp, false)
 	page("/accounts/language", nil, p.setLanguage, false)
 	page("/accounts/confirm-email/{key}", p.showConfirm, p.confirm, false)
+	page("/accounts/invitation/{key}", p.showInvitation, p.answerInvitation, false)
 	page("/accounts/email", p.showEmail, p.changeEmail, true)
 	page("/accounts/profile", p.showProfile, p.changeProfile, true)
 	page("/accounts/password/change", p.showPassword, p.changePassword, true)

@@ -39,7 +39,7 @@ func addFidelity(tasks *worker.Tasks, log *slog.Logger, store postgres.Fidelity)
 func addHousekeeping(tasks *worker.Tasks, log *slog.Logger, store *postgres.Identity, auditLog time.Duration) {
 	tasks.HandlePeriodic(worker.Periodic{
 		Type: "account:clear-expired", Every: time.Hour,
-		Summary: "Deletes sessions, tokens, links in mails, counts of attempts and introductions that have expired.",
+		Summary: "Deletes sessions, tokens, links in mails, counts of attempts, introductions and invitations that have expired.",
 	}, func(ctx context.Context) error {
 		n, err := store.ClearExpired(ctx, time.Now())
 		if n > 0 {

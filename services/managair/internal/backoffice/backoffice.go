@@ -220,6 +220,18 @@ var Subjects = []*Subject{
 		Filters: []string{"scope"},
 	},
 	{
+		Name: "invitation", Group: "people", Order: "-created_at", Fixed: true, Deletable: true,
+		Fields: []Field{
+			{Name: "organization_id", Kind: Ref, Of: "organization"}, name("email", 254),
+			{Name: "role", Kind: Choice, Choices: []string{"O", "I"}},
+			{Name: "inviter_id", Kind: Ref, Of: "user_account"},
+			{Name: "created_at", Kind: Time},
+			{Name: "expires_at", Kind: Time},
+		},
+		Columns: []string{"organization_id", "email", "role", "inviter_id", "created_at", "expires_at"}, Search: []string{"email"},
+		Filters: []string{"organization_id"},
+	},
+	{
 		Name: "account_session", Group: "people", Order: "-last_seen_at", SuperuserOnly: true, Fixed: true, Deletable: true,
 		Fields: []Field{
 			user,

@@ -23,6 +23,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
@@ -134,6 +135,8 @@ func newWorld(t *testing.T) *world {
 	}
 	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil,
 		postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), nil, identity.DefaultLimits(), time.Now)
+	api.AddAuth(accounts, nil)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)

@@ -30,9 +30,6 @@ type row struct {
 	media string
 }
 
-// strangerFound lets the OWNER add the stranger.
-const strangerFound = "INSERT INTO user_introduction VALUES (1, 3, now() + interval '1 minute')"
-
 const (
 	everyone = "200 200 200 200 200"
 	accounts = "401 200 200 200 200"
@@ -95,7 +92,7 @@ var matrix = map[string]row{
 	"GET /api/v1/organizations/{id}/nodes":               {public: accounts, foreign: nobody},
 	"GET /api/v1/organizations/{id}/relationships/users": {public: members, foreign: nobody},
 	"POST /api/v1/organizations/{id}/relationships/users": {
-		public: "401 403 403 200 403", foreign: nobody, body: `{"data":[{"type":"User","id":"3"}]}`, before: strangerFound,
+		public: "401 403 403 400 403", foreign: nobody, body: `{"data":[{"type":"User","id":"3"}]}`,
 	},
 	"PATCH /api/v1/organizations/{id}/relationships/users": {
 		public: "401 403 403 200 403", foreign: nobody, body: `{"data":[{"type":"User","id":"1"}]}`,
@@ -106,9 +103,8 @@ var matrix = map[string]row{
 
 	"GET /api/v1/memberships":      {public: accounts},
 	"GET /api/v1/memberships/{id}": {public: members, private: members, foreign: nobody},
-	// Whom one has not found does not exist, so that is not for INSPECTORs to see either.
-	"POST /api/v1/memberships": {public: "401 403 400 201 400", body: `{"data":{"type":"Membership","attributes":{},"relationships":{
-		"user":{"data":{"type":"User","id":"3"}},"organization":{"data":{"type":"Organization","id":"1"}}}}}`, before: strangerFound},
+	"POST /api/v1/memberships": {public: "401 403 403 202 403", body: `{"data":{"type":"Membership","attributes":{},"relationships":{
+		"user":{"data":{"type":"User","id":"stefan@example.org"}},"organization":{"data":{"type":"Organization","id":"1"}}}}}`},
 	"PATCH /api/v1/memberships/{id}": {
 		public: "401 404 403 409 404", private: "401 404 403 200 404", foreign: nobody,
 		body: `{"data":{"type":"Membership","id":"{id}","attributes":{"role":"I"}}}`,
@@ -116,6 +112,12 @@ var matrix = map[string]row{
 	"DELETE /api/v1/memberships/{id}":           {public: "401 404 403 409 404", private: "401 404 204 204 404", foreign: nobody},
 	"GET /api/v1/memberships/{id}/user":         {public: members, private: members, foreign: nobody},
 	"GET /api/v1/memberships/{id}/organization": {public: members, private: members, foreign: nobody},
+
+	"GET /api/v1/invitations": {public: accounts},
+	"POST /api/v1/invitations": {public: "401 403 403 201 403", body: `{"data":{"type":"Invitation","attributes":{"email":"stefan@example.org"},"relationships":{
+		"organization":{"data":{"type":"Organization","id":"1"}}}}}`},
+	"GET /api/v1/invitations/{id}":    {public: "401 404 404 200 404", foreign: nobody},
+	"DELETE /api/v1/invitations/{id}": {public: "401 404 404 204 404", foreign: nobody},
 
 	"GET /api/v1/users":                                  {public: accounts},
 	"GET /api/v1/users/{id}":                             {public: members, private: members, foreign: "401 200 404 404 404"},

@@ -24,7 +24,7 @@ type auth struct {
 	doors    *session.Authenticator
 }
 
-// AddAuth adds the routes of accounts, before Handler is called.
+// AddAuth adds the routes of accounts and of invitations, before Handler is called.
 func (a *API) AddAuth(accounts *identity.Accounts, doors *session.Authenticator) {
 	h := &auth{a, accounts, doors}
 	const base = Base + "/auth"
@@ -38,6 +38,7 @@ func (a *API) AddAuth(accounts *identity.Accounts, doors *session.Authenticator)
 		Route{Method: http.MethodPost, Pattern: base + "/password/reset", Audience: access.Everyone, Handler: h.requestReset},
 		Route{Method: http.MethodPost, Pattern: base + "/password/reset/confirm", Audience: access.Everyone, Handler: h.reset},
 	)
+	h.addInvitations()
 }
 
 // WriteRefusal answers a request whose credentials are not accepted. Missing ones

@@ -5,6 +5,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
@@ -70,6 +71,7 @@ func (a *API) memberships() *resource[inventory.Membership, int64] {
 			}
 		},
 		kind: &inventory.Memberships,
+		made: true, // see addMember
 	}
 }
 
@@ -83,7 +85,21 @@ func (a *API) users() *resource[inventory.User, int64] {
 		adjust: func(iq *inventory.Query, q jsonapi.Query) {
 			iq.Search, iq.Email = nil, strings.TrimSpace(q.Filter["search"])
 		},
+		// The predecessor's dashboard looks for whom it makes a member. Whether an address has
+		// an account is not told: each is its own id, by which it is invited.
+		instead: func(iq inventory.Query) []inventory.User {
+			if iq.Organization != 0 || identity.CheckEmail(iq.Email) != nil {
+				return nil
+			}
+			return []inventory.User{{Username: iq.Email}}
+		},
 		show: func(v *view, u *inventory.User) jsonapi.Resource {
+			if u.ID == 0 {
+				return jsonapi.Resource{
+					Identifier: jsonapi.Identifier{Type: typeUser, ID: u.Username},
+					Attributes: v.attributes(0, []jsonapi.Attribute{{Name: "username", Value: jsonapi.String(u.Username)}}),
+				}
+			}
 			id := v.id(u.ID)
 			resource := jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeUser, ID: id},

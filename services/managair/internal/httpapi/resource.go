@@ -79,7 +79,11 @@ type resource[T any, ID comparable] struct {
 	detail         jsonapi.Known
 	// adjust changes how the filters of a list are understood.
 	adjust func(iq *inventory.Query, q jsonapi.Query)
-	show   func(v *view, thing *T) jsonapi.Resource
+	// instead returns what a list shows when nothing is found, when it is not nil.
+	instead func(iq inventory.Query) []T
+	// made says that things are made elsewhere, and not by POST here.
+	made bool
+	show func(v *view, thing *T) jsonapi.Resource
 	// decorate adds what is computed for all of the resources at once.
 	decorate func(ctx context.Context, v *view, things []T, resources []jsonapi.Resource) error
 	// kind has the rules; nil: the things cannot be written. decode takes what is no
@@ -172,6 +176,10 @@ func (res *resource[T, ID]) list(a *API, w http.ResponseWriter, r *http.Request,
 	things, count, err := res.repository.List(r.Context(), v.caller, iq)
 	if err != nil {
 		return err
+	}
+	if count == 0 && res.instead != nil {
+		things = res.instead(iq)
+		count = len(things)
 	}
 	page := &jsonapi.Page{Number: q.PageNumber, Size: q.PageSize, Count: count, URL: a.BaseURL(r) + r.URL.Path + "/", Query: q.Values}
 	if page.Number == 0 {
@@ -448,10 +456,12 @@ func (res *resource[T, ID]) addRoutes(a *API) {
 		return
 	}
 	a.operators[res.typ] = res
-	a.Add(
-		Route{Method: http.MethodPost, Pattern: collection, Audience: res.permissions.Create, Handler: func(w http.ResponseWriter, r *http.Request) error {
+	if !res.made {
+		a.Add(Route{Method: http.MethodPost, Pattern: collection, Audience: res.permissions.Create, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return res.create(a, w, r)
-		}},
+		}})
+	}
+	a.Add(
 		Route{Method: http.MethodPatch, Pattern: single, Audience: res.permissions.Change, Handler: res.withID(func(w http.ResponseWriter, r *http.Request, id ID) error {
 			return res.change(a, w, r, id, false)
 		})},

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -114,12 +115,13 @@ func TestIsolation(t *testing.T) {
 		{name: "a stranger takes no OWNER away", request: remove(stranger, "/api/v1/organizations/1/relationships/users/", `{"data":[{"type":"User","id":"1"}]}`), status: 403},
 		{name: "a stranger changes nobody's organizations", request: patch(stranger, "/api/v1/users/1/relationships/organizations/", `{"data":[]}`), status: 404},
 		{name: "the list of users is that of fellow members", request: get(inspector, "/api/v1/users/"), status: 200, lacks: "stefan"},
-		{name: "a user is found by an OWNER by his whole address", request: get(owner, "/api/v1/users/?filter[search]=Stefan@example.org"), status: 200, contains: `"stefan"`},
+		{name: "a fellow is found by his address", request: get(inspector, "/api/v1/users/?filter[search]=Olga@example.org"), status: 200, contains: `"data":[{"type":"User","id":"1"`},
+		{name: "an address with an account looks as it is written", request: get(owner, "/api/v1/users/?filter[search]=Stefan@example.org"), status: 200, contains: `"data":[{"type":"User","id":"Stefan@example.org","attributes":{"username":"Stefan@example.org"}}]`, lacks: "stefan"},
+		{name: "an address without an account looks as it is written", request: get(owner, "/api/v1/users/?filter[search]=nobody@example.org"), status: 200, contains: `"data":[{"type":"User","id":"nobody@example.org","attributes":{"username":"nobody@example.org"}}]`},
 		{name: "a user is not found by a part of his address", request: get(owner, "/api/v1/users/?filter[search]=stefan"), status: 200, contains: `"data":[]`},
-		{name: "a user is not found by a pattern", request: get(owner, "/api/v1/users/?filter[search]=%25@example.org"), status: 200, contains: `"data":[]`},
-		{name: "a user is not found by an address that he did not confirm", request: get(owner, "/api/v1/users/?filter[search]=frieda@example.org"), status: 200, contains: `"data":[]`},
-		{name: "a user is not found by an INSPECTOR", request: get(inspector, "/api/v1/users/?filter[search]=stefan@example.org"), status: 200, contains: `"data":[]`},
-		{name: "a user is not found by a stranger", request: get(stranger, "/api/v1/users/?filter[search]=olga@example.org"), status: 200, contains: `"data":[]`},
+		{name: "a user is not found by a pattern", request: get(owner, "/api/v1/users/?filter[search]=%25"), status: 200, contains: `"data":[]`},
+		{name: "nobody is among the users of an organization for having an address", request: get(owner, "/api/v1/organizations/1/users/?filter[search]=stefan@example.org"), status: 200, contains: `"data":[]`},
+		{name: "an address is no user", request: get(owner, "/api/v1/users/stefan@example.org/"), status: 404},
 		{name: "shared data is not changed by an OWNER", request: remove(owner, "/api/v1/protocols/2/", ""), status: 403},
 		{name: "a protocol in use is not deleted, with all its nodes", request: remove(superuser, "/api/v1/protocols/1/", ""), status: 409, code: "in_use"},
 		{name: "an unused protocol is deleted by a superuser", request: remove(superuser, "/api/v1/protocols/2/", ""), status: 204},
@@ -138,64 +140,90 @@ func TestIsolation(t *testing.T) {
 	}
 }
 
-// An OWNER makes members of people he knows, or has found by their address. All other
-// accounts look to him as if they did not exist, at every door.
-func TestAnAccountIsNotFoundByItsID(t *testing.T) {
+// Nobody is made a member without saying yes, at no door, and no door tells which ids
+// and addresses have an account.
+func TestNobodyIsMadeAMember(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	doors := []struct {
 		name string
 		to   func(user string) request
+		// fellow is what becomes of somebody whom the caller shares an organization with.
+		fellow int
 	}{
 		{"a membership is created", func(user string) request {
-			return post(owner, "/api/v1/memberships/", doc("Membership", `"attributes":{},"relationships":{`+toOrganization1+`,"user":{"data":{"type":"User","id":"`+user+`"}}}`))
-		}},
+			return post(foreigner, "/api/v1/memberships/", doc("Membership", `"attributes":{},"relationships":{`+toOrganization2+`,"user":{"data":{"type":"User","id":"`+user+`"}}}`))
+		}, http.StatusAccepted},
 		{"a membership is handed on", func(user string) request {
-			return patch(owner, "/api/v1/memberships/2/", doc("Membership", `"id":"2","relationships":{"user":{"data":{"type":"User","id":"`+user+`"}}}`))
-		}},
+			return patch(foreigner, "/api/v1/memberships/3/", doc("Membership", `"id":"3","relationships":{"user":{"data":{"type":"User","id":"`+user+`"}}}`))
+		}, http.StatusBadRequest},
 		{"an organization is created with users", func(user string) request {
-			return post(owner, "/api/v1/organizations/", doc("Organization", `"attributes":{"name":"Neu"},"relationships":{"users":{"data":[{"type":"User","id":"`+user+`"}]}}`))
-		}},
+			return post(foreigner, "/api/v1/organizations/", doc("Organization", `"attributes":{"name":"Neu"},"relationships":{"users":{"data":[{"type":"User","id":"`+user+`"}]}}`))
+		}, http.StatusBadRequest},
 		{"an organization's users are replaced", func(user string) request {
-			return patch(owner, "/api/v1/organizations/1/", doc("Organization", `"id":"1","relationships":{"users":{"data":[{"type":"User","id":"1"},{"type":"User","id":"`+user+`"}]}}`))
-		}},
+			return patch(foreigner, "/api/v1/organizations/2/", doc("Organization", `"id":"2","relationships":{"users":{"data":[{"type":"User","id":"5"},{"type":"User","id":"`+user+`"}]}}`))
+		}, http.StatusBadRequest},
 		{"users are added to an organization", func(user string) request {
-			return post(owner, "/api/v1/organizations/1/relationships/users/", `{"data":[{"type":"User","id":"`+user+`"}]}`)
-		}},
+			return post(foreigner, "/api/v1/organizations/2/relationships/users/", `{"data":[{"type":"User","id":"`+user+`"}]}`)
+		}, http.StatusBadRequest},
 		{"an organization's linkage is replaced", func(user string) request {
-			return patch(owner, "/api/v1/organizations/1/relationships/users/", `{"data":[{"type":"User","id":"1"},{"type":"User","id":"`+user+`"}]}`)
-		}},
+			return patch(foreigner, "/api/v1/organizations/2/relationships/users/", `{"data":[{"type":"User","id":"5"},{"type":"User","id":"`+user+`"}]}`)
+		}, http.StatusBadRequest},
 		{"an organization is added to a user", func(user string) request {
-			return post(owner, "/api/v1/users/"+user+"/relationships/organizations/", `{"data":[{"type":"Organization","id":"1"}]}`)
-		}},
+			return post(foreigner, "/api/v1/users/"+user+"/relationships/organizations/", `{"data":[{"type":"Organization","id":"2"}]}`)
+		}, http.StatusBadRequest},
 		{"a user's organizations are replaced", func(user string) request {
-			return patch(owner, "/api/v1/users/"+user+"/relationships/organizations/", `{"data":[{"type":"Organization","id":"1"}]}`)
-		}},
-		{"a user is read", func(user string) request { return get(owner, "/api/v1/users/"+user+"/") }},
+			return patch(foreigner, "/api/v1/users/"+user+"/relationships/organizations/", `{"data":[{"type":"Organization","id":"2"}]}`)
+		}, http.StatusBadRequest},
+		{"a user is read", func(user string) request { return get(foreigner, "/api/v1/users/"+user+"/") }, http.StatusOK},
+		{"several changes are made", func(user string) request {
+			rq := post(foreigner, "/api/v1/operations/", `{"atomic:operations":[{"op":"add","data":{"type":"Membership","attributes":{},"relationships":{`+toOrganization2+`,"user":{"data":{"type":"User","id":"`+user+`"}}}}}]}`)
+			rq.header = map[string]string{"Content-Type": `application/vnd.api+json;ext="https://jsonapi.org/ext/atomic"`}
+			return rq
+		}, http.StatusBadRequest},
 	}
-	for _, before := range []struct{ name, sql string }{
-		{"never found", ""},
-		{"found long ago", "INSERT INTO user_introduction SELECT 1, id, now() - interval '1 second' FROM user_account"},
-		{"found by somebody else", "DELETE FROM user_introduction; INSERT INTO user_introduction SELECT 5, id, now() + interval '1 hour' FROM user_account"},
-		{"found, but closed since", "INSERT INTO user_introduction SELECT 1, id, now() + interval '1 hour' FROM user_account; UPDATE user_account SET is_active = false WHERE id > 2"},
-	} {
-		w.exec(t, before.sql)
-		for _, door := range doors {
-			nobody := w.do(t, door.to("4711"))
-			if nobody.status != http.StatusBadRequest && nobody.status != http.StatusNotFound {
-				t.Errorf("%s: nobody: %d %s", door.name, nobody.status, nobody.body)
-			}
-			for _, user := range []string{"3", "4", "5"} {
-				got := w.do(t, door.to(user))
-				want := strings.ReplaceAll(nobody.body, "4711", user)
-				if got.status != nobody.status || got.body != want {
-					t.Errorf("%s, user %s %s: %d %s, want %d %s", door.name, user, before.name, got.status, got.body, nobody.status, want)
-				}
+	for _, door := range doors {
+		nobody := w.do(t, door.to("4711"))
+		if nobody.status != http.StatusBadRequest && nobody.status != http.StatusNotFound {
+			t.Errorf("%s: nobody: %d %s", door.name, nobody.status, nobody.body)
+		}
+		for _, user := range []string{"1", "2", "3", "4"} {
+			got := w.do(t, door.to(user))
+			if want := strings.ReplaceAll(nobody.body, "4711", user); got.status != nobody.status || got.body != want {
+				t.Errorf("%s, user %s: %d %s, want %d %s", door.name, user, got.status, got.body, nobody.status, want)
 			}
 		}
 	}
-	if members := w.get(t, owner, "/api/v1/memberships/"); !strings.Contains(members.body, `"count":2`) {
+	w.exec(t, "INSERT INTO organization (id, name) VALUES (9, 'Verein'); INSERT INTO membership (user_id, organization_id, role) VALUES (1, 9, 'O'), (5, 9, 'I')")
+	for _, door := range doors {
+		if got := w.do(t, door.to("1")); got.status != door.fellow {
+			t.Errorf("%s, a fellow: %d %s, want %d", door.name, got.status, got.body, door.fellow)
+		}
+	}
+	w.exec(t, "UPDATE membership SET role = 'O' WHERE user_id = 5; INSERT INTO membership (id, user_id, organization_id) VALUES (902, 2, 9)")
+	moved := patch(foreigner, "/api/v1/memberships/902/", doc("Membership", `"id":"902","relationships":{`+toOrganization2+`}`))
+	if got := w.do(t, moved); got.status != http.StatusBadRequest || !strings.Contains(got.body, "must_be_invited") {
+		t.Errorf("a membership taken along to another organization: %d %s", got.status, got.body)
+	}
+	if members := w.get(t, foreigner, "/api/v1/memberships/?filter[organization]=2"); !strings.Contains(members.body, `"count":1`) {
 		t.Errorf("members: %s", members.body)
+	}
+	// Known and unknown addresses are invited alike.
+	for _, door := range []func(email string) request{
+		func(email string) request {
+			return post(foreigner, "/api/v1/memberships/", doc("Membership", `"attributes":{},"relationships":{`+toOrganization2+`,"user":{"data":{"type":"User","id":"`+email+`"}}}`))
+		},
+		func(email string) request {
+			return post(foreigner, "/api/v1/invitations/", doc("Invitation", `"attributes":{"email":"`+email+`"},"relationships":{`+toOrganization2+`}`))
+		},
+		func(email string) request { return get(foreigner, "/api/v1/users/?filter[search]="+email) },
+	} {
+		known, unknown := w.do(t, door("stefan@example.org")), w.do(t, door("niemand@example.org"))
+		ids := regexp.MustCompile(`(invitations/|"id":")\d+`)
+		same := strings.ReplaceAll(ids.ReplaceAllString(unknown.body, "$1"), "niemand", "stefan")
+		if got := ids.ReplaceAllString(known.body, "$1"); known.status != unknown.status || known.status >= 300 || got != same {
+			t.Errorf("known: %d %s, unknown: %d %s", known.status, got, unknown.status, same)
+		}
 	}
 }
 
@@ -375,35 +403,29 @@ func TestSequences(t *testing.T) {
 			{request: post(stranger, "/api/v1/organizations/", doc("Organization", `"attributes":{"name":"Neu","description":""}`)), status: 201},
 			{request: get(stranger, "/api/v1/users/3/memberships"), status: 200, contains: `"role":"O"`},
 		},
-		"users given with a new organization become INSPECTORs": {
-			{request: post(owner, "/api/v1/organizations/", doc("Organization", `"attributes":{"name":"Neu"},"relationships":{"users":{"data":[{"type":"User","id":"2"}]}}`)), status: 201, contains: `"meta":{"count":2}`},
-			{request: get(inspector, "/api/v1/users/2/memberships/"), status: 200, contains: `"role":"I","user_name":"ines","organization_name":"Neu"`},
-		},
 		"a site takes the address that was created for it": {
 			{request: post(owner, "/api/v1/addresses/", doc("Address", `"attributes":{"street1":"a","street2":"","zip":"12345","city":"b"}`)), status: 201},
 			{request: post(owner, "/api/v1/sites/", doc("Site", `"attributes":{"name":"Neu","description":""},"relationships":{"operator":{"data":{"type":"Organization","id":"1"}},"address":{"data":{"type":"Address","id":"101"}}}`)), status: 201, contains: `"included":[{"type":"Address","id":"101"`},
 			{request: get(inspector, "/api/v1/addresses/101/"), status: 200},
 		},
-		"a found user becomes a member with the default role": {
-			{request: get(owner, "/api/v1/users?filter[search]=stefan@example.org"), status: 200, contains: `"count":1`},
-			{request: post(owner, "/api/v1/memberships/", doc("Membership", `"attributes":{},"relationships":{`+toOrganization1+`,"user":{"data":{"type":"User","id":"3"}}}`)), status: 201, contains: `"role":"I"`},
-			{request: get(stranger, "/api/v1/nodes/"+node1+"/"), status: 200},
-			{request: remove(owner, "/api/v1/memberships/101", ""), status: 204},
+		"the predecessor's dashboard adds a member: it finds them by their address, and sends an empty membership": {
+			{request: browser("1", get(owner, "/api/v1/users?filter%5Bsearch%5D=stefan%40example.org")), status: 200, contains: `"data":[{"type":"User","id":"stefan@example.org"`},
+			{request: browser("1", post(owner, "/api/v1/memberships/", doc("Membership", `"relationships":{"organization":{"data":{"type":"Organization","id":"1"}},"user":{"data":{"type":"User","id":"stefan@example.org"}}},"attributes":{}`))), status: 202, contains: `"role":"I"`},
 			{request: get(stranger, "/api/v1/nodes/"+node1+"/"), status: 404},
+			{request: browser("1", get(owner, "/api/v1/memberships?filter%5Borganization%5D=1")), status: 200, contains: `"count":2`},
 		},
-		"the dashboard adds a member: it finds him by his address, and sends an empty membership": {
-			{request: browser("1", get(owner, "/api/v1/users?filter%5Bsearch%5D=stefan%40example.org")), status: 200, contains: `"data":[{"type":"User","id":"3"`},
-			{request: browser("1", post(owner, "/api/v1/memberships/", doc("Membership", `"relationships":{"organization":{"data":{"type":"Organization","id":"1"}},"user":{"data":{"type":"User","id":"3"}}},"attributes":{}`))), status: 201, contains: `"role":"I"`},
-			{request: browser("1", patch(owner, "/api/v1/memberships/101/", doc("Membership", `"id":"101","attributes":{"role":"O"}`))), status: 200, contains: `"role":"O"`},
-			{request: browser("1", remove(owner, "/api/v1/memberships/101", "")), status: 204},
+		"an invitation waits until it is withdrawn": {
+			{request: post(owner, "/api/v1/invitations/", doc("Invitation", `"attributes":{"email":" Stefan@Example.org","role":"O"},"relationships":{`+toOrganization1+`}`)), status: 201, contains: `"email":"Stefan@Example.org","role":"O","organization_name":"Haus","inviter_name":"olga"`},
+			{request: post(owner, "/api/v1/invitations/", doc("Invitation", `"attributes":{"email":"stefan@example.org"},"relationships":{`+toOrganization1+`}`)), status: 201, contains: `"id":"101"`},
+			{request: get(owner, "/api/v1/invitations/?filter[organization]=1"), status: 200, contains: `"count":2`},
+			{request: get(owner, "/api/v1/invitations/?filter[organization]=2"), status: 200, contains: `"count":0`},
+			{request: get(inspector, "/api/v1/invitations/"), status: 200, contains: `"count":0`},
+			{request: remove(owner, "/api/v1/invitations/101/", ""), status: 204},
+			{request: get(owner, "/api/v1/invitations/101/"), status: 404},
 		},
-		"a found user is added through the organization's members": {
-			{request: get(owner, "/api/v1/users/?filter[search]=stefan@example.org&page[size]=10"), status: 200, contains: `"count":1`},
-			{request: post(owner, "/api/v1/organizations/1/relationships/users/", `{"data":[{"type":"User","id":"3"}]}`), status: 200},
-		},
-		"whoever shares another organization with the OWNER is added without a search": {
+		"a fellow is invited by their id": {
 			{request: post(inspector, "/api/v1/organizations/", doc("Organization", `"attributes":{"name":"Neu"}`)), status: 201},
-			{request: post(inspector, "/api/v1/users/1/relationships/organizations/", `{"data":[{"type":"Organization","id":"101"}]}`), status: 200},
+			{request: post(inspector, "/api/v1/memberships/", doc("Membership", `"attributes":{},"relationships":{"organization":{"data":{"type":"Organization","id":"101"}},"user":{"data":{"type":"User","id":"1"}}}`)), status: 202, contains: `"email":"olga@example.org"`},
 		},
 		"a member whose account is closed does not keep the organization from changing": {
 			{

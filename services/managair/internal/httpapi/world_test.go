@@ -72,6 +72,10 @@ SELECT note_late_hours(array_agg(node_no), array_agg(time)) FROM sample;
 INSERT INTO node_outage (id, node_no, from_time, noticed_at, to_time) OVERRIDING SYSTEM VALUE
 SELECT right(id::text, 1)::bigint, no, '2026-01-02T00:00:00Z', '2026-01-02T02:00:10Z', '2026-01-02T03:00:00Z' FROM node;
 SELECT setval(pg_get_serial_sequence('node_outage', 'id'), 100);
+INSERT INTO invitation (id, organization_id, email, role, inviter_id, digest, created_at, expires_at)
+SELECT o, o, 'neu@example.com', 'O', i, sha256(convert_to('invited-' || o, 'UTF8')), '2026-01-19T12:00:00Z', '2026-02-02T12:00:00Z'
+  FROM (VALUES (1, 1), (2, 5)) one (o, i);
+SELECT setval(pg_get_serial_sequence('invitation', 'id'), 100);
 INSERT INTO api_token (user_id, name, digest, scope)
 SELECT id, scope, sha256(convert_to(scope || '-' || id, 'UTF8')), scope FROM user_account, unnest(ARRAY['read', 'write']) scope;
 INSERT INTO account_session (user_id, digest, csrf, expires_at)

@@ -61,6 +61,7 @@ const (
 	MailEmailReplaced MailKind = "email_replaced" // another address is the primary one now
 	MailEmailAdded    MailKind = "email_added"    // an address was added to the account
 	MailTokenMade     MailKind = "token_made"     // a token for programs was made
+	MailInvitation    MailKind = "invitation"     // here is the key that makes its reader a member
 )
 
 // Mail is a mail to be written.
@@ -69,7 +70,9 @@ type Mail struct {
 	To       string
 	Language string // "de" or "en"
 	Username string
-	Key      string
+	// Organization is the name of the one that somebody is invited to.
+	Organization string
+	Key          string
 }
 
 // Mailer delivers mails, now or later.

@@ -131,6 +131,8 @@ type Store interface {
 	// EndToken revokes a token, and ends the session of the log-in that gave it.
 	EndToken(ctx context.Context, userID, id int64) error
 
+	InvitationStore
+
 	// RememberDevice notes a browser in which the user has logged in.
 	RememberDevice(ctx context.Context, userID int64, digest Digest, expires time.Time) error
 	// KnowsDevice reports whether the user has logged in with the browser.
@@ -146,6 +148,6 @@ type Store interface {
 	Exhausted(ctx context.Context, key string, limit int, now time.Time) (wait time.Duration, err error)
 	// ForgetAttempts starts counting anew.
 	ForgetAttempts(ctx context.Context, keys ...string) error
-	// ClearExpired deletes sessions, tokens, keys, attempts and introductions that have expired.
+	// ClearExpired deletes sessions, tokens, keys, attempts, introductions and invitations that have expired.
 	ClearExpired(ctx context.Context, now time.Time) (int64, error)
 }

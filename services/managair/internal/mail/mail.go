@@ -78,7 +78,7 @@ func Write(m identity.Mail, publicURL string) (Message, error) {
 		language = words.Languages[0].Code
 	}
 	link := strings.TrimSuffix(publicURL, "/") + path
-	fill := strings.NewReplacer("{name}", m.Username, "{link}", link, "{address}", m.To)
+	fill := strings.NewReplacer("{name}", m.Username, "{link}", link, "{address}", m.To, "{organization}", m.Organization)
 	subject, body := fill.Replace(letter.Subject.In(language)), fill.Replace(letter.Body.In(language))+"\n"
 	var page bytes.Buffer
 	if err := asHTML(language, subject, body, link).Render(context.Background(), &page); err != nil {
@@ -105,6 +105,8 @@ func letterOf(m identity.Mail) (letter words.Letter, path string, ok bool) {
 		return words.EmailReplacedMail, reset, true
 	case identity.MailEmailAdded:
 		return words.EmailAddedMail, reset, true
+	case identity.MailInvitation:
+		return words.InvitationMail, "/accounts/invitation/" + m.Key + "/", true
 	case identity.MailTokenMade:
 		return words.TokenMadeMail, reset, true
 	default:

@@ -51,15 +51,12 @@ func (a *affiliations) Change(ctx context.Context, caller access.Caller, user in
 	return wanted, changed, nil
 }
 
-func affiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, organization int64) error {
+// affiliate refuses: nobody becomes a member so.
+func affiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, _, organization int64) error {
 	if err := needOwnership(ctx, tx, caller, organization); err != nil {
 		return err
 	}
-	if err := lockMembers(ctx, tx, organization); err != nil {
-		return err
-	}
-	return exec(ctx, tx, "INSERT INTO membership (user_id, organization_id) VALUES (@user, @organization) ON CONFLICT ON CONSTRAINT membership_unique DO NOTHING",
-		pgx.NamedArgs{"user": user, "organization": organization})
+	return &fault.Violation{Code: "must_be_invited"}
 }
 
 func disaffiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, organization int64) error {

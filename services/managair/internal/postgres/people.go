@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -45,12 +44,8 @@ func organizations() kind[inventory.Organization, int64] {
 			if err != nil || caller.Administers {
 				return err // they choose the members, and need not be one
 			}
-			return exec(ctx, tx, `
-				INSERT INTO membership (organization_id, user_id, role)
-				SELECT @id, user_id, CASE WHEN user_id = @caller THEN 'O' ELSE 'I' END
-				  FROM (SELECT unnest(@users::bigint[]) UNION SELECT @caller) members (user_id)
-				 ORDER BY user_id = @caller DESC, user_id`,
-				pgx.NamedArgs{"id": o.ID, "caller": caller.UserID, "users": o.Users})
+			return exec(ctx, tx, "INSERT INTO membership (organization_id, user_id, role) VALUES (@id, @caller, 'O')",
+				pgx.NamedArgs{"id": o.ID, "caller": caller.UserID})
 		},
 		update: func(ctx context.Context, tx pgx.Tx, old, o *inventory.Organization) error {
 			err := exec(ctx, tx, "UPDATE organization SET name = @name, description = @description WHERE id = @id",
@@ -58,13 +53,8 @@ func organizations() kind[inventory.Organization, int64] {
 			if err != nil || slices.Equal(old.Users, o.Users) {
 				return err
 			}
-			args := pgx.NamedArgs{"id": o.ID, "users": o.Users}
-			if err := exec(ctx, tx, "DELETE FROM membership WHERE organization_id = @id AND user_id <> ALL(@users)", args); err != nil {
-				return err
-			}
-			return exec(ctx, tx, `
-				INSERT INTO membership (organization_id, user_id)
-				SELECT @id, unnest(@users::bigint[]) ON CONFLICT ON CONSTRAINT membership_unique DO NOTHING`, args)
+			return exec(ctx, tx, "DELETE FROM membership WHERE organization_id = @id AND user_id <> ALL(@users)",
+				pgx.NamedArgs{"id": o.ID, "users": o.Users})
 		},
 	}
 }
@@ -84,38 +74,13 @@ func isFellow(user string) string {
 		ON theirs.organization_id = mine.organization_id WHERE mine.user_id = @caller AND theirs.user_id = ` + user + ")"
 }
 
-// introduction is how long somebody who was found by his address can be made a
-// member by whoever found him.
-const introduction = time.Hour
-
-// isIntroduced is the condition that the caller may make the user @id a member: he
-// knows him already, or has found him by his address. To all others an account looks
-// as if it did not exist: ids can be guessed. The account is looked at last, so that
-// one that is there takes no longer to refuse than one that is not.
-var isIntroduced = "SELECT true, true FROM (SELECT " + isFellow("@id::bigint") + ` OR EXISTS (SELECT FROM user_introduction
-	WHERE finder_id = @caller AND user_id = @id AND expires_at > now())) known (yes)
-	WHERE yes AND EXISTS (SELECT FROM user_account WHERE id = @id AND is_active)`
-
+// userReferences refer to members to be, who need an invitation.
 func userReferences(relationship string, users ...int64) []reference {
 	refs := make([]reference, len(users))
 	for i, id := range users {
-		refs[i] = reference{relationship, id, isIntroduced, "user_account"}
+		refs[i] = reference{relationship: relationship, id: id, table: "user_account", person: true}
 	}
 	return refs
-}
-
-// introduce notes whom the caller has found by his address. Somebody whose account
-// goes in this moment is passed over.
-func introduce(ctx context.Context, tx pgx.Tx, caller access.Caller, found []inventory.User) error {
-	ids := make([]int64, len(found))
-	for i := range found {
-		ids[i] = found[i].ID
-	}
-	return exec(ctx, tx, `
-		INSERT INTO user_introduction (finder_id, user_id, expires_at)
-		SELECT @caller, id, now() + @valid FROM user_account WHERE id = ANY(@ids) FOR KEY SHARE
-		    ON CONFLICT ON CONSTRAINT user_introduction_pkey DO UPDATE SET expires_at = EXCLUDED.expires_at`,
-		pgx.NamedArgs{"caller": caller.UserID, "ids": ids, "valid": introduction})
 }
 
 func memberships() kind[inventory.Membership, int64] {
@@ -145,8 +110,9 @@ func memberships() kind[inventory.Membership, int64] {
 		order: "ms.id",
 		sorts: map[string]string{"id": "ms.id", "user_name": "u.username", "organization_name": "o.name", "role": "ms.role"},
 		references: func(m *inventory.Membership) []reference {
-			return append(userReferences("user", m.UserID),
-				organizationKind.reference("organization", m.OrganizationID, access.Owners))
+			member := userReferences("user", m.UserID)
+			member[0].of = m.OrganizationID // nobody is taken along to another one either
+			return append([]reference{organizationKind.reference("organization", m.OrganizationID, access.Owners)}, member...)
 		},
 		lockFirst: "SELECT FROM organization WHERE id = (SELECT organization_id FROM membership WHERE id = @id) FOR UPDATE",
 		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, m *inventory.Membership) error {
@@ -189,21 +155,8 @@ func users() kind[inventory.User, int64] {
 		filters: filters{
 			organization: `EXISTS (SELECT FROM membership om JOIN membership cm ON cm.organization_id = om.organization_id
 				WHERE om.user_id = u.id AND om.organization_id = @organization AND cm.user_id = @caller)`,
-			// Only confirmed addresses: anybody can claim to have another one.
-			email: "EXISTS (SELECT FROM email_address e WHERE e.user_id = u.id AND e.verified AND lower(e.email) = lower(@email))",
-		},
-		// Who manages an organization may find new members by their address.
-		widen: func(q inventory.Query) string {
-			if q.Email == "" {
-				return ""
-			}
-			return "u.is_active AND EXISTS (SELECT FROM membership om WHERE om.user_id = @caller AND om.role = 'O')"
-		},
-		listed: func(ctx context.Context, db database, caller access.Caller, q inventory.Query, found []inventory.User) error {
-			if q.Email == "" || len(found) == 0 {
-				return nil
-			}
-			return inTx(ctx, db, func(tx pgx.Tx) error { return introduce(ctx, tx, caller, found) })
+			// Fellow members are found by the address that they see of each other.
+			email: "lower(u.email) = lower(@email)",
 		},
 		order: "u.username, u.id",
 		sorts: map[string]string{"username": "u.username", "id": "u.id"},

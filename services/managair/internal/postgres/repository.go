@@ -61,10 +61,6 @@ type kind[T any, ID comparable] struct {
 	scan               func(row pgx.CollectableRow) (T, error)
 	idOf               func(*T) ID
 
-	// widen adds to what the caller may read in lists, when it is not "".
-	widen func(q inventory.Query) string
-	// listed is told what a list has shown, when it is not nil.
-	listed func(ctx context.Context, db database, caller access.Caller, q inventory.Query, things []T) error
 	// filters has the condition for each field of a query that the kind knows.
 	filters filters
 	// order is the default order; sorts has the columns that clients may sort by.
@@ -94,6 +90,10 @@ type reference struct {
 	// No row: it does not exist. In the admin pages everything of the table may be used.
 	query string
 	table string
+	// person says that it is somebody, who only comes by accepting an invitation: except
+	// for oneself, and in the admin pages. of is what else makes it another reference.
+	person bool
+	of     int64
 }
 
 type repository[T any, ID comparable] struct {
@@ -117,15 +117,15 @@ func (k *kind[T, ID]) selectFrom() string {
 // reference returns what is needed to refer to a thing of this kind with the
 // permission need.
 func (k *kind[T, ID]) reference(relationship string, id ID, need access.Audience) reference {
-	return reference{relationship, id, fmt.Sprintf("SELECT %s, %s FROM %s %s %s WHERE %s.id = @id",
-		k.audience(k.permissions.Read), k.audience(need), k.table, k.alias, k.from, k.alias), k.table}
+	return reference{relationship: relationship, id: id, query: fmt.Sprintf("SELECT %s, %s FROM %s %s %s WHERE %s.id = @id",
+		k.audience(k.permissions.Read), k.audience(need), k.table, k.alias, k.from, k.alias), table: k.table}
 }
 
 // List is part of inventory.Repository.
 func (r *repository[T, ID]) List(ctx context.Context, caller access.Caller, q inventory.Query) ([]T, int, error) {
 	where, args := r.kind.where(caller, q)
 	if !q.Last && q.Limit == 0 && q.Offset == 0 {
-		things, err := r.collect(ctx, caller, q, where+r.kind.orderBy(q.Sort), args)
+		things, err := r.collect(ctx, where+r.kind.orderBy(q.Sort), args)
 		return things, len(things), err
 	}
 	var count int
@@ -138,7 +138,7 @@ func (r *repository[T, ID]) List(ctx context.Context, caller access.Caller, q in
 		offset = (count - 1) / q.Limit * q.Limit
 	}
 	args["limit"], args["offset"] = q.Limit, offset
-	things, err := r.collect(ctx, caller, q, where+r.kind.orderBy(q.Sort)+" LIMIT @limit OFFSET @offset", args)
+	things, err := r.collect(ctx, where+r.kind.orderBy(q.Sort)+" LIMIT @limit OFFSET @offset", args)
 	return things, count, err
 }
 
@@ -146,7 +146,7 @@ func (r *repository[T, ID]) List(ctx context.Context, caller access.Caller, q in
 // most of them.
 const listRoom = 32
 
-func (r *repository[T, ID]) collect(ctx context.Context, caller access.Caller, q inventory.Query, tail string, args pgx.NamedArgs) ([]T, error) {
+func (r *repository[T, ID]) collect(ctx context.Context, tail string, args pgx.NamedArgs) ([]T, error) {
 	rows, err := r.db.Query(ctx, r.kind.selectFrom()+tail, args)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
@@ -155,23 +155,12 @@ func (r *repository[T, ID]) collect(ctx context.Context, caller access.Caller, q
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", r.kind.table, pgdb.Translate(err))
 	}
-	if r.kind.listed != nil {
-		if err := r.kind.listed(ctx, r.db, caller, q, things); err != nil {
-			return nil, fmt.Errorf("note what was listed of %s: %w", r.kind.table, pgdb.Translate(err))
-		}
-	}
 	return things, nil
 }
 
 func (k *kind[T, ID]) where(caller access.Caller, q inventory.Query) (string, pgx.NamedArgs) {
 	args := pgx.NamedArgs{"caller": caller.UserID}
-	visible := k.condition(caller, k.permissions.Read)
-	if k.widen != nil {
-		if more := k.widen(q); more != "" {
-			visible += " OR " + more
-		}
-	}
-	conditions := []string{visible}
+	conditions := []string{k.condition(caller, k.permissions.Read)}
 	restrict := func(condition, name string, value any) {
 		conditions = append(conditions, condition)
 		args[name] = value
@@ -388,16 +377,23 @@ func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, call
 	type target struct {
 		relationship string
 		id           any
+		of           int64
 	}
 	known := map[target]bool{}
 	if old != nil {
 		for _, ref := range r.kind.references(old) {
-			known[target{ref.relationship, ref.id}] = true
+			known[target{ref.relationship, ref.id, ref.of}] = true
 		}
 	}
 	permitted := true
 	for _, ref := range r.kind.references(thing) {
-		if known[target{ref.relationship, ref.id}] {
+		if known[target{ref.relationship, ref.id, ref.of}] {
+			continue
+		}
+		if ref.person && !caller.Administers {
+			if ref.id != caller.UserID {
+				return &fault.Violation{Reference: true, Field: ref.relationship, Code: "must_be_invited"}
+			}
 			continue
 		}
 		var visible, allowed bool

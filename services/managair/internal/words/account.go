@@ -7,10 +7,12 @@ var (
 	AccountFailed       = Text{"Das hat nicht geklappt, und es liegt an uns. Bitte versuchen Sie es später noch einmal.", "That did not work, and it is our fault. Please try again later."}
 	AccountNotFound     = Text{"Diese Seite gibt es nicht.", "There is no such page."}
 	AccountUnavailable  = Text{"Der Dienst ist gerade nicht erreichbar. Bitte versuchen Sie es in einigen Minuten noch einmal.", "The service is not available at the moment. Please try again in a few minutes."}
+	ActionAccept        = Text{"Einladung annehmen", "Accept the invitation"}
 	ActionAdd           = Text{"Hinzufügen", "Add"}
 	ActionChange        = Text{"Ändern", "Change"}
 	ActionConfirm       = Text{"Ja, das ist meine Adresse", "Yes, this is my address"}
 	ActionCreate        = Text{"Token anlegen", "Create token"}
+	ActionDecline       = Text{"Ablehnen", "Decline"}
 	ActionDelete        = Text{"Konto endgültig löschen", "Delete account for good"}
 	ActionEnd           = Text{"Beenden", "End"}
 	ActionLogin         = Text{"Anmelden", "Log in"}
@@ -36,6 +38,12 @@ var (
 	Hello               = Text{"Hallo %s", "Hello %s"}
 	HintPassword        = Text{"Mindestens 8 Zeichen, nicht nur Ziffern und nicht leicht zu erraten. Ein kurzer Satz ist gut.", "At least 8 characters, not only digits and not easy to guess. A short sentence is good."}
 	HintUsername        = Text{"Buchstaben, Ziffern und @ . + - _", "Letters, digits and @ . + - _"}
+	InvitationAs        = Text{"Sie sind als %s angemeldet.", "You are logged in as %s."}
+	InvitationDeclined  = Text{"Die Einladung ist abgelehnt.", "The invitation is declined."}
+	InvitationHint      = Text{"Mitglieder sehen Räume, Sensoren und Messwerte der Organisation, und voneinander Namen und E-Mail-Adresse. Sie können jederzeit wieder austreten.", "Members see rooms, sensors and measurements of the organization, and name and e-mail address of each other. You can leave at any time."}
+	InvitationLogin     = Text{"Melden Sie sich an, oder legen Sie zuerst ein Konto an und öffnen Sie dann den Link in der Einladung noch einmal.", "Log in, or sign up first and then open the link in the invitation again."}
+	InvitedBy           = Text{"%s lädt Sie ein, Mitglied der Organisation „%s“ zu werden.", "%s invites you to become a member of the organization “%s”."}
+	InvitedBySomebody   = Text{"Sie sind eingeladen, Mitglied der Organisation „%s“ zu werden.", "You are invited to become a member of the organization “%s”."}
 	KeepTokens          = Text{"Diese Token behalten", "Keep these tokens"}
 	KeepTokensHint      = Text{"Alle anderen enden mit dem bisherigen Passwort.", "All others end with the old password."}
 	KeyUnknown          = Text{"Dieser Link wurde schon benutzt oder ist zu alt. Fordern Sie bitte einen neuen an.", "This link has been used or is too old. Please ask for a new one."}
@@ -66,6 +74,7 @@ var (
 	TitleEmail          = Text{"E-Mail-Adressen", "E-mail addresses"}
 	TitleFailed         = Text{"Ein Fehler", "An error"}
 	TitleHome           = Text{"Ihr Konto", "Your account"}
+	TitleInvitation     = Text{"Einladung", "Invitation"}
 	TitleKeyUnknown     = Text{"Link nicht mehr gültig", "Link no longer valid"}
 	TitleLogin          = Text{"Anmelden", "Log in"}
 	TitleLogout         = Text{"Abmelden", "Log out"}

@@ -90,6 +90,19 @@ var (
 				"{link}",
 		},
 	}
+	InvitationMail = Letter{
+		Text{"Einladung in eine Organisation bei Clair", "Invitation to an organization at Clair"},
+		Text{
+			"Guten Tag,\n\n" +
+				"{name} lädt Sie ein, bei Clair Mitglied der Organisation „{organization}“ zu werden. Hier können Sie annehmen oder ablehnen:\n\n" +
+				"{link}\n\n" +
+				"Der Link gilt zwei Wochen. Als Mitglied sehen Sie Räume, Sensoren und Messwerte der Organisation; die anderen Mitglieder sehen Ihren Namen und Ihre Adresse. Sie können jederzeit wieder austreten. Erwarten Sie keine Einladung, ist nichts zu tun: ohne Ihre Zusage geschieht nichts.",
+			"Hello,\n\n" +
+				"{name} invites you to become a member of the organization “{organization}” at Clair. You can accept or decline here:\n\n" +
+				"{link}\n\n" +
+				"The link is good for two weeks. As a member you see rooms, sensors and measurements of the organization; the other members see your name and your address. You can leave at any time. If you do not expect an invitation, there is nothing to do: nothing happens unless you agree.",
+		},
+	}
 	TokenMadeMail = Letter{
 		Text{"Für Ihr Konto bei Clair wurde ein Token angelegt", "A token was made for your account at Clair"},
 		Text{

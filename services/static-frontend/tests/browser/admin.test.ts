@@ -63,12 +63,13 @@ function seed({ sql }: Stack): void {
 
 const SUBJECTS = [
   "organization membership site address room node installation node_model node_protocol quantity",
-  "user_account email_address staff_right api_token account_session",
+  "user_account email_address staff_right api_token invitation account_session",
   "audit_log rejected_sample undecoded_uplink kept_mail",
 ].flatMap((group) => group.split(" "));
 /** They are only looked at, and perhaps deleted. */
 const FIXED = [
   "api_token",
+  "invitation",
   "account_session",
   "audit_log",
   "rejected_sample",

@@ -186,7 +186,7 @@ export class Fixture {
       if (
         body === undefined &&
         !this.world.role &&
-        /^\/api\/v1\/(auth|users|memberships|nodes|fidelity)\//.test(url.pathname)
+        /^\/api\/v1\/(auth|users|memberships|invitations|nodes|fidelity)\//.test(url.pathname)
       ) {
         this.json(response, 401, { errors: [{ status: "401", code: "not_authenticated" }] });
         return;
@@ -522,6 +522,18 @@ export class Fixture {
         return many(this.world.empty ? [] : memberships.slice(0, 1));
       case "memberships/":
         return many(memberships);
+      case "invitations/":
+        return many(
+          this.world.role === "O"
+            ? [
+                {
+                  type: "Invitation",
+                  id: "1",
+                  attributes: { email: "neu@example.org", role: "I", expires_at_s: this.world.now + 86_400 },
+                },
+              ]
+            : [],
+        );
       case "organizations/:id":
         return single({
           type: "Organization",

@@ -79,16 +79,38 @@ export async function updateOrganization(id: string, draft: OrganizationDraft): 
 
 export const deleteOrganization = (id: string) => remove(`organizations/${id}/`);
 
-export async function addMember(organization: string, userId: string, role: Role): Promise<Membership> {
-  const document = await create("memberships/", "Membership", {
-    attributes: { role },
-    relationships: {
-      organization: { type: "Organization", id: organization },
-      user: { type: "User", id: userId },
-    },
-  });
-  return toMembership(document.data);
+/** Somebody who has not said yet whether they want to be a member. */
+export interface Invitation {
+  id: string;
+  email: string;
+  role: Role;
+  expiresAt: number;
 }
+
+function toInvitation(resource: Resource): Invitation {
+  const a = attributes<"Invitation">(resource);
+  return {
+    id: resource.id,
+    email: text(a.email),
+    role: a.role === "O" ? "O" : "I",
+    expiresAt: Number(a.expires_at_s ?? 0),
+  };
+}
+
+export async function fetchInvitations(organization: string, signal?: AbortSignal): Promise<Invitation[]> {
+  const { data } = await list("invitations/", { "filter[organization]": organization }, signal);
+  return data.map(toInvitation);
+}
+
+export async function invite(organization: string, email: string, role: Role): Promise<Invitation> {
+  const document = await create("invitations/", "Invitation", {
+    attributes: { email, role },
+    relationships: { organization: { type: "Organization", id: organization } },
+  });
+  return toInvitation(document.data);
+}
+
+export const withdrawInvitation = (id: string) => remove(`invitations/${id}/`);
 
 export async function setRole(membershipId: string, role: Role): Promise<void> {
   await update(`memberships/${membershipId}/`, "Membership", membershipId, { attributes: { role } });

@@ -567,7 +567,7 @@ export interface paths {
         put?: never;
         /**
          * Create
-         * @description The caller becomes OWNER; given `users` become INSPECTORs. Whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         * @description The caller becomes OWNER. Others are invited: `users` beside the caller are 400 `must_be_invited`.
          */
         post: {
             parameters: {
@@ -733,7 +733,7 @@ export interface paths {
         put?: never;
         /**
          * Create
-         * @description Makes a user a member, as INSPECTOR if no role is given. Needs OWNER. Whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         * @description Invites somebody, as INSPECTOR if no role is given, and answers with the invitation: a member becomes who accepts it by the link in a mail. Needs OWNER. The `user` is a fellow member by their id, or anybody by their e-mail address, as `filter[search]` of `users/` gives it back. The answer does not depend on whether the address has an account. `invitations/` is the plainer way.
          */
         post: {
             parameters: {
@@ -748,13 +748,13 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description The answer. */
-                201: {
+                /** @description The invitation. */
+                202: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/vnd.api+json": components["schemas"]["MembershipDocument"];
+                        "application/vnd.api+json": components["schemas"]["InvitationDocument"];
                     };
                 };
                 default: components["responses"]["Error"];
@@ -824,7 +824,7 @@ export interface paths {
         head?: never;
         /**
          * Change
-         * @description Needs OWNER, in both organizations if it moves. For another user: whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         * @description Needs OWNER. The role changes; another `user`, or another `organization` of somebody else, is 400 `must_be_invited`.
          */
         patch: {
             parameters: {
@@ -855,6 +855,136 @@ export interface paths {
         };
         trace?: never;
     };
+    "/api/v1/invitations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description Those that wait for an answer, of organizations that the caller is OWNER of.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[organization]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["InvitationList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        /**
+         * Create
+         * @description Mails a link, good for two weeks, by which its reader becomes a member. Needs OWNER. An invitation of the same address is replaced. Whether the address has an account makes no difference. At most 100 of an organization wait at a time (409), and mails are limited by address and by place (429).
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["NewInvitation"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["InvitationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["InvitationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw
+         * @description Needs OWNER.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: components["responses"]["NoContent"];
+                default: components["responses"]["Error"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/": {
         parameters: {
             query?: never;
@@ -874,7 +1004,7 @@ export interface paths {
                     page?: components["parameters"]["page"];
                     /** @description Comma-separated; a minus sign before a key turns it round: id, username. */
                     sort?: string;
-                    /** @description `filter[organization]`, `filter[search]`: a whole e-mail address. An OWNER finds who has confirmed it, and can make him a member for an hour; others find fellow members. Other filters are refused. */
+                    /** @description `filter[organization]`, `filter[search]`: a whole e-mail address. It finds the fellow member who has it, and otherwise something whose id is the address, by which it can be invited (POST of a membership): whether it has an account is not told. Other filters are refused. */
                     filter?: {
                         organization?: string;
                         search?: string;
@@ -3561,7 +3691,7 @@ export interface paths {
         put?: never;
         /**
          * Add
-         * @description Needs OWNER. Whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         * @description Needs OWNER. Members can be left out; new ones are 400 `must_be_invited`.
          */
         post: {
             parameters: {
@@ -3624,7 +3754,7 @@ export interface paths {
         head?: never;
         /**
          * Replace
-         * @description Needs OWNER. Whom the caller does not share an organization with, and has not found by `filter[search]` of `users/` within the last hour, does not exist: 400 `does_not_exist`, as for an unknown id.
+         * @description Needs OWNER. Members can be left out; new ones are 400 `must_be_invited`.
          */
         patch: {
             parameters: {
@@ -5001,7 +5131,71 @@ export interface components {
                 };
             };
         };
-        /** @description An account as fellow members see it. Lists have only the name. `filter[search]` finds, for OWNERs, the user who confirmed exactly that e-mail address. */
+        /** @description Asks somebody to become a member of an organization. */
+        Invitation: {
+            /** @constant */
+            type: "Invitation";
+            id: string;
+            attributes: {
+                email?: string;
+                /**
+                 * @description O: OWNER, may change things. I: INSPECTOR, may see them.
+                 * @default I
+                 * @enum {string}
+                 */
+                role: "O" | "I";
+                readonly organization_name?: string;
+                readonly inviter_name?: string;
+                readonly created_at_s?: number;
+                readonly expires_at_s?: number;
+            };
+            relationships?: {
+                organization?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Organization";
+                        id: string;
+                    };
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        InvitationDocument: {
+            data: components["schemas"]["Invitation"];
+        };
+        InvitationList: {
+            data: components["schemas"]["Invitation"][];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        NewInvitation: {
+            data: {
+                /** @constant */
+                type: "Invitation";
+                attributes: {
+                    email: string;
+                    /**
+                     * @description O: OWNER, may change things. I: INSPECTOR, may see them.
+                     * @default I
+                     * @enum {string}
+                     */
+                    role: "O" | "I";
+                };
+                relationships: {
+                    organization: {
+                        data: {
+                            /** @constant */
+                            type: "Organization";
+                            id: string;
+                        };
+                    };
+                };
+            };
+        };
+        /** @description An account as fellow members see it. Lists have only the name. */
         User: {
             /** @constant */
             type: "User";

@@ -1,6 +1,6 @@
 // People with an account.
 import { attributes, text } from "./attributes";
-import { get, list, request, type Resource } from "./client";
+import { get, request, type Resource } from "./client";
 
 export interface User {
   id: string;
@@ -24,10 +24,6 @@ function toUser(resource: Resource): User {
 
 export async function fetchMe(signal?: AbortSignal): Promise<User> {
   return toUser((await get("auth/user/", {}, signal)).data);
-}
-
-export async function findUsers(email: string): Promise<User[]> {
-  return (await list("users/", { "filter[search]": email })).data.map(toUser);
 }
 
 export const logOut = () => request<unknown>("POST", "auth/logout/", {});
