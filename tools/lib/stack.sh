@@ -24,6 +24,7 @@ fail() { # [-CODE] MESSAGE
 }
 
 . tools/lib/help.sh
+. tools/lib/redis.sh
 
 # options TOOL'S ARGUMENTS: handles --help and -y before anything else, and loads
 # the environment file. The rest is left in the array ARGS.
@@ -133,8 +134,10 @@ deployed_secret_names() {
 
 # export_secret_versions sets VERSION_NAME for each secret: a keyed digest of its
 # content, because the name that it becomes part of is no secret.
+# With an argument, as write_redis_acl takes it.
 export_secret_versions() {
   local name missing=()
+  write_redis_acl "$@"
   for name in $(deployed_secret_names); do
     if [ ! -s "$SECRETS/$name" ]; then
       missing+=("$name")
