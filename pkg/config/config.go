@@ -165,7 +165,7 @@ func NewSecret(value string) Secret { return Secret{value} }
 // Reveal returns the secret value.
 func (s Secret) Reveal() string { return s.value }
 
-// IsSet tells whether there is a value.
+// IsSet reports whether there is a value.
 func (s Secret) IsSet() bool { return s.value != "" }
 
 // UnmarshalText takes the value from the environment.

@@ -86,7 +86,7 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// Is tells whether err has the kind k.
+// Is reports whether err has the kind k.
 func Is(err error, k Kind) bool { return KindOf(err) == k }
 
 // Text returns what a caller may read of err: the text of the Error in its

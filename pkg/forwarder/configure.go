@@ -72,7 +72,7 @@ type order struct {
 
 // ledger remembers what was sent to nodes.
 type ledger interface {
-	// claim tells whether a downlink may be sent: not the same state again within a
+	// claim reports whether a downlink may be sent: not the same state again within a
 	// time, and not more than so many on a day. It is then booked.
 	claim(ctx context.Context, eui lorawan.EUI64, state string, now time.Time, budget int) (bool, error)
 	// release unbooks a downlink that could not be sent.

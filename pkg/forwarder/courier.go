@@ -247,7 +247,7 @@ type breaker struct {
 	delay time.Duration
 }
 
-// closed tells whether an attempt makes sense.
+// closed reports whether an attempt makes sense.
 func (b *breaker) closed(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -155,7 +155,7 @@ func Split(request []byte) ([][]byte, error) {
 	return uplinks, nil
 }
 
-// Check tells whether the ingestion service can be reached.
+// Check reports whether the ingestion service can be reached.
 func (c *Client) Check(ctx context.Context) error {
 	for {
 		state := c.conn.GetState()

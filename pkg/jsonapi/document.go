@@ -64,7 +64,7 @@ func ToOne(typ, id string) Linkage { return Linkage{kind: toOne, one: Identifier
 // ToMany links to any number of resources.
 func ToMany(ids []Identifier) Linkage { return Linkage{kind: toMany, many: ids} }
 
-// Given tells whether the linkage says anything, be it that there is none.
+// Given reports whether the linkage says anything, be it that there is none.
 func (l Linkage) Given() bool { return l.kind != linkOnly }
 
 // Identifiers returns what the linkage names.

@@ -45,7 +45,7 @@ func (f *Fields) failReference(name, code string, args ...any) {
 	f.Fail(&fault.Violation{Field: name, Reference: true, Code: code, Args: args})
 }
 
-// HasRelationship tells whether the body has the relationship.
+// HasRelationship reports whether the body has the relationship.
 func (f *Fields) HasRelationship(name string) bool {
 	_, ok := f.body.Relationships[name]
 	return ok
@@ -208,7 +208,7 @@ func (f *Fields) linkage(name, typ string, need Need) (string, bool) {
 }
 
 // ToManyIDs takes the ids of the resources of type typ that a relationship
-// names. given tells whether the body has it.
+// names. given reports whether the body has it.
 func (f *Fields) ToManyIDs(name, typ string, need Need) (ids []int64, given bool) {
 	data, ok := f.body.Relationships[name]
 	if !ok {

@@ -150,5 +150,5 @@ func splitList(s string) []string {
 	return list
 }
 
-// storable tells whether a text is one that a database can hold: UTF-8 without NUL.
+// storable reports whether a text is one that a database can hold: UTF-8 without NUL.
 func storable(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }

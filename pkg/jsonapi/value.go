@@ -60,9 +60,8 @@ func Bool(b bool) Value {
 // Raw returns a value that is already JSON.
 func Raw(json string) Value { return Value{kind: raw, s: json} }
 
-// Hole returns a value that the caller writes himself, for values too long to
-// be in memory: Document.Split cuts the document there. A document has at most
-// one.
+// Hole returns a value that the caller writes, for values too long to be in memory:
+// Document.Split cuts the document there. A document has at most one.
 func Hole() Value { return Value{kind: hole} }
 
 // holeMark cannot occur in a document: control characters are escaped.

@@ -3,7 +3,7 @@
 //
 // It is best effort for the writer and honest for the reader: ingestion never waits
 // for Redis, but whatever could not be published leaves a mark (Gap) behind it, and
-// whoever reads the mark knows that he has to look into the database again. An entry
+// whoever reads the mark knows to look into the database again. An entry
 // stays for some minutes, so a reader that was away goes on from the last ID it saw.
 //
 // # Format

@@ -50,7 +50,7 @@ func (d DataRate) EU868Index() (int, bool) {
 	return 0, false
 }
 
-// Known tells whether there is a data rate.
+// Known reports whether there is a data rate.
 func (d DataRate) Known() bool { return d != DataRate{} }
 
 // String returns the usual name, such as SF9BW125, and "unknown" for the zero value.

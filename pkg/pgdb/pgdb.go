@@ -172,7 +172,7 @@ func isUnstorableText(err error) bool {
 	return ok && pgErr.Code == "22021" // character not in repertoire
 }
 
-// IsUnavailable tells whether err says that the database is away for now.
+// IsUnavailable reports whether err says that the database is away for now.
 func IsUnavailable(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {

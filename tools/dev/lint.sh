@@ -11,6 +11,7 @@ PATH=$(tools/dev/gotools.sh golangci-lint buf):$PATH
 
 (cd proto && buf lint)
 shellcheck "${scripts[@]}"
+tools/dev/prose.sh
 # One run over the whole workspace loads what the modules share only once.
 golangci-lint run "${modules[@]/%//...}"
 tools/dev/frontend.sh check

@@ -38,7 +38,7 @@ type Server struct {
 	// on the open source server and in the community network; the Cloud's paid editions can
 	// switch them on: 4 s, 8 s, and five times 15 minutes.
 	Retries []time.Duration
-	// Tokens tells whether pages have continuation tokens.
+	// Tokens reports whether pages have continuation tokens.
 	Tokens bool
 
 	mu       sync.Mutex

@@ -27,7 +27,7 @@ import (
 
 // Options are choices for a Server.
 type Options struct {
-	// Authorized tells whether a bearer token may send.
+	// Authorized reports whether a bearer token may send.
 	Authorized func(token string) bool
 	// TLS may be nil: then calls are not encrypted.
 	TLS *tls.Config

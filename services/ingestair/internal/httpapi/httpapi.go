@@ -22,7 +22,7 @@ import (
 
 // Options are choices for a Server.
 type Options struct {
-	// Authorized tells whether a bearer token may send.
+	// Authorized reports whether a bearer token may send.
 	Authorized func(token string) bool
 	// Legacy is who may use the predecessor's door.
 	Legacy Legacy

@@ -70,7 +70,7 @@ const (
 )
 
 // Compact implements ingest.Upkeep: it rebuilds the index of one month that has too
-// many gaps, and tells whether there may be another month that is over.
+// many gaps, and reports whether there may be another month that is over.
 func (s *Store) Compact(ctx context.Context, now time.Time) (more bool, err error) {
 	err = s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		var locked bool

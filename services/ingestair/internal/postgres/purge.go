@@ -35,7 +35,7 @@ const (
 const purgeChunk = 10_000
 
 // Purge implements ingest.Upkeep: it deletes some of the samples of nodes that were
-// deleted at least retiredFor ago, which nobody can see anymore, and tells whether
+// deleted at least retiredFor ago, which nobody can see anymore, and reports whether
 // there is more to do at once.
 func (s *Store) Purge(ctx context.Context, retiredFor time.Duration) (more bool, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {

@@ -45,7 +45,7 @@ func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUpl
 	return nil
 }
 
-// digest tells whether two uplinks are the same message.
+// digest reports whether two uplinks are the same message.
 func digest(u ingest.UndecodedUplink) []byte {
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(u.Forwarder), u.Payload, u.Envelope} {

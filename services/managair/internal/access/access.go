@@ -20,7 +20,7 @@ type Caller struct {
 	ReadOnly bool
 }
 
-// Anonymous tells whether nobody is logged in.
+// Anonymous reports whether nobody is logged in.
 func (c Caller) Anonymous() bool { return c.UserID == 0 }
 
 type callerKey struct{}

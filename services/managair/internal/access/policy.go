@@ -28,11 +28,11 @@ const (
 	Superusers
 )
 
-// NeedsAccount tells whether anonymous callers are never among the audience.
+// NeedsAccount reports whether anonymous callers are never among the audience.
 func (a Audience) NeedsAccount() bool { return a != Everyone && a != Public }
 
 // Permissions says who may do what with the things of one kind. What a caller
-// may not read does not exist for him. Moving a thing to another organization
+// may not read does not exist for them. Moving a thing to another organization
 // needs the permission to change it there too.
 type Permissions struct {
 	Read, Create, Change, Delete Audience

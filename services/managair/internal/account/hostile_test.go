@@ -22,7 +22,7 @@ func TestUnconfirmedAddressOwnsNothing(t *testing.T) {
 	vera.want("POST", "/accounts/password/reset/", "email=vera@schule.example", 200, "")
 	w.mails.last(t, identity.MailUnknown, "vera@schule.example")
 	vera.want("POST", "/accounts/login/", "login=vera@schule.example&password="+password, 422, "passen nicht")
-	// Its owner signs up and has an account of her own.
+	// Its owner signs up and has an account of their own.
 	w.join(t, "vera")
 }
 

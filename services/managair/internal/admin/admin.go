@@ -1,7 +1,7 @@
 // Package admin has the pages at /admin/: lists, forms, deletions and history of
 // everything that is administered, made from the descriptions in package
 // backoffice, and some pages about operation. They need no JavaScript. What a
-// caller has no right to does not exist for him.
+// caller has no right to does not exist for them.
 package admin
 
 import (

@@ -24,10 +24,10 @@ type formField struct {
 	Inline  bool // in a row of a table, whose head names it
 }
 
-// chosen tells whether an option of a Many is among the values.
+// chosen reports whether an option of a Many is among the values.
 func (f formField) chosen(id string) bool { return slices.Contains(strings.Split(f.Value, ","), id) }
 
-// showOnly tells whether the field cannot be changed.
+// showOnly reports whether the field cannot be changed.
 func (f formField) showOnly() bool { return f.ReadOnly || (f.OnCreate && f.ID != "") }
 
 // label is what the option is called that is chosen.

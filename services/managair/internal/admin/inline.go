@@ -108,7 +108,7 @@ func (a *Admin) postedInline(r *request, n int, in backoffice.Inline, id string,
 	return changes, prefixes, nil
 }
 
-// entered tells whether a row of the form differs from what is stored, or a new
+// entered reports whether a row of the form differs from what is stored, or a new
 // one from an empty one.
 func entered(form url.Values, prefix string, fields []backoffice.Field, row backoffice.Row) bool {
 	for _, f := range fields {

@@ -53,7 +53,7 @@ type filterOption struct {
 	Chosen     bool
 }
 
-// narrowed tells whether a search or a filter leaves rows out.
+// narrowed reports whether a search or a filter leaves rows out.
 func (d listData) narrowed() bool { return d.Query.Search != "" || len(d.Query.Filters) > 0 }
 
 // selecting returns the address of this page with every row selected, or none.

@@ -52,7 +52,7 @@ const findSuffix = "~find"
 
 // find looks for what was entered to search for related rows. If it is one row, that
 // is chosen in the form; else there is something to choose or to mend, which wrong
-// says. It tells whether the form is to be shown again.
+// says. It reports whether the form is to be shown again.
 func (a *Admin) find(r *request, s *backoffice.Subject, wrong wrongs) (again bool, err error) {
 	pressed := r.PostForm.Has("find")
 	for key, texts := range r.PostForm {

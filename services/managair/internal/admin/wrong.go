@@ -13,7 +13,7 @@ import (
 // wrongs are the texts of what is wrong, by the input's name.
 type wrongs map[string]string
 
-// blame puts a refusal of the store to its field, and tells whether it was one.
+// blame puts a refusal of the store to its field, and reports whether it was one.
 func blame(lang string, err error, prefixes []string, wrong wrongs) bool {
 	e, ok := errors.AsType[*fault.Violation](err)
 	if !ok {

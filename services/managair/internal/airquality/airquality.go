@@ -118,10 +118,10 @@ type Day struct {
 	ExcessScore float64
 }
 
-// Valid tells whether enough of the day is known to judge it.
+// Valid reports whether enough of the day is known to judge it.
 func (d Day) Valid() bool { return time.Duration(d.Missing)*Step <= MaxMissing }
 
-// Yellow tells whether there was any excess.
+// Yellow reports whether there was any excess.
 func (d Day) Yellow() bool { return d.ExcessScore > 0 }
 
 // Reason is why a medal was not awarded.
@@ -349,7 +349,7 @@ func (a *Analysis) MaxCO2PPM() (ppm int, ok bool) {
 	return ppm, ok
 }
 
-// Medal tells whether the clean-air medal is awarded, and if not, why: every rule
+// Medal reports whether the clean-air medal is awarded, and if not, why: every rule
 // that is broken.
 //
 // A single sample of BadPPM and a day's score of MaxExcessScore count on days that

@@ -72,7 +72,7 @@ print(Token.objects.create(user=User.objects.get(username="tomTester")).key)
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), nil, identity.DefaultLimits(), time.Now)
 	for name, password := range oldPasswords {
 		if name == "priskaPrueferin" {
-			continue // stays away, so that her hash stays Django's
+			continue // stays away, so that its hash stays Django's
 		}
 		if _, err := accounts.CheckPassword(t.Context(), name, password, identity.Client{}); err != nil {
 			t.Errorf("%s cannot log in with the old password: %v", name, err)

@@ -228,7 +228,7 @@ var matrix = map[string]row{
 	"GET /api/v1/installations/{id}/live":       {public: everyone, private: members0, foreign: hidden},
 }
 
-// byNode tells whether the {id} of a pattern is that of a node.
+// byNode reports whether the {id} of a pattern is that of a node.
 func byNode(pattern string) bool {
 	return strings.HasPrefix(pattern, "/api/v1/node") || strings.HasPrefix(pattern, "/api/v1/fidelity")
 }

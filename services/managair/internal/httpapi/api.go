@@ -2,7 +2,7 @@
 // their description, and pages of them for people with a browser.
 //
 // It translates between requests and the domain, and decides nothing about
-// access: the store shows a caller only what he may see. Addresses are answered
+// access: the store shows a caller only what they may see. Addresses are answered
 // with and without a final slash.
 package httpapi
 

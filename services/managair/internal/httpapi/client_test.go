@@ -110,7 +110,7 @@ func TestPredecessorsClientsFindWhatTheyRead(t *testing.T) {
 		{"its chart", "1", "installations/1?include_timeseries=1&filter%5Bfrom%5D=0&filter%5Bto%5D=1768910400", 1, series},
 		{"the air of a room", "1", "rooms/1/airquality?include_histogram=True", 1, needs{"room-airquality", []string{"clean_air_medal", "airq_hist"}, nil}},
 		{"the installations of a node", "1", "nodes/" + node1 + "/installations/", 1, installation},
-		{"a user by his address", "1", "users?filter%5Bsearch%5D=stefan%40example.org", 1, needs{"User", []string{"username"}, nil}},
+		{"a user by their address", "1", "users?filter%5Bsearch%5D=stefan%40example.org", 1, needs{"User", []string{"username"}, nil}},
 		{"embedded: the site", "", "sites/1", 1, site},
 		{"embedded: its rooms", "", "sites/1/rooms", 1, room},
 		{"embedded: their installations", "", "rooms/1/installations", 1, installation},

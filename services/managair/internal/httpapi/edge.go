@@ -17,7 +17,7 @@ import (
 )
 
 // Bounds of what a request may take. A series may take longer, as long as its
-// reader goes on reading: he holds a database connection.
+// reader goes on reading: it holds a database connection.
 const (
 	requestTime = 30 * time.Second
 	streamTime  = 5 * time.Minute

@@ -166,7 +166,7 @@ func entityTag(r *jsonapi.Resource, s *series) string {
 	return `W/"` + strconv.FormatUint(h.Sum64(), 36) + `"`
 }
 
-// matches tells whether an If-None-Match header names the tag (RFC 9110,
+// matches reports whether an If-None-Match header names the tag (RFC 9110,
 // weak comparison).
 func matches(header, etag string) bool {
 	if header == "" {

@@ -168,7 +168,7 @@ func (w *world) picturePath(t *testing.T, got answer) string {
 	return path
 }
 
-// Who does not send what he announced keeps nobody else from uploading, and of those
+// Whoever does not send what they announced keeps nobody else from uploading, and of those
 // who wait there are not more than there is room for.
 func TestUploadsWaitInABoundedQueue(t *testing.T) {
 	t.Parallel()

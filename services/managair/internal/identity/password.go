@@ -63,7 +63,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return argon2id.CreateHash(password, &argon2Params)
 }
 
-// Verify tells whether password belongs to hash, and whether hash should be
+// Verify reports whether password belongs to hash, and whether hash should be
 // replaced by a new one of the same password. An empty hash stands for an account
 // that does not exist: it never matches, and takes as long as one that does.
 func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdated bool, err error) {
@@ -133,7 +133,7 @@ func verifyPBKDF2(password, encoded string) (bool, error) {
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-// KnownHash tells whether hash is of a kind that Verify understands.
+// KnownHash reports whether hash is of a kind that Verify understands.
 func KnownHash(hash string) bool {
 	if strings.HasPrefix(hash, NoPassword) {
 		return true
@@ -179,7 +179,7 @@ func JudgePassword(password string, known ...string) Weakness {
 	return NotWeak
 }
 
-// similar tells whether password is little more than one of the known words.
+// similar reports whether password is little more than one of the known words.
 func similar(password string, known []string) bool {
 	password = strings.ToLower(password)
 	for _, k := range known {

@@ -54,7 +54,7 @@ var Sites = Kind[Site]{Table: "site", parts: []part[Site]{
 	{Field{Name: "time_zone", Rule: rule.Text{Max: 64, Form: isTimeZone, Wrong: "invalid_time_zone"}, Default: DefaultTimeZone}, func(s *Site) any { return &s.TimeZone }},
 }}
 
-// isTimeZone tells whether name is an IANA time zone. Go would also take names that
+// isTimeZone reports whether name is an IANA time zone. Go would also take names that
 // mean the zone of this machine.
 func isTimeZone(name string) bool {
 	if name == "" || name == "Local" {

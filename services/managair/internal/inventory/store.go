@@ -9,8 +9,8 @@ import (
 )
 
 // Repository keeps the things of one kind. Each method is one transaction, and
-// sees only what the caller may see: everything else is NotFound. What he sees
-// but may not change is Forbidden. A reference to what he may not see is a
+// sees only what the caller may see: everything else is NotFound. What they see
+// but may not change is Forbidden. A reference to what they may not see is a
 // Violation, and so is every broken rule.
 type Repository[T any, ID comparable] interface {
 	// List returns the things that match in a total order, and how many there are

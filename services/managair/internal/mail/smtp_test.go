@@ -17,7 +17,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail/mailtest"
 )
 
-// settings are what an operator sets for the server, read as he writes them.
+// settings are what an operator sets for the server, read as they write them.
 func settings(t *testing.T, s *mailtest.Server, security, user, password string) mail.SMTP {
 	t.Helper()
 	env := config.Env{

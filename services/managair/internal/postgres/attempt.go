@@ -31,7 +31,7 @@ func (s *Identity) Attempt(ctx context.Context, key string, limit int, window ti
 	return expires.Sub(now), nil
 }
 
-// Exhausted tells whether there were as many attempts as may be.
+// Exhausted reports whether there were as many attempts as may be.
 func (s *Identity) Exhausted(ctx context.Context, key string, limit int, now time.Time) (time.Duration, error) {
 	var expires time.Time
 	err := s.pool.QueryRow(ctx, "SELECT expires_at FROM account_attempt WHERE key = $1 AND count >= $2 AND expires_at > $3", key, limit, now).

@@ -335,7 +335,7 @@ func (r *repository[T, ID]) Delete(ctx context.Context, caller access.Caller, id
 }
 
 // lock returns the thing and keeps others from changing it until the end of the
-// transaction. NotFound: the caller may not see it; Forbidden: he sees it, but
+// transaction. NotFound: the caller may not see it; Forbidden: they see it, but
 // is not among the audience.
 func (r *repository[T, ID]) lock(ctx context.Context, tx pgx.Tx, caller access.Caller, id ID, need access.Audience) (T, error) {
 	var thing T
@@ -369,7 +369,7 @@ func (r *repository[T, ID]) lock(ctx context.Context, tx pgx.Tx, caller access.C
 }
 
 // checkReferences checks those that are new: what the caller may not see does
-// not exist, and what he sees he must be allowed to use.
+// not exist, and what they see they must be allowed to use.
 func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, caller access.Caller, old, thing *T) error {
 	if r.kind.references == nil {
 		return nil

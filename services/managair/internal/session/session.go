@@ -141,7 +141,7 @@ func (a *Authenticator) refuse(w http.ResponseWriter, r *http.Request, err error
 	http.Error(w, fault.Text(err), status)
 }
 
-// needsCSRF tells whether a request of a session must show that it comes from our
+// needsCSRF reports whether a request of a session must show that it comes from our
 // client. Logging in and out use nothing of the session's rights, and pages are
 // protected by the browser's word on where a form came from.
 func needsCSRF(r *http.Request) bool {

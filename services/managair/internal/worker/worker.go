@@ -83,7 +83,7 @@ func (t *Tasks) Mux(log *slog.Logger, m *Metrics) *asynq.ServeMux {
 	return mux
 }
 
-// hopeless tells whether repeating is useless.
+// hopeless reports whether repeating is useless.
 func hopeless(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.NotFound, fault.Conflict, fault.Forbidden:

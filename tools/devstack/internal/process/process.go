@@ -226,7 +226,7 @@ func (u *User) Own(path string) error {
 	return os.Lchown(path, int(u.UID), int(u.GID))
 }
 
-// Reaches tells whether the user can pass all folders on the way to path, and path.
+// Reaches reports whether the user can pass all folders on the way to path, and path.
 func (u *User) Reaches(path string) bool {
 	for {
 		info, err := os.Stat(path)

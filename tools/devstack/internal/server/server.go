@@ -73,7 +73,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 }
 
-// passing tells whether a server did not start for a reason that goes away: a free
+// passing reports whether a server did not start for a reason that goes away: a free
 // port was taken by another before the server had it, or what a killed PostgreSQL
 // left behind is still ending.
 func passing(err error) bool {

@@ -67,7 +67,7 @@ type Schema struct {
 	Properties  map[string]Schema `json:"properties"`
 }
 
-// Nullable tells whether null is allowed, and Name the type beside it.
+// Nullable reports whether null is allowed, and Name the type beside it.
 func (s Schema) Nullable() (name string, nullable bool) {
 	switch t := s.Type.(type) {
 	case string:

@@ -60,7 +60,7 @@ type Server struct {
 // Mail is a mail that arrived.
 type Mail struct {
 	From, To string // of the envelope
-	// TLS tells whether it came encrypted, User who had logged in.
+	// TLS reports whether it came encrypted, User who had logged in.
 	TLS    bool
 	User   string
 	Header mail.Header
@@ -241,7 +241,7 @@ func (c *session) Mail(from string, _ *smtp.MailOptions) error {
 	return nil
 }
 
-// Rcpt takes the recipient, or refuses him.
+// Rcpt takes the recipient, or refuses it.
 func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()

@@ -9,7 +9,7 @@ const MAX_INSTALLATIONS = 1000;
 export class Heard {
   readonly #latest = new Map<string, Sample>();
 
-  /** Notes a sample, and tells whether it is the newest of its installation so far. */
+  /** Notes a sample, and reports whether it is the newest of its installation so far. */
   add(installationId: string, sample: Sample): boolean {
     const known = this.#latest.get(installationId);
     if (known && known.time >= sample.time) return false;
