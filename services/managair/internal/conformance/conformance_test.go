@@ -231,7 +231,7 @@ func (w *world) admin(t *testing.T, changes ...backoffice.Change) string {
 	return v.Code
 }
 
-// isNumber tells whether the predecessor has a number there.
+// isNumber reports whether the predecessor has a number there.
 func isNumber(f inventory.Field) bool {
 	switch f.Rule.(type) {
 	case rule.Int, inventory.Moment:

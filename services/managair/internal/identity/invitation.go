@@ -16,7 +16,7 @@ const (
 )
 
 // Invitation asks somebody to become a member of an organization. Nobody is made a
-// member without saying yes, and nothing of it tells whether the address has an account.
+// member without saying yes, and nothing of it says whether the address has an account.
 type Invitation struct {
 	ID             int64
 	OrganizationID int64
