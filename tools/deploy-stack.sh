@@ -36,13 +36,12 @@ done
 before=$(services)
 # Of an earlier version that runs, no task has a name at Redis yet. Redis takes such
 # callers until all tasks are new ones, and then no more.
-redis=''
+REDIS_OPEN=false
 if [ -n "$before" ] && deployed_secret_names | grep -qx redis_acl && ! on service inspect --format '{{json .Spec.TaskTemplate.ContainerSpec.Secrets}}' \
   "$(full_name managair_server)" 2>/dev/null | grep -q redis_managair; then
-  redis=open
+  REDIS_OPEN=true
 fi
-# shellcheck disable=SC2086 # none or one
-export_secret_versions $redis
+export_secret_versions
 confirm "deploy version $CLAIR_VERSION"
 
 [ "$(on info --format '{{.Swarm.ControlAvailable}}')" = true ] ||
@@ -69,7 +68,8 @@ if $migrate && [ -z "$before" ]; then
   JOB_TIMEOUT=$timeout run_managair migrate || fail "the schema could not be migrated"
 fi
 wait_until_healthy "$timeout"
-if [ -n "$redis" ]; then
+if $REDIS_OPEN; then
+  REDIS_OPEN=false
   say "all tasks have names at Redis; now it takes no others"
   export_secret_versions
   remember_updates

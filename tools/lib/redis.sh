@@ -26,7 +26,7 @@ redis_digests() {
   done | sort -u | sed 's/^/#/' | tr '\n' ' '
 }
 
-# write_redis_acl [open] brings the secret redis_acl up to date. With "open" Redis also
+# write_redis_acl brings the secret redis_acl up to date. With REDIS_OPEN=true Redis also
 # takes callers without a name, as it did before it had users.
 write_redis_acl() {
   local line user acl=''
@@ -34,7 +34,7 @@ write_redis_acl() {
     user=$(cut -d' ' -f2 <<<"$line")
     case $line in
       '' | '#'*) continue ;;
-      'user default '*) [ "${1-}" != open ] || line='user default on nopass ~* &* +@all' ;;
+      'user default '*) [ "${REDIS_OPEN-}" != true ] || line='user default on nopass ~* &* +@all' ;;
       *' PASSWORD '*)
         [ -s "$SECRETS/redis_$user" ] || return 0 # whoever asks for the secrets is told
         line=${line/PASSWORD /$(redis_digests "$user")}

@@ -134,10 +134,9 @@ deployed_secret_names() {
 
 # export_secret_versions sets VERSION_NAME for each secret: a keyed digest of its
 # content, because the name that it becomes part of is no secret.
-# With an argument, as write_redis_acl takes it.
 export_secret_versions() {
   local name missing=()
-  write_redis_acl "$@"
+  write_redis_acl
   for name in $(deployed_secret_names); do
     if [ ! -s "$SECRETS/$name" ]; then
       missing+=("$name")
