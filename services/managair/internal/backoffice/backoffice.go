@@ -222,7 +222,8 @@ var Subjects = []*Subject{
 	{
 		Name: "invitation", Group: "people", Order: "-created_at", Fixed: true, Deletable: true,
 		Fields: []Field{
-			{Name: "organization_id", Kind: Ref, Of: "organization"}, name("email", 254),
+			{Name: "organization_id", Kind: Ref, Of: "organization"},
+			name("email", 254),
 			{Name: "role", Kind: Choice, Choices: []string{"O", "I"}},
 			{Name: "inviter_id", Kind: Ref, Of: "user_account"},
 			{Name: "created_at", Kind: Time},

@@ -59,17 +59,22 @@ type InvitationStore interface {
 	Decline(ctx context.Context, digest Digest) error
 }
 
+// invitedAddress returns where the invitation goes: to the address that was given, or to
+// that of a fellow member.
+func (a *Accounts) invitedAddress(ctx context.Context, inviterID int64, who Invited) (string, error) {
+	if who.UserID == 0 {
+		return CleanEmail(who.Email)
+	}
+	email, err := a.store.Fellow(ctx, inviterID, who.UserID)
+	if fault.Is(err, fault.NotFound) {
+		return "", &fault.Violation{Reference: true, Field: "user", Code: "does_not_exist", Args: []any{who.UserID}}
+	}
+	return email, err
+}
+
 // Invite mails an invitation. Whether the address has an account makes no difference.
 func (a *Accounts) Invite(ctx context.Context, inviterID int64, who Invited, c Client) (Invitation, error) {
-	email, err := who.Email, error(nil)
-	if who.UserID != 0 {
-		email, err = a.store.Fellow(ctx, inviterID, who.UserID)
-		if fault.Is(err, fault.NotFound) {
-			return Invitation{}, &fault.Violation{Reference: true, Field: "user", Code: "does_not_exist", Args: []any{who.UserID}}
-		}
-	} else {
-		email, err = CleanEmail(email)
-	}
+	email, err := a.invitedAddress(ctx, inviterID, who)
 	if err != nil {
 		return Invitation{}, err
 	}
