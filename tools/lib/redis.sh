@@ -6,16 +6,17 @@
 readonly REDIS_RULES=compose/redis.acl
 
 # redis_access USER PASSWORD prints what the service is given: an address with the
-# password in it, or for the exporter its file of passwords.
+# password in it, or for the exporter its file of passwords. (Older ones look there for
+# the address without the user, newer ones for the one with it.)
 redis_access() {
   case $1 in
-    exporter) printf '{"redis://exporter@redis:6379":"%s"}' "$2" ;;
+    exporter) printf '{"redis://redis:6379":"%s","redis://exporter@redis:6379":"%s"}' "$2" "$2" ;;
     *) printf 'redis://%s:%s@redis:6379/0' "$1" "$2" ;;
   esac
 }
 
 # redis_password FILE prints the password in what redis_access has printed.
-redis_password() { sed -E 's/^\{"[^"]*":"([^"]*)"\}$/\1/; s|^redis://[^:]*:([^@]*)@.*|\1|' "$1"; }
+redis_password() { sed -E 's/^\{"[^"]*":"([^"]*)".*/\1/; s|^redis://[^:]*:([^@]*)@.*|\1|' "$1"; }
 
 # redis_digests USER prints the digests of the passwords that are taken: while one is
 # rotated there is a second, in redis_USER.also.
