@@ -54,7 +54,7 @@ func TestRedisUsersCannotMore(t *testing.T) {
 		{"XADD " + stream + " * s 1", "managair ingestair"},
 		{"XRANGE " + stream + " - +", "managair"},
 		{"DEL " + stream, "managair"},
-		{"HGETALL " + workers, "managair worker"},
+		{"HGETALL " + workers, "managair worker clairchen_forwarder ers_forwarder"},
 		{"SADD asynq:queues managair", "managair worker clairchen_forwarder ers_forwarder"},
 		{"PUBLISH asynq:cancel 1", ""},
 		{"SUBSCRIBE clair", ""},
