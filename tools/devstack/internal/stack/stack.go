@@ -37,11 +37,8 @@ type Options struct {
 	MediaDir string
 	// DatabaseURL is the connection string of the role that owns the database.
 	DatabaseURL string
-	// RedisURL is where Redis is, and RedisURLs for those services that have a user of
-	// their own there, by its name (compose/redis.acl).
-	RedisURL  string
-	RedisURLs map[string]string
-	MQTT      MQTT
+	RedisURL    string
+	MQTT        MQTT
 	// ForwarderEnv are further settings of an application's forwarder, NAME=value.
 	ForwarderEnv map[string][]string
 	// Env are further settings of all services, NAME=value.
@@ -84,19 +81,20 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 		return nil, err
 	}
 	database := []string{"DATABASE_URL=" + o.DatabaseURL}
+	redis := []string{"REDIS_URL=" + o.RedisURL}
 	media := []string{"MEDIA_FOLDER=" + o.MediaDir}
-	s.Ingestair = s.service("ingestair", "ingestair", nil, database, s.redis("ingestair"), []string{
+	s.Ingestair = s.service("ingestair", "ingestair", nil, database, redis, []string{
 		"INGEST_ADDRESS=" + s.ingestAddress(), "INGEST_TOKEN=" + s.ingestToken,
 	})
 	s.Managair = server.NewService(server.ServiceOptions{
 		Name: "managair", Path: filepath.Join(o.Bin, "managair"), Args: []string{"serve"}, LogFile: s.LogFile("managair"),
-		Env: slices.Concat(database, s.redis("managair"), media, []string{
+		Env: slices.Concat(database, redis, media, []string{
 			"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
 			"CORS_ORIGINS=*", // rooms are shown in pages of others
 		}, o.Env),
 		MoreEnv: s.others,
 	})
-	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, s.redis("worker"), media)
+	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis, media)
 	s.ClairchenForwarder = s.NewForwarder(ClairchenApplication, "clairchen-forwarder")
 	s.ERSForwarder = s.NewForwarder(ERSApplication, "ers-forwarder")
 	return s, nil
@@ -120,16 +118,8 @@ func (s *Stack) others() []string {
 // there: a name of its own and further settings. Whoever starts it ends it.
 func (s *Stack) NewForwarder(application, name string, env ...string) *server.Server {
 	binary := map[string]string{ClairchenApplication: "clairchen-forwarder", ERSApplication: "ers-forwarder"}[application]
-	return s.service(name, binary, nil, s.redis(strings.ReplaceAll(binary, "-", "_")),
+	return s.service(name, binary, nil, []string{"REDIS_URL=" + s.options.RedisURL},
 		s.forwarderEnv(application), s.options.ForwarderEnv[application], env)
-}
-
-// redis tells a service where Redis is.
-func (s *Stack) redis(user string) []string {
-	if url, ok := s.options.RedisURLs[user]; ok {
-		return []string{"REDIS_URL=" + url}
-	}
-	return []string{"REDIS_URL=" + s.options.RedisURL}
 }
 
 func (s *Stack) service(name, binary string, args []string, env ...[]string) *server.Server {
@@ -205,7 +195,7 @@ func (s *Stack) Stop(ctx context.Context) error {
 func (s *Stack) Manage(ctx context.Context, args ...string) error {
 	p, err := process.Start(process.Spec{
 		Name: "managair", Path: filepath.Join(s.options.Bin, "managair"), Args: args,
-		Env:     append(s.redis("managair"), "DATABASE_URL="+s.options.DatabaseURL),
+		Env:     []string{"DATABASE_URL=" + s.options.DatabaseURL, "REDIS_URL=" + s.options.RedisURL},
 		LogFile: s.LogFile("managair-" + args[0]),
 	})
 	if err != nil {
