@@ -32,7 +32,7 @@ export default defineConfig({
           globalSetup: "tests/browser/setup.ts",
           testTimeout: 90_000, // Looking at a page in all its forms takes a while on a busy machine.
           hookTimeout: 60_000,
-          maxWorkers: 2, // Each has a browser and servers of its own; most of the time goes in waiting.
+          fileParallelism: false, // Side by side they take the processor from each other.
         },
       },
     ],
