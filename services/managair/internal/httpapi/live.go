@@ -165,9 +165,9 @@ func listenerOf(r *http.Request) live.Client {
 func sinceOf(r *http.Request, q jsonapi.Query) (live.Since, error) {
 	var since live.Since
 	if text := q.Extra["recent_s"]; text != "" {
-		seconds, err := strconv.Atoi(text)
+		seconds, err := strconv.ParseUint(text, 10, 8) // larger ones would wrap around as a duration
 		since.Recent = time.Duration(seconds) * time.Second
-		if err != nil || seconds < 0 || since.Recent > live.MaxRecent {
+		if err != nil || since.Recent > live.MaxRecent {
 			return since, jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "invalid_value", Parameter: "recent_s"}}
 		}
 	}

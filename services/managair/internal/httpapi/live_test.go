@@ -335,6 +335,10 @@ func TestLiveBadInput(t *testing.T) {
 		"sites/eins/live":                              404,
 		"installations/3/live":                         404,
 		"sites/1/live?last_event_id=":                  200,
+		"sites/1/live?recent_s=60":                     200,
+		"sites/1/live?recent_s=61":                     400,
+		"sites/1/live?recent_s=-1":                     400,
+		"sites/1/live?recent_s=18446744074":            400, // as nanoseconds in 64 bits it would be less than a second
 	} {
 		if got := w.do(t, request{path: "/api/v1/" + path}); got.status != want {
 			t.Errorf("GET %s: %d, want %d: %s", path, got.status, want, got.body)
