@@ -58,6 +58,8 @@ function seed({ sql }: Stack): void {
   sql(
     `INSERT INTO api_token (user_id, name, digest) SELECT min(id), 'Skript', sha256('token') FROM user_account`,
   );
+  sql(`INSERT INTO invitation (organization_id, email, digest, created_at, expires_at)
+       SELECT min(id), 'willi@schule.example', sha256('key'), now(), now() + interval '7 days' FROM organization`);
   sql(`INSERT INTO staff_right (user_id, subject) SELECT max(id), 'node' FROM user_account`);
 }
 

@@ -115,6 +115,8 @@ export class Fixture {
   readonly world: World;
   readonly requests: string[] = [];
   private readonly streams = new Set<ServerResponse>();
+  /** What was published; the id of an event is its place here, beginning with 1. */
+  private readonly published: string[] = [];
   private readonly server: Server;
 
   constructor() {
@@ -153,17 +155,16 @@ export class Fixture {
     const time = Math.max(Math.floor(Date.now() / 1000), this.world.now + 1);
     const sample = { ...sampleAt(time), co2_ppm: co2 };
     this.world.now = sample.timestamp_s;
-    for (const stream of this.streams) {
-      stream.write(
-        `event: sample\nid: 1\ndata: ${JSON.stringify({ installation_id: installation, ...sample })}\n\n`,
-      );
-    }
+    const data = JSON.stringify({ installation_id: installation, ...sample });
+    this.published.push(`event: sample\nid: ${this.published.length + 1}\ndata: ${data}\n\n`);
+    for (const stream of this.streams) stream.write(this.published.at(-1)!);
   }
 
   /** What the server says when it has nothing to say. */
   beat(): void {
     const now = Math.floor(Date.now() / 1000);
-    for (const stream of this.streams) stream.write(`event: beat\nid: 1\ndata: {"now_s":${now}}\n\n`);
+    const id = this.published.length;
+    for (const stream of this.streams) stream.write(`event: beat\nid: ${id}\ndata: {"now_s":${now}}\n\n`);
   }
 
   /** How many listen. */
@@ -180,7 +181,7 @@ export class Fixture {
     }
     if (!url.pathname.startsWith("/api/")) return this.file(url.pathname, response);
     if (this.world.failing?.test(url.pathname)) return this.json(response, 500, "<html>");
-    if (url.pathname === "/api/v1/live/") return this.stream(response);
+    if (url.pathname === "/api/v1/live/") return this.stream(url, response);
     const send = () => {
       const body = this.api(url);
       if (
@@ -213,7 +214,7 @@ export class Fixture {
     response.end(gzip ? gzipSync(text, { level: 1 }) : text);
   }
 
-  private stream(response: ServerResponse): void {
+  private stream(url: URL, response: ServerResponse): void {
     response.writeHead(200, {
       "Content-Type": "text/event-stream",
       "Cache-Control": "no-store",
@@ -221,7 +222,12 @@ export class Fixture {
     });
     this.streams.add(response);
     if (this.world.held) response.flushHeaders();
-    else response.write('event: ready\nid: 1\ndata: {"installations":[]}\n\n');
+    else {
+      // What was published while nobody listened is said first, as the server does.
+      const last = Number(url.searchParams.get("last_event_id") ?? this.published.length);
+      for (const event of this.published.slice(last)) response.write(event);
+      response.write(`event: ready\nid: ${this.published.length}\ndata: {"installations":[]}\n\n`);
+    }
     response.on("close", () => this.streams.delete(response));
   }
 
