@@ -21,8 +21,9 @@ type Violation struct {
 	Args       []any
 	// Detail is what there is to add in English, for those who run the service.
 	Detail string
-	// Conflict is set when the thing is right in itself, but contradicts what is there.
-	Conflict bool
+	// Conflict is set when the thing is right in itself, but contradicts what is there;
+	// Contradictory when each field is right in itself, but not beside the others.
+	Conflict, Contradictory bool
 }
 
 // Error names the field, the code, and what there is to add.

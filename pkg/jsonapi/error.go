@@ -45,8 +45,11 @@ func ErrorOf(v *fault.Violation) *Error {
 	case v.Field != "":
 		e.Pointer = AttributePointer(v.Field)
 	}
-	if v.Conflict {
+	switch {
+	case v.Conflict:
 		e.Status = http.StatusConflict
+	case v.Contradictory:
+		e.Status = http.StatusUnprocessableEntity
 	}
 	return e
 }

@@ -34,7 +34,7 @@ func fieldsOf[T any](kind *inventory.Kind[T]) []Field {
 		case inventory.EUI:
 			f.Kind = EUI
 		case inventory.UUID:
-			f.Kind, f.Required = UUID, false // made from protocol and device EUI
+			f.Kind = UUID
 		case inventory.Moment:
 			f.Kind = Time
 		}

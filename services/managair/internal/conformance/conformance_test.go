@@ -40,7 +40,7 @@ INSERT INTO address (id, street1, zip, city, created_by) VALUES (1, 'Weg 1', '10
 INSERT INTO site (id, name, address_id, operator_id) VALUES (1, 'Schule', 1, 1), (2, 'Museum', 2, 2);
 INSERT INTO room (id, site_id, name) VALUES (1, 1, 'Klasse'), (2, 2, 'Saal');
 INSERT INTO quantity (id, name, base_unit) VALUES (1, 'CO2', 'ppm');
-INSERT INTO node_protocol (id, identifier) VALUES (1, 'ERS');
+INSERT INTO node_protocol (id, identifier) VALUES (1, 'ERS'), (2, 'CLAIRCHEN');
 INSERT INTO node_model (id, name, trade_name, manufacturer, sensor_type) VALUES (1, 'ERS', 'ERS', 'Elsys', 'NDIR');
 INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id) VALUES
 	('00000000-0000-4000-8000-000000000001', '9876B60000000001', 'Eins', 1, 1, 1),
@@ -68,7 +68,7 @@ var kinds = map[string]struct {
 	"address":      {values{"street1": "Weg 3", "zip": "10827", "city": "Berlin"}, "addresses", "Address", fixture.ModelAddress, "1", inventory.Addresses.Fields(), nil},
 	"site":         {values{"name": "Neu", "operator": "1", "address": "1"}, "sites", "Site", fixture.ModelSite, "1", inventory.Sites.Fields(), nil},
 	"room":         {values{"name": "Neu", "site": "1"}, "rooms", "Room", fixture.ModelRoom, "1", inventory.Rooms.Fields(), nil},
-	"node":         {values{"id": node2[:35] + "9", "eui64": "9876B60000000009", "alias": "Neu", "protocol": "1", "model": "1", "owner": "1"}, "nodes", "Node", fixture.ModelNode, node1, inventory.Nodes.Fields(), nil},
+	"node":         {values{"eui64": "9876B60000000009", "alias": "Neu", "protocol": "1", "model": "1", "owner": "1"}, "nodes", "Node", fixture.ModelNode, node1, inventory.Nodes.Fields(), nil},
 	"installation": {values{"node": node2, "room": "1", "from_timestamp_s": "1770000000"}, "installations", "Installation", fixture.ModelInstallation, "1", inventory.Installations.Fields(), nil},
 }
 
@@ -90,7 +90,10 @@ var broken = []brokenValue{
 	{kind: "room", field: "max_occupancy", value: "2147483648", code: "max_value"},
 	{kind: "node", field: "alias", value: strings.Repeat("x", 101), code: "max_length"},
 	{kind: "node", field: "expected_interval_s", value: "59", code: "min_value", not: []string{"fixture"}},
-	{kind: "node", field: "eui64", value: "9876B60000000002", code: "unique"},
+	{kind: "node", field: "eui64", value: "9876B60000000002", code: "unique", not: []string{"change"}},
+	{kind: "node", field: "eui64", value: "9876B60000000002", code: "other_device", not: []string{"create", "fixture"}},
+	{kind: "node", field: "protocol", value: "2", code: "other_device", not: []string{"create", "fixture"}},
+	{kind: "node", field: "id", value: node2[:35] + "9", code: "id_mismatch", not: []string{"change", "fixture"}}, // the predecessor's are kept
 	{kind: "installation", field: "room", value: "2", code: "invalid", text: "different_organizations"},
 	{kind: "room", field: "site", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
 	{kind: "site", field: "operator", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
@@ -244,6 +247,16 @@ func isNumber(f inventory.Field) bool {
 // fixture returns the code with which a row of a fixture is left out.
 func (w *world) fixture(t *testing.T, kind string, v values, id string) string {
 	t.Helper()
+	report := w.load(t, kind, v, id)
+	if report.LeftOut() != 1 {
+		return fmt.Sprintf("%d left out", report.LeftOut())
+	}
+	return report.Problems[0].Code
+}
+
+// load loads a fixture of one row.
+func (w *world) load(t *testing.T, kind string, v values, id string) *fixture.Report {
+	t.Helper()
 	of := kinds[kind]
 	fields := map[string]any{}
 	for _, f := range of.fields {
@@ -264,12 +277,9 @@ func (w *world) fixture(t *testing.T, kind string, v values, id string) string {
 	loader := moving.Loader{Pool: w.pool, Now: time.Now}
 	report, err := loader.Load(t.Context(), fixture.Objects(fixture.Source{Name: "test", Reader: strings.NewReader(string(content))}))
 	if err != nil {
-		return err.Error()
+		t.Fatal(err)
 	}
-	if report.LeftOut() != 1 {
-		return fmt.Sprintf("%d left out", report.LeftOut())
-	}
-	return report.Problems[0].Code
+	return report
 }
 
 func TestEveryDoorRefusesTheSame(t *testing.T) {
@@ -293,8 +303,10 @@ func TestEveryDoorRefusesTheSame(t *testing.T) {
 			got["admin add"] = w.admin(t, change(row.kind, wrong, ""))
 			got["admin inline"] = w.admin(t, change("organization", values{"name": "Haus"}, "1"), change(row.kind, wrong, ""))
 		}
-		got["PATCH"] = w.request(t, http.MethodPatch, of.path+"/"+of.pk+"/", "application/vnd.api+json", document(row.kind, only, of.pk))
-		got["admin edit"] = w.admin(t, change(row.kind, only, of.pk))
+		if !slices.Contains(row.not, "change") {
+			got["PATCH"] = w.request(t, http.MethodPatch, of.path+"/"+of.pk+"/", "application/vnd.api+json", document(row.kind, only, of.pk))
+			got["admin edit"] = w.admin(t, change(row.kind, only, of.pk))
+		}
 		if !slices.Contains(row.not, "fixture") {
 			got["loaddata"] = w.fixture(t, row.kind, row.existing(), of.pk)
 		}
@@ -303,6 +315,56 @@ func TestEveryDoorRefusesTheSame(t *testing.T) {
 				t.Errorf("%s.%s = %.60q by %s: %s, want %s", row.kind, row.field, row.value, door, got[door], row.code)
 			}
 		}
+	}
+}
+
+// Whatever door a new node comes by, its id follows from protocol and device EUI; one
+// that the predecessor gave stays, and the report says so.
+func TestEveryDoorDerivesTheID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	want := func(eui string) string {
+		id, v := inventory.NodeIDOf("CLAIRCHEN", eui)
+		if v != nil {
+			t.Fatal(v)
+		}
+		return id.String()
+	}
+	for i, door := range []func(v values){
+		func(v values) {
+			w.request(t, http.MethodPost, "nodes/", "application/vnd.api+json", document("node", v, ""))
+		},
+		func(v values) {
+			w.request(t, http.MethodPost, "nodes/", "application/vnd.api+json", document("node", v, strings.ToUpper(want(v["eui64"]))))
+		},
+		func(v values) {
+			form := url.Values{"id": {""}}
+			for name, text := range v {
+				form.Set(name, text)
+			}
+			w.request(t, http.MethodPost, "nodes/", "application/x-www-form-urlencoded", form.Encode())
+		},
+		func(v values) { w.admin(t, change("node", v, "")) },
+	} {
+		eui := fmt.Sprintf("9876B600000000A%d", i)
+		good := maps.Clone(kinds["node"].good)
+		good["eui64"], good["protocol"] = eui, "2"
+		door(good)
+		var got string
+		if err := w.pool.QueryRow(t.Context(), "SELECT id::text FROM node WHERE eui64 = $1", eui).Scan(&got); err != nil || got != want(eui) {
+			t.Errorf("door %d: id %s (%v), want %s", i, got, err, want(eui))
+		}
+	}
+	odd := maps.Clone(kinds["node"].good)
+	odd["eui64"] = "9876B600000000B0"
+	report := w.load(t, "node", odd, node2[:35]+"9")
+	if len(report.Problems) != 1 || report.Problems[0].Outcome != fixture.Notice || report.Problems[0].PK != node2[:35]+"9" {
+		t.Errorf("the predecessor's id: %+v, want a notice", report.Problems)
+	}
+	// Corrected to what its id says it may be, and nothing else.
+	if got := w.request(t, http.MethodPatch, "nodes/"+node2[:35]+"9/", "application/vnd.api+json",
+		document("node", values{"alias": "Anders"}, node2[:35]+"9")); !strings.HasPrefix(got, "200 ") {
+		t.Error("another name for it:", got)
 	}
 }
 

@@ -174,7 +174,7 @@ var matrix = map[string]row{
 
 	"GET /api/v1/nodes":      {public: accounts},
 	"GET /api/v1/nodes/{id}": {public: members, private: members, foreign: nobody},
-	"POST /api/v1/nodes": {public: "401 403 403 201 403", body: `{"data":{"type":"Node","id":"00000000-0000-4000-8000-0000000000ff",
+	"POST /api/v1/nodes": {public: "401 403 403 201 403", body: `{"data":{"type":"Node",
 		"attributes":{"eui64":"9876b600000000ff","alias":"Neu"},"relationships":{"protocol":{"data":{"type":"Protocol","id":"1"}},
 		"model":{"data":{"type":"Model","id":"1"}},"owner":{"data":{"type":"Organization","id":"1"}}}}}`},
 	"PATCH /api/v1/nodes/{id}": {

@@ -96,14 +96,25 @@ func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 			}
 		},
 		takeID: func(f *jsonapi.Fields, body jsonapi.Body, n *inventory.Node) {
-			set := func(text *string) *fault.Violation { return inventory.Nodes.Set(n, "id", text) }
-			if body.HasID {
+			set := func(text *string) *fault.Violation {
+				if text == nil {
+					return nil
+				}
+				if v := inventory.Nodes.Set(n, "id", text); v != nil {
+					return v
+				}
+				if n.ID == uuid.Nil { // it stands for none
+					return &fault.Violation{Field: "id", Code: "invalid", Text: "invalid_uuid"}
+				}
+				return nil
+			}
+			if body.HasID && (body.ID != "" || !body.Form) {
 				if v := set(&body.ID); v != nil {
 					f.Fail(v)
 				}
 				return
 			}
-			f.Take("id", inventory.UUID{}, jsonapi.Required, jsonapi.NotNull, set)
+			f.Take("id", inventory.UUID{}, jsonapi.Optional, jsonapi.Nullable, set)
 		},
 		kind:     &inventory.Nodes,
 		readOnly: []string{"installations"},

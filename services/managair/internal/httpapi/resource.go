@@ -91,7 +91,7 @@ type resource[T any, ID comparable] struct {
 	kind     *inventory.Kind[T]
 	decode   func(f *jsonapi.Fields, thing *T)
 	readOnly []string
-	// takeID takes the client's id on creation, where clients choose it.
+	// takeID takes the client's id on creation, where clients may give one.
 	takeID func(f *jsonapi.Fields, body jsonapi.Body, thing *T)
 }
 

@@ -277,7 +277,7 @@ func TestAnswers(t *testing.T) {
 	}
 	const node2room2 = `"node":{"data":{"type":"Node","id":"` + node2 + `"}},"room":{"data":{"type":"Room","id":"2"}}`
 	node := func(attributes string) string {
-		return doc("Node", `"id":"00000000-0000-4000-8000-0000000000ff","attributes":{`+attributes+`},"relationships":{"protocol":{"data":{"type":"Protocol","id":"1"}},
+		return doc("Node", `"attributes":{`+attributes+`},"relationships":{"protocol":{"data":{"type":"Protocol","id":"1"}},
 			"model":{"data":{"type":"Model","id":"1"}},"owner":{"data":{"type":"Organization","id":"1"}}}`)
 	}
 	for _, test := range []attempt{
@@ -351,8 +351,10 @@ func TestAnswers(t *testing.T) {
 		{name: "node and room belong to one organization", request: post(owner, "/api/v1/installations/", installation(`"from_timestamp_s":1780000000`, `"node":{"data":{"type":"Node","id":"`+node2+`"}},"room":{"data":{"type":"Room","id":"3"}}`)), status: 400, code: "does_not_exist", source: "/data/relationships/room"},
 		{name: "an eui64 has 16 hexadecimal digits", request: post(owner, "/api/v1/nodes/", node(`"eui64":"irgendwas","alias":"a"`)), status: 400, code: "invalid", source: "/data/attributes/eui64"},
 		{name: "an eui64 that is taken is refused in any case", request: post(owner, "/api/v1/nodes/", node(`"eui64":"9876b60000000003","alias":"a"`)), status: 400, code: "unique", source: "/data/attributes/eui64"},
-		{name: "a node's id is a UUID", request: post(owner, "/api/v1/nodes/", strings.Replace(node(`"eui64":"9876b600000000ff","alias":"a"`), "00000000-0000-4000-8000-0000000000ff", "x", 1)), status: 400, code: "invalid", source: "/data/attributes/id"},
-		{name: "a node's id that is taken is refused", request: post(owner, "/api/v1/nodes/", strings.Replace(node(`"eui64":"9876b600000000ff","alias":"a"`), "00000000-0000-4000-8000-0000000000ff", node3, 1)), status: 400, code: "unique", source: "/data/attributes/id"},
+		{name: "a node's id is a UUID", request: post(owner, "/api/v1/nodes/", node(`"eui64":"9876b600000000ff","alias":"a","id":"x"`)), status: 400, code: "invalid", source: "/data/attributes/id"},
+		{name: "a node's id is not nothing", request: post(owner, "/api/v1/nodes/", node(`"eui64":"9876b600000000ff","alias":"a","id":"00000000-0000-0000-0000-000000000000"`)), status: 400, code: "invalid", source: "/data/attributes/id"},
+		{name: "a node's id is that of its device", request: post(owner, "/api/v1/nodes/", node(`"eui64":"9876b600000000ff","alias":"a","id":"`+node3+`"`)), status: 422, code: "id_mismatch", source: "/data/attributes/id"},
+		{name: "a node does not become another device", request: patch(owner, "/api/v1/nodes/"+node2+"/", doc("Node", `"id":"`+node2+`","attributes":{"eui64":"9876b600000000fe"}`)), status: 422, code: "other_device", source: "/data/attributes/eui64"},
 		{name: "latitude ends at the pole", request: post(owner, "/api/v1/addresses/", doc("Address", `"attributes":{"street1":"a","zip":"12345","city":"b","latitude":91}`)), status: 400, code: "max_value", source: "/data/attributes/latitude"},
 		{name: "a zip has a form", request: post(owner, "/api/v1/addresses/", doc("Address", `"attributes":{"street1":"a","zip":"#!?","city":"b"}`)), status: 400, code: "invalid", source: "/data/attributes/zip"},
 		{name: "a room's size is not negative", request: patch(owner, "/api/v1/rooms/1/", doc("Room", `"id":"1","attributes":{"size_sqm":-1}`)), status: 400, code: "min_value", source: "/data/attributes/size_sqm"},

@@ -19,7 +19,7 @@ var constraints = map[string]fault.Violation{
 	"quantity_name_unique":            {Field: "quantity", Code: "unique"},
 	"node_protocol_identifier_unique": {Field: "identifier", Code: "unique"},
 	"node_model_name_unique":          {Field: "name", Code: "unique"},
-	"node_pkey":                       {Field: "id", Code: "unique"},
+	"node_pkey":                       {Field: "eui64", Code: "unique"}, // the id follows from it
 	"node_eui64_unique":               {Field: "eui64", Code: "unique"},
 
 	"installation_no_overlap":       {Field: Whole, Code: "overlap"},

@@ -8,10 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
-	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 )
@@ -96,8 +94,7 @@ var Models = Kind[Model]{Table: "node_model", parts: []part[Model]{
 	{Field{Name: "quantities", Of: "quantity", Many: true, Required: true}, func(m *Model) any { return &m.Quantities }},
 }}
 
-// Nodes is the kind Node. Whoever gives no id leaves it to the store, which makes it
-// as NodeIDOf says.
+// Nodes is the kind Node. Its id follows from other fields, see Node.Identify.
 var Nodes = Kind[Node]{Table: "node", parts: []part[Node]{
 	{Field{Name: "eui64", Rule: EUI{}, Required: true}, func(n *Node) any { return &n.EUI64 }},
 	{text("alias", 100), func(n *Node) any { return &n.Alias }},
@@ -109,7 +106,7 @@ var Nodes = Kind[Node]{Table: "node", parts: []part[Node]{
 		Name: "expected_interval_s", Null: true,
 		Rule: rule.Int{Low: int64(fidelity.MinInterval / time.Second), High: int64(fidelity.MaxInterval / time.Second)},
 	}, func(n *Node) any { return &n.ExpectedIntervalS }},
-	{Field{Name: "id", Rule: UUID{}, Required: true, OnCreate: true}, func(n *Node) any { return &n.ID }},
+	{Field{Name: "id", Rule: UUID{}, OnCreate: true}, func(n *Node) any { return &n.ID }},
 }}
 
 // Installations is the kind Installation.
@@ -187,22 +184,6 @@ func ParseNodeID(s string) (NodeID, bool) {
 	}
 	id, err := uuid.Parse(s)
 	return id, err == nil
-}
-
-// NodeIDOf returns the id under which the forwarder of a protocol hands over the
-// samples of a device.
-func NodeIDOf(protocol, deviceEUI string) (NodeID, *fault.Violation) {
-	codec, ok := catalog.ForProtocol(protocol)
-	if !ok {
-		return NodeID{}, &fault.Violation{Field: "id", Code: "no_codec", Args: []any{protocol}}
-	}
-	clean, v := EUI{}.Clean(deviceEUI)
-	if v != nil {
-		v.Field = "eui64"
-		return NodeID{}, v
-	}
-	eui, _ := lorawan.ParseEUI64(clean) // it is clean
-	return measurement.NodeID(codec.Protocol(), eui), nil
 }
 
 // Moment is a time in whole seconds, from MinMoment to MaxMoment. Forms write it in

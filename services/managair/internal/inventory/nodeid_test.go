@@ -9,10 +9,10 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
-// The web frontend has the same examples.
+// Without a codec, the id follows from the name of the protocol.
 func TestNodeIDs(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile(filepath.Join("..", "..", "testdata", "node-ids.json"))
+	data, err := os.ReadFile(filepath.Join("testdata", "node-ids.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -153,14 +153,17 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 			}
 		},
 		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, n *inventory.Node) error {
-			if err := giveID(ctx, tx, n); err != nil {
+			if err := identify(ctx, tx, n); err != nil {
 				return err
 			}
 			return exec(ctx, tx, `
 				INSERT INTO node (id, eui64, alias, description, protocol_id, model_id, owner_id, expected_interval_s)
 				VALUES (@id, @eui64, @alias, @description, @protocol, @model, @owner, @expected_interval)`, nodeArgs(n))
 		},
-		update: func(ctx context.Context, tx pgx.Tx, _, n *inventory.Node) error {
+		update: func(ctx context.Context, tx pgx.Tx, old, n *inventory.Node) error {
+			if err := keepsDevice(ctx, tx, old, n); err != nil {
+				return err
+			}
 			return exec(ctx, tx, `
 				UPDATE node SET eui64 = @eui64, alias = @alias, description = @description,
 				       protocol_id = @protocol, model_id = @model, owner_id = @owner, expected_interval_s = @expected_interval
@@ -169,22 +172,45 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 	}
 }
 
-// giveID gives a new node without an id the one that follows from its protocol and
-// device EUI.
-func giveID(ctx context.Context, tx pgx.Tx, n *inventory.Node) error {
-	if n.ID != (inventory.NodeID{}) {
-		return nil
+// protocolNames finds the identifiers of protocols, which nobody changes meanwhile.
+func protocolNames(ctx context.Context, tx pgx.Tx, ids ...int64) (map[int64]string, error) {
+	rows, err := tx.Query(ctx, "SELECT id, identifier FROM node_protocol WHERE id = ANY (@ids) ORDER BY id FOR SHARE", pgx.NamedArgs{"ids": ids})
+	if err != nil {
+		return nil, err
 	}
-	var protocol string
-	err := tx.QueryRow(ctx, "SELECT identifier FROM node_protocol WHERE id = @id", pgx.NamedArgs{"id": n.ProtocolID}).Scan(&protocol)
+	names := map[int64]string{}
+	var id int64
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error {
+		names[id] = name
+		return nil
+	})
+	return names, err
+}
+
+// identify gives a new node its id.
+func identify(ctx context.Context, tx pgx.Tx, n *inventory.Node) error {
+	names, err := protocolNames(ctx, tx, n.ProtocolID)
 	if err != nil {
 		return err
 	}
-	id, v := inventory.NodeIDOf(protocol, n.EUI64)
-	if v != nil {
+	if v := n.Identify(names[n.ProtocolID]); v != nil {
 		return v
 	}
-	n.ID = id
+	return nil
+}
+
+func keepsDevice(ctx context.Context, tx pgx.Tx, old, n *inventory.Node) error {
+	if n.EUI64 == old.EUI64 && n.ProtocolID == old.ProtocolID {
+		return nil
+	}
+	names, err := protocolNames(ctx, tx, old.ProtocolID, n.ProtocolID)
+	if err != nil {
+		return err
+	}
+	if v := n.SameDevice(old, names[old.ProtocolID], names[n.ProtocolID]); v != nil {
+		return v
+	}
 	return nil
 }
 

@@ -17,6 +17,7 @@ var Errors = map[string]Text{
 	"in_use":                      {"Wird noch benutzt und kann nicht gelöscht werden.", "It is in use and cannot be deleted."},
 	"include_unknown":             {"\"%v\" kann nicht eingeschlossen werden; möglich: %v", "\"%v\" cannot be included; possible: %v"},
 	"incorrect_type":              {"Falscher Typ: ein Objekt mit type und id wird erwartet.", "Incorrect type: an object with type and id is expected."},
+	"id_mismatch":                 {"Die Id eines Sensors folgt aus Protokoll und Geräte-EUI: hier %s. Sie kann weggelassen werden.", "The id of a sensor follows from its protocol and device EUI: here %s. It can be left out."},
 	"installed_elsewhere":         {"Das Objekt hat Installationen in der bisherigen Organisation.", "The object has installations in its present organization."},
 	"invalid":                     {"Ungültiger Wert.", "Invalid value."},
 	"invalid_boolean":             {"Muss ein Wahrheitswert sein.", "Must be a valid boolean."},

@@ -30,6 +30,9 @@ func (l *Loader) LoadInventory(ctx context.Context, v *fixture.Inventory, report
 		if err := reportOwnerless(ctx, tx, v, report); err != nil {
 			return err
 		}
+		if err := reportOddIDs(ctx, tx, v, report); err != nil {
+			return err
+		}
 		return advanceSequences(ctx, tx)
 	})
 	if err != nil {
@@ -330,6 +333,39 @@ func reportOwnerless(ctx context.Context, tx pgx.Tx, v *fixture.Inventory, repor
 		})
 		return nil
 	})
+	return err
+}
+
+// reportOddIDs says how many nodes keep an id that does not follow from their protocol
+// and device EUI, as every new one does.
+func reportOddIDs(ctx context.Context, tx pgx.Tx, v *fixture.Inventory, report *fixture.Report) error {
+	var ids []inventory.NodeID
+	for _, n := range v.Nodes.Rows() {
+		ids = append(ids, n.ID)
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT n.id, n.eui64, p.identifier FROM node n JOIN node_protocol p ON p.id = n.protocol_id
+		 WHERE n.id = ANY (@ids) ORDER BY n.no`, pgx.NamedArgs{"ids": ids})
+	if err != nil {
+		return err
+	}
+	var id inventory.NodeID
+	var eui, protocol, first string
+	odd := 0
+	_, err = pgx.ForEachRow(rows, []any{&id, &eui, &protocol}, func() error {
+		if is, v := inventory.NodeIDOf(protocol, eui); v == nil && is != id {
+			odd++
+			first = cmp.Or(first, id.String())
+		}
+		return nil
+	})
+	if err == nil && odd > 0 {
+		report.Problem(fixture.Problem{
+			Model: fixture.ModelNode, PK: first,
+			What:   fmt.Sprintf("ids that do not follow from protocol and device EUI: %d, beginning with this one", odd),
+			Repair: "kept: samples come to them from whoever sends with these ids", Outcome: fixture.Notice,
+		})
+	}
 	return err
 }
 

@@ -43,7 +43,16 @@ export class ApiError extends Error {
 
   /** What the server says of one attribute or relationship, if anything. */
   about(field: string): string | undefined {
-    return this.errors.find((error) => error.source?.pointer?.endsWith(`/${field}`))?.detail;
+    return this.at(field)?.detail;
+  }
+
+  /** The code of that, by which programs know it. */
+  code(field: string): string | undefined {
+    return this.at(field)?.code;
+  }
+
+  private at(field: string): ErrorObject | undefined {
+    return this.errors.find((error) => error.source?.pointer?.endsWith(`/${field}`));
   }
 }
 

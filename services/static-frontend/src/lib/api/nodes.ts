@@ -52,6 +52,12 @@ export async function fetchNodes(organization: string, signal?: AbortSignal): Pr
   return (await list("nodes/", { "filter[organization]": organization }, signal)).data.map(toNode);
 }
 
+/** The sensor of one's own with a device EUI, if there is one. */
+export async function fetchNodeByEui(eui64: string): Promise<SensorNode | null> {
+  const { data } = await list("nodes/", { "filter[search]": eui64 });
+  return data.map(toNode).find((node) => node.eui64 === eui64) ?? null;
+}
+
 export async function fetchNode(id: string, signal?: AbortSignal): Promise<SensorNode> {
   return toNode((await get(`nodes/${encodeURIComponent(id)}/`, {}, signal)).data);
 }
@@ -99,7 +105,6 @@ export async function fetchNodeFidelity(nodeId: string, signal?: AbortSignal): P
 export const deleteNode = (id: string) => remove(`nodes/${encodeURIComponent(id)}/`);
 
 export interface NodeDraft {
-  id: string;
   eui64: string;
   alias: string;
   description: string;
@@ -109,7 +114,7 @@ export interface NodeDraft {
 
 export async function createNode(organization: string, draft: NodeDraft): Promise<SensorNode> {
   const document = await create("nodes/", "Node", {
-    attributes: { id: draft.id, eui64: draft.eui64, alias: draft.alias, description: draft.description },
+    attributes: { eui64: draft.eui64, alias: draft.alias, description: draft.description },
     relationships: {
       protocol: { type: "Protocol", id: draft.protocolId },
       model: { type: "Model", id: draft.modelId },

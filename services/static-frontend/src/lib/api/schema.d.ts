@@ -5538,7 +5538,7 @@ export interface components {
                 };
             };
         };
-        /** @description A sensor. Its id is a UUID that the client chooses; for LoRaWAN it is derived from protocol and device EUI. */
+        /** @description A sensor. Its id is a UUID that follows from protocol and device EUI. */
         Node: {
             /** @constant */
             type: "Node";
@@ -5609,8 +5609,11 @@ export interface components {
             data: {
                 /** @constant */
                 type: "Node";
-                /** Format: uuid */
-                id: string;
+                /**
+                 * Format: uuid
+                 * @description The first 16 bytes of SHA-256 of the family of the protocol (CLAIRCHEN for CLAIRCHENPROT_V01; where there is none, its identifier in upper case) and the 8 bytes of the device EUI. It may be left out; another one is 422 `id_mismatch`.
+                 */
+                id?: string;
                 attributes: {
                     /** @description 16 hexadecimal digits; lower case and separators are taken too. */
                     eui64: string;

@@ -363,12 +363,6 @@ export const de = {
   "sensor.euiWrong": "Das ist keine Geräte-EUI: Es müssen 16 Zeichen aus 0–9 und A–F sein.",
   "sensor.model": "Modell",
   "sensor.protocol": "Protokoll",
-  "sensor.idTitle": "Eigene Kennung",
-  "sensor.id": "Kennung (UUID)",
-  "sensor.idHint":
-    "Folgt sonst aus Protokoll und Geräte-EUI. Nur ausfüllen, wenn Ihr Weiterleiter eine andere verwendet.",
-  "sensor.idNeeded":
-    "Für dieses Protokoll lässt sich die Kennung nicht berechnen. Bitte unter „Eigene Kennung“ eintragen.",
   "fidelity.title": "Meldet sich",
   "fidelity.E": "sendet",
   "fidelity.M": "überfällig",

@@ -358,11 +358,6 @@ export const en: Messages = {
   "sensor.euiWrong": "This is no device EUI: it must be 16 characters out of 0–9 and A–F.",
   "sensor.model": "Model",
   "sensor.protocol": "Protocol",
-  "sensor.idTitle": "An id of its own",
-  "sensor.id": "Id (UUID)",
-  "sensor.idHint":
-    "Follows from protocol and device EUI otherwise. Only fill it in when your forwarder uses another one.",
-  "sensor.idNeeded": "The id cannot be computed for this protocol. Please fill in “An id of its own”.",
   "fidelity.title": "Reports",
   "fidelity.E": "sends",
   "fidelity.M": "overdue",

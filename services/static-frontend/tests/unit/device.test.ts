@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import examples from "../../../managair/testdata/node-ids.json";
-import { familyOf, nodeId, parseEui, protocolFor } from "../../src/lib/nodeid";
+import { parseEui, protocolFor } from "../../src/lib/device";
 
 test.each([
   ["A81758FFFE0A0001", "A81758FFFE0A0001"],
@@ -24,11 +23,4 @@ test.each([
   [{ manufacturer: "ACME", tradeName: "ERS", name: "" }, undefined],
 ])("%j speaks %j", (model, identifier) => {
   expect(protocolFor(model, protocols)?.identifier).toBe(identifier);
-});
-
-// The server has the same examples.
-test.each(examples)("the id of $eui with $protocol is $id", async ({ protocol, eui, family, id }) => {
-  expect(familyOf(protocol)).toBe(family);
-  const digits = parseEui(eui);
-  expect(family && digits ? await nodeId(family, digits) : null).toBe(id);
 });
