@@ -117,7 +117,6 @@ func (q *Query) take(name, value string, known Known) *Error {
 			return &Error{Status: 404, Code: "not_found", Text: "invalid_page", Parameter: name}
 		}
 		q.PageNumber = number
-	case bracketed && family == "page":
 	default:
 		return &Error{Status: 400, Code: "invalid", Text: "invalid_parameter", Parameter: name, Args: []any{name}}
 	}

@@ -66,9 +66,9 @@ func New(ingester *ingest.Ingester, log *slog.Logger, o Options) *http.Server {
 		mux.HandleFunc(path, handler)
 		mux.HandleFunc(path+"/{$}", handler)
 	}
-	both("/ingest/v1/samples", s.post(true, mediaTypes("application/json"), s.samples))
+	both("/ingest/v1/samples", s.post(true, mediaTypes("application/json"), problem, s.samples))
 	if o.Legacy == LegacyToken || o.Legacy == LegacyOpen {
-		both("/ingest/v1/ingest", s.post(o.Legacy == LegacyToken, legacyMediaTypes, s.legacy))
+		both("/ingest/v1/ingest", s.post(o.Legacy == LegacyToken, legacyMediaTypes, legacyProblem, s.legacy))
 	}
 	return &http.Server{
 		Handler:           correlation.Middleware(mux),
@@ -88,46 +88,46 @@ type answer struct {
 	media  string
 }
 
-// post wraps what is the same for all doors: method, token, media type, size.
-func (s *Server) post(token bool, media func(string) bool, handle func(ctx context.Context, body []byte) answer) http.HandlerFunc {
+// post wraps what is the same for all doors: method, token, media type, size. Each door
+// has its own form of saying what is wrong.
+func (s *Server) post(token bool, media func(string) bool, wrong func(status int, text string) answer,
+	handle func(ctx context.Context, body []byte) answer,
+) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		refuse := func(status int, text string) { write(w, wrong(status, text)) }
 		switch {
 		case r.Method != http.MethodPost:
 			w.Header().Set("Allow", http.MethodPost)
-			plain(w, http.StatusMethodNotAllowed, "only POST")
+			refuse(http.StatusMethodNotAllowed, "only POST")
 			return
 		case token && !s.authorized(r):
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			plain(w, http.StatusUnauthorized, "a valid bearer token is needed")
+			refuse(http.StatusUnauthorized, "a valid bearer token is needed")
 			return
 		case !media(r.Header.Get("Content-Type")):
-			plain(w, http.StatusUnsupportedMediaType, "this media type is not understood here")
+			refuse(http.StatusUnsupportedMediaType, "this media type is not understood here")
 			return
 		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 		if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			s.log.WarnContext(r.Context(), "request too large", "limit", tooLarge.Limit)
-			plain(w, http.StatusRequestEntityTooLarge, "the body is larger than 4 MiB")
+			refuse(http.StatusRequestEntityTooLarge, "the body is larger than 4 MiB")
 			return
 		}
 		if err != nil {
-			plain(w, http.StatusBadRequest, "the body ends early")
+			refuse(http.StatusBadRequest, "the body ends early")
 			return
 		}
-		a := handle(r.Context(), body)
-		w.Header().Set("Content-Type", a.media)
-		if a.status == http.StatusServiceUnavailable {
-			w.Header().Set("Retry-After", "5")
-		}
-		w.WriteHeader(a.status)
-		_, _ = w.Write(a.body)
+		write(w, handle(r.Context(), body))
 	}
 }
 
-func plain(w http.ResponseWriter, status int, text string) {
-	a := problem(status, text)
+func write(w http.ResponseWriter, a answer) {
 	w.Header().Set("Content-Type", a.media)
-	w.WriteHeader(status)
+	if a.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
 }
 

@@ -166,10 +166,17 @@ func TestDoors(t *testing.T) {
 		{"too large", LegacyOff, request{"POST", json, "application/json", "Bearer secret", strings.Repeat(" ", maxBodyBytes+1)}, 413},
 		{"predecessor's door is off", LegacyOff, request{"POST", legacy, "application/vnd.api+json", "Bearer secret", "{}"}, 404},
 		{"predecessor's door with a token", LegacyToken, request{"POST", legacy, "application/vnd.api+json", "", "{}"}, 401},
+		{"predecessor's door, wrong method", LegacyToken, request{"GET", legacy, "application/vnd.api+json", "Bearer secret", ""}, 405},
+		{"predecessor's door, wrong media type", LegacyToken, request{"POST", legacy, "text/plain", "Bearer secret", "{}"}, 415},
+		{"predecessor's door, too large", LegacyOpen, request{"POST", legacy, "application/json", "", strings.Repeat(" ", maxBodyBytes+1)}, 413},
 		{"predecessor's door open", LegacyOpen, request{"POST", legacy, "application/vnd.api+json", "", "{}"}, 400},
 	} {
-		if status, body := tt.send(handlers[tt.legacy]); status != tt.want {
+		status, body := tt.send(handlers[tt.legacy])
+		if status != tt.want {
 			t.Errorf("%s: %d %s, want %d", tt.name, status, body, tt.want)
+		}
+		if tt.legacy != LegacyOff && !strings.HasPrefix(body, `{"errors":[{`) {
+			t.Errorf("%s: %s is no error document of JSON:API", tt.name, body)
 		}
 	}
 }

@@ -32,8 +32,7 @@ func (s *Server) legacy(ctx context.Context, body []byte) answer {
 	batch := &ingest.Batch{Uplinks: []ingest.Uplink{{Uplink: keeping.Uplink{NodeID: node}, End: 1}}, Samples: []measurement.Sample{sample}}
 	result, err := s.ingester.Store(ctx, batch)
 	if err != nil {
-		status, text := s.failed(ctx, err)
-		return jsonAPIErrors(&jsonapi.Error{Status: status, Code: "error", Detail: text})
+		return legacyProblem(s.failed(ctx, err))
 	}
 	status := http.StatusCreated
 	switch result.Outcomes[0] {
@@ -123,6 +122,21 @@ func legacyResource(node uuid.UUID, s measurement.Sample) *jsonapi.Resource {
 		},
 		Relationships: []jsonapi.Relationship{{Name: "node", Linkage: jsonapi.ToOne("Node", node.String())}},
 	}
+}
+
+// legacyProblem is the answer to a request that has not come as far as its sample.
+func legacyProblem(status int, text string) answer {
+	code, ok := map[int]string{
+		http.StatusUnauthorized:          "not_authenticated",
+		http.StatusMethodNotAllowed:      "method_not_allowed",
+		http.StatusUnsupportedMediaType:  "unsupported_media_type",
+		http.StatusRequestEntityTooLarge: "too_large",
+		http.StatusBadRequest:            "parse_error",
+	}[status]
+	if !ok {
+		code = "error"
+	}
+	return jsonAPIErrors(&jsonapi.Error{Status: status, Code: code, Detail: text})
 }
 
 // jsonAPIErrors is the answer to a request that is wrong.

@@ -58,7 +58,7 @@ var (
 	Nodes         = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
 	// An address belongs to the organizations whose sites use it, and until then to
 	// whoever created it. A site shows its address to everyone who may see the site.
-	Addresses = Permissions{Read: Members, Create: Accounts, Change: Owners, Delete: Owners}
+	Addresses = Permissions{Read: Public, Create: Accounts, Change: Owners, Delete: Owners}
 	// A public site is what everyone sees of a site, members too: the rooms that have
 	// public installations.
 	PublicSites = Permissions{Read: Everyone}

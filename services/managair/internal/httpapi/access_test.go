@@ -135,17 +135,17 @@ var matrix = map[string]row{
 	},
 
 	"GET /api/v1/addresses":      {public: accounts},
-	"GET /api/v1/addresses/{id}": {public: members, private: members, foreign: nobody},
+	"GET /api/v1/addresses/{id}": {public: everyone, private: members0, foreign: hidden},
 	"POST /api/v1/addresses":     {public: "401 201 201 201 201", body: `{"data":{"type":"Address","attributes":{"street1":"a","zip":"12345","city":"b"}}}`},
 	"PATCH /api/v1/addresses/{id}": {
-		public: "401 404 403 200 404", private: "401 404 403 200 404", foreign: nobody,
+		public: "401 403 403 200 403", private: "401 404 403 200 404", foreign: nobody,
 		body: `{"data":{"type":"Address","id":"{id}","attributes":{"street1":"x"}}}`,
 	},
-	"DELETE /api/v1/addresses/{id}": {public: "401 404 403 409 404", private: "401 404 403 409 404", foreign: nobody},
+	"DELETE /api/v1/addresses/{id}": {public: "401 403 403 409 403", private: "401 404 403 409 404", foreign: nobody},
 
 	"GET /api/v1/sites":      {public: everyone},
 	"GET /api/v1/sites/{id}": {public: everyone, private: members0, foreign: hidden},
-	"POST /api/v1/sites": {public: "401 400 403 201 400", body: `{"data":{"type":"Site","attributes":{"name":"Neu"},"relationships":{
+	"POST /api/v1/sites": {public: "401 403 403 201 403", body: `{"data":{"type":"Site","attributes":{"name":"Neu"},"relationships":{
 		"address":{"data":{"type":"Address","id":"1"}},"operator":{"data":{"type":"Organization","id":"1"}}}}}`},
 	"PATCH /api/v1/sites/{id}": {
 		public: "401 403 403 200 403", private: "401 404 403 200 404", foreign: nobody,
@@ -154,7 +154,7 @@ var matrix = map[string]row{
 	"DELETE /api/v1/sites/{id}":           {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
 	"GET /api/v1/sites/{id}/organization": {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/sites/{id}/operator":     {public: everyone, private: members0, foreign: hidden},
-	"GET /api/v1/sites/{id}/address":      {public: members, private: members, foreign: nobody},
+	"GET /api/v1/sites/{id}/address":      {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/sites/{id}/rooms":        {public: everyone, private: members0, foreign: hidden},
 
 	"GET /api/v1/public-sites":      {public: everyone},

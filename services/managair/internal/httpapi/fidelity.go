@@ -76,7 +76,7 @@ func (a *API) AddFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 			if _, err := nodes.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {
 				return err
 			}
-			return list.list(a, w, r, func(q *inventory.Query) { q.Node = id })
+			return list.list(a, w, r, under{"node", id.String()})
 		},
 	})
 }

@@ -56,20 +56,20 @@ func (a *API) addInventory() {
 		}),
 	})
 
-	relatedMany(a, users, "organizations", access.Fellows, organizations, func(q *inventory.Query, id int64) { q.User = id })
-	relatedMany(a, users, "memberships", access.Fellows, memberships, func(q *inventory.Query, id int64) { q.User = id })
+	relatedMany(a, users, "organizations", access.Fellows, organizations, "user")
+	relatedMany(a, users, "memberships", access.Fellows, memberships, "user")
 	relatedOne(a, memberships, "user", access.Members, users, func(m *inventory.Membership) int64 { return m.UserID })
 	relatedOne(a, memberships, "organization", access.Members, organizations, func(m *inventory.Membership) int64 { return m.OrganizationID })
-	relatedMany(a, organizations, "users", access.Members, users, func(q *inventory.Query, id int64) { q.Organization = id })
-	relatedMany(a, organizations, "memberships", access.Members, memberships, func(q *inventory.Query, id int64) { q.Organization = id })
-	relatedMany(a, organizations, "sites", access.Public, sites, func(q *inventory.Query, id int64) { q.Organization = id })
-	relatedMany(a, organizations, "nodes", access.Members, nodes, func(q *inventory.Query, id int64) { q.Organization = id })
+	relatedMany(a, organizations, "users", access.Members, users, "organization")
+	relatedMany(a, organizations, "memberships", access.Members, memberships, "organization")
+	relatedMany(a, organizations, "sites", access.Public, sites, "organization")
+	relatedMany(a, organizations, "nodes", access.Members, nodes, "organization")
 	relatedOne(a, sites, "organization", access.Public, organizations, func(s *inventory.Site) int64 { return s.OperatorID })
 	relatedOne(a, sites, "operator", access.Public, organizations, func(s *inventory.Site) int64 { return s.OperatorID })
-	relatedOne(a, sites, "address", access.Members, addresses, func(s *inventory.Site) int64 { return s.AddressID })
-	relatedMany(a, sites, "rooms", access.Public, rooms, func(q *inventory.Query, id int64) { q.Site = id })
+	relatedOne(a, sites, "address", access.Public, addresses, func(s *inventory.Site) int64 { return s.AddressID })
+	relatedMany(a, sites, "rooms", access.Public, rooms, "site")
 	relatedOne(a, rooms, "site", access.Public, sites, func(r *inventory.Room) int64 { return r.SiteID })
-	relatedMany(a, rooms, "installations", access.Public, installations, func(q *inventory.Query, id int64) { q.Room = id })
+	relatedMany(a, rooms, "installations", access.Public, installations, "room")
 	relatedOne(a, installations, "room", access.Public, rooms, func(i *inventory.Installation) int64 { return i.RoomID })
 	relatedOne(a, installations, "node", access.Members, nodes, func(i *inventory.Installation) inventory.NodeID { return i.NodeID })
 	relatedOne(a, nodes, "protocol", access.Members, protocols, func(n *inventory.Node) int64 { return n.ProtocolID })
@@ -77,7 +77,7 @@ func (a *API) addInventory() {
 	relatedOne(a, nodes, "owner", access.Members, organizations, func(n *inventory.Node) int64 { return n.OwnerID })
 	a.addSeries(nodes, installations)
 	a.addLinkages(organizations, users)
-	relatedMany(a, nodes, "installations", access.Members, installations, func(q *inventory.Query, id inventory.NodeID) { q.Node = id })
+	relatedMany(a, nodes, "installations", access.Members, installations, "node")
 }
 
 func toMany(typ string, ids []int64) jsonapi.Linkage {

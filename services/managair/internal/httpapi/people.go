@@ -101,25 +101,23 @@ func (a *API) users() *resource[inventory.User, int64] {
 				}
 			}
 			id := v.id(u.ID)
-			resource := jsonapi.Resource{
+			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeUser, ID: id},
-				Attributes: v.attributes(0, []jsonapi.Attribute{{Name: "username", Value: jsonapi.String(u.Username)}}),
-				Self:       v.url("users", id),
-			}
-			if v.detail {
-				resource.Attributes = append(resource.Attributes,
-					jsonapi.Attribute{Name: "email", Value: jsonapi.String(u.Email)},
-					jsonapi.Attribute{Name: "first_name", Value: jsonapi.String(u.FirstName)},
-					jsonapi.Attribute{Name: "last_name", Value: jsonapi.String(u.LastName)})
-				resource.Relationships = []jsonapi.Relationship{
+				Attributes: v.attributes(0, []jsonapi.Attribute{
+					{Name: "username", Value: jsonapi.String(u.Username)},
+					{Name: "email", Value: jsonapi.String(u.Email)},
+					{Name: "first_name", Value: jsonapi.String(u.FirstName)},
+					{Name: "last_name", Value: jsonapi.String(u.LastName)},
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
 					{
 						Name: "organizations", Linkage: toMany(typeOrganization, u.Organizations), Count: true,
 						Self: v.url("users", id, "relationships", "organizations"), Related: v.url("users", id, "organizations"),
 					},
 					{Name: "memberships", Related: v.url("users", id, "memberships")},
-				}
+				}),
+				Self: v.url("users", id),
 			}
-			return resource
 		},
 	}
 }

@@ -12,6 +12,7 @@ func (a *API) addresses() *resource[inventory.Address, int64] {
 		among:   func(s *inventory.Store) inventory.Repository[inventory.Address, int64] { return s.Addresses },
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
 		filters: []string{"search"}, sorts: []string{"id", "city", "zip", "street1"},
+		own: true, // public ones are seen with their sites
 		show: func(v *view, ad *inventory.Address) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeAddress, ID: v.id(ad.ID)},

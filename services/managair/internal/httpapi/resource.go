@@ -77,6 +77,8 @@ type resource[T any, ID comparable] struct {
 	// filters and sorts are what lists know; detail what single resources know.
 	filters, sorts []string
 	detail         jsonapi.Known
+	// own says that lists have only what is the caller's, and not what is public too.
+	own bool
 	// adjust changes how the filters of a list are understood.
 	adjust func(iq *inventory.Query, q jsonapi.Query)
 	// instead returns what a list shows when nothing is found, when it is not nil.
@@ -154,10 +156,35 @@ func inventoryQuery(q jsonapi.Query) (inventory.Query, error) {
 	return iq, nil
 }
 
-// list answers with all things that restrict leaves.
-func (res *resource[T, ID]) list(a *API, w http.ResponseWriter, r *http.Request, restrict func(*inventory.Query)) error {
-	q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: res.filters, Sorts: res.sorts})
+// under is the filter that a list's path stands for: what is asked for under a parent.
+type under struct{ filter, id string }
+
+// put sets the filter. A request that names another parent there asks for two things at once.
+func (u under) put(q *jsonapi.Query) error {
+	if u.filter == "" {
+		return nil
+	}
+	if asked := q.Filter[u.filter]; asked != "" && asked != u.id {
+		return jsonapi.Errors{{Status: 400, Code: "invalid", Text: "other_parent", Parameter: "filter[" + u.filter + "]"}}
+	}
+	if q.Filter == nil {
+		q.Filter = map[string]string{}
+	}
+	q.Filter[u.filter] = u.id
+	return nil
+}
+
+// list answers with all things that there are, or those under a parent.
+func (res *resource[T, ID]) list(a *API, w http.ResponseWriter, r *http.Request, parent under) error {
+	filters := res.filters
+	if parent.filter != "" {
+		filters = append(slices.Clip(filters), parent.filter)
+	}
+	q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: filters, Sorts: res.sorts})
 	if err != nil {
+		return err
+	}
+	if err := parent.put(&q); err != nil {
 		return err
 	}
 	v := a.newView(r)
@@ -167,11 +194,9 @@ func (res *resource[T, ID]) list(a *API, w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return err
 	}
+	iq.Own = res.own
 	if res.adjust != nil {
 		res.adjust(&iq, q)
-	}
-	if restrict != nil {
-		restrict(&iq)
 	}
 	things, count, err := res.repository.List(r.Context(), v.caller, iq)
 	if err != nil {
@@ -443,9 +468,13 @@ func (res *resource[T, ID]) withID(handle func(w http.ResponseWriter, r *http.Re
 // addRoutes adds list, creation, and the methods of a single resource.
 func (res *resource[T, ID]) addRoutes(a *API) {
 	collection, single := Base+"/"+res.path, Base+"/"+res.path+"/{id}"
+	listed := res.permissions.Read
+	if res.own {
+		listed = access.Members
+	}
 	a.Add(
-		Route{Method: http.MethodGet, Pattern: collection, Audience: res.permissions.Read, Handler: func(w http.ResponseWriter, r *http.Request) error {
-			return res.list(a, w, r, nil)
+		Route{Method: http.MethodGet, Pattern: collection, Audience: listed, Handler: func(w http.ResponseWriter, r *http.Request) error {
+			return res.list(a, w, r, under{})
 		}},
 		Route{Method: http.MethodGet, Pattern: single, Audience: res.permissions.Read, Long: len(res.detail.Extra) > 0, Handler: res.withID(func(w http.ResponseWriter, r *http.Request, id ID) error {
 			return res.get(a, w, r, id)
@@ -492,9 +521,10 @@ func relatedOne[P any, PID comparable, T any, ID comparable](a *API, parent *res
 }
 
 // relatedMany adds a route to the things that refer to another one. Under a
-// parent that does not exist for the caller there is no list.
+// parent that does not exist for the caller there is no list. The filter is the one
+// that picks them by their parent, whether or not requests may have it.
 func relatedMany[P any, PID comparable, T any, ID comparable](a *API, parent *resource[P, PID], name string, audience access.Audience,
-	child *resource[T, ID], restrict func(q *inventory.Query, id PID),
+	child *resource[T, ID], filter string,
 ) {
 	a.Add(Route{
 		Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/" + name, Audience: audience,
@@ -502,7 +532,7 @@ func relatedMany[P any, PID comparable, T any, ID comparable](a *API, parent *re
 			if _, err := parent.repository.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {
 				return err
 			}
-			return child.list(a, w, r, func(q *inventory.Query) { restrict(q, id) })
+			return child.list(a, w, r, under{filter, parent.formatID(id)})
 		}),
 	})
 }

@@ -200,7 +200,7 @@ func addSeriesRoutes[T any, ID comparable](a *API, parent, res *resource[T, ID])
 	}
 	a.Add(
 		Route{Method: http.MethodGet, Pattern: list, Audience: res.permissions.Read, Handler: func(w http.ResponseWriter, r *http.Request) error {
-			return res.list(a, w, r, nil)
+			return res.list(a, w, r, under{})
 		}},
 		Route{Method: http.MethodGet, Pattern: list + "/{id}", Audience: res.permissions.Read, Media: []string{mediaCSV}, Long: true, Handler: get},
 		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries", Audience: res.permissions.Read, Media: []string{mediaCSV}, Long: true, Handler: get},

@@ -68,6 +68,8 @@ type Query struct {
 	Node                           uuid.UUID
 	Username                       string
 	Email                          string
+	// Own leaves out what the caller sees only because it is public.
+	Own bool
 	// Box restricts to places inside of it, when it is not nil.
 	Box *Box
 	// Search holds words that must all occur, in any case.

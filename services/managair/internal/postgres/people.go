@@ -107,7 +107,7 @@ func memberships() kind[inventory.Membership, int64] {
 			user:         "ms.user_id = @user",
 			username:     "u.username = @username",
 		},
-		order: "ms.id",
+		order: "ms.role, o.name, u.username, ms.id",
 		sorts: map[string]string{"id": "ms.id", "user_name": "u.username", "organization_name": "o.name", "role": "ms.role"},
 		references: func(m *inventory.Membership) []reference {
 			member := userReferences("user", m.UserID)

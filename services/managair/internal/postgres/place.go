@@ -16,16 +16,17 @@ func addresses() kind[inventory.Address, int64] {
 		permissions: access.Addresses,
 		rules:       &inventory.Addresses,
 		audience: func(a access.Audience) string {
+			const members = own + ` OR EXISTS (SELECT FROM site ms JOIN membership cm ON cm.organization_id = ms.operator_id
+				WHERE ms.address_id = a.id AND cm.user_id = @caller)`
 			switch a {
 			case access.Members:
-				return own + ` OR EXISTS (SELECT FROM site ms JOIN membership cm ON cm.organization_id = ms.operator_id
-					WHERE ms.address_id = a.id AND cm.user_id = @caller)`
+				return members
 			case access.Owners:
 				// Of all the organizations that use it.
 				return own + " OR NOT " + unused + ` AND NOT EXISTS (SELECT FROM site fs WHERE fs.address_id = a.id AND NOT EXISTS
 					(SELECT FROM membership cm WHERE cm.organization_id = fs.operator_id AND cm.user_id = @caller AND cm.role = 'O'))`
 			case access.Public:
-				return `EXISTS (SELECT FROM site ps JOIN room pr ON pr.site_id = ps.id JOIN installation pi ON pi.room_id = pr.id
+				return members + ` OR EXISTS (SELECT FROM site ps JOIN room pr ON pr.site_id = ps.id JOIN installation pi ON pi.room_id = pr.id
 					WHERE ps.address_id = a.id AND pi.is_public)`
 			default:
 				return forAll(a)

@@ -165,6 +165,9 @@ func (k *kind[T, ID]) where(caller access.Caller, q inventory.Query) (string, pg
 		conditions = append(conditions, condition)
 		args[name] = value
 	}
+	if q.Own {
+		conditions = append(conditions, k.condition(caller, access.Members))
+	}
 	if q.IDs != nil {
 		restrict(k.alias+".id = ANY(@ids)", "ids", q.IDs)
 	}

@@ -58,6 +58,7 @@ var Errors = map[string]Text{
 	"null":                        {"Dieses Feld darf nicht null sein.", "This field may not be null."},
 	"null_characters_not_allowed": {"Null-Zeichen und ungültiges UTF-8 sind nicht erlaubt.", "Null characters and invalid UTF-8 are not allowed."},
 	"operation_unsupported":       {"Solche Vorgänge gibt es hier nicht.", "There are no such operations here."},
+	"other_parent":                {"Der Pfad nennt hier etwas anderes.", "The path names another one."},
 	"overlap":                     {"Der Sensor ist in dieser Zeit schon installiert.", "The sensor is already installed in that time."},
 	"parse_error":                 {"Das Dokument ist nicht lesbar: %v", "The document cannot be read: %v"},
 	"password_changed":            {"Das neue Passwort wurde gespeichert.", "New password has been saved."},

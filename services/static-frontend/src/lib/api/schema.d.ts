@@ -5195,7 +5195,7 @@ export interface components {
                 };
             };
         };
-        /** @description An account as fellow members see it. Lists have only the name. */
+        /** @description An account as fellow members see it. What an address is found as, that may have no account, has only the name. */
         User: {
             /** @constant */
             type: "User";
