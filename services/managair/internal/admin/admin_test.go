@@ -22,6 +22,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
@@ -243,18 +244,20 @@ func TestNodeIDsAreDerived(t *testing.T) {
 	if want := "/admin/node/" + predecessors + "/?done=saved"; leads != want {
 		t.Errorf("the node goes to %q, want %q\n%s", leads, want, body)
 	}
-	// An id that is given stays.
-	const other = "00000000-0000-0000-0000-000000000001"
-	_, body, leads = root.post("/admin/node/add/", "protocol_id=2&alias=N&model_id=1&owner_id=1&eui64=A81758FFFE000001&id="+other)
-	if want := "/admin/node/" + other + "/?done=saved"; leads != want {
-		t.Errorf("the node goes to %q, want %q\n%s", leads, want, body)
-	}
 	_, _, leads = root.post("/admin/node_protocol/add/", "identifier=Semaphore&num_uplink_msgs=1&num_downlink_msgs=1")
 	protocol := strings.TrimSuffix(strings.TrimPrefix(leads, "/admin/node_protocol/"), "/?done=saved")
+	id, v := inventory.NodeIDOf("Semaphore", "A81758FFFE000003")
+	if v != nil {
+		t.Fatal(v)
+	}
+	_, body, leads = root.post("/admin/node/add/", "protocol_id="+protocol+node+"A81758FFFE000003")
+	if want := "/admin/node/" + id.String() + "/?done=saved"; leads != want {
+		t.Errorf("the node of a protocol without a codec goes to %q, want %q\n%s", leads, want, body)
+	}
 	for what, form := range map[string]string{
-		"How the id follows from protocol Semaphore is not known": "protocol_id=" + protocol + node + "A81758FFFE000002",
-		"Please choose one of the possibilities":                  "protocol_id=4711" + node + "A81758FFFE000002",
-		"Please fill this in":                                     "protocol_id=1" + node,
+		"The id follows from protocol and device EUI": "protocol_id=2&alias=N&model_id=1&owner_id=1&eui64=A81758FFFE000001&id=00000000-0000-0000-0000-000000000001",
+		"Please choose one of the possibilities":      "protocol_id=4711" + node + "A81758FFFE000002",
+		"Please fill this in":                         "protocol_id=1" + node,
 	} {
 		if status, body, _ := root.post("/admin/node/add/", form); status != http.StatusUnprocessableEntity || !strings.Contains(body, what) {
 			t.Errorf("%s: %d, want %q in:\n%s", form, status, what, body)
@@ -267,33 +270,33 @@ func TestUnknownDevicesAreRegistered(t *testing.T) {
 	s := newSite(t)
 	if _, err := s.pool.Exec(t.Context(), `
 		INSERT INTO parked_sample (node_id, time, co2_ppm, dev_eui, device_id, protocol)
-		VALUES ('aa11d6e5-1111-2222-3333-444444444444', '2026-01-01', 600, 'A81758FFFE000003', 'flur', 'ELSYSERS'),
+		VALUES ('dad2e487-5459-4fa4-ad21-8b9a6f2d0a22', '2026-01-01', 600, 'A81758FFFE000003', 'flur', 'ELSYSERS'),
 		       ('bb11d6e5-1111-2222-3333-444444444444', '2026-01-01', 600, NULL, NULL, NULL)`); err != nil {
 		t.Fatal(err)
 	}
 	root := s.as(t, "admin")
 	_, body := root.get("/admin/parked/")
 	for _, want := range []string{
-		"/admin/node/add/?alias=flur&amp;eui64=A81758FFFE000003&amp;id=aa11d6e5-1111-2222-3333-444444444444&amp;protocol_id=2",
+		"/admin/node/add/?alias=flur&amp;eui64=A81758FFFE000003&amp;id=dad2e487-5459-4fa4-ad21-8b9a6f2d0a22&amp;protocol_id=2",
 		`"/admin/node/add/?id=bb11d6e5-1111-2222-3333-444444444444"`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in:\n%s", want, body)
 		}
 	}
-	_, form := root.get("/admin/node/add/?alias=flur&eui64=A81758FFFE000003&id=aa11d6e5-1111-2222-3333-444444444444&protocol_id=2")
-	for _, want := range []string{`value="flur"`, `value="A81758FFFE000003"`, `value="aa11d6e5-1111-2222-3333-444444444444"`, `<option value="2" selected>`} {
+	_, form := root.get("/admin/node/add/?alias=flur&eui64=A81758FFFE000003&id=dad2e487-5459-4fa4-ad21-8b9a6f2d0a22&protocol_id=2")
+	for _, want := range []string{`value="flur"`, `value="A81758FFFE000003"`, `value="dad2e487-5459-4fa4-ad21-8b9a6f2d0a22"`, `<option value="2" selected>`} {
 		if !strings.Contains(form, want) {
 			t.Errorf("no %q in:\n%s", want, form)
 		}
 	}
 	if status, body, _ := root.post("/admin/node/add/",
-		"alias=flur&eui64=A81758FFFE000003&id=aa11d6e5-1111-2222-3333-444444444444&protocol_id=2&model_id=1&owner_id=1"); status != http.StatusSeeOther {
+		"alias=flur&eui64=A81758FFFE000003&id=dad2e487-5459-4fa4-ad21-8b9a6f2d0a22&protocol_id=2&model_id=1&owner_id=1"); status != http.StatusSeeOther {
 		t.Fatalf("registering: %d\n%s", status, body)
 	}
 	var adopted int
 	if err := s.pool.QueryRow(t.Context(), `
-		SELECT count(*) FROM sample JOIN node ON no = node_no WHERE id = 'aa11d6e5-1111-2222-3333-444444444444'`).Scan(&adopted); err != nil {
+		SELECT count(*) FROM sample JOIN node ON no = node_no WHERE id = 'dad2e487-5459-4fa4-ad21-8b9a6f2d0a22'`).Scan(&adopted); err != nil {
 		t.Fatal(err)
 	}
 	if adopted != 1 {
