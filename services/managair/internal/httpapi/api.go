@@ -26,7 +26,7 @@ const Base = "/api/v1"
 // Config is what the environment says about the API.
 type Config struct {
 	PublicURL   string   `env:"PUBLIC_URL" desc:"scheme and host of links in answers; default: those of the request"`
-	CORSOrigins []string `env:"CORS_ORIGINS" desc:"origins whose pages may read what is public, comma-separated; * for all"`
+	CORSOrigins []string `env:"CORS_ORIGINS" envDefault:"*" desc:"origins whose pages may read what is public, comma-separated; * for all, none for no other than its own"`
 	RateLimit   float64  `env:"RATE_LIMIT" envDefault:"50" desc:"requests per second of one client; 0 for no limit"`
 	RateBurst   int      `env:"RATE_BURST" envDefault:"300" desc:"requests that a client may make at once"`
 	LongReads   int      `env:"LONG_READS" envDefault:"3" desc:"long series that are read at once for charts, and as many for downloads; others wait. Both together should leave some of DB_MAX_CONNS"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -45,7 +46,7 @@ func (a *API) edge(routes http.Handler) (http.Handler, error) {
 		}
 		compressed.ServeHTTP(w, r)
 	})
-	if len(a.config.CORSOrigins) > 0 {
+	if !slices.Equal(a.config.CORSOrigins, []string{"none"}) {
 		// Only reading, and only what everybody may read: credentials of another
 		// origin's page are not accepted.
 		handler = cors.New(cors.Options{
@@ -65,11 +66,8 @@ func (a *API) protect(next http.Handler) http.Handler {
 		header := w.Header()
 		header.Set("X-Frame-Options", "DENY")
 		header.Set("Referrer-Policy", "same-origin")
-		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin") // asks of those who do not ask by CORS
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		if len(a.config.CORSOrigins) > 0 {
-			header.Set("Cross-Origin-Resource-Policy", "cross-origin")
-		}
 		defer func() {
 			cause := recover()
 			if cause == nil {

@@ -109,11 +109,15 @@ func TestClientThatAsksTooOftenIsHeldBack(t *testing.T) {
 	}
 }
 
-func TestOtherOriginsReadOnlyWhenConfigured(t *testing.T) {
+func TestOtherOriginsReadAsConfigured(t *testing.T) {
 	t.Parallel()
 	ask := request{path: "/api/v1/nirgends/", header: map[string]string{"Origin": "https://museum.example"}}
-	if got := edgeWorld(t, httpapi.Config{}).do(t, ask); got.header.Get("Access-Control-Allow-Origin") != "" {
-		t.Error("other origins may read by default")
+	open := edgeWorld(t, httpapi.Config{CORSOrigins: []string{"*"}}).do(t, ask)
+	if open.header.Get("Access-Control-Allow-Origin") != "*" || open.header.Get("Access-Control-Allow-Credentials") != "" {
+		t.Errorf("open to all: headers %v", open.header)
+	}
+	if got := edgeWorld(t, httpapi.Config{CORSOrigins: []string{"none"}}).do(t, ask); got.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Error("other origins may read although none shall")
 	}
 	w := edgeWorld(t, httpapi.Config{CORSOrigins: []string{"https://museum.example"}})
 	got := w.do(t, ask)

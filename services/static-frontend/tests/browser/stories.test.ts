@@ -467,20 +467,38 @@ test("a value is on an open page within two seconds of its uplink", async () => 
 describe("on somebody else's page", () => {
   let other: Server;
   let address: string;
+  /** The lines that the dialog offers, by their label. */
+  const lines = async (path: string): Promise<Record<string, string>> => {
+    const { page, close } = await open(browser, `${stack.web}${path}`);
+    await page.getByRole("button", { name: "Teilen" }).click();
+    const inputs = page.getByRole("dialog").getByRole("textbox");
+    await inputs.first().waitFor();
+    const found: Record<string, string> = {};
+    for (const input of await inputs.all()) {
+      found[(await input.getAttribute("aria-label"))!] = await input.inputValue();
+    }
+    await close();
+    return found;
+  };
   beforeAll(async () => {
+    const room = await lines("/rooms/1");
+    const site = await lines("/sites/1");
+    const offered = (all: Record<string, string>, tag: string): string =>
+      Object.values(all).find((text) => text.includes(`<${tag} `))!;
     // A strict policy, as careful hosts have it.
     other = createServer((request, response) => {
       const frame = request.url === "/frame";
       response.writeHead(200, {
         "Content-Type": "text/html",
-        "Content-Security-Policy": `default-src 'none'; script-src ${stack.web}; connect-src ${stack.web}; frame-src ${stack.web}`,
+        "Content-Security-Policy": `default-src 'none'; script-src ${stack.web}; connect-src ${stack.web}; frame-src ${stack.web}; style-src-attr 'unsafe-inline'`,
       });
       response.end(
         `<!doctype html><html lang="de"><title>Schule</title>` +
           (frame
-            ? `<iframe src="${stack.web}/embed/rooms/1" title="CO2" width="320" height="400"></iframe>` +
+            ? offered(room, "iframe") +
+              offered(site, "iframe") +
               `<iframe src="${stack.web}/widget/#/sites/1" title="CO2 alt" width="320" height="400"></iframe>`
-            : `<script type="module" src="${stack.web}/clair-room.js"></script><clair-room room="1"></clair-room>`),
+            : offered(room, "clair-room")),
       );
     });
     await new Promise<void>((ready) => other.listen(0, "127.0.0.1", ready));
@@ -496,12 +514,13 @@ describe("on somebody else's page", () => {
     await close();
   });
 
-  test("the frame shows the room, and the predecessor's address its site", async () => {
+  test("the frames show room and site, also at the predecessor's address", async () => {
     const { page, problems, close } = await open(browser, `${address}/frame`, {
       expect: /^third party|favicon/,
     });
     await page.frameLocator("iframe >> nth=0").getByText("Room 101").waitFor();
     await page.frameLocator("iframe >> nth=1").getByText("School at the canal").waitFor();
+    await page.frameLocator("iframe >> nth=2").getByText("School at the canal").waitFor();
     expect(problems).toEqual([]);
     await close();
   });

@@ -90,7 +90,6 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 		Name: "managair", Path: filepath.Join(o.Bin, "managair"), Args: []string{"serve"}, LogFile: s.LogFile("managair"),
 		Env: slices.Concat(database, redis, media, []string{
 			"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
-			"CORS_ORIGINS=*", // rooms are shown in pages of others
 		}, o.Env),
 		MoreEnv: s.others,
 	})
