@@ -55,7 +55,7 @@ func parseResource(primary json.RawMessage, typ, id string, known Locals) (Body,
 		return b, documentError("not_an_object")
 	}
 	var ok bool
-	if b.Type, ok, err = textMember(members, "type"); err != nil || (!ok && id != "") {
+	if b.Type, ok, err = textMember(members, "type"); err != nil || !ok {
 		return b, documentError("missing_type")
 	}
 	if b.ID, b.HasID, err = textMember(members, "id"); err != nil {
@@ -64,12 +64,9 @@ func parseResource(primary json.RawMessage, typ, id string, known Locals) (Body,
 	if lid, given, _ := textMember(members, "lid"); given && !b.HasID && id != "" {
 		b.ID, b.HasID = known[Identifier{b.Type, lid}], true
 	}
-	if b.Type != typ && ok {
+	if b.Type != typ {
 		return b, Errors{{Status: 409, Code: "error", Pointer: "/data", Detail: fmt.Sprintf(
 			"The resource object's type (%s) is not the type that constitute the collection represented by the endpoint (%s).", b.Type, typ)}}
-	}
-	if !ok {
-		return b, documentError("missing_type")
 	}
 	if id != "" && !b.HasID {
 		return b, documentError("missing_id")
