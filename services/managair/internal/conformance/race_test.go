@@ -136,12 +136,24 @@ const deadlock = "40P01"
 func newRace(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	if _, err := w.pool.Exec(t.Context(), `
-		INSERT INTO site (id, name, address_id, operator_id) VALUES (3, 'Anbau', 1, 1);
-		INSERT INTO room (id, site_id, name) VALUES (3, 3, 'Leer')`); err != nil {
+	if _, err := w.pool.Exec(t.Context(), raceSQL); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+const raceSQL = `
+INSERT INTO site (id, name, address_id, operator_id) VALUES (3, 'Anbau', 1, 1);
+INSERT INTO room (id, site_id, name) VALUES (3, 3, 'Leer');`
+
+// again makes the world of a race as it was in the beginning.
+func (w *world) again(t *testing.T) {
+	t.Helper()
+	_, err := w.pool.Exec(t.Context(), `
+		TRUNCATE user_account, organization, address, quantity, node_protocol, node_model, retired_node CASCADE;`+worldSQL+raceSQL)
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // untilWaiting returns when tx waits for another transaction.
@@ -171,7 +183,14 @@ func (w *world) unbroken(t *testing.T) {
 
 func begin(t *testing.T, pool *pgxpool.Pool, mode string) pgx.Tx {
 	t.Helper()
-	tx, err := pool.Begin(t.Context())
+	return beginAs(t, pool, pgx.TxOptions{}, mode)
+}
+
+// beginAs returns a transaction that ends with the test, in which the rules over several
+// rows are asked in this mode.
+func beginAs(t *testing.T, pool *pgxpool.Pool, options pgx.TxOptions, mode string) pgx.Tx {
+	t.Helper()
+	tx, err := pool.BeginTx(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

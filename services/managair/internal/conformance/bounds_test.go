@@ -1,0 +1,184 @@
+package conformance_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/rule"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+func between(what string, low, high int64) string {
+	return fmt.Sprintf("%s >= %d AND %s <= %d", what, low, what, high)
+}
+
+func oneOf(what string, texts ...string) string {
+	return what + " = ANY ARRAY[" + strings.Join(texts, ", ") + "]"
+}
+
+const euiForm = "~ ^[0-9A-F]{16}$"
+
+// bounds are the constraints of values whose rules the domain has elsewhere than in the
+// book, as the database shows them.
+var bounds = func() map[string]string {
+	digest := fmt.Sprintf("length(digest) = %d", sha256.Size)
+	of := map[string]string{
+		"user_account_username_length":  between("length(username)", 1, identity.MaxUsername),
+		"email_address_form":            fmt.Sprintf("email ~~ %%_@_%% AND length(email) <= %d", identity.MaxEmail),
+		"invitation_email_length":       between("length(email)", 3, identity.MaxEmail),
+		"invitation_role":               oneOf("role", inventory.Owner, inventory.Inspector),
+		"account_session_digest_length": digest, "api_token_digest_length": digest,
+		"invitation_digest_length": digest, "known_device_digest_length": digest,
+		"parked_sample_dev_eui_form": "dev_eui " + euiForm, "undecoded_uplink_dev_eui_form": "dev_eui " + euiForm,
+	}
+	for _, table := range []string{"sample", "parked_sample"} {
+		of[table+"_co2_ppm_range"] = between("co2_ppm", measurement.MinCO2PPM, measurement.MaxCO2PPM)
+		of[table+"_rel_humidity_range"] = between("rel_humidity_percent", measurement.MinRelHumidityPercent, measurement.MaxRelHumidityPercent)
+		of[table+"_temperature_sensor_range"] = between("temperature_decicelsius", measurement.MinTemperatureDecicelsius, measurement.MaxTemperatureDecicelsius)
+	}
+	return of
+}()
+
+// elsewhere are the constraints that are no bounds of a value: what hangs together, there
+// is once, or is one of a few words that only our own programs write.
+var elsewhere = []string{
+	"account_key_email", "account_key_purpose", "api_token_scope", "audit_log_action", "fidelity_check_one_row",
+	"installation_ends_after_start", "node_epoch_one_row", "node_fidelity_known", "node_outage_ends_after_start",
+	"node_status_battery_percent_range", "node_status_data_rate_index_range", "parked_sample_status",
+	"sample_rollup_state_one_row", "sample_rollup_state_order", "sample_rollup_state_whole_hours", "sample_status",
+	"staff_right_subject",
+}
+
+// expected returns the constraint and the type of a column that say what the rule of the
+// field says; "" where the type says it all.
+func expected(f inventory.Field) (check, typ string) {
+	column := f.In()
+	switch r := f.Rule.(type) {
+	case rule.Text:
+		switch {
+		case r.Max == rule.MaxFreeText:
+			return "", "text"
+		case r.Blank:
+			return fmt.Sprintf("length(%s) <= %d", column, r.Max), "text"
+		default:
+			return between("length("+column+")", 1, int64(r.Max)), "text"
+		}
+	case rule.Int:
+		if r.High == math.MaxInt32 {
+			return fmt.Sprintf("%s >= %d", column, r.Low), "integer"
+		}
+		return between(column, r.Low, r.High), "integer"
+	case rule.Decimal:
+		typ = fmt.Sprintf("numeric(%d,%d)", r.Digits, r.Places)
+		if r.High == rule.Unbounded {
+			return fmt.Sprintf("%s >= %d", column, r.Low), typ
+		}
+		return between(column, r.Low, r.High), typ
+	case rule.Choice:
+		return oneOf(column, r...), "text"
+	case inventory.EUI:
+		return column + " " + euiForm, "text"
+	case inventory.UUID:
+		return "", "uuid"
+	case inventory.Moment:
+		return "", "timestamp with time zone"
+	case rule.Bool:
+		return "", "boolean"
+	default:
+		panic(fmt.Sprintf("what is a %T to the schema?", r))
+	}
+}
+
+// decoration is what the database adds to a condition when it shows it.
+var decoration = regexp.MustCompile(`::[a-z]+|[()']|^CHECK | NOT VALID$`)
+
+func plain(condition string) string { return decoration.ReplaceAllString(condition, "") }
+
+// Each bound of the book is one of the schema, and each bound of the schema is one that
+// the domain knows.
+func TestTheSchemaSaysWhatTheBookSays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	checks := w.pairs(t, `
+		SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+		 WHERE contype = 'c' AND connamespace = 'public'::regnamespace AND coninhcount = 0`)
+	types := w.pairs(t, `
+		SELECT attrelid::regclass::text || '.' || attname, format_type(atttypid, atttypmod) FROM pg_attribute
+		 WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r')`)
+
+	want := maps.Clone(bounds)
+	for table, fields := range inventory.Book() {
+		for _, f := range fields {
+			if f.Reference() {
+				continue
+			}
+			check, typ := expected(f)
+			if got := types[table+"."+f.In()]; got != typ {
+				t.Errorf("%s.%s is of type %q, want %s", table, f.In(), got, typ)
+			}
+			if check == "" {
+				continue
+			}
+			name, ok := constraintOf(checks, table, f)
+			if !ok {
+				t.Errorf("nothing bounds %s.%s: want %s", table, f.In(), check)
+			}
+			want[name] = check
+		}
+	}
+	for name, condition := range want {
+		if got := checks[name]; plain(got) != plain(condition) {
+			t.Errorf("%s is %q, want %s", name, got, condition)
+		}
+		delete(checks, name)
+	}
+	for _, name := range elsewhere {
+		if _, ok := checks[name]; !ok {
+			t.Errorf("there is no %s, or it is a bound", name)
+		}
+		delete(checks, name)
+	}
+	if len(checks) > 0 {
+		t.Errorf("bounds of the schema of which the domain knows nothing: %v", slices.Sorted(maps.Keys(checks)))
+	}
+}
+
+// constraintOf finds the constraint of a field by what it is told to mean.
+func constraintOf(checks map[string]string, table string, f inventory.Field) (string, bool) {
+	for name := range checks {
+		v, ok := inventory.Broken(name)
+		if ok && strings.HasPrefix(name, table+"_") && v.Field == f.Name && strings.Contains(checks[name], f.In()) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// pairs returns the rows of a query for two texts.
+func (w *world) pairs(t *testing.T, sql string) map[string]string {
+	t.Helper()
+	rows, err := w.pool.Query(t.Context(), sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	var key, value string
+	_, err = pgx.ForEachRow(rows, []any{&key, &value}, func() error {
+		found[key] = value
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
