@@ -8,6 +8,7 @@ import RoomTile from "../../src/components/RoomTile.svelte";
 import EditForm from "../../src/components/form/EditForm.svelte";
 import type { Sample } from "../../src/lib/air";
 import { ApiError } from "../../src/lib/api/client";
+import { newRoom } from "../../src/lib/api/rooms";
 import { Form } from "../../src/lib/form.svelte";
 
 afterEach(cleanup);
@@ -103,15 +104,7 @@ test("the week is read with the arrow keys", async () => {
 });
 
 test("a tile says its level in words", () => {
-  const room = {
-    id: "1",
-    name: "Aula",
-    description: "",
-    sizeSqm: null,
-    heightM: null,
-    maxOccupancy: null,
-    siteId: "1",
-  };
+  const room = { ...newRoom(), id: "1", name: "Aula", siteId: "1" };
   render(RoomTile, {
     state: { room, installations: [], sample: sample(2310, 600), level: "high" },
     href: "/rooms/1",

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Sample } from "../../src/lib/air";
 import type { Installation } from "../../src/lib/api/installations";
-import type { Room } from "../../src/lib/api/rooms";
+import { newRoom, type Room } from "../../src/lib/api/rooms";
 import type { Site } from "../../src/lib/api/sites";
 import { publicSiteState, representative, siteStates, withSample } from "../../src/lib/rooms";
 
@@ -24,15 +24,7 @@ const installed = (id: string, latest: Sample | null, over: Partial<Installation
   roomId: "1",
   ...over,
 });
-const room = (id: string, siteId: string, name = `Raum ${id}`): Room => ({
-  id,
-  name,
-  siteId,
-  description: "",
-  sizeSqm: null,
-  heightM: null,
-  maxOccupancy: null,
-});
+const room = (id: string, siteId: string, name = `Raum ${id}`): Room => ({ ...newRoom(), id, name, siteId });
 const site = (id: string, name: string): Site => ({
   id,
   name,

@@ -25,6 +25,9 @@ export function toRoom(resource: Resource): Room {
   };
 }
 
+/** A room of which nothing is said yet. */
+export const newRoom = (): Room => toRoom({ type: "Room", id: "", attributes: {} });
+
 export interface InventoryFilter {
   organization?: string;
   site?: string;
@@ -47,13 +50,8 @@ export async function fetchRoom(id: string, signal?: AbortSignal): Promise<Room>
   return toRoom((await get(`rooms/${encodeURIComponent(id)}/`, {}, signal)).data);
 }
 
-export interface RoomDraft {
-  name: string;
-  description: string;
-  sizeSqm: number | null;
-  heightM: number | null;
-  maxOccupancy: number | null;
-}
+/** What people say of a room. */
+export type RoomDraft = Omit<Room, "id" | "siteId">;
 
 function roomAttributes(draft: RoomDraft): Written<"Room"> {
   return {
@@ -65,9 +63,10 @@ function roomAttributes(draft: RoomDraft): Written<"Room"> {
   };
 }
 
-export async function createRoom(site: string, draft: RoomDraft): Promise<Room> {
+/** What is not said yet is empty. */
+export async function createRoom(site: string, draft: Partial<RoomDraft>): Promise<Room> {
   const document = await create("rooms/", "Room", {
-    attributes: roomAttributes(draft),
+    attributes: roomAttributes({ ...newRoom(), ...draft }),
     relationships: { site: { type: "Site", id: site } },
   });
   return toRoom(document.data);
