@@ -81,7 +81,7 @@ func (th *theatre) start(t testing.TB, running *sync.WaitGroup) *httptest.Server
 	hub := newHub(th.pool, source)
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() { hub.Run(ctx) })
-	// Who listens before the hub reads is told that he may have missed something.
+	// Whoever listens before the hub reads is told that something may be missing.
 	<-source.reading
 	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil, postgres.NewInventory(th.pool), postgres.NewTelemetry(th.pool), time.Now)
 	api.AddLive(hub)
