@@ -27,7 +27,7 @@ const (
 	// heartbeat is below the time after which proxies cut silent connections (nginx:
 	// 60 s), and tells us that a listener is gone.
 	heartbeat = 15 * time.Second
-	// listenFor is how long a listener may go on without showing again who he is.
+	// listenFor is how long listeners may go on without showing again who they are.
 	// Browsers reconnect by themselves.
 	listenFor = 15 * time.Minute
 	// writeTimeout is how long a socket may take.
@@ -55,7 +55,7 @@ func (a *API) AddLive(hub *live.Hub) {
 				return err
 			}
 			if len(targets) == 0 && access.CallerFrom(r.Context()).Anonymous() {
-				return errNotAuthenticated() // nothing is his own
+				return errNotAuthenticated() // nothing is their own
 			}
 			return a.serveLive(hub, w, r, targets, q)
 		},

@@ -33,8 +33,8 @@ type Target struct {
 }
 
 // Targets are all that a listener wants to see; none stands for everything of the
-// organizations that the caller is a member of. What he may not see of several is left
-// out.
+// organizations that the caller is a member of. What they may not see of several is
+// left out.
 type Targets []Target
 
 // key is the same for the same targets in any order.
@@ -55,7 +55,7 @@ type Installation struct {
 	From, To time.Time
 }
 
-// has tells whether a time is within the installation.
+// has reports whether a time is within the installation.
 func (i Installation) has(t time.Time) bool {
 	return !t.Before(i.From) && (i.To.IsZero() || !t.After(i.To))
 }
@@ -63,7 +63,7 @@ func (i Installation) has(t time.Time) bool {
 // Store says who may see what.
 type Store interface {
 	// LiveInstallations returns the present installations of the targets that the caller
-	// may see, ascending by id, and NotFound when he may see none of the targets.
+	// may see, ascending by id, and NotFound when they may see none of the targets.
 	LiveInstallations(ctx context.Context, caller access.Caller, targets Targets) ([]Installation, error)
 	// LastingLogins returns those of the log-ins that have not ended.
 	LastingLogins(ctx context.Context, logins []Login) ([]Login, error)
@@ -98,7 +98,7 @@ const (
 	readCount = 32
 	pace      = 50 * time.Millisecond
 	readWait  = time.Second
-	// A listener is dropped when so many events wait for his socket, or several with
+	// A listener is dropped when so many events wait for one socket, or several with
 	// together so many bytes.
 	maxEvents = 256
 	maxBytes  = 1 << 20

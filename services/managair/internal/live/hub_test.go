@@ -202,7 +202,7 @@ func play(t *testing.T, listeners int, test func(s *stage)) {
 	})
 }
 
-// ear is a listener and what he has heard.
+// ear is a listener and what they have heard.
 type ear struct {
 	s    *stage
 	l    *live.Listener
@@ -493,7 +493,7 @@ func TestSlowListenersAreDroppedAndOthersNot(t *testing.T) {
 			}
 		}
 		s.expect(last[len(last)-1:], "end slow")
-		// He comes back and has missed nothing.
+		// They come back and have missed nothing.
 		again := s.listen(0, 1, slow.last)
 		if got := strings.Join(again.begin(), " "); !strings.Contains(got, "10:399]") {
 			s.t.Error(got)

@@ -58,11 +58,11 @@ type End string
 
 // The ends.
 const (
-	EndSlow    End = "slow"    // he does not read fast enough
-	EndGone    End = "gone"    // what he listens to is not there anymore, or not for him
+	EndSlow    End = "slow"    // they do not read fast enough
+	EndGone    End = "gone"    // what they listen to is not there anymore, or not for them
 	EndRestart End = "restart" // the server stops
-	EndAge     End = "age"     // now and then a listener has to show again who he is
-	EndLogin   End = "login"   // his session or token has ended
+	EndAge     End = "age"     // now and then listeners have to show again who they are
+	EndLogin   End = "login"   // their session or token has ended
 )
 
 // Event returns the last event of a listener: its data is {"reason":".."}.
@@ -113,7 +113,7 @@ type Since struct {
 // MaxRecent bounds Since.Recent.
 const MaxRecent = time.Minute
 
-// from returns the place after which a listener is to hear, when he begins at a position;
+// from returns the place after which a listener is to hear who begins at a position;
 // false: at the position itself.
 func (s Since) from(position live.ID, now time.Time) (live.ID, bool) {
 	var from live.ID
@@ -156,8 +156,8 @@ func (h *Hub) Subscribe(ctx context.Context, client Client, targets Targets, sin
 	}
 }
 
-// wait waits until the hub has handed out the event with an id, and tells whether
-// it has. A replica may be a moment behind the one that a listener was on.
+// wait waits until the hub has handed out the event with an id, and reports
+// whether it has. A replica may be a moment behind the one that a listener was on.
 func (h *Hub) wait(ctx context.Context, id live.ID) bool {
 	ctx, cancel := context.WithTimeout(ctx, aheadWait)
 	defer cancel()
@@ -326,8 +326,8 @@ func (l *Listener) Next(ctx context.Context, heartbeat time.Duration, write func
 	}
 }
 
-// heartbeat tells how late it is, and how far the listener is, so that he need not begin
-// anew when nothing concerned him for a long time. It is an event, because a page cannot
+// heartbeat tells how late it is, and how far the listener is, so that they need not
+// begin anew when nothing concerned them for a long time. It is an event, because a page cannot
 // hear comments, and a stream that somebody holds back looks like one without news.
 func (l *Listener) heartbeat() *Event {
 	l.hub.mu.Lock()
