@@ -17,7 +17,7 @@ func (a *API) quantities() *resource[inventory.Quantity, int64] {
 		show: func(v *view, q *inventory.Quantity) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeQuantity, ID: v.id(q.ID)},
-				Attributes: v.attributes(0, []jsonapi.Attribute{{Name: "quantity", Value: jsonapi.String(q.Name)}, {Name: "base_unit", Value: jsonapi.String(q.BaseUnit)}}),
+				Attributes: attributesOf(v, &inventory.Quantities, q),
 				Self:       v.url("quantities", v.id(q.ID)),
 			}
 		},
@@ -33,12 +33,8 @@ func (a *API) protocols() *resource[inventory.Protocol, int64] {
 		show: func(v *view, p *inventory.Protocol) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeProtocol, ID: v.id(p.ID)},
-				Attributes: v.attributes(0, []jsonapi.Attribute{
-					{Name: "identifier", Value: jsonapi.String(p.Identifier)},
-					{Name: "num_uplink_msgs", Value: jsonapi.Int(p.NumUplinkMsgs)},
-					{Name: "num_downlink_msgs", Value: jsonapi.Int(p.NumDownlinkMsgs)},
-				}),
-				Self: v.url("protocols", v.id(p.ID)),
+				Attributes: attributesOf(v, &inventory.Protocols, p),
+				Self:       v.url("protocols", v.id(p.ID)),
 			}
 		},
 		kind: &inventory.Protocols,
@@ -52,13 +48,8 @@ func (a *API) models() *resource[inventory.Model, int64] {
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "name", "trade_name", "manufacturer"},
 		show: func(v *view, m *inventory.Model) jsonapi.Resource {
 			return jsonapi.Resource{
-				Identifier: jsonapi.Identifier{Type: typeModel, ID: v.id(m.ID)},
-				Attributes: v.attributes(0, []jsonapi.Attribute{
-					{Name: "name", Value: jsonapi.String(m.Name)},
-					{Name: "trade_name", Value: jsonapi.String(m.TradeName)},
-					{Name: "manufacturer", Value: jsonapi.String(m.Manufacturer)},
-					{Name: "sensor_type", Value: jsonapi.String(m.SensorType)},
-				}),
+				Identifier:    jsonapi.Identifier{Type: typeModel, ID: v.id(m.ID)},
+				Attributes:    attributesOf(v, &inventory.Models, m),
 				Relationships: v.relationships([]jsonapi.Relationship{{Name: "quantities", Linkage: toMany(typeQuantity, m.Quantities), Count: true}}),
 				Self:          v.url("models", v.id(m.ID)),
 			}

@@ -24,10 +24,7 @@ func (a *API) organizations() *resource[inventory.Organization, int64] {
 			}
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeOrganization, ID: id},
-				Attributes: v.attributes(0, []jsonapi.Attribute{
-					{Name: "name", Value: jsonapi.String(o.Name)},
-					{Name: "description", Value: jsonapi.OptString(o.Description)},
-				}),
+				Attributes: attributesOf(v, &inventory.Organizations, o),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					users,
 					{Name: "memberships", Related: v.url("organizations", id, "memberships")},

@@ -16,15 +16,8 @@ func (a *API) addresses() *resource[inventory.Address, int64] {
 		show: func(v *view, ad *inventory.Address) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeAddress, ID: v.id(ad.ID)},
-				Attributes: v.attributes(0, []jsonapi.Attribute{
-					{Name: "street1", Value: jsonapi.String(ad.Street1)},
-					{Name: "street2", Value: jsonapi.OptString(ad.Street2)},
-					{Name: "zip", Value: jsonapi.String(ad.Zip)},
-					{Name: "city", Value: jsonapi.String(ad.City)},
-					{Name: "latitude", Value: jsonapi.OptString(ad.Latitude)},
-					{Name: "longitude", Value: jsonapi.OptString(ad.Longitude)},
-				}),
-				Self: v.url("addresses", v.id(ad.ID)),
+				Attributes: attributesOf(v, &inventory.Addresses, ad),
+				Self:       v.url("addresses", v.id(ad.ID)),
 			}
 		},
 		kind: &inventory.Addresses,
@@ -41,11 +34,7 @@ func (a *API) sites() *resource[inventory.Site, int64] {
 			id := v.id(s.ID)
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeSite, ID: id},
-				Attributes: v.attributes(0, []jsonapi.Attribute{
-					{Name: "name", Value: jsonapi.String(s.Name)},
-					{Name: "description", Value: jsonapi.OptString(s.Description)},
-					{Name: "time_zone", Value: jsonapi.String(s.TimeZone)},
-				}),
+				Attributes: attributesOf(v, &inventory.Sites, s),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "address", Linkage: jsonapi.ToOne(typeAddress, v.id(s.AddressID)), Related: v.url("sites", id, "address")},
 					{Name: "operator", Linkage: jsonapi.ToOne(typeOrganization, v.id(s.OperatorID)), Related: v.url("sites", id, "organization")},
@@ -69,13 +58,7 @@ func (a *API) rooms() *resource[inventory.Room, int64] {
 			id := v.id(r.ID)
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeRoom, ID: id},
-				Attributes: v.attributes(0, []jsonapi.Attribute{
-					{Name: "name", Value: jsonapi.String(r.Name)},
-					{Name: "description", Value: jsonapi.OptString(r.Description)},
-					{Name: "size_sqm", Value: jsonapi.OptString(r.SizeSqm)},
-					{Name: "height_m", Value: jsonapi.OptString(r.HeightM)},
-					{Name: "max_occupancy", Value: jsonapi.OptInt(r.MaxOccupancy)},
-				}),
+				Attributes: attributesOf(v, &inventory.Rooms, r),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "site", Linkage: jsonapi.ToOne(typeSite, v.id(r.SiteID)), Related: v.url("rooms", id, "site")},
 					{Name: "installations", Related: v.url("rooms", id, "installations")},

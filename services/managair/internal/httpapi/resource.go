@@ -59,6 +59,34 @@ func (v *view) attributes(more int, list []jsonapi.Attribute) []jsonapi.Attribut
 	return v.parts.attributes.take(more, list)
 }
 
+// attributesOf returns the fields of a thing that are no references, in the order of the
+// book of rules.
+func attributesOf[T any](v *view, kind *inventory.Kind[T], thing *T) []jsonapi.Attribute {
+	list := make([]jsonapi.Attribute, 0, 8) // does not leave the stack
+	for f, at := range kind.Places(thing) {
+		if f.Reference() {
+			continue
+		}
+		var value jsonapi.Value
+		switch at := at.(type) {
+		case *string:
+			value = jsonapi.String(*at)
+		case **string:
+			value = jsonapi.OptString(*at)
+		case *int64:
+			value = jsonapi.Int(*at)
+		case **int64:
+			value = jsonapi.OptInt(*at)
+		case *bool:
+			value = jsonapi.Bool(*at)
+		default:
+			panic(fmt.Sprintf("httpapi: no attribute is made of a %T", at))
+		}
+		list = append(list, jsonapi.Attribute{Name: f.Name, Value: value})
+	}
+	return v.attributes(0, list)
+}
+
 func (v *view) relationships(list []jsonapi.Relationship) []jsonapi.Relationship {
 	return v.parts.relationships.take(0, list)
 }

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ func (f Field) In() string {
 	return f.Name
 }
 
-// Reference tells whether the field refers to other things.
+// Reference reports whether the field refers to other things.
 func (f Field) Reference() bool { return f.Of != "" }
 
 // part is a field with its place in a thing.
@@ -61,6 +62,17 @@ func (k *Kind[T]) Fields() []Field {
 		fields[i] = p.Field
 	}
 	return fields
+}
+
+// Places returns the fields of a thing, each with the pointer to its value.
+func (k *Kind[T]) Places(thing *T) iter.Seq2[*Field, any] {
+	return func(yield func(*Field, any) bool) {
+		for i := range k.parts {
+			if p := &k.parts[i]; !yield(&p.Field, p.at(thing)) {
+				return
+			}
+		}
+	}
 }
 
 // Name returns what people call the thing: the first text that it has to have.

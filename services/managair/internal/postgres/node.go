@@ -15,59 +15,25 @@ import (
 func uuidBytes(id *inventory.NodeID) *[16]byte { return (*[16]byte)(id) }
 
 func quantities() kind[inventory.Quantity, int64] {
-	return kind[inventory.Quantity, int64]{
+	return byTheBook(func(q *inventory.Quantity) *int64 { return &q.ID }, kind[inventory.Quantity, int64]{
 		permissions: access.Quantities,
 		rules:       &inventory.Quantities,
 		audience:    forAll,
-		table:       "quantity", alias: "q",
-		columns: "q.id, q.name, q.base_unit",
-		scan: func(row pgx.CollectableRow) (q inventory.Quantity, err error) {
-			err = row.Scan(&q.ID, &q.Name, &q.BaseUnit)
-			return q, err
-		},
-		idOf:  func(q *inventory.Quantity) int64 { return q.ID },
-		order: "q.id",
-		sorts: map[string]string{"id": "q.id", "quantity": "q.name"},
-		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, q *inventory.Quantity) error {
-			return insertReturningID(ctx, tx, &q.ID, "INSERT INTO quantity (name, base_unit) VALUES (@name, @base_unit) RETURNING id",
-				pgx.NamedArgs{"name": q.Name, "base_unit": q.BaseUnit})
-		},
-		update: func(ctx context.Context, tx pgx.Tx, _, q *inventory.Quantity) error {
-			return exec(ctx, tx, "UPDATE quantity SET name = @name, base_unit = @base_unit WHERE id = @id",
-				pgx.NamedArgs{"id": q.ID, "name": q.Name, "base_unit": q.BaseUnit})
-		},
-	}
+		alias:       "q",
+		order:       "q.id",
+		sorts:       map[string]string{"id": "q.id", "quantity": "q.name"},
+	})
 }
 
 func protocols() kind[inventory.Protocol, int64] {
-	return kind[inventory.Protocol, int64]{
+	return byTheBook(func(p *inventory.Protocol) *int64 { return &p.ID }, kind[inventory.Protocol, int64]{
 		permissions: access.Protocols,
 		rules:       &inventory.Protocols,
 		audience:    forAll,
-		table:       "node_protocol", alias: "p",
-		columns: "p.id, p.identifier, p.num_uplink_msgs::bigint, p.num_downlink_msgs::bigint",
-		scan: func(row pgx.CollectableRow) (p inventory.Protocol, err error) {
-			err = row.Scan(&p.ID, &p.Identifier, &p.NumUplinkMsgs, &p.NumDownlinkMsgs)
-			return p, err
-		},
-		idOf:  func(p *inventory.Protocol) int64 { return p.ID },
-		order: "p.id",
-		sorts: map[string]string{"id": "p.id", "identifier": "p.identifier"},
-		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, p *inventory.Protocol) error {
-			return insertReturningID(ctx, tx, &p.ID, `
-				INSERT INTO node_protocol (identifier, num_uplink_msgs, num_downlink_msgs)
-				VALUES (@identifier, @uplinks, @downlinks) RETURNING id`, protocolArgs(p))
-		},
-		update: func(ctx context.Context, tx pgx.Tx, _, p *inventory.Protocol) error {
-			return exec(ctx, tx, `
-				UPDATE node_protocol SET identifier = @identifier, num_uplink_msgs = @uplinks, num_downlink_msgs = @downlinks
-				 WHERE id = @id`, with(protocolArgs(p), pgx.NamedArgs{"id": p.ID}))
-		},
-	}
-}
-
-func protocolArgs(p *inventory.Protocol) pgx.NamedArgs {
-	return pgx.NamedArgs{"identifier": p.Identifier, "uplinks": p.NumUplinkMsgs, "downlinks": p.NumDownlinkMsgs}
+		alias:       "p",
+		order:       "p.id",
+		sorts:       map[string]string{"id": "p.id", "identifier": "p.identifier"},
+	})
 }
 
 func models() kind[inventory.Model, int64] {

@@ -68,7 +68,7 @@ func lockMembers(ctx context.Context, tx pgx.Tx, organization int64) error {
 }
 
 // isFellow is the condition that the user of an SQL expression is the caller, or
-// shares an organization with him.
+// shares an organization with them.
 func isFellow(user string) string {
 	return user + ` = @caller OR EXISTS (SELECT FROM membership mine JOIN membership theirs
 		ON theirs.organization_id = mine.organization_id WHERE mine.user_id = @caller AND theirs.user_id = ` + user + ")"

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -60,6 +59,8 @@ type kind[T any, ID comparable] struct {
 	columns            string
 	scan               func(row pgx.CollectableRow) (T, error)
 	idOf               func(*T) ID
+	// creator is the column that says who made a thing, if there is one.
+	creator string
 
 	// filters has the condition for each field of a query that the kind knows.
 	filters filters
@@ -486,10 +487,4 @@ func forAll(a access.Audience) string {
 		panic(fmt.Sprintf("postgres: no condition for audience %d", a))
 	}
 	return condition
-}
-
-// with returns args with more of them.
-func with(args pgx.NamedArgs, more pgx.NamedArgs) pgx.NamedArgs {
-	maps.Copy(args, more)
-	return args
 }
