@@ -116,11 +116,13 @@ func TestErrors(t *testing.T) {
 		jsonapi.ErrorOf(&fault.Violation{Field: "site", Reference: true, Code: "conflict", Conflict: true}),
 		jsonapi.ErrorOf(&fault.Violation{Field: "name", Code: "blank"}),
 		jsonapi.ErrorOf(&fault.Violation{Code: "last_owner"}),
+		jsonapi.ErrorOf(&fault.Violation{Field: "id", Code: "id_mismatch", Contradictory: true}),
 		{Status: 400, Code: "invalid", Parameter: "sort", Detail: "so\tnot"},
 	}
 	const want = `{"errors":[{"detail":"","status":"409","source":{"pointer":"/data/relationships/site"},"code":"conflict"},` +
 		`{"detail":"","status":"400","source":{"pointer":"/data/attributes/name"},"code":"blank"},` +
 		`{"detail":"","status":"400","source":{"pointer":"/data"},"code":"last_owner"},` +
+		`{"detail":"","status":"422","source":{"pointer":"/data/attributes/id"},"code":"id_mismatch"},` +
 		`{"detail":"so\tnot","status":"400","source":{"parameter":"sort"},"code":"invalid"}]}`
 	if diff := cmp.Diff(want, string(errs.Append(nil))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -29,7 +29,6 @@ func TestQueries(t *testing.T) {
 		{"page[size]=99999&page[number]=last", jsonapi.Query{PageNumber: 0, PageSize: jsonapi.MaxPageSize}},
 		{"page[size]=-1", jsonapi.Query{PageNumber: 1}},
 		{"page[size]=many", jsonapi.Query{PageNumber: 1}},
-		{"page[offset]=3", jsonapi.Query{PageNumber: 1}},
 	} {
 		got, err := jsonapi.ParseQuery(test.query, known)
 		if err != nil {
@@ -55,6 +54,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		"filter[site]=%00":           "invalid invalid_value filter[site]",
 		"filter[site]=%ff":           "invalid invalid_value filter[site]",
 		"a=1&b=2":                    "invalid invalid_parameter a; invalid invalid_parameter b",
+		"page[offset]=3":             "invalid invalid_parameter page[offset]",
 		"page[number]=0":             "not_found invalid_page page[number]",
 		"page[number]=9999999999999": "not_found invalid_page page[number]",
 	} {
