@@ -1,6 +1,7 @@
 package jsonapi_test
 
 import (
+	"errors"
 	"net/url"
 	"testing"
 	"unicode/utf8"
@@ -73,7 +74,11 @@ func FuzzParseQuery(f *testing.F) {
 		q, err := jsonapi.ParseQuery(query, known)
 		if err != nil {
 			values, _ := url.ParseQuery(query)
-			for _, e := range err.(jsonapi.Errors) {
+			errs, ok := errors.AsType[jsonapi.Errors](err)
+			if !ok {
+				t.Fatalf("%v is no error of the client's", err)
+			}
+			for _, e := range errs {
 				if e.Parameter != "" && !values.Has(e.Parameter) {
 					t.Errorf("%q has no %q", query, e.Parameter)
 				}
