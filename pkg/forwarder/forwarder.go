@@ -10,6 +10,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/pkg/tracing"
 )
 
@@ -67,7 +68,7 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 	}
 	if spool != nil { // else the interface would not be nil
 		delivery.spool = spool
-		o.AddCheck("redis", func(ctx context.Context) error { return spool.redis.Ping(ctx).Err() })
+		o.AddCheck("redis", func(ctx context.Context) error { return redisconn.Keeps(ctx, spool.redis) })
 	}
 	known, err := newCodecs(standard, cfg.CodecByProfile)
 	if err != nil {

@@ -322,3 +322,38 @@ func certify(t *testing.T, dir string) (certificateFile, keyFile string) {
 	}
 	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", private)
 }
+
+func TestKeeps(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, want string
+		args       []string
+	}{
+		{"no bound of memory", "", []string{"--maxmemory-policy", "allkeys-lru"}},
+		{"what is too much is refused", "", []string{"--maxmemory", "64mb"}},
+		{"tasks make room", "allkeys-lru; set noeviction", []string{"--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"}},
+		{"tasks that end by themselves make room", "volatile-ttl", []string{"--maxmemory", "64mb", "--maxmemory-policy", "volatile-ttl"}},
+		{"who may not ask", "", []string{"--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru", "--user", "default", "on", "nopass", "+@all", "-info"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			port := freePort(t)
+			kill := startRedis(t, port, tt.args...)
+			r, err := redisconn.Parse("redis://127.0.0.1:" + port)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := r.Client()
+			t.Cleanup(func() { _ = client.Close() })
+			eventually(t, func(ctx context.Context) error { return client.Ping(ctx).Err() })
+			err = redisconn.Keeps(t.Context(), client)
+			if said := fmt.Sprint(err); (err == nil) != (tt.want == "") || !strings.Contains(said, tt.want) && tt.want != "" {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+			kill()
+			if err := redisconn.Keeps(t.Context(), client); err == nil {
+				t.Error("a server that is gone keeps everything")
+			}
+		})
+	}
+}

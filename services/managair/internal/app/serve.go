@@ -14,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
@@ -85,7 +86,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	api.AddImages(httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert})
 	liveRedis := redisCfg.URL.Client()
 	defer func() { _ = liveRedis.Close() }()
-	o.AddCheck("redis", func(ctx context.Context) error { return liveRedis.Ping(ctx).Err() })
+	o.AddCheck("redis", func(ctx context.Context) error { return redisconn.Keeps(ctx, liveRedis) })
 	hub, reading := addInsight(api, liveCfg, log, o.Registry, pool, liveRedis)
 	apiHandler, err := api.Handler()
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
@@ -81,7 +81,8 @@ func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems []strin
 	ctx, cancel := context.WithTimeout(cmd.Context(), 20*time.Second)
 	defer cancel()
 	if redisCfg.URL.IsSet() { // else it is a problem already
-		if err := ping(redisCfg.URL); err != nil {
+		redis := redisCfg.URL.Client()
+		if err := errors.Join(redisconn.Keeps(ctx, redis), redis.Close()); err != nil {
 			problems = append(problems, "Redis: "+err.Error())
 		}
 	}
@@ -157,11 +158,6 @@ func shorten(line string) string {
 		return string(r[:longest]) + "…"
 	}
 	return line
-}
-
-func ping(redis asynq.RedisConnOpt) error {
-	client := asynq.NewClient(redis)
-	return errors.Join(client.Ping(), client.Close())
 }
 
 func pendingMigrations(ctx context.Context, cmd *cobra.Command, env config.Env) (int, error) {

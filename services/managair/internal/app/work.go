@@ -64,7 +64,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	o.AddCheck("postgresql", pool.Ping)
 	redis := redisCfg.URL.Client()
 	defer func() { _ = redis.Close() }()
-	o.AddCheck("redis", func(ctx context.Context) error { return redis.Ping(ctx).Err() })
+	o.AddCheck("redis", func(ctx context.Context) error { return redisconn.Keeps(ctx, redis) })
 
 	opsListener, err := lifecycle.Listen(ctx, "OPS_ADDRESS", opsCfg.Address)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
+	"golang.org/x/net/idna"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
@@ -132,7 +133,11 @@ func (s SMTP) Deliver(ctx context.Context, m Message) error {
 	if err := msg.From(s.Config.From); err != nil {
 		return fmt.Errorf("mail sender: %w", err)
 	}
-	if err := msg.To(m.To); err != nil {
+	to, err := onTheWire(m.To)
+	if err != nil {
+		return err
+	}
+	if err := msg.To(to); err != nil {
 		return fault.Wrap(fault.Invalid, err, "the mail's address is invalid")
 	}
 	msg.Subject(m.Subject)
@@ -156,6 +161,17 @@ func (s SMTP) Deliver(ctx context.Context, m Message) error {
 		return deliveryError(err)
 	}
 	return nil
+}
+
+// onTheWire writes the address for servers that know letters of ASCII only, which domains
+// can do without (RFC 5891). A name before the @ cannot.
+func onTheWire(address string) (string, error) {
+	at := strings.LastIndexByte(address, '@')
+	domain, err := idna.Lookup.ToASCII(address[at+1:])
+	if err != nil {
+		return "", fault.Wrap(fault.Invalid, err, "the mail's address is invalid")
+	}
+	return address[:at+1] + domain, nil
 }
 
 func (s SMTP) options() []gomail.Option {

@@ -227,3 +227,22 @@ func TestMailsInBothLanguages(t *testing.T) {
 		t.Errorf("%d different subjects of %d mails", len(subjects), 2*len(pages))
 	}
 }
+
+// Most mail servers know no other addresses than those of ASCII.
+func TestDomainsBeyondASCII(t *testing.T) {
+	t.Parallel()
+	s := mailtest.Start(t, mailtest.Options{Security: "none"})
+	deliverer := settings(t, s, "none", "", "")
+	message := test
+	message.To = "post@müller-schule.de"
+	if err := deliverer.Deliver(t.Context(), message); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Wait(t); got.To != "post@xn--mller-schule-dlb.de" {
+		t.Errorf("to %s", got.To)
+	}
+	message.To = "post@-schule.de"
+	if err := deliverer.Deliver(t.Context(), message); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("to a domain that cannot be: %v", err)
+	}
+}

@@ -16,6 +16,10 @@ type GuardConfig struct {
 // SecurityPath is where finders of a weakness look for whom to tell (RFC 9116).
 const SecurityPath = "/.well-known/security.txt"
 
+// ChangePasswordPath is where managers of passwords send their owners
+// (https://www.w3.org/TR/change-password-url/).
+const ChangePasswordPath = "/.well-known/change-password"
+
 // Guard stands before all that managair serves: it finds out where a request comes
 // from, gives every answer the headers that bound what browsers do with it, and ends
 // bodies that come too slowly.
@@ -28,8 +32,12 @@ func Guard(cfg GuardConfig, publicURL string, next http.Handler) http.Handler {
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		r.RemoteAddr = clientAddress(r, cfg.TrustedProxies)
 		pace(w, r)
-		if r.URL.Path == SecurityPath {
+		switch r.URL.Path {
+		case SecurityPath:
 			contact(w, r)
+			return
+		case ChangePasswordPath:
+			http.Redirect(w, r, "/accounts/password/change/", http.StatusFound)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -172,3 +172,12 @@ func (l *oneConn) Close() error {
 }
 
 func (*oneConn) Addr() net.Addr { return &net.TCPAddr{} }
+
+func TestManagersOfPasswordsFindTheirPage(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	Guard(GuardConfig{}, "", http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, ChangePasswordPath, http.NoBody))
+	if w.Code != http.StatusFound || w.Header().Get("Location") != "/accounts/password/change/" {
+		t.Errorf("got %d to %q", w.Code, w.Header().Get("Location"))
+	}
+}

@@ -26,7 +26,7 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 const permissions = "camera=(), geolocation=(self), microphone=(), payment=(), usb=()"
 
 var (
-	managairs = regexp.MustCompile(`^/(api|accounts|admin|ingest|media)(/|$)|^/\.well-known/security\.txt$`)
+	managairs = regexp.MustCompile(`^/(api|accounts|admin|ingest|media|\.well-known)(/|$)`)
 	// framed are the pages that may stand in frames of other sites.
 	framed = regexp.MustCompile(`^/(embed|widget)(/|$)`)
 )

@@ -89,6 +89,7 @@ func TestWhoAnswers(t *testing.T) {
 		{"the API, by its own name", "/api/v1/rooms/?a=1", 200, "managair clair.test /api/v1/rooms/?a=1 192.0.2.1"},
 		{"an account page", "/accounts/login/", 200, "managair clair.test /accounts/login/ 192.0.2.1"},
 		{"whom to tell", "/.well-known/security.txt", 200, "managair clair.test /.well-known/security.txt 192.0.2.1"},
+		{"where passwords are changed", "/.well-known/change-password", 200, "managair clair.test /.well-known/change-password 192.0.2.1"},
 		{"a page that only begins like managair's", "/apiary", 200, "the pages"},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,36 @@
+package redisconn
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Keeps fails when Redis does not answer, or may throw away what waits in it: with a
+// bound of memory, only the policy "noeviction" refuses what is too much, and every
+// other one makes room by dropping tasks, without an error anywhere. Where the caller
+// may not ask for it (INFO), nothing is known of the policy, and that is no failure.
+func Keeps(ctx context.Context, client redis.UniversalClient) error {
+	if err := client.Ping(ctx).Err(); err != nil {
+		return err
+	}
+	info, err := client.Info(ctx, "memory").Result()
+	if err != nil {
+		if strings.HasPrefix(err.Error(), "NOPERM") {
+			return nil
+		}
+		return err
+	}
+	memory := map[string]string{}
+	for line := range strings.Lines(info) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			memory[name] = value
+		}
+	}
+	if policy := memory["maxmemory_policy"]; memory["maxmemory"] != "0" && policy != "" && policy != "noeviction" {
+		return fmt.Errorf("throws away what waits when its memory is full: its maxmemory-policy is %s; set noeviction", policy)
+	}
+	return nil
+}
