@@ -76,9 +76,14 @@ func (w *world) sleep(d time.Duration) {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWithin(t, identity.DefaultLimits())
+}
+
+func newWorldWithin(t *testing.T, limits identity.Limits) *world {
+	t.Helper()
 	w := &world{pool: pgtest.New(t), mails: &letterbox{}, time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
-	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identity.NewHasher(), w.mails, identity.DefaultLimits(), w.now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identity.NewHasher(), w.mails, limits, w.now)
 	doors := session.NewAuthenticator(accounts, log, "https://clair.example", func(rw http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(rw, fault.Text(err), fault.HTTPStatus(err))
 	})

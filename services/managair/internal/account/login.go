@@ -67,20 +67,28 @@ func (p *Pages) setLanguage(w http.ResponseWriter, r *http.Request) error {
 
 func (p *Pages) showSignUp(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, words.TitleSignup)
-	return show(w, r, http.StatusOK, v, signupPage(v))
+	return show(w, r, http.StatusOK, v, signupPage(v, p.accounts.SigningUp()))
 }
 
 func (p *Pages) signUp(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, words.TitleSignup)
 	form := r.PostForm
+	page := signupPage(v, p.accounts.SigningUp())
 	if err := twice(form, "password1", "password2"); err != nil {
-		return refuse(w, r, v, signupPage(v), err)
+		return refuse(w, r, v, page, err)
 	}
 	if err := p.accounts.SignUp(r.Context(), form.Get("username"), form.Get("email"), form.Get("password1"), session.ClientOf(r)); err != nil {
-		return refuse(w, r, v, signupPage(v), err)
+		if errors.Is(err, identity.ErrSignUpClosed) {
+			return show(w, r, http.StatusForbidden, v, page)
+		}
+		return refuse(w, r, v, page, err)
 	}
 	v = newView(r, words.TitleMailSent)
-	v.Note = words.MailSent.In(v.Lang, form.Get("email"))
+	note := words.MailSent
+	if p.accounts.SigningUp() == identity.SignUpInvitation {
+		note = words.MailSentIfInvited
+	}
+	v.Note = note.In(v.Lang, form.Get("email"))
 	return show(w, r, http.StatusOK, v, messagePage(v))
 }
 

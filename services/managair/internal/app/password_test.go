@@ -110,7 +110,7 @@ func openEverything(t *testing.T, pool *pgxpool.Pool, userID int64) {
 			return err
 		},
 		func(ctx context.Context, d identity.Digest) error {
-			_, err := store.CreateToken(ctx, d, identity.Token{UserID: userID, Name: "script", Scope: identity.ScopeRead, CreatedAt: now})
+			_, err := store.CreateToken(ctx, d, identity.Token{UserID: userID, Name: "script", Scope: identity.ScopeRead, CreatedAt: now}, 50)
 			return err
 		},
 		func(ctx context.Context, d identity.Digest) error {

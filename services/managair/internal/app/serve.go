@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -50,7 +51,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var liveCfg live.Config
 	var limits identity.Limits
 	var guard web.GuardConfig
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard); err != nil {
+	var quotas inventory.Quotas
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas); err != nil {
 		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair")
@@ -69,7 +71,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err != nil {
 		return err
 	}
-	api := httpapi.New(apiCfg, log, o.Registry, postgres.NewInventory(pool),
+	api := httpapi.New(apiCfg, log, o.Registry, postgres.NewInventoryWithin(pool, quotas),
 		&telemetry.Cached{Store: postgres.NewTelemetry(pool), For: listAge, Now: time.Now}, time.Now)
 	queue := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = queue.Close() }()

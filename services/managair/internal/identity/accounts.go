@@ -28,7 +28,6 @@ const (
 	// deviceLifetime is how long a browser is known after a log-in.
 	deviceLifetime = 365 * 24 * time.Hour
 	mailWindow     = time.Hour
-	maxTokens      = 50
 	maxEmails      = 10
 )
 
@@ -176,6 +175,9 @@ func (a *Accounts) notify(ctx context.Context, user User, kind MailKind, c Clien
 // address belongs to an account, nothing is made and its owner is told by mail:
 // whoever signs up sees no difference.
 func (a *Accounts) SignUp(ctx context.Context, username, email, password string, c Client) error {
+	if a.limits.SignUp == SignUpClosed {
+		return ErrSignUpClosed
+	}
 	username, err := CleanUsername(username)
 	if err != nil {
 		return err
@@ -205,6 +207,9 @@ func (a *Accounts) SignUp(ctx context.Context, username, email, password string,
 	case err == nil:
 		return a.mailer.Send(ctx, Mail{Kind: MailKnown, To: email, Language: c.Language, Username: owner.Username})
 	case !fault.Is(err, fault.NotFound):
+		return err
+	}
+	if admitted, err := a.admitted(ctx, email); err != nil || !admitted {
 		return err
 	}
 	user, err = a.store.CreateUser(ctx, NewUser{User: user, PasswordHash: hash})

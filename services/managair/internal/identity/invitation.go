@@ -53,6 +53,8 @@ type InvitationStore interface {
 
 	// InvitationByKey returns the invitation with that key.
 	InvitationByKey(ctx context.Context, digest Digest, now time.Time) (Invitation, error)
+	// IsInvited reports whether an invitation to the address waits.
+	IsInvited(ctx context.Context, email string, now time.Time) (bool, error)
 	// Accept makes the user a member and uses the invitation up. Who is a member already
 	// stays what they are.
 	Accept(ctx context.Context, digest Digest, userID int64, now time.Time) (Invitation, error)

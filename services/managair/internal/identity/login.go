@@ -164,7 +164,7 @@ func (a *Accounts) StartToken(ctx context.Context, userID int64, session int64) 
 	secret, digest := NewSecret()
 	now := a.now()
 	expires := now.Add(LoginTokenLifetime)
-	_, err = a.store.CreateToken(ctx, digest, Token{UserID: userID, Scope: ScopeWrite, CreatedAt: now, ExpiresAt: &expires, SessionID: &session})
+	_, err = a.store.CreateToken(ctx, digest, Token{UserID: userID, Scope: ScopeWrite, CreatedAt: now, ExpiresAt: &expires, SessionID: &session}, 0)
 	return secret, err
 }
 
@@ -183,20 +183,13 @@ func (a *Accounts) CreateToken(ctx context.Context, user User, name string, scop
 	case validity < 0:
 		return "", t, &fault.Violation{Field: "validity", Code: "invalid"}
 	}
-	existing, err := a.store.Tokens(ctx, userID)
-	if err != nil {
-		return "", t, err
-	}
-	if len(existing) >= maxTokens {
-		return "", t, fault.New(fault.Conflict, "at most %d tokens; revoke one first", maxTokens)
-	}
 	secret, digest := NewSecret()
 	t = Token{UserID: userID, Name: name, Scope: scope, CreatedAt: a.now()}
 	if validity > 0 {
 		expires := t.CreatedAt.Add(validity)
 		t.ExpiresAt = &expires
 	}
-	if t, err = a.store.CreateToken(ctx, digest, t); err != nil {
+	if t, err = a.store.CreateToken(ctx, digest, t, a.limits.Tokens); err != nil {
 		return "", t, err
 	}
 	return secret, t, a.notify(ctx, user, MailTokenMade, c)

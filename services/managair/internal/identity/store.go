@@ -123,7 +123,8 @@ type Store interface {
 	// EndSession ends a session, and the token that the same log-in gave.
 	EndSession(ctx context.Context, userID, id int64) error
 
-	CreateToken(ctx context.Context, digest Digest, t Token) (Token, error)
+	// CreateToken makes a token. Of those with a name the user has no more than limit.
+	CreateToken(ctx context.Context, digest Digest, t Token, limit int) (Token, error)
 	// TokenUser returns a token that has not expired and its active user, and notes
 	// that it was used.
 	TokenUser(ctx context.Context, digest Digest, now time.Time) (Token, User, error)

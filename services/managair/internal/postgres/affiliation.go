@@ -16,7 +16,7 @@ type affiliations struct{ db database }
 
 // Change is part of inventory.Affiliations.
 func (a *affiliations) Change(ctx context.Context, caller access.Caller, user int64, change func([]int64) []int64) ([]int64, bool, error) {
-	people := &repository[inventory.User, int64]{a.db, users()}
+	people := &repository[inventory.User, int64]{db: a.db, kind: users()}
 	var wanted []int64
 	var changed bool
 	err := people.transact(ctx, func(tx pgx.Tx) error {

@@ -28,7 +28,7 @@ func TestAuditLogOfPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, digest := identity.NewSecret()
-	if _, err := store.CreateToken(ctx, digest, identity.Token{UserID: user.ID, Name: "script", Scope: identity.ScopeRead, CreatedAt: now}); err != nil {
+	if _, err := store.CreateToken(ctx, digest, identity.Token{UserID: user.ID, Name: "script", Scope: identity.ScopeRead, CreatedAt: now}, 50); err != nil {
 		t.Fatal(err)
 	}
 	_, digest = identity.NewSecret()

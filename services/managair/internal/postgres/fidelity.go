@@ -134,7 +134,7 @@ func scanSummary(row pgx.CollectableRow) (sum fidelity.Summary, err error) {
 
 // NodeFidelity returns what the latest check found of each node.
 func (f Fidelity) NodeFidelity() inventory.Repository[fidelity.Node, inventory.NodeID] {
-	return &repository[fidelity.Node, inventory.NodeID]{f.Pool, kind[fidelity.Node, inventory.NodeID]{
+	return &repository[fidelity.Node, inventory.NodeID]{db: f.Pool, kind: kind[fidelity.Node, inventory.NodeID]{
 		permissions: access.Fidelity,
 		audience:    byOrganization("n.owner_id", "false"),
 		table:       "node", alias: "n",
@@ -158,7 +158,7 @@ func (f Fidelity) NodeFidelity() inventory.Repository[fidelity.Node, inventory.N
 
 // Outages returns the times in which nodes were silent, the newest first.
 func (f Fidelity) Outages() inventory.Repository[fidelity.Outage, int64] {
-	return &repository[fidelity.Outage, int64]{f.Pool, kind[fidelity.Outage, int64]{
+	return &repository[fidelity.Outage, int64]{db: f.Pool, kind: kind[fidelity.Outage, int64]{
 		permissions: access.Outages,
 		audience:    byOrganization("n.owner_id", "false"),
 		table:       "node_outage", alias: "ot",

@@ -72,6 +72,17 @@ func (s *Identity) Invite(ctx context.Context, callerID int64, i identity.Invita
 	return i, nil
 }
 
+// IsInvited reports whether an invitation to the address waits.
+func (s *Identity) IsInvited(ctx context.Context, email string, now time.Time) (bool, error) {
+	var invited bool
+	err := s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM invitation WHERE lower(email) = lower($1) AND expires_at > $2)",
+		email, now).Scan(&invited)
+	if err != nil {
+		return false, fmt.Errorf("find an invitation: %w", pgdb.Translate(err))
+	}
+	return invited, nil
+}
+
 // mayBeInvited refuses those who are members already, as far as the members know: by
 // their primary address. It also bounds how many wait for an answer.
 func mayBeInvited(ctx context.Context, tx pgx.Tx, i identity.Invitation) error {

@@ -118,6 +118,7 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 				organizationKind.reference("owner", n.OwnerID, access.Owners),
 			}
 		},
+		crowd: nodeCrowd,
 		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, n *inventory.Node) error {
 			if err := identify(ctx, tx, n); err != nil {
 				return err

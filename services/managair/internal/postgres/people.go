@@ -37,6 +37,7 @@ func organizations() kind[inventory.Organization, int64] {
 		references: func(o *inventory.Organization) []reference {
 			return userReferences("users", o.Users...)
 		},
+		crowd: organizationCrowd,
 		insert: func(ctx context.Context, tx pgx.Tx, caller access.Caller, o *inventory.Organization) error {
 			err := insertReturningID(ctx, tx, &o.ID,
 				"INSERT INTO organization (name, description) VALUES (@name, @description) RETURNING id",

@@ -21,26 +21,31 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// NewInventory returns the repositories on pool.
-func NewInventory(pool *pgxpool.Pool) inventory.Store { return inventoryOn(pool) }
+// NewInventory returns the repositories on pool, without quotas.
+func NewInventory(pool *pgxpool.Pool) inventory.Store { return inventoryOn(pool, inventory.Quotas{}) }
 
-func inventoryOn(db database) inventory.Store {
+// NewInventoryWithin returns the repositories on pool, which keep to the quotas.
+func NewInventoryWithin(pool *pgxpool.Pool, quotas inventory.Quotas) inventory.Store {
+	return inventoryOn(pool, quotas)
+}
+
+func inventoryOn(db database, quotas inventory.Quotas) inventory.Store {
 	return inventory.Store{
-		Organizations: &repository[inventory.Organization, int64]{db, organizations()},
-		Memberships:   &repository[inventory.Membership, int64]{db, memberships()},
-		Users:         &repository[inventory.User, int64]{db, users()},
-		Addresses:     &repository[inventory.Address, int64]{db, addresses()},
-		Sites:         &repository[inventory.Site, int64]{db, sites()},
-		PublicSites:   &repository[inventory.PublicSite, int64]{db, publicSites()},
-		Rooms:         &repository[inventory.Room, int64]{db, rooms()},
-		Quantities:    &repository[inventory.Quantity, int64]{db, quantities()},
-		Protocols:     &repository[inventory.Protocol, int64]{db, protocols()},
-		Models:        &repository[inventory.Model, int64]{db, models()},
-		Nodes:         &repository[inventory.Node, inventory.NodeID]{db, nodes()},
-		Installations: &repository[inventory.Installation, int64]{db, installations()},
+		Organizations: &repository[inventory.Organization, int64]{db, quotas, organizations()},
+		Memberships:   &repository[inventory.Membership, int64]{db, quotas, memberships()},
+		Users:         &repository[inventory.User, int64]{db, quotas, users()},
+		Addresses:     &repository[inventory.Address, int64]{db, quotas, addresses()},
+		Sites:         &repository[inventory.Site, int64]{db, quotas, sites()},
+		PublicSites:   &repository[inventory.PublicSite, int64]{db, quotas, publicSites()},
+		Rooms:         &repository[inventory.Room, int64]{db, quotas, rooms()},
+		Quantities:    &repository[inventory.Quantity, int64]{db, quotas, quantities()},
+		Protocols:     &repository[inventory.Protocol, int64]{db, quotas, protocols()},
+		Models:        &repository[inventory.Model, int64]{db, quotas, models()},
+		Nodes:         &repository[inventory.Node, inventory.NodeID]{db, quotas, nodes()},
+		Installations: &repository[inventory.Installation, int64]{db, quotas, installations()},
 		Affiliations:  &affiliations{db},
 		Atomically: func(ctx context.Context, do func(inventory.Store) error) error {
-			return inTx(ctx, db, func(tx pgx.Tx) error { return do(inventoryOn(tx)) })
+			return inTx(ctx, db, func(tx pgx.Tx) error { return do(inventoryOn(tx, quotas)) })
 		},
 	}
 }
@@ -72,8 +77,10 @@ type kind[T any, ID comparable] struct {
 	lockFirst string
 	// references lists what the thing refers to.
 	references func(*T) []reference
-	insert     func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
-	update     func(ctx context.Context, tx pgx.Tx, old, thing *T) error
+	// crowd is what new things are counted among, when it is not nil.
+	crowd  func(inventory.Quotas, access.Caller, *T) crowd
+	insert func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
+	update func(ctx context.Context, tx pgx.Tx, old, thing *T) error
 	// ownerField is where a change is refused that leaves an organization without an
 	// OWNER, when it is not the whole.
 	ownerField inventory.Field
@@ -98,8 +105,9 @@ type reference struct {
 }
 
 type repository[T any, ID comparable] struct {
-	db   database
-	kind kind[T, ID]
+	db     database
+	quotas inventory.Quotas
+	kind   kind[T, ID]
 }
 
 // condition is that under which the caller is among the audience. In the admin pages
@@ -257,6 +265,9 @@ func (r *repository[T, ID]) Create(ctx context.Context, caller access.Caller, th
 		if err := r.checkGeneral(ctx, tx, caller, r.kind.permissions.Create); err != nil {
 			return err
 		}
+		if err := r.checkQuota(ctx, tx, caller, nil, &thing); err != nil {
+			return err
+		}
 		if err := r.kind.insert(ctx, tx, caller, &thing); err != nil {
 			return err
 		}
@@ -302,6 +313,9 @@ func (r *repository[T, ID]) Change(ctx context.Context, caller access.Caller, id
 			return v
 		}
 		if err := r.checkReferences(ctx, tx, caller, &old, &thing); err != nil {
+			return err
+		}
+		if err := r.checkQuota(ctx, tx, caller, &old, &thing); err != nil {
 			return err
 		}
 		if err := r.kind.update(ctx, tx, &old, &thing); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 )
@@ -93,8 +94,13 @@ func (s *Identity) EndSession(ctx context.Context, userID, id int64) error {
 }
 
 // CreateToken remembers a token. One without a name is a log-in, which is noted.
-func (s *Identity) CreateToken(ctx context.Context, digest identity.Digest, t identity.Token) (identity.Token, error) {
+func (s *Identity) CreateToken(ctx context.Context, digest identity.Digest, t identity.Token, limit int) (identity.Token, error) {
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if t.Name != "" {
+			if err := roomForToken(ctx, tx, t.UserID, limit); err != nil {
+				return err
+			}
+		}
 		err := tx.QueryRow(ctx, `
 			INSERT INTO api_token (user_id, name, digest, scope, created_at, expires_at, session_id)
 			VALUES (@user_id, @name, @digest, @scope, @created_at, @expires_at, @session_id)
@@ -114,6 +120,22 @@ func (s *Identity) CreateToken(ctx context.Context, digest identity.Digest, t id
 		return identity.Token{}, fmt.Errorf("create token: %w", pgdb.Translate(err))
 	}
 	return t, nil
+}
+
+// roomForToken refuses a token beyond the limit. Whoever makes one waits for the others.
+func roomForToken(ctx context.Context, tx pgx.Tx, userID int64, limit int) error {
+	args := pgx.NamedArgs{"of": userID}
+	if err := exec(ctx, tx, lockAccount, args); err != nil {
+		return err
+	}
+	var n int
+	if err := tx.QueryRow(ctx, "SELECT count(*) FROM api_token WHERE user_id = @of AND name <> ''", args).Scan(&n); err != nil {
+		return err
+	}
+	if n >= limit {
+		return &fault.Violation{Field: "name", Code: "quota_exceeded", Text: "quota_tokens", Args: []any{limit}, Conflict: true}
+	}
+	return nil
 }
 
 // loginTokens is how many log-ins through the API last at the same time; the oldest

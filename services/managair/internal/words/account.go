@@ -51,6 +51,9 @@ var (
 	LastOwner           = Text{"Sie sind die letzte Person mit der Rolle OWNER in: %s. Geben Sie die Rolle vorher weiter oder löschen Sie die Organisation.", "You are the last person with the role OWNER in: %s. Hand the role on first, or delete the organization."}
 	LoginName           = Text{"Benutzername oder E-Mail-Adresse", "User name or e-mail address"}
 	LogoutQuestion      = Text{"Möchten Sie sich abmelden?", "Do you want to log out?"}
+	MailSentIfInvited   = Text{"Wenn %s eingeladen ist, haben wir dorthin geschrieben. Bitte öffnen Sie den Link in der E-Mail, dann können Sie sich anmelden.", "If %s has been invited, we have written there. Please open the link in the mail, then you can log in."}
+	SignupClosed        = Text{"Hier legen nur die Verwalter Konten an. Bitte wenden Sie sich an die Stelle, die Clair hier betreibt.", "Accounts are made by the administrators here. Please ask whoever runs Clair here."}
+	SignupInvited       = Text{"Konten gibt es hier auf Einladung. Geben Sie die Adresse an, an die die Einladung ging: nur dorthin schreiben wir.", "Accounts are by invitation here. Give the address that the invitation went to: we write to no other."}
 	MailSent            = Text{"Wir haben an %s geschrieben. Bitte öffnen Sie den Link in der E-Mail, dann können Sie sich anmelden. Nichts angekommen? Schauen Sie auch im Spam-Ordner nach.", "We have written to %s. Please open the link in the mail, then you can log in. Nothing there? Look into the spam folder too."}
 	NeverUsed           = Text{"noch nie benutzt", "never used"}
 	NoAccount           = Text{"Noch kein Konto?", "No account yet?"}

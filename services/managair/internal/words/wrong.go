@@ -36,6 +36,8 @@ var Wrong = map[string]Text{
 	"password_too_long":           {"Das Passwort ist zu lang.", "The password is too long."},
 	"password_too_short":          {"Das Passwort braucht mindestens 8 Zeichen.", "The password needs at least 8 characters."},
 	"password_too_similar":        {"Das Passwort ist Ihrem Namen oder Ihrer Adresse zu ähnlich.", "The password is too similar to your name or address."},
+	"quota_exceeded":              {"Mehr davon sind nicht erlaubt.", "No more of these are allowed."},
+	"quota_tokens":                {"Ein Konto kann höchstens %v Tokens haben. Bitte zuerst eines widerrufen.", "An account can have at most %v tokens. Please revoke one first."},
 	"required":                    {"Bitte ausfüllen.", "Please fill this in."},
 	"unique":                      {"Das wird schon benutzt.", "This is in use already."},
 }

@@ -1,0 +1,101 @@
+package conformance_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+// However many come at once, no more are made than may be, and the others are told how
+// many that is.
+func TestQuotasHoldAtOnce(t *testing.T) {
+	t.Parallel()
+	const limit, atOnce = 4, 12
+	w := newWorld(t)
+	store := postgres.NewInventoryWithin(w.pool, inventory.Quotas{Organizations: limit, Addresses: limit, Sites: limit, Rooms: limit, Nodes: limit})
+	tokens := postgres.NewIdentity(w.pool)
+	olga := access.Caller{UserID: 1}
+	for _, quota := range []struct {
+		text, count string
+		add         func(n int) error
+	}{
+		{"quota_organizations", "SELECT count(*) FROM membership WHERE user_id = 1 AND role = 'O'", func(n int) error {
+			_, err := store.Organizations.Create(t.Context(), olga, inventory.Organization{Name: fmt.Sprint("O", n)})
+			return err
+		}},
+		{"quota_addresses", "SELECT count(*) FROM address WHERE created_by = 1", func(n int) error {
+			_, err := store.Addresses.Create(t.Context(), olga, inventory.Address{Street1: fmt.Sprint("Weg", n), Zip: "10827", City: "Berlin"})
+			return err
+		}},
+		{"quota_sites", "SELECT count(*) FROM site WHERE operator_id = 1", func(n int) error {
+			_, err := store.Sites.Create(t.Context(), olga, inventory.Site{Name: fmt.Sprint("S", n), OperatorID: 1, AddressID: 1, TimeZone: inventory.DefaultTimeZone})
+			return err
+		}},
+		{"quota_rooms", "SELECT count(*) FROM room WHERE site_id = 1", func(n int) error {
+			_, err := store.Rooms.Create(t.Context(), olga, inventory.Room{Name: fmt.Sprint("R", n), SiteID: 1})
+			return err
+		}},
+		{"quota_nodes", "SELECT count(*) FROM node WHERE owner_id = 1", func(n int) error {
+			_, err := store.Nodes.Create(t.Context(), olga, newNode(n))
+			return err
+		}},
+		{"quota_tokens", "SELECT count(*) FROM api_token WHERE user_id = 1", func(n int) error {
+			_, digest := identity.NewSecret()
+			_, err := tokens.CreateToken(t.Context(), digest, identity.Token{UserID: 1, Name: fmt.Sprint("T", n), Scope: identity.ScopeRead, CreatedAt: time.Now()}, limit)
+			return err
+		}},
+	} {
+		var all sync.WaitGroup
+		for n := range atOnce {
+			all.Go(func() {
+				err := quota.add(n)
+				v, refused := errors.AsType[*fault.Violation](err)
+				if err != nil && (!refused || v.Code != "quota_exceeded" || v.Text != quota.text || !v.Conflict || fmt.Sprint(v.Args) != fmt.Sprint([]any{limit})) {
+					t.Errorf("%s: %v", quota.text, err)
+				}
+			})
+		}
+		all.Wait()
+		var n int
+		if err := w.pool.QueryRow(t.Context(), quota.count).Scan(&n); err != nil || n != limit {
+			t.Errorf("%s: there are %d (%v), want %d", quota.text, n, err, limit)
+		}
+	}
+	// What is there can be changed, and administrators give more.
+	if _, err := store.Rooms.Change(t.Context(), olga, 1, func(r *inventory.Room) error { r.Name = "Anders"; return nil }); err != nil {
+		t.Error("another name for a room of a full organization:", err)
+	}
+	if _, err := store.Nodes.Create(t.Context(), access.Caller{UserID: 1, Administers: true}, newNode(99)); err != nil {
+		t.Error("an administrator gives more:", err)
+	}
+}
+
+func newNode(n int) inventory.Node {
+	return inventory.Node{EUI64: fmt.Sprintf("9876B600000C%04X", n), Alias: fmt.Sprint("N", n), ProtocolID: 1, ModelID: 1, OwnerID: 1}
+}
+
+// Nor does one come round the back, from another organization.
+func TestQuotasHoldWhereThingsMoveTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	store := postgres.NewInventoryWithin(w.pool, inventory.Quotas{Nodes: 2})
+	olga := access.Caller{UserID: 1}
+	n := newNode(1)
+	n.OwnerID = 2
+	made, err := store.Nodes.Create(t.Context(), olga, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.Nodes.Change(t.Context(), olga, made.ID, func(n *inventory.Node) error { n.OwnerID = 1; return nil })
+	if v, ok := errors.AsType[*fault.Violation](err); !ok || v.Code != "quota_exceeded" || v.Field != "owner" || !v.Reference {
+		t.Errorf("a third node: %v, want quota_exceeded of owner", err)
+	}
+}

@@ -1,0 +1,12 @@
+package inventory
+
+// Quotas bound what one account or organization may have, so that no stranger fills the
+// platform; 0 is no bound. They hold for the API and the dashboard: administrators may
+// give more, and what is there already stays.
+type Quotas struct {
+	Organizations int `env:"MAX_ORGANIZATIONS_PER_ACCOUNT" envDefault:"20" desc:"organizations that one account is OWNER of when it makes another one; 0: no bound"`
+	Addresses     int `env:"MAX_ADDRESSES_PER_ACCOUNT" envDefault:"500" desc:"postal addresses that one account has made; 0: no bound"`
+	Sites         int `env:"MAX_SITES_PER_ORGANIZATION" envDefault:"200" desc:"sites of one organization; 0: no bound"`
+	Rooms         int `env:"MAX_ROOMS_PER_ORGANIZATION" envDefault:"2000" desc:"rooms of one organization; 0: no bound"`
+	Nodes         int `env:"MAX_NODES_PER_ORGANIZATION" envDefault:"2000" desc:"sensors of one organization; 0: no bound"`
+}
