@@ -40,9 +40,12 @@ for name in version_key backup_password $(secret_names); do
       printf '%s' "${value:-placeholder}" >"$file"
       [ -n "$value" ] || say "$name is a placeholder; write it to $SECRETS_FOLDER/$name and deploy again"
       ;;
+    redis_acl) continue ;; # made of the others
+    redis_*) redis_access "${name#redis_}" "$(random)" >"$file" ;;
     # Only with MQTT_PASSWORD_FILE and MQTT_CA_FILE; a secret must not be empty.
     mqtt_password | network_ca) printf unused >"$file" ;;
     *) random >"$file" ;;
   esac
   say "made $name"
 done
+write_redis_acl

@@ -33,20 +33,30 @@ while [ ${#ARGS[@]} -gt 0 ]; do
   esac
   ARGS=("${ARGS[@]:1}")
 done
+before=$(services)
+# Of an earlier version that runs, no task has a name at Redis yet. Redis takes such
+# callers until all tasks are new ones, and then no more.
+REDIS_OPEN=false
+if [ -n "$before" ] && deployed_secret_names | grep -qx redis_acl && ! on service inspect --format '{{json .Spec.TaskTemplate.ContainerSpec.Secrets}}' \
+  "$(full_name managair_server)" 2>/dev/null | grep -q redis_managair; then
+  REDIS_OPEN=true
+fi
 export_secret_versions
 confirm "deploy version $CLAIR_VERSION"
 
 [ "$(on info --format '{{.Swarm.ControlAvailable}}')" = true ] ||
   fail "the engine is no manager of a swarm; 'docker swarm init' makes it one"
 
-before=$(services)
 remember_updates
 if $migrate && [ -n "$before" ]; then
   JOB_TIMEOUT=$timeout run_managair migrate || fail "the schema could not be migrated; nothing was deployed"
 fi
 
-# shellcheck disable=SC2086 # they are several words
-on stack deploy --with-registry-auth --prune $DOCKER_STACK_DEPLOY_ARGS "$CLAIR_STACK" >&2
+deploy() {
+  # shellcheck disable=SC2086 # they are several words
+  on stack deploy --with-registry-auth --prune $DOCKER_STACK_DEPLOY_ARGS "$CLAIR_STACK" >&2
+}
+deploy
 
 if [ -z "$before" ] && ! cmp -s "$SECRETS/db_initial_password" "$SECRETS/db_password"; then
   # A new database has been made with the first password of all.
@@ -58,6 +68,14 @@ if $migrate && [ -z "$before" ]; then
   JOB_TIMEOUT=$timeout run_managair migrate || fail "the schema could not be migrated"
 fi
 wait_until_healthy "$timeout"
+if $REDIS_OPEN; then
+  REDIS_OPEN=false
+  say "all tasks have names at Redis; now it takes no others"
+  export_secret_versions
+  remember_updates
+  deploy
+  wait_until_healthy "$timeout"
+fi
 # New tasks may take a moment to connect, and old ones to end. A broker is not ours:
 # that it does not answer is said, but is no reason to call the deployment a failure.
 inside=''

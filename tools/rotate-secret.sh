@@ -12,6 +12,8 @@
 #                 the new one, then the old one is forgotten
 #   db_password   the services first learn to try both passwords, then the role of the
 #                 running database gets the new one, then what asks with one only does
+#   redis_USER    Redis first learns to take both passwords, then the service gets the
+#                 new one, then the old one is forgotten; Redis restarts twice
 #
 # Exit status as of tools/deploy-stack.sh, which does the work.
 set -euo pipefail
@@ -38,6 +40,7 @@ case $name in
   ingest_tokens) fail -2 "rotate ingest_token; this follows" ;;
   db_passwords) fail -2 "rotate db_password; this follows" ;;
   db_initial_password) fail -2 "only a new database is asked for it; rotate db_password" ;;
+  redis_acl) fail -2 "it is made of the others; rotate redis_USER" ;;
   version_key) fail -2 "it is not given to any service" ;;
   ingest_token)
     old=$(cat "$SECRETS/ingest_token") new=$(random)
@@ -55,6 +58,17 @@ case $name in
     set_db_password "$new" || fail "the database did not take the new password; everything goes on with the old one"
     # db_passwords stays as it is: the old one is worth nothing any more.
     replace db_password "$new"
+    deploy
+    ;;
+  redis_*)
+    user=${name#redis_}
+    redis_access "$user" "$(random)" >"$SECRETS/$name.also"
+    deploy
+    new=$(cat "$SECRETS/$name.also")
+    cp "$SECRETS/$name" "$SECRETS/$name.also"
+    replace "$name" "$new"
+    deploy
+    rm "$SECRETS/$name.also"
     deploy
     ;;
   *_api_key | smtp_password | mqtt_password | network_ca | media_s3_secret_key)

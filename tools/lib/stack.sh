@@ -24,6 +24,7 @@ fail() { # [-CODE] MESSAGE
 }
 
 . tools/lib/help.sh
+. tools/lib/redis.sh
 
 # options TOOL'S ARGUMENTS: handles --help and -y before anything else, and loads
 # the environment file. The rest is left in the array ARGS.
@@ -135,6 +136,7 @@ deployed_secret_names() {
 # content, because the name that it becomes part of is no secret.
 export_secret_versions() {
   local name missing=()
+  write_redis_acl
   for name in $(deployed_secret_names); do
     if [ ! -s "$SECRETS/$name" ]; then
       missing+=("$name")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -20,10 +21,17 @@ type RedisOptions struct {
 	Port int
 	// Durable keeps the data over a restart. Without it, a restart begins empty.
 	Durable bool
+	// ACL is a file of users (compose/redis.acl with digests of passwords); without one
+	// everybody may do everything.
+	ACL []byte
 }
 
 // Redis is a Redis server of our own.
-type Redis struct{ Server }
+type Redis struct {
+	Server
+
+	acl bool
+}
 
 // NewRedis prepares a server; Start starts it.
 func NewRedis(o RedisOptions) (*Redis, error) {
@@ -39,19 +47,31 @@ func NewRedis(o RedisOptions) (*Redis, error) {
 	if o.Durable {
 		appendOnly = "yes"
 	}
-	r := &Redis{}
+	r := &Redis{acl: o.ACL != nil}
+	aclFile := filepath.Join(o.Dir, "users.acl")
 	r.Server = Server{
-		Port:    o.Port,
-		name:    "redis",
-		prepare: func(context.Context) error { return runAs.MakeDir(o.Dir) },
+		Port: o.Port,
+		name: "redis",
+		prepare: func(context.Context) error {
+			if err := runAs.MakeDir(o.Dir); err != nil || !r.acl {
+				return err
+			}
+			if err := os.WriteFile(aclFile, o.ACL, 0o600); err != nil {
+				return err
+			}
+			return runAs.Own(aclFile)
+		},
 		command: func() (process.Spec, error) {
+			args := []string{
+				"--bind", Host, "--port", fmt.Sprint(r.Port), "--dir", o.Dir,
+				"--save", "", "--appendonly", appendOnly,
+				"--databases", "512", // tests borrow them
+			}
+			if r.acl {
+				args = append(args, "--aclfile", aclFile)
+			}
 			return process.Spec{
-				Name: "redis", Path: path, Dir: o.Dir, User: runAs, LogFile: filepath.Join(o.Dir, "redis.log"),
-				Args: []string{
-					"--bind", Host, "--port", fmt.Sprint(r.Port), "--dir", o.Dir,
-					"--save", "", "--appendonly", appendOnly,
-					"--databases", "512", // tests borrow them
-				},
+				Name: "redis", Path: path, Dir: o.Dir, User: runAs, LogFile: filepath.Join(o.Dir, "redis.log"), Args: args,
 			}, nil
 		},
 		probe: r.ping,
@@ -74,15 +94,24 @@ func (r *Redis) ping(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
-		return err
+	answers := bufio.NewReader(conn)
+	say := func(command, want string) error {
+		if _, err := conn.Write([]byte(command + "\r\n")); err != nil {
+			return err
+		}
+		answer, err := answers.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if answer = strings.TrimSpace(answer); answer != want {
+			return errors.New(answer)
+		}
+		return nil
 	}
-	answer, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil {
-		return err
+	if r.acl { // as the container's health check
+		if err := say("AUTH health none", "+OK"); err != nil {
+			return err
+		}
 	}
-	if answer = strings.TrimSpace(answer); answer != "+PONG" {
-		return errors.New(answer)
-	}
-	return nil
+	return say("PING", "+PONG")
 }

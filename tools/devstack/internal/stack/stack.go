@@ -37,8 +37,11 @@ type Options struct {
 	MediaDir string
 	// DatabaseURL is the connection string of the role that owns the database.
 	DatabaseURL string
-	RedisURL    string
-	MQTT        MQTT
+	// RedisURL is where Redis is, and RedisURLs for those services that have a user of
+	// their own there, by its name (compose/redis.acl).
+	RedisURL  string
+	RedisURLs map[string]string
+	MQTT      MQTT
 	// ForwarderEnv are further settings of an application's forwarder, NAME=value.
 	ForwarderEnv map[string][]string
 	// Env are further settings of all services, NAME=value.
@@ -81,19 +84,18 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 		return nil, err
 	}
 	database := []string{"DATABASE_URL=" + o.DatabaseURL}
-	redis := []string{"REDIS_URL=" + o.RedisURL}
 	media := []string{"MEDIA_FOLDER=" + o.MediaDir}
-	s.Ingestair = s.service("ingestair", "ingestair", nil, database, redis, []string{
+	s.Ingestair = s.service("ingestair", "ingestair", nil, database, s.redis("ingestair"), []string{
 		"INGEST_ADDRESS=" + s.ingestAddress(), "INGEST_TOKEN=" + s.ingestToken,
 	})
 	s.Managair = server.NewService(server.ServiceOptions{
 		Name: "managair", Path: filepath.Join(o.Bin, "managair"), Args: []string{"serve"}, LogFile: s.LogFile("managair"),
-		Env: slices.Concat(database, redis, media, []string{
+		Env: slices.Concat(database, s.redis("managair"), media, []string{
 			"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
 		}, o.Env),
 		MoreEnv: s.others,
 	})
-	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, redis, media)
+	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, s.redis("worker"), media)
 	s.ClairchenForwarder = s.NewForwarder(ClairchenApplication, "clairchen-forwarder")
 	s.ERSForwarder = s.NewForwarder(ERSApplication, "ers-forwarder")
 	return s, nil
@@ -117,8 +119,16 @@ func (s *Stack) others() []string {
 // there: a name of its own and further settings. Whoever starts it ends it.
 func (s *Stack) NewForwarder(application, name string, env ...string) *server.Server {
 	binary := map[string]string{ClairchenApplication: "clairchen-forwarder", ERSApplication: "ers-forwarder"}[application]
-	return s.service(name, binary, nil, []string{"REDIS_URL=" + s.options.RedisURL},
+	return s.service(name, binary, nil, s.redis(strings.ReplaceAll(binary, "-", "_")),
 		s.forwarderEnv(application), s.options.ForwarderEnv[application], env)
+}
+
+// redis tells a service where Redis is.
+func (s *Stack) redis(user string) []string {
+	if url, ok := s.options.RedisURLs[user]; ok {
+		return []string{"REDIS_URL=" + url}
+	}
+	return []string{"REDIS_URL=" + s.options.RedisURL}
 }
 
 func (s *Stack) service(name, binary string, args []string, env ...[]string) *server.Server {
@@ -194,7 +204,7 @@ func (s *Stack) Stop(ctx context.Context) error {
 func (s *Stack) Manage(ctx context.Context, args ...string) error {
 	p, err := process.Start(process.Spec{
 		Name: "managair", Path: filepath.Join(s.options.Bin, "managair"), Args: args,
-		Env:     []string{"DATABASE_URL=" + s.options.DatabaseURL, "REDIS_URL=" + s.options.RedisURL},
+		Env:     append(s.redis("managair"), "DATABASE_URL="+s.options.DatabaseURL),
 		LogFile: s.LogFile("managair-" + args[0]),
 	})
 	if err != nil {

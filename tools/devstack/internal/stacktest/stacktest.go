@@ -35,7 +35,9 @@ type Stack struct {
 
 	Postgres *server.Postgres
 	Redis    *server.Redis
-	Broker   *server.Mosquitto
+	// RedisUsers are those of a deployed stack.
+	RedisUsers RedisUsers
+	Broker     *server.Mosquitto
 	// DatabaseURL is the connection string of the services' role.
 	DatabaseURL string
 
@@ -70,7 +72,8 @@ func Start(t testing.TB, o Options) *Stack {
 	}}
 	s.Postgres, err = server.NewPostgres(server.PostgresOptions{Dir: filepath.Join(dir, "postgres"), Durable: o.Durable, Settings: o.PostgresSettings})
 	check(t, err)
-	s.Redis, err = server.NewRedis(server.RedisOptions{Dir: filepath.Join(dir, "redis"), Durable: true})
+	s.RedisUsers = newRedisUsers(t)
+	s.Redis, err = server.NewRedis(server.RedisOptions{Dir: filepath.Join(dir, "redis"), Durable: true, ACL: s.RedisUsers.acl})
 	check(t, err)
 	s.Broker, err = server.NewMosquitto(server.MosquittoOptions{
 		Dir: filepath.Join(dir, "mosquitto"), TLS: true, Users: s.passwords, Config: o.BrokerConfig,
@@ -85,7 +88,7 @@ func Start(t testing.TB, o Options) *Stack {
 	logs := filepath.Join(dir, "log")
 	check(t, os.Mkdir(logs, 0o700))
 	options := stack.Options{
-		Bin: bin, LogDir: logs, MediaDir: t.TempDir(), DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(),
+		Bin: bin, LogDir: logs, MediaDir: t.TempDir(), DatabaseURL: s.DatabaseURL, RedisURLs: s.RedisUsers.urls(s.Redis),
 		MQTT: stack.MQTT{URL: s.Broker.URL(), CAFile: s.Broker.CAFile(), Passwords: s.passwords},
 	}
 	if o.Change != nil {
@@ -94,6 +97,7 @@ func Start(t testing.TB, o Options) *Stack {
 	s.Stack, err = stack.New(t.Context(), options)
 	check(t, err)
 	t.Cleanup(func() {
+		s.RedisUsers.checkRefused(t, s.Redis)
 		if err := s.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}

@@ -150,6 +150,16 @@ func (s *Stack) SQL(ctx context.Context, query string) (string, error) {
 	return s.Docker(ctx, "exec", db, "psql", "--no-align", "--tuples-only", "--username", "clair", "--dbname", "clair", "--command", query)
 }
 
+// Redis returns what Redis answers to its operator.
+func (s *Stack) Redis(ctx context.Context, command ...string) (string, error) {
+	container, err := s.Container(ctx, "redis")
+	if err != nil {
+		return "", err
+	}
+	const as = `exec redis-cli --no-auth-warning -e -u "$(cat /run/secrets/redis_default)" "$@"`
+	return s.Docker(ctx, slices.Concat([]string{"exec", container, "sh", "-c", as, "redis-cli"}, command)...)
+}
+
 // Container returns the id of the only container of a service, on the node that the
 // shell speaks to.
 func (s *Stack) Container(ctx context.Context, service string) (string, error) {

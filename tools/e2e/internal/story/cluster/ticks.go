@@ -14,12 +14,8 @@ import (
 // has counted executions, and keeps the task of each tick for an hour.
 func (c *cluster) checkTicks(ctx context.Context) error {
 	const queue = "asynq:{managair}:"
-	container, err := c.stack.Container(ctx, "redis")
-	if err != nil {
-		return err
-	}
 	// In one script, because they go on.
-	out, err := c.stack.Docker(ctx, "exec", container, "redis-cli", "EVAL", `
+	out, err := c.stack.Redis(ctx, "EVAL", `
 		local answer = {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]) or '0'}
 		for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do answer[#answer + 1] = id end
 		return answer`, "3", queue+"processed", queue+"failed", queue+"completed")

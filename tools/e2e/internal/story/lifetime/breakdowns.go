@@ -42,22 +42,14 @@ func (s *lifetime) killDatabase(ctx context.Context) error {
 	return s.load.CheckUplinks(ctx, "the death of the database")
 }
 
-// refuseRedis lets Redis refuse everybody, as its protected mode does that some
-// images have switched on. Nothing of the stack stops then, so it must be said.
+// refuseRedis lets Redis refuse everybody, as it does when its users are not those of
+// the services' secrets. Nothing of the stack stops then, so it must be said.
 func (s *lifetime) refuseRedis(ctx context.Context) error {
-	redis, err := s.stack.Container(ctx, "redis")
-	if err != nil {
-		return err
-	}
-	protect := func(mode string) error {
-		_, err := s.stack.Docker(ctx, "exec", redis, "redis-cli", "CONFIG", "SET", "protected-mode", mode)
-		return err
-	}
-	if err := protect("yes"); err != nil {
-		return err
-	}
-	if _, err := s.stack.Docker(ctx, "exec", redis, "redis-cli", "CLIENT", "KILL", "TYPE", "normal"); err != nil {
-		return err
+	for _, user := range []string{"managair", "worker", "clairchen_forwarder", "ers_forwarder"} {
+		// It ends their connections, too.
+		if _, err := s.stack.Redis(ctx, "ACL", "DELUSER", user); err != nil {
+			return err
+		}
 	}
 	out, err := s.stack.Tool(ctx, "status.sh")
 	const notWell = 4
@@ -70,7 +62,7 @@ func (s *lifetime) refuseRedis(ctx context.Context) error {
 			return fmt.Errorf("status.sh does not say that Redis refuses %s:\n%s", service, out)
 		}
 	}
-	if err := protect("no"); err != nil {
+	if _, err := s.stack.Redis(ctx, "ACL", "LOAD"); err != nil {
 		return err
 	}
 	return s.stack.AwaitWell(ctx)
