@@ -52,7 +52,7 @@ func ParseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
 		Session:     event.Get("devAddr").String(),
 		FCnt:        uint32(event.Get("fCnt").Uint()),
 	}
-	u.Reception, u.Gateways = best(event.Get("rxInfo"))
+	heard(&u, event.Get("rxInfo"))
 	var err error
 	if u.DevEUI, err = lorawan.ParseEUI64(device.Get("devEui").String()); err != nil {
 		return u, codec.Errorf(codec.BadEnvelope, "deviceInfo.devEui: %v", err)
@@ -135,17 +135,13 @@ func otherEvent(event gjson.Result) string {
 	}
 }
 
-// best returns the best reception, and how many gateways there were.
-func best(gateways gjson.Result) (b *lorawan.Reception, n int) {
+// heard adds the gateways that heard an uplink.
+func heard(u *lorawan.Uplink, gateways gjson.Result) {
 	gateways.ForEach(func(_, gateway gjson.Result) bool {
-		n++
 		rssi := gateway.Get("rssi")
-		if r := int(rssi.Int()); rssi.Exists() && (b == nil || r > b.RSSIdBm) {
-			b = &lorawan.Reception{RSSIdBm: r, SNRdB: float32(gateway.Get("snr").Float())}
-		}
+		u.Heard(lorawan.Reception{RSSIdBm: int(rssi.Int()), SNRdB: float32(gateway.Get("snr").Float())}, rssi.Exists())
 		return true
 	})
-	return b, n
 }
 
 // EncodeDownlink returns what is published on a device's downlink topic.

@@ -106,13 +106,11 @@ func (r *room) take(f *jsonapi.Fields) {
 	f.ReadOnlyRelationship("installations")
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func TestFields(t *testing.T) {
 	t.Parallel()
 	const site = `"relationships":{"site":{"data":{"type":"Site","id":"3"}}}`
 	all := room{
-		name: "Aula", description: ptr(""), seats: 30, floors: ptr[int64](-1), size: ptr("30.5"), public: "true",
+		name: "Aula", description: new(""), seats: 30, floors: new(int64(-1)), size: new("30.5"), public: "true",
 		site: "3", models: []int64{1, 2},
 	}
 	for _, test := range []struct {
@@ -130,13 +128,15 @@ func TestFields(t *testing.T) {
 		{"nothing", `"attributes":{}`, "required /data/attributes/name; required /data/relationships/site", room{}},
 		{
 			"all errors at once", `"attributes":{"name":"Festsaal","seats":101,"size":0.25},` + site,
-			"max_length /data/attributes/name; max_value /data/attributes/seats; max_decimal_places /data/attributes/size", room{site: "3"},
+			"max_length /data/attributes/name; max_value /data/attributes/seats; max_decimal_places /data/attributes/size",
+			room{site: "3"},
 		},
 		{"null where it may not be", `"attributes":{"name":null},` + site, "null /data/attributes/name", room{site: "3"}},
 		{"a text that is none", `"attributes":{"name":{}},` + site, "invalid invalid_text /data/attributes/name", room{site: "3"}},
 		{
 			"a relationship of another type", `"attributes":{"name":"a"},"relationships":{"site":{"data":{"type":"Room","id":"3"}}}`,
-			"conflict error /data/relationships/site", room{name: "a"},
+			"conflict error /data/relationships/site",
+			room{name: "a"},
 		},
 		{"a relationship with nothing", `"attributes":{"name":"a"},"relationships":{"site":{"data":null}}`, "null /data/relationships/site", room{name: "a"}},
 		{"a relationship that is null", `"attributes":{"name":"a"},"relationships":{"site":null}`, "null /data/relationships/site", room{name: "a"}},
@@ -147,15 +147,18 @@ func TestFields(t *testing.T) {
 		{"what does not exist", `"attributes":{"name":"a"},"relationships":{"site":{"data":{"type":"Site","id":"7"}}}`, "does_not_exist /data/relationships/site", room{name: "a"}},
 		{
 			"many that are one", `"attributes":{"name":"a"},"relationships":{"site":{"data":{"type":"Site","id":"3"}},"models":{"data":{"type":"Model","id":"1"}}}`,
-			"invalid not_a_list /data/relationships/models", room{name: "a", site: "3"},
+			"invalid not_a_list /data/relationships/models",
+			room{name: "a", site: "3"},
 		},
 		{
 			"an id that cannot be one", `"attributes":{"name":"a"},"relationships":{"site":{"data":{"type":"Site","id":"3"}},"models":{"data":[{"type":"Model","id":"x"}]}}`,
-			"does_not_exist /data/relationships/models", room{name: "a", site: "3"},
+			"does_not_exist /data/relationships/models",
+			room{name: "a", site: "3"},
 		},
 		{
 			"what is not for here", `"attributes":{"name":"a"},"relationships":{"site":{"data":{"type":"Site","id":"3"}},"installations":{"data":[]}}`,
-			"read_only /data/relationships/installations", room{name: "a", site: "3"},
+			"read_only /data/relationships/installations",
+			room{name: "a", site: "3"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -197,10 +200,10 @@ func TestAChangeLeavesTheRest(t *testing.T) {
 func TestForms(t *testing.T) {
 	t.Parallel()
 	body := jsonapi.FormBody(url.Values{"name": {"no", "Aula"}, "floors": {""}, "description": {""}, "seats": {"3"}, "site": {"3"}, "public": {"true"}})
-	got := room{floors: ptr[int64](1)}
+	got := room{floors: new(int64(1))}
 	f := jsonapi.NewFields(body, true)
 	got.take(f)
-	want := room{name: "Aula", description: ptr(""), seats: 3, public: "true", site: "3"}
+	want := room{name: "Aula", description: new(""), seats: 3, public: "true", site: "3"}
 	if err := f.Err(); err != nil {
 		t.Error(err)
 	}

@@ -57,3 +57,12 @@ type Reception struct {
 	RSSIdBm int
 	SNRdB   float32
 }
+
+// Heard counts a gateway that heard the uplink; how well, if it says so. The best
+// reception is the one that is kept.
+func (u *Uplink) Heard(r Reception, known bool) {
+	u.Gateways++
+	if known && (u.Reception == nil || r.RSSIdBm > u.Reception.RSSIdBm) {
+		u.Reception = new(r)
+	}
+}

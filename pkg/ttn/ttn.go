@@ -131,7 +131,7 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 		case "session_key_id":
 			u.Session = value.String()
 		case "rx_metadata":
-			u.Reception, u.Gateways = best(value)
+			heard(u, value)
 		case "settings":
 			settings(u, value)
 		case "version_ids":
@@ -152,17 +152,13 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 	return err
 }
 
-// best returns the best reception, and how many gateways there were.
-func best(gateways gjson.Result) (b *lorawan.Reception, n int) {
+// heard adds the gateways that heard an uplink.
+func heard(u *lorawan.Uplink, gateways gjson.Result) {
 	gateways.ForEach(func(_, gateway gjson.Result) bool {
-		n++
 		rssi := gateway.Get("rssi")
-		if r := int(rssi.Int()); rssi.Exists() && (b == nil || r > b.RSSIdBm) {
-			b = &lorawan.Reception{RSSIdBm: r, SNRdB: float32(gateway.Get("snr").Float())}
-		}
+		u.Heard(lorawan.Reception{RSSIdBm: int(rssi.Int()), SNRdB: float32(gateway.Get("snr").Float())}, rssi.Exists())
 		return true
 	})
-	return b, n
 }
 
 func settings(u *lorawan.Uplink, value gjson.Result) {

@@ -2,32 +2,18 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
-	stream "github.com/clairberlin/clair-stack/pkg/live"
-	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
-	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
 
-// addInsight adds to the API what is made of the samples: is the air good, do the
-// nodes report, and what do they measure right now? The part reads live values.
-func addInsight(api *httpapi.API, cfg live.Config, log *slog.Logger, r prometheus.Registerer, pool *pgxpool.Pool, redis redis.UniversalClient) (*live.Hub, lifecycle.Part) {
-	api.AddAirQuality(airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)})
-	nodes := postgres.Fidelity{Pool: pool}
-	api.AddFidelity(nodes.NodeFidelity(), nodes.Outages())
-	r.MustRegister(fidelityCollector{nodes})
-
-	hub := live.New(cfg, log, stream.Stream{Client: redis}, postgres.NewLive(pool), httpapi.AppendLiveSample, r)
-	api.AddLive(hub)
-	return hub, lifecycle.Part{Name: "live values", Run: func(ctx context.Context, ready func()) error {
+// reading is the part of the process that reads live values.
+func reading(hub *live.Hub) lifecycle.Part {
+	return lifecycle.Part{Name: "live values", Run: func(ctx context.Context, ready func()) error {
 		ready()
 		hub.Run(ctx)
 		return nil

@@ -12,10 +12,12 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	stream "github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
+	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -71,12 +73,9 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err != nil {
 		return err
 	}
-	api := httpapi.New(apiCfg, log, o.Registry, postgres.NewInventoryWithin(pool, quotas),
-		&telemetry.Cached{Store: postgres.NewTelemetry(pool), For: listAge, Now: time.Now}, time.Now)
 	queue := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = queue.Close() }()
 	people := newPeople(log, pool, queue, apiCfg.PublicURL, limits)
-	api.AddAuth(people.accounts, people.doors)
 	pictures, err := media.New(mediaCfg)
 	if err != nil {
 		return err
@@ -85,11 +84,21 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err != nil {
 		return err
 	}
-	api.AddImages(httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert})
 	liveRedis := redisCfg.URL.Client()
 	defer func() { _ = liveRedis.Close() }()
 	o.AddCheck("redis", func(ctx context.Context) error { return redisconn.Keeps(ctx, liveRedis) })
-	hub, reading := addInsight(api, liveCfg, log, o.Registry, pool, liveRedis)
+	hub := live.New(liveCfg, log, stream.Stream{Client: liveRedis}, postgres.NewLive(pool), httpapi.AppendLiveSample, o.Registry)
+	nodes := postgres.Fidelity{Pool: pool}
+	o.Registry.MustRegister(fidelityCollector{nodes})
+	samples := postgres.NewTelemetry(pool)
+	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
+		Inventory: postgres.NewInventoryWithin(pool, quotas), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
+		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples},
+		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
+		Accounts: people.accounts, Doors: people.doors,
+		Images: httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
+		Live:   hub,
+	}, time.Now)
 	apiHandler, err := api.Handler()
 	if err != nil {
 		return err
@@ -115,7 +124,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	server.RegisterOnShutdown(hub.Close)
 	return lifecycle.Run(ctx, log, cfg.Drain+cfg.Grace,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
-		reading,
+		reading(hub),
 		lifecycle.HTTP("http", server, listener),
 		lifecycle.Started(o),
 		lifecycle.Drain(cfg.Drain),

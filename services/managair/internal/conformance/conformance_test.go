@@ -136,10 +136,10 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil,
-		postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), nil, identity.DefaultLimits(), time.Now)
-	api.AddAuth(accounts, nil)
+	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil, httpapi.Domain{
+		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts,
+	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)

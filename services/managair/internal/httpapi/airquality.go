@@ -13,8 +13,8 @@ import (
 
 const typeAirQuality = "room-airquality"
 
-// AddAirQuality adds the routes that tell how good the air in a room was.
-func (a *API) AddAirQuality(service airquality.Service) {
+// addAirQuality adds the routes that tell how good the air in a room was.
+func (a *API) addAirQuality(service airquality.Service) {
 	const pattern = Base + "/rooms/{id}/airquality"
 	answer := func(w http.ResponseWriter, r *http.Request, period func(*time.Location) airquality.Period) error {
 		id, ok := int64ID(r.PathValue("id"))
@@ -35,7 +35,7 @@ func (a *API) AddAirQuality(service airquality.Service) {
 		resource := showAirQuality(v, id, analysis, a.now())
 		return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{One: &resource})
 	}
-	a.Add(
+	a.add(
 		Route{Method: http.MethodGet, Pattern: pattern, Audience: access.Public, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return answer(w, r, func(loc *time.Location) airquality.Period { return airquality.Recent(a.now(), loc) })
 		}},

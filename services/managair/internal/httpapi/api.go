@@ -15,7 +15,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/live"
+	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
@@ -44,30 +49,47 @@ type API struct {
 	// Charts are read to the end before they are written, downloads are as slow as
 	// whoever takes them: charts shall not wait for those.
 	charts, downloads *gate
-	images            Images   // empty without AddImages
-	uploads           *uploads // nil without AddImages
+	images            Images
+	uploads           *uploads
 	loaders           map[string]loader
 	operators         map[string]operator
 	routes            []Route
 }
 
-// New returns the API on its stores. Metrics are registered with r, if it is not
-// nil. now is the clock.
-func New(cfg Config, log *slog.Logger, r prometheus.Registerer, inv inventory.Store, tel telemetry.Store, now func() time.Time) *API {
+// Domain is what the API answers from.
+type Domain struct {
+	Inventory  inventory.Store
+	Telemetry  telemetry.Store
+	AirQuality airquality.Service
+	Nodes      inventory.Repository[fidelity.Node, inventory.NodeID]
+	Outages    inventory.Repository[fidelity.Outage, int64]
+	Accounts   *identity.Accounts
+	Doors      *session.Authenticator
+	Images     Images
+	Live       *live.Hub
+}
+
+// New returns the API of a domain. Metrics are registered with r, if it is not nil.
+// now is the clock.
+func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now func() time.Time) *API {
 	a := &API{
-		config: cfg, log: log, inventory: inv, telemetry: tel, now: now,
+		config: cfg, log: log, inventory: d.Inventory, telemetry: d.Telemetry, now: now, images: d.Images, uploads: newUploads(),
 		metrics: newMetrics(r), limiter: web.NewLimiter(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{}, operators: map[string]operator{},
 		charts: newGate(cfg.LongReads), downloads: newGate(cfg.LongReads),
 	}
-	a.Add(Route{Method: http.MethodGet, Pattern: Base, Audience: access.Everyone, Handler: a.root})
+	a.add(Route{Method: http.MethodGet, Pattern: Base, Audience: access.Everyone, Handler: a.root})
 	a.addInventory()
-	a.Add(Route{Method: http.MethodPost, Pattern: Base + "/operations", Audience: access.Accounts, Handler: a.operate})
+	a.addImages()
+	a.addAirQuality(d.AirQuality)
+	a.addFidelity(d.Nodes, d.Outages)
+	a.addLive(d.Live)
+	a.addAuth(d.Accounts, d.Doors)
+	a.add(Route{Method: http.MethodPost, Pattern: Base + "/operations", Audience: access.Accounts, Handler: a.operate})
 	a.addSchema()
 	return a
 }
 
-// Add adds routes of other packages, before Handler is called.
-func (a *API) Add(routes ...Route) { a.routes = append(a.routes, routes...) }
+func (a *API) add(routes ...Route) { a.routes = append(a.routes, routes...) }
 
 // Routes returns all routes. It is what the access-matrix test and the
 // description are checked against.

@@ -24,11 +24,11 @@ type auth struct {
 	doors    *session.Authenticator
 }
 
-// AddAuth adds the routes of accounts and of invitations, before Handler is called.
-func (a *API) AddAuth(accounts *identity.Accounts, doors *session.Authenticator) {
+// addAuth adds the routes of accounts and of invitations.
+func (a *API) addAuth(accounts *identity.Accounts, doors *session.Authenticator) {
 	h := &auth{a, accounts, doors}
 	const base = Base + "/auth"
-	a.Add(
+	a.add(
 		Route{Method: http.MethodPost, Pattern: base + "/login", Audience: access.Everyone, Handler: h.logIn},
 		Route{Method: http.MethodPost, Pattern: base + "/logout", Audience: access.Everyone, Handler: h.logOut},
 		Route{Method: http.MethodGet, Pattern: base + "/user", Audience: access.Accounts, Handler: h.user},

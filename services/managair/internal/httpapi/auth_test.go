@@ -55,8 +55,9 @@ func newAuthAPI(t *testing.T) *authAPI {
 	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
-	api := httpapi.New(httpapi.Config{}, log, nil, postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
-	api.AddAuth(accounts, doors)
+	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
+		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts, Doors: doors,
+	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)

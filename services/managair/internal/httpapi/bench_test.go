@@ -89,14 +89,17 @@ func benchWorld(b *testing.B) (pool *pgxpool.Pool, handler, cached http.Handler)
 	}
 	exec(benchRollupSQL)
 	exec("VACUUM ANALYZE")
-	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil,
-		postgres.NewInventory(pool), postgres.NewTelemetry(pool), time.Now)
+	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil, httpapi.Domain{
+		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool),
+	}, time.Now)
 	if handler, err = api.Handler(); err != nil {
 		b.Fatal(err)
 	}
 	// As it is served: lists may be two seconds old.
-	served := httpapi.New(httpapi.Config{LongReads: 3}, slog.New(slog.DiscardHandler), nil, postgres.NewInventory(pool),
-		&telemetry.Cached{Store: postgres.NewTelemetry(pool), For: 2 * time.Second, Now: time.Now}, time.Now)
+	served := httpapi.New(httpapi.Config{LongReads: 3}, slog.New(slog.DiscardHandler), nil, httpapi.Domain{
+		Inventory: postgres.NewInventory(pool),
+		Telemetry: &telemetry.Cached{Store: postgres.NewTelemetry(pool), For: 2 * time.Second, Now: time.Now},
+	}, time.Now)
 	if cached, err = served.Handler(); err != nil {
 		b.Fatal(err)
 	}

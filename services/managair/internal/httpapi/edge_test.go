@@ -15,7 +15,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
-	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
@@ -79,7 +78,7 @@ func TestSeriesIsNotSentAgain(t *testing.T) {
 // edgeWorld has an API of its own configuration, whose stores are never asked.
 func edgeWorld(t *testing.T, cfg httpapi.Config) *world {
 	t.Helper()
-	api := httpapi.New(cfg, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil, inventory.Store{}, postgres.NewTelemetry(nil), func() time.Time { return worldNow })
+	api := httpapi.New(cfg, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil, httpapi.Domain{Telemetry: postgres.NewTelemetry(nil)}, func() time.Time { return worldNow })
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +189,7 @@ func TestLongSeriesWaitForEachOther(t *testing.T) {
 	pool := newWorld(t).pool
 	store := slowStore{reading: make(chan struct{}), goOn: make(chan struct{})}
 	api := httpapi.New(httpapi.Config{LongReads: 1}, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil,
-		postgres.NewInventory(pool), store, func() time.Time { return worldNow })
+		httpapi.Domain{Inventory: postgres.NewInventory(pool), Telemetry: store}, func() time.Time { return worldNow })
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)

@@ -17,8 +17,8 @@ const (
 	typeOutage   = "Outage"
 )
 
-// AddFidelity adds the routes that tell which nodes report, and when they did not.
-func (a *API) AddFidelity(nodes inventory.Repository[fidelity.Node, inventory.NodeID], outages inventory.Repository[fidelity.Outage, int64]) {
+// addFidelity adds the routes that tell which nodes report, and when they did not.
+func (a *API) addFidelity(nodes inventory.Repository[fidelity.Node, inventory.NodeID], outages inventory.Repository[fidelity.Outage, int64]) {
 	(&resource[fidelity.Node, inventory.NodeID]{
 		typ: typeFidelity, path: "fidelity", permissions: access.Fidelity, repository: nodes,
 		parseID: inventory.ParseNodeID, formatID: uuid.UUID.String,
@@ -66,7 +66,7 @@ func (a *API) AddFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 		},
 	}
 	list.addRoutes(a)
-	a.Add(Route{
+	a.add(Route{
 		Method: http.MethodGet, Pattern: Base + "/nodes/{id}/outages", Audience: access.Outages.Read,
 		Handler: func(w http.ResponseWriter, r *http.Request) error {
 			id, ok := inventory.ParseNodeID(r.PathValue("id"))

@@ -32,13 +32,10 @@ type Images struct {
 	Convert func(ctx context.Context, data []byte) (name string, content []byte, err error)
 }
 
-// AddImages adds the routes that give installations their picture, before Handler
-// is called.
-func (a *API) AddImages(images Images) {
-	a.images = images
-	a.uploads = newUploads()
+// addImages adds the routes that give installations their picture.
+func (a *API) addImages() {
 	const pattern = Base + "/installations/{id}/image"
-	a.Add(
+	a.add(
 		Route{Method: http.MethodPut, Pattern: pattern, Audience: access.Installations.Change, Handler: a.putImage},
 		Route{Method: http.MethodDelete, Pattern: pattern, Audience: access.Installations.Change, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			_, err := a.changeImage(r, nil, func(i *inventory.Installation) error {

@@ -49,7 +49,7 @@ func (a *API) addInventory() {
 	rooms.addRoutes(a)
 	nodes.addRoutes(a)
 	installations.addRoutes(a)
-	a.Add(Route{
+	a.add(Route{
 		Method: http.MethodPut, Pattern: Base + "/installations/{id}", Audience: access.Installations.Change,
 		Handler: installations.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {
 			return installations.change(a, w, r, id, true)

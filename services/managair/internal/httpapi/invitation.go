@@ -16,7 +16,7 @@ const typeInvitation = "Invitation"
 // is one, too: it is what the predecessor's dashboard sends.
 func (h *auth) addInvitations() {
 	const all, one = Base + "/invitations", Base + "/invitations/{id}"
-	h.api.Add(
+	h.api.add(
 		Route{Method: http.MethodGet, Pattern: all, Audience: access.Accounts, Handler: h.invitations},
 		Route{Method: http.MethodPost, Pattern: all, Audience: access.Accounts, Handler: h.invite},
 		Route{Method: http.MethodGet, Pattern: one, Audience: access.Accounts, Handler: h.invitation},

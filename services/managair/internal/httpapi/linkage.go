@@ -32,7 +32,7 @@ func merge(method string, linked, given []int64) []int64 {
 func (a *API) addLinkages(organizations *resource[inventory.Organization, int64], users *resource[inventory.User, int64]) {
 	usersOf := Base + "/organizations/{id}/relationships/users"
 	organizationsOf := Base + "/users/{id}/relationships/organizations"
-	a.Add(
+	a.add(
 		Route{Method: http.MethodGet, Pattern: usersOf, Audience: access.Members, Handler: organizations.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {
 			o, err := organizations.repository.Get(r.Context(), access.CallerFrom(r.Context()), id)
 			if err != nil {
@@ -53,7 +53,7 @@ func (a *API) addLinkages(organizations *resource[inventory.Organization, int64]
 		})},
 	)
 	for _, method := range []string{http.MethodPost, http.MethodPatch, http.MethodDelete} {
-		a.Add(
+		a.add(
 			Route{Method: method, Pattern: usersOf, Audience: access.Organizations.Change, Handler: organizations.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {
 				changed := false
 				given, givenErr := readLinkage(w, r, typeUser)

@@ -41,9 +41,9 @@ var liveTargets = []string{"organization", "site", "room", "installation"}
 // liveSince are the parameters that say from where on.
 var liveSince = []string{"last_event_id", "recent_s"}
 
-// AddLive adds the routes of live values, as server-sent events.
-func (a *API) AddLive(hub *live.Hub) {
-	a.Add(Route{
+// addLive adds the routes of live values, as server-sent events.
+func (a *API) addLive(hub *live.Hub) {
+	a.add(Route{
 		Method: http.MethodGet, Pattern: Base + "/live", Audience: access.Public, Media: []string{mediaEvents}, Stream: true,
 		Handler: func(w http.ResponseWriter, r *http.Request) error {
 			q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: liveTargets, Extra: append(slices.Clone(liveTargets), liveSince...)})
@@ -61,7 +61,7 @@ func (a *API) AddLive(hub *live.Hub) {
 		},
 	})
 	for _, name := range liveTargets {
-		a.Add(Route{
+		a.add(Route{
 			Method: http.MethodGet, Pattern: Base + "/" + name + "s/{id}/live", Audience: access.Public, Media: []string{mediaEvents}, Stream: true,
 			Handler: func(w http.ResponseWriter, r *http.Request) error {
 				id, ok := int64ID(r.PathValue("id"))

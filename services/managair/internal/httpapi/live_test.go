@@ -83,8 +83,9 @@ func (th *theatre) start(t testing.TB, running *sync.WaitGroup) *httptest.Server
 	running.Go(func() { hub.Run(ctx) })
 	// Whoever listens before the hub reads is told that something may be missing.
 	<-source.reading
-	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil, postgres.NewInventory(th.pool), postgres.NewTelemetry(th.pool), time.Now)
-	api.AddLive(hub)
+	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil, httpapi.Domain{
+		Inventory: postgres.NewInventory(th.pool), Telemetry: postgres.NewTelemetry(th.pool), Live: hub,
+	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)

@@ -500,7 +500,7 @@ func (res *resource[T, ID]) addRoutes(a *API) {
 	if res.own {
 		listed = access.Members
 	}
-	a.Add(
+	a.add(
 		Route{Method: http.MethodGet, Pattern: collection, Audience: listed, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return res.list(a, w, r, under{})
 		}},
@@ -514,11 +514,11 @@ func (res *resource[T, ID]) addRoutes(a *API) {
 	}
 	a.operators[res.typ] = res
 	if !res.made {
-		a.Add(Route{Method: http.MethodPost, Pattern: collection, Audience: res.permissions.Create, Handler: func(w http.ResponseWriter, r *http.Request) error {
+		a.add(Route{Method: http.MethodPost, Pattern: collection, Audience: res.permissions.Create, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return res.create(a, w, r)
 		}})
 	}
-	a.Add(
+	a.add(
 		Route{Method: http.MethodPatch, Pattern: single, Audience: res.permissions.Change, Handler: res.withID(func(w http.ResponseWriter, r *http.Request, id ID) error {
 			return res.change(a, w, r, id, false)
 		})},
@@ -536,7 +536,7 @@ func (res *resource[T, ID]) addRoutes(a *API) {
 func relatedOne[P any, PID comparable, T any, ID comparable](a *API, parent *resource[P, PID], name string, audience access.Audience,
 	child *resource[T, ID], of func(*P) ID,
 ) {
-	a.Add(Route{
+	a.add(Route{
 		Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/" + name, Audience: audience,
 		Handler: parent.withID(func(w http.ResponseWriter, r *http.Request, id PID) error {
 			thing, err := parent.repository.Get(r.Context(), access.CallerFrom(r.Context()), id)
@@ -554,7 +554,7 @@ func relatedOne[P any, PID comparable, T any, ID comparable](a *API, parent *res
 func relatedMany[P any, PID comparable, T any, ID comparable](a *API, parent *resource[P, PID], name string, audience access.Audience,
 	child *resource[T, ID], filter string,
 ) {
-	a.Add(Route{
+	a.add(Route{
 		Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/" + name, Audience: audience,
 		Handler: parent.withID(func(w http.ResponseWriter, r *http.Request, id PID) error {
 			if _, err := parent.repository.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {

@@ -68,7 +68,7 @@ func (a *API) addSchema() {
 		}
 	}
 	html := []string{mediaHTML}
-	a.Add(
+	a.add(
 		Route{Method: http.MethodGet, Pattern: schemaPath, Audience: access.Everyone, Media: []string{mediaYAML}, Page: true, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			media, body := mediaYAML, openapi.YAML
 			format := r.URL.Query().Get("format")

@@ -14,7 +14,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi/openapi"
-	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
 
@@ -102,7 +101,7 @@ func validate(t testing.TB, pattern string, rq request, got answer) {
 
 func TestDescriptionIsServed(t *testing.T) {
 	t.Parallel()
-	api := httpapi.New(httpapi.Config{}, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil, inventory.Store{}, postgres.NewTelemetry(nil), time.Now)
+	api := httpapi.New(httpapi.Config{}, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil, httpapi.Domain{Telemetry: postgres.NewTelemetry(nil)}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)

@@ -198,7 +198,7 @@ func addSeriesRoutes[T any, ID comparable](a *API, parent, res *resource[T, ID])
 	csv := func(w http.ResponseWriter, r *http.Request) error {
 		return get(w, r.WithContext(context.WithValue(r.Context(), mediaKey{}, mediaCSV)))
 	}
-	a.Add(
+	a.add(
 		Route{Method: http.MethodGet, Pattern: list, Audience: res.permissions.Read, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return res.list(a, w, r, under{})
 		}},
@@ -380,38 +380,35 @@ func (s *series) read(ctx context.Context, store telemetry.Store, out *seriesWri
 	case s.resolution != telemetry.Raw && s.maxPoints == 0:
 		return telemetry.Buckets(ctx, store, s.span, s.resolution, out.bucket)
 	case s.resolution != telemetry.Raw:
-		d := telemetry.NewDownsampler(s.first(), s.last(), s.maxPoints, func(b telemetry.Bucket) (int64, int) { return b.Start.Unix(), b.CO2.Mean() })
-		err := telemetry.Buckets(ctx, store, s.span, s.resolution, func(b telemetry.Bucket) error {
-			d.Add(b)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for _, b := range d.Points() {
-			if err := out.bucket(b); err != nil {
-				return err
-			}
-		}
-		return nil
+		return thin(s, func(b telemetry.Bucket) (int64, int) { return b.Start.Unix(), b.CO2.Mean() }, out.bucket,
+			func(yield func(telemetry.Bucket) error) error {
+				return telemetry.Buckets(ctx, store, s.span, s.resolution, yield)
+			})
 	case s.maxPoints > 0 && s.summary.Count > int64(s.maxPoints):
-		d := telemetry.NewDownsampler(s.first(), s.last(), s.maxPoints, func(m measurement.Sample) (int64, int) { return m.Time.Unix(), m.CO2PPM })
-		err := store.Samples(ctx, s.span, func(m measurement.Sample) error {
-			d.Add(m)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for _, m := range d.Points() {
-			if err := out.sample(m); err != nil {
-				return err
-			}
-		}
-		return nil
+		return thin(s, func(m measurement.Sample) (int64, int) { return m.Time.Unix(), m.CO2PPM }, out.sample,
+			func(yield func(measurement.Sample) error) error { return store.Samples(ctx, s.span, yield) })
 	default:
 		return store.Samples(ctx, s.span, out.sample)
 	}
+}
+
+// thin hands on as many of the points that are read as a chart has room for; of says
+// where a point is.
+func thin[P any](s *series, of func(P) (int64, int), out func(P) error, read func(func(P) error) error) error {
+	d := telemetry.NewDownsampler(s.first(), s.last(), s.maxPoints, of)
+	err := read(func(p P) error {
+		d.Add(p)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range d.Points() {
+		if err := out(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // first and last are the outermost samples, so that the chart's width is that of

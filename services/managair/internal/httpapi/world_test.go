@@ -131,27 +131,29 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(testLog{t}, nil))
-	api := httpapi.New(httpapi.Config{}, log, nil,
-		postgres.NewInventory(pool), postgres.NewTelemetry(pool), func() time.Time { return worldNow })
-	api.AddAirQuality(airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)})
-	nodes := postgres.Fidelity{Pool: pool}
-	api.AddFidelity(nodes.NodeFidelity(), nodes.Outages())
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	api.AddImages(httpapi.Images{
-		Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: pool},
-		Convert: media.NewConverter(self, convertPicture).Convert,
-	})
-	// A hub that does not run takes listeners, and a recorder has no connection to
-	// listen on: the stream ends at once.
-	api.AddLive(newHub(pool, stream.Stream{}))
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), noMail{}, identity.DefaultLimits(), func() time.Time { return worldNow })
+	now := func() time.Time { return worldNow }
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), noMail{}, identity.DefaultLimits(), now)
 	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
-	api.AddAuth(accounts, doors)
+	nodes := postgres.Fidelity{Pool: pool}
+	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
+		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool),
+		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)},
+		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
+		Accounts: accounts, Doors: doors,
+		Images: httpapi.Images{
+			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: pool},
+			Convert: media.NewConverter(self, convertPicture).Convert,
+		},
+		// A hub that does not run takes listeners, and a recorder has no connection to
+		// listen on: the stream ends at once.
+		Live: newHub(pool, stream.Stream{}),
+	}, now)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
