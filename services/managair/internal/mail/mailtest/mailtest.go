@@ -16,14 +16,12 @@ import (
 	"io"
 	"math/big"
 	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
 	"net"
-	"net/mail"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/emersion/go-message/mail"
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 )
@@ -73,7 +71,7 @@ type Mail struct {
 
 // Subject returns the decoded subject.
 func (m Mail) Subject() string {
-	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+	subject, err := m.Header.Subject()
 	if err != nil {
 		return err.Error()
 	}
@@ -254,12 +252,7 @@ func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 // Data takes the mail itself.
 func (c *session) Data(r io.Reader) error {
-	message, err := mail.ReadMessage(r)
-	if err != nil {
-		return err
-	}
-	c.mail.Header = message.Header
-	if err := c.mail.readParts(message.Body); err != nil {
+	if err := c.mail.read(r); err != nil {
 		return err
 	}
 	c.server.mu.Lock()
@@ -269,20 +262,15 @@ func (c *session) Data(r io.Reader) error {
 	return nil
 }
 
-func (m *Mail) readParts(body io.Reader) error {
-	m.Parts = map[string]string{}
-	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+// read reads the mail; its bodies are decoded from whatever they were sent as.
+func (m *Mail) read(r io.Reader) error {
+	message, err := mail.CreateReader(r)
 	if err != nil {
 		return err
 	}
-	if kind != "multipart/alternative" {
-		if m.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
-			body = quotedprintable.NewReader(body)
-		}
-		return m.readPart(kind, body)
-	}
-	for parts := multipart.NewReader(body, params["boundary"]); ; {
-		part, err := parts.NextPart() // decodes quoted-printable
+	m.Header, m.Parts = message.Header, map[string]string{}
+	for {
+		part, err := message.NextPart()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -293,17 +281,13 @@ func (m *Mail) readParts(body io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := m.readPart(kind, part); err != nil {
+		content, err := io.ReadAll(part.Body)
+		if err != nil {
 			return err
 		}
+		m.Parts[kind] = string(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")))
+		m.Order = append(m.Order, kind)
 	}
-}
-
-func (m *Mail) readPart(kind string, body io.Reader) error {
-	content, err := io.ReadAll(body)
-	m.Parts[kind] = string(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")))
-	m.Order = append(m.Order, kind)
-	return err
 }
 
 // Reset forgets a mail that was begun.
