@@ -201,7 +201,8 @@ func TestChanges(t *testing.T) {
 		{"overlap", "/admin/installation/add/", "node_id=3b95a1b2-74e7-9e98-52c4-4acae441f0ae&room_id=1&from_time=2021-01-01T00:00", 422, "", "already installed"},
 		{"ends before it starts", "/admin/installation/add/", "node_id=9d02faee-4260-1377-22ec-936428b572ee&room_id=1&from_time=2021-01-01T00:00&to_time=2020-01-01T00:00", 422, "", "The end must be after the start"},
 		{"bad EUI", "/admin/node/add/", "id=00000000-0000-0000-0000-000000000001&eui64=xyz&alias=N&protocol_id=1&model_id=1&owner_id=1", 422, "", "16 hexadecimal digits"},
-		{"node", "/admin/node/add/", "id=00000000-0000-0000-0000-000000000001&eui64=a8-17-58-ff-fe-00-00-01&alias=N&protocol_id=1&model_id=1&owner_id=4", 303, "/admin/node/00000000-0000-0000-0000-000000000001/?done=saved", ""},
+		{"another id", "/admin/node/add/", "id=00000000-0000-0000-0000-000000000001&eui64=a8-17-58-ff-fe-00-00-01&alias=N&protocol_id=1&model_id=1&owner_id=4", 422, "", ""},
+		{"node", "/admin/node/add/", "eui64=a8-17-58-ff-fe-00-00-01&alias=N&protocol_id=1&model_id=1&owner_id=4", 303, "/admin/node/" + nodeID(t, "CLAIRCHENPROT_V01", "A81758FFFE000001") + "/?done=saved", ""},
 		{"several quantities", "/admin/node_model/add/", "name=M&trade_name=M&manufacturer=M&sensor_type=M&quantities=1&quantities=3", 303, "/admin/node_model/3/?done=saved", ""},
 		{"bulk action", "/admin/installation/", "id=1&id=2&id=3&action=publish", 303, "/admin/installation/?n=2", ""},
 		{"bulk action of a search", "/admin/installation/?is_public=true&p=1&n=2&all=1", "id=1&action=hide", 303, "/admin/installation/?is_public=true&n=1&p=1", ""},
@@ -246,12 +247,8 @@ func TestNodeIDsAreDerived(t *testing.T) {
 	}
 	_, _, leads = root.post("/admin/node_protocol/add/", "identifier=Semaphore&num_uplink_msgs=1&num_downlink_msgs=1")
 	protocol := strings.TrimSuffix(strings.TrimPrefix(leads, "/admin/node_protocol/"), "/?done=saved")
-	id, v := inventory.NodeIDOf("Semaphore", "A81758FFFE000003")
-	if v != nil {
-		t.Fatal(v)
-	}
 	_, body, leads = root.post("/admin/node/add/", "protocol_id="+protocol+node+"A81758FFFE000003")
-	if want := "/admin/node/" + id.String() + "/?done=saved"; leads != want {
+	if want := "/admin/node/" + nodeID(t, "Semaphore", "A81758FFFE000003") + "/?done=saved"; leads != want {
 		t.Errorf("the node of a protocol without a codec goes to %q, want %q\n%s", leads, want, body)
 	}
 	for what, form := range map[string]string{
@@ -397,4 +394,14 @@ func TestPickFromVeryMany(t *testing.T) {
 	// Percent signs are not a way to find everything.
 	_, page, _ = b.post("/admin/site/add/", site+"&operator_id~find=%25&find=1")
 	want(page, "Nothing matches", true)
+}
+
+// nodeID is the id of a device with a protocol.
+func nodeID(t *testing.T, protocol, eui string) string {
+	t.Helper()
+	id, v := inventory.NodeIDOf(protocol, eui)
+	if v != nil {
+		t.Fatal(v)
+	}
+	return id.String()
 }

@@ -139,7 +139,9 @@ func TestThePagesRefuseTheSame(t *testing.T) {
 				inlines++
 			}
 		}
-		got["edit"] = p.post(t, row.kind+"/"+of.pk+"/", form(row.kind, row.existing(), ""), row.code, row.text)
+		if !slices.Contains(row.not, "change") {
+			got["edit"] = p.post(t, row.kind+"/"+of.pk+"/", form(row.kind, row.existing(), ""), row.code, row.text)
+		}
 		for _, door := range slices.Sorted(maps.Keys(got)) {
 			if got[door] != row.code {
 				t.Errorf("%s.%s = %.60q by %s: %s, want %s", row.kind, row.field, row.value, door, got[door], row.code)
