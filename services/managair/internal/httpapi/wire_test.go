@@ -4,6 +4,7 @@ import "testing"
 
 // TestListsAnswerWhatIsAsked has what a list's path and parameters mean together.
 func TestListsAnswerWhatIsAsked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, test := range []attempt{
 		{
@@ -36,6 +37,7 @@ func TestListsAnswerWhatIsAsked(t *testing.T) {
 
 // TestAddressesShowWithTheirSites is for the policy's word: who sees a site sees its address.
 func TestAddressesShowWithTheirSites(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, test := range []attempt{
 		{name: "that of a public site", status: 200, contains: "Hauptstr. 1", request: get(anonymous, "/api/v1/sites/1/address/")},
@@ -53,6 +55,7 @@ func TestAddressesShowWithTheirSites(t *testing.T) {
 
 // TestUsersHaveOneShape: an id is described in the same way wherever it is met.
 func TestUsersHaveOneShape(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	const ines = `{"type":"User","id":"2","attributes":{"username":"ines","email":"ines@example.org","first_name":"Ines","last_name":"Inspector"}`
 	for _, path := range []string{
