@@ -142,6 +142,7 @@ func (a *Admin) Handler() http.Handler {
 	page := func(pattern string, h handler) { mux.Handle(pattern, a.guard(h)) }
 	page("GET /admin/{$}", a.index)
 	page("GET /admin/parked/{$}", a.parked)
+	page("POST /admin/parked/{$}", a.claimCode)
 	page("GET /admin/fidelity/{$}", a.fidelity)
 	page("GET /admin/queues/{$}", a.queues)
 	page("POST /admin/queues/{$}", a.changeQueue)

@@ -281,6 +281,12 @@ func TestUnknownDevicesAreRegistered(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, body)
 		}
 	}
+	if status, body, _ := root.post("/admin/parked/", "node=dad2e487-5459-4fa4-ad21-8b9a6f2d0a22"); status != http.StatusOK || !strings.Contains(body, "within 30 days with the code") {
+		t.Errorf("a code for the owner: %d\n%s", status, body)
+	}
+	if status, _, _ := root.post("/admin/parked/", "node=nonsense"); status != http.StatusNotFound {
+		t.Errorf("a code for nothing: %d, want 404", status)
+	}
 	_, form := root.get("/admin/node/add/?alias=flur&eui64=A81758FFFE000003&id=dad2e487-5459-4fa4-ad21-8b9a6f2d0a22&protocol_id=2")
 	for _, want := range []string{`value="flur"`, `value="A81758FFFE000003"`, `value="dad2e487-5459-4fa4-ad21-8b9a6f2d0a22"`, `<option value="2" selected>`} {
 		if !strings.Contains(form, want) {

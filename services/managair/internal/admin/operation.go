@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/hibiken/asynq"
 
 	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
@@ -71,7 +72,23 @@ func ago(lang string, t *time.Time) string {
 	}
 }
 
-func (a *Admin) parked(w http.ResponseWriter, r *request) error {
+func (a *Admin) parked(w http.ResponseWriter, r *request) error { return a.showParked(w, r, "") }
+
+// claimCode makes the code by which the one to whom a device belongs registers it. It
+// is shown once.
+func (a *Admin) claimCode(w http.ResponseWriter, r *request) error {
+	node, err := uuid.Parse(r.PostForm.Get("node"))
+	if err != nil {
+		return notFound()
+	}
+	code, err := a.Store.ClaimCode(r.Context(), r.caller, node)
+	if err != nil {
+		return err
+	}
+	return a.showParked(w, r, words.ClaimCodeMade.In(r.lang, node, code))
+}
+
+func (a *Admin) showParked(w http.ResponseWriter, r *request, note string) error {
 	nodes, err := a.Store.Parked(r.Context(), r.caller)
 	if err != nil {
 		return err
@@ -87,7 +104,7 @@ func (a *Admin) parked(w http.ResponseWriter, r *request) error {
 		}
 	}
 	v := r.view(words.Parked.In(r.lang))
-	v.Here = "parked"
+	v.Here, v.Note = "parked", note
 	return show(w, r, http.StatusOK, v, parkedPage(v, d))
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
+	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -54,7 +55,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var limits identity.Limits
 	var guard web.GuardConfig
 	var quotas inventory.Quotas
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas); err != nil {
+	var claims claim.Config
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas, &claims); err != nil {
 		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair")
@@ -92,7 +94,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	o.Registry.MustRegister(fidelityCollector{nodes})
 	samples := postgres.NewTelemetry(pool)
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
-		Inventory: postgres.NewInventoryWithin(pool, quotas), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
+		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claims.Policy}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
 		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
 		Accounts: people.accounts, Doors: people.doors,

@@ -400,6 +400,9 @@ type Store interface {
 	Impact(ctx context.Context, caller access.Caller, s *Subject, ids []string) ([]Impact, error)
 	// Parked lists the unregistered nodes, the latest heard first.
 	Parked(ctx context.Context, caller access.Caller) ([]ParkedNode, error)
+	// ClaimCode makes the code by which a device is registered that sends already, in
+	// the place of an earlier one.
+	ClaimCode(ctx context.Context, caller access.Caller, node uuid.UUID) (string, error)
 	// Health lists the nodes, those that do not report first.
 	Health(ctx context.Context, caller access.Caller) ([]NodeHealth, error)
 	Overview(ctx context.Context, caller access.Caller) (Overview, error)

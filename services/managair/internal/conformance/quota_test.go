@@ -20,7 +20,7 @@ func TestQuotasHoldAtOnce(t *testing.T) {
 	t.Parallel()
 	const limit, atOnce = 4, 12
 	w := newWorld(t)
-	store := postgres.NewInventoryWithin(w.pool, inventory.Quotas{Organizations: limit, Addresses: limit, Sites: limit, Rooms: limit, Nodes: limit})
+	store := postgres.NewInventoryWithin(w.pool, postgres.Terms{Quotas: inventory.Quotas{Organizations: limit, Addresses: limit, Sites: limit, Rooms: limit, Nodes: limit}})
 	tokens := postgres.NewIdentity(w.pool)
 	olga := access.Caller{UserID: 1}
 	for _, quota := range []struct {
@@ -86,7 +86,7 @@ func newNode(n int) inventory.Node {
 func TestQuotasHoldWhereThingsMoveTo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	store := postgres.NewInventoryWithin(w.pool, inventory.Quotas{Nodes: 2})
+	store := postgres.NewInventoryWithin(w.pool, postgres.Terms{Quotas: inventory.Quotas{Nodes: 2}})
 	olga := access.Caller{UserID: 1}
 	n := newNode(1)
 	n.OwnerID = 2

@@ -119,6 +119,9 @@ func TestDescriptionSaysWhatTheBookSays(t *testing.T) {
 			if !request {
 				continue
 			}
+			if name == "NewNode" {
+				delete(told, "claim_code") // is proof, and not kept
+			}
 			if len(told) > 0 {
 				t.Errorf("%s has attributes of which the book knows nothing: %v", name, slices.Collect(maps.Keys(told)))
 			}

@@ -6,6 +6,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
@@ -87,6 +88,11 @@ func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 			}
 		},
 		takeID: func(f *jsonapi.Fields, body jsonapi.Body, n *inventory.Node) {
+			var code *string
+			f.OptText("claim_code", &code, claim.MaxCode)
+			if code != nil {
+				n.ClaimCode = *code
+			}
 			set := func(text *string) *fault.Violation {
 				if text == nil {
 					return nil

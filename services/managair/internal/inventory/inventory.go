@@ -158,6 +158,8 @@ type Node struct {
 	ExpectedIntervalS *int64
 	// No is the key of the node's samples.
 	No int32
+	// ClaimCode proves, when it is registered, that the device belongs to its owner.
+	ClaimCode string
 }
 
 // Installation is a node in a room from one time to another. Both ends are

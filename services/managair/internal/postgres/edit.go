@@ -12,7 +12,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
-	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
 )
 
@@ -91,7 +90,7 @@ func keepAdministrable(ctx context.Context, tx pgx.Tx) error {
 // more than the schema's.
 func applyOne(ctx context.Context, tx pgx.Tx, caller access.Caller, c backoffice.Change) (string, error) {
 	if w, ok := subjectWriters[c.Subject.Name]; ok {
-		return w.apply(ctx, inventoryOn(tx, inventory.Quotas{}), caller, c)
+		return w.apply(ctx, inventoryOn(tx, Terms{}), caller, c)
 	}
 	name := pgx.Identifier{c.Subject.Name}.Sanitize()
 	args := pgx.NamedArgs{"id": c.ID}
@@ -161,7 +160,7 @@ func (b Backoffice) Act(ctx context.Context, caller access.Caller, s *backoffice
 		}
 		var err error
 		if w, ok := subjectWriters[s.Name]; ok {
-			n, err = w.act(ctx, inventoryOn(tx, inventory.Quotas{}), caller, action, ids)
+			n, err = w.act(ctx, inventoryOn(tx, Terms{}), caller, action, ids)
 		} else {
 			n, err = act(ctx, tx, s, action, ids)
 		}

@@ -119,10 +119,13 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 			}
 		},
 		crowd: nodeCrowd,
-		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, n *inventory.Node) error {
+		admit: func(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Caller, n *inventory.Node) error {
 			if err := identify(ctx, tx, n); err != nil {
 				return err
 			}
+			return checkClaim(ctx, tx, terms.Claims, caller, n)
+		},
+		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, n *inventory.Node) error {
 			return exec(ctx, tx, `
 				INSERT INTO node (id, eui64, alias, description, protocol_id, model_id, owner_id, expected_interval_s)
 				VALUES (@id, @eui64, @alias, @description, @protocol, @model, @owner, @expected_interval)`, nodeArgs(n))

@@ -73,8 +73,8 @@ func (r *repository[T, ID]) checkQuota(ctx context.Context, tx pgx.Tx, caller ac
 	if r.kind.crowd == nil || caller.Administers {
 		return nil
 	}
-	c := r.kind.crowd(r.quotas, caller, thing)
-	if c.limit == 0 || old != nil && r.kind.crowd(r.quotas, caller, old).of == c.of {
+	c := r.kind.crowd(r.terms.Quotas, caller, thing)
+	if c.limit == 0 || old != nil && r.kind.crowd(r.terms.Quotas, caller, old).of == c.of {
 		return nil
 	}
 	args := pgx.NamedArgs{"of": c.of, "id": r.kind.idOf(thing)}

@@ -21,31 +21,31 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// NewInventory returns the repositories on pool, without quotas.
-func NewInventory(pool *pgxpool.Pool) inventory.Store { return inventoryOn(pool, inventory.Quotas{}) }
+// NewInventory returns the repositories on pool, without quotas and claims.
+func NewInventory(pool *pgxpool.Pool) inventory.Store { return inventoryOn(pool, Terms{}) }
 
-// NewInventoryWithin returns the repositories on pool, which keep to the quotas.
-func NewInventoryWithin(pool *pgxpool.Pool, quotas inventory.Quotas) inventory.Store {
-	return inventoryOn(pool, quotas)
+// NewInventoryWithin returns the repositories on pool, which keep to the terms.
+func NewInventoryWithin(pool *pgxpool.Pool, terms Terms) inventory.Store {
+	return inventoryOn(pool, terms)
 }
 
-func inventoryOn(db database, quotas inventory.Quotas) inventory.Store {
+func inventoryOn(db database, terms Terms) inventory.Store {
 	return inventory.Store{
-		Organizations: &repository[inventory.Organization, int64]{db, quotas, organizations()},
-		Memberships:   &repository[inventory.Membership, int64]{db, quotas, memberships()},
-		Users:         &repository[inventory.User, int64]{db, quotas, users()},
-		Addresses:     &repository[inventory.Address, int64]{db, quotas, addresses()},
-		Sites:         &repository[inventory.Site, int64]{db, quotas, sites()},
-		PublicSites:   &repository[inventory.PublicSite, int64]{db, quotas, publicSites()},
-		Rooms:         &repository[inventory.Room, int64]{db, quotas, rooms()},
-		Quantities:    &repository[inventory.Quantity, int64]{db, quotas, quantities()},
-		Protocols:     &repository[inventory.Protocol, int64]{db, quotas, protocols()},
-		Models:        &repository[inventory.Model, int64]{db, quotas, models()},
-		Nodes:         &repository[inventory.Node, inventory.NodeID]{db, quotas, nodes()},
-		Installations: &repository[inventory.Installation, int64]{db, quotas, installations()},
+		Organizations: &repository[inventory.Organization, int64]{db, terms, organizations()},
+		Memberships:   &repository[inventory.Membership, int64]{db, terms, memberships()},
+		Users:         &repository[inventory.User, int64]{db, terms, users()},
+		Addresses:     &repository[inventory.Address, int64]{db, terms, addresses()},
+		Sites:         &repository[inventory.Site, int64]{db, terms, sites()},
+		PublicSites:   &repository[inventory.PublicSite, int64]{db, terms, publicSites()},
+		Rooms:         &repository[inventory.Room, int64]{db, terms, rooms()},
+		Quantities:    &repository[inventory.Quantity, int64]{db, terms, quantities()},
+		Protocols:     &repository[inventory.Protocol, int64]{db, terms, protocols()},
+		Models:        &repository[inventory.Model, int64]{db, terms, models()},
+		Nodes:         &repository[inventory.Node, inventory.NodeID]{db, terms, nodes()},
+		Installations: &repository[inventory.Installation, int64]{db, terms, installations()},
 		Affiliations:  &affiliations{db},
 		Atomically: func(ctx context.Context, do func(inventory.Store) error) error {
-			return inTx(ctx, db, func(tx pgx.Tx) error { return do(inventoryOn(tx, quotas)) })
+			return inTx(ctx, db, func(tx pgx.Tx) error { return do(inventoryOn(tx, terms)) })
 		},
 	}
 }
@@ -77,6 +77,8 @@ type kind[T any, ID comparable] struct {
 	lockFirst string
 	// references lists what the thing refers to.
 	references func(*T) []reference
+	// admit looks whether a new thing may be theirs, when it is not nil.
+	admit func(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Caller, thing *T) error
 	// crowd is what new things are counted among, when it is not nil.
 	crowd  func(inventory.Quotas, access.Caller, *T) crowd
 	insert func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
@@ -105,9 +107,9 @@ type reference struct {
 }
 
 type repository[T any, ID comparable] struct {
-	db     database
-	quotas inventory.Quotas
-	kind   kind[T, ID]
+	db    database
+	terms Terms
+	kind  kind[T, ID]
 }
 
 // condition is that under which the caller is among the audience. In the admin pages
@@ -267,6 +269,11 @@ func (r *repository[T, ID]) Create(ctx context.Context, caller access.Caller, th
 		}
 		if err := r.checkQuota(ctx, tx, caller, nil, &thing); err != nil {
 			return err
+		}
+		if r.kind.admit != nil {
+			if err := r.kind.admit(ctx, tx, r.terms, caller, &thing); err != nil {
+				return err
+			}
 		}
 		if err := r.kind.insert(ctx, tx, caller, &thing); err != nil {
 			return err

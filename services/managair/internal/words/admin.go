@@ -52,6 +52,8 @@ var (
 	NoneFound        = Text{"Nichts gefunden.", "Nothing found."}
 	NoneYet          = Text{"Noch nichts da.", "Nothing here yet."}
 	NotFoundLong     = Text{"Das gibt es nicht, oder es ist nicht Ihre Sache.", "There is no such thing, or it is not yours to see."}
+	ClaimCode        = Text{"Code für den Besitzer", "Code for the owner"}
+	ClaimCodeMade    = Text{"Wem das Gerät %s gehört, registriert es binnen 30 Tagen mit dem Code %s. Er wird nur jetzt gezeigt.", "Whoever the device %s belongs to registers it within 30 days with the code %s. It is shown only now."}
 	Parked           = Text{"Unbekannte Geräte", "Unknown devices"}
 	ParkedInfo       = Text{"Diese Geräte senden, sind aber nicht registriert. Ihre Messwerte warten und gehören zum Sensor, sobald er registriert ist.", "These devices send but are not registered. Their measurements wait, and belong to the sensor once it is registered."}
 	ParkedNodes      = Text{"unbekannte Geräte", "unknown devices"}

@@ -110,11 +110,18 @@ export interface NodeDraft {
   description: string;
   modelId: string;
   protocolId: string;
+  /** For one that sends already; "" for none. */
+  claimCode: string;
 }
 
 export async function createNode(organization: string, draft: NodeDraft): Promise<SensorNode> {
   const document = await create("nodes/", "Node", {
-    attributes: { eui64: draft.eui64, alias: draft.alias, description: draft.description },
+    attributes: {
+      eui64: draft.eui64,
+      alias: draft.alias,
+      description: draft.description,
+      claim_code: draft.claimCode || null,
+    },
     relationships: {
       protocol: { type: "Protocol", id: draft.protocolId },
       model: { type: "Model", id: draft.modelId },

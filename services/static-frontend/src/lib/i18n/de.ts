@@ -338,7 +338,9 @@ export const de = {
   "sensor.known": "Dieser Sensor ist schon registriert, als „{name}“.",
   "sensor.toKnown": "Zu diesem Sensor",
   "sensor.elsewhere":
-    "Ein Sensor mit dieser Geräte-EUI ist schon registriert, bei einer anderen Organisation. Ist die EUI richtig abgeschrieben? Sonst muss er dort erst gelöscht werden.",
+    "Ein Sensor mit dieser Geräte-EUI ist schon registriert, bei einer anderen Organisation. Ist die EUI richtig abgeschrieben? Wenn er Ihnen gehört, kann ihn die Stelle übergeben, die Clair hier betreibt.",
+  "sensor.claim": "Code für das Gerät",
+  "sensor.claimHint": "Sie bekommen ihn von der Stelle, die Clair hier betreibt. Er gilt 30 Tage.",
   "sensor.delete": "Sensor löschen",
   "sensor.deleteTitle": "{name} löschen?",
   "sensor.deleteText":

@@ -334,7 +334,9 @@ export const en: Messages = {
   "sensor.known": "This sensor is registered already, as “{name}”.",
   "sensor.toKnown": "Go to this sensor",
   "sensor.elsewhere":
-    "A sensor with this device EUI is registered already, with another organization. Is the EUI copied correctly? If so, it has to be deleted there first.",
+    "A sensor with this device EUI is registered already, with another organization. Is the EUI copied correctly? If it is yours, whoever runs Clair here can hand it over.",
+  "sensor.claim": "Code of the device",
+  "sensor.claimHint": "You get it from whoever runs Clair here. It is good for 30 days.",
   "sensor.delete": "Delete sensor",
   "sensor.deleteTitle": "Delete {name}?",
   "sensor.deleteText":
