@@ -34,12 +34,19 @@ while [ ${#ARGS[@]} -gt 0 ]; do
   ARGS=("${ARGS[@]:1}")
 done
 before=$(services)
-# Of an earlier version that runs, no task has a name at Redis yet. Redis takes such
-# callers until all tasks are new ones, and then no more.
+# Of an earlier version that runs, or of one that was rolled back, no task has a name at
+# Redis yet. Redis takes such callers until all tasks are new ones, and then no more.
 REDIS_OPEN=false
-if [ -n "$before" ] && deployed_secret_names | grep -qx redis_acl && ! on service inspect --format '{{json .Spec.TaskTemplate.ContainerSpec.Secrets}}' \
-  "$(full_name managair_server)" 2>/dev/null | grep -q redis_managair; then
-  REDIS_OPEN=true
+if [[ $'\n'$(deployed_secret_names)$'\n' == *$'\n'redis_acl$'\n'* ]]; then
+  for service in $before; do
+    case $service in
+      *managair_server | *managair_worker | *_ingestair | *_forwarder)
+        given=$(on service inspect --format '{{json .Spec.TaskTemplate.ContainerSpec.Secrets}}' "$service") ||
+          fail "it cannot be seen what $service knows of Redis; nothing was deployed"
+        [[ $given == *redis_* ]] || REDIS_OPEN=true
+        ;;
+    esac
+  done
 fi
 export_secret_versions
 confirm "deploy version $CLAIR_VERSION"

@@ -13,7 +13,8 @@
 #   db_password   the services first learn to try both passwords, then the role of the
 #                 running database gets the new one, then what asks with one only does
 #   redis_USER    Redis first learns to take both passwords, then the service gets the
-#                 new one, then the old one is forgotten; Redis restarts twice
+#                 new one, then the old one is forgotten; Redis restarts twice, and once
+#                 more for redis_default. One that ended half way is ended first
 #
 # Exit status as of tools/deploy-stack.sh, which does the work.
 set -euo pipefail
@@ -61,7 +62,14 @@ case $name in
     deploy
     ;;
   redis_*)
+    grep -qx "$name" <<<"$(deployed_secret_names)" || fail -2 "there is no user '${name#redis_}' of Redis"
     user=${name#redis_}
+    if [ -e "$SECRETS/$name.also" ]; then
+      # An earlier rotation ended half way. Redis takes both, so the service gets the one
+      # that it is to have, and then the other is forgotten.
+      deploy
+      rm "$SECRETS/$name.also"
+    fi
     redis_access "$user" "$(random)" >"$SECRETS/$name.also"
     deploy
     new=$(cat "$SECRETS/$name.also")

@@ -332,7 +332,7 @@ func TestKeeps(t *testing.T) {
 		{"no bound of memory", "", []string{"--maxmemory-policy", "allkeys-lru"}},
 		{"what is too much is refused", "", []string{"--maxmemory", "64mb"}},
 		{"tasks make room", "allkeys-lru; set noeviction", []string{"--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"}},
-		{"tasks that end by themselves make room", "volatile-ttl", []string{"--maxmemory", "64mb", "--maxmemory-policy", "volatile-ttl"}},
+		{"what ends by itself makes room", "", []string{"--maxmemory", "64mb", "--maxmemory-policy", "volatile-ttl"}},
 		{"who may not ask", "", []string{"--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru", "--user", "default", "on", "nopass", "+@all", "-info"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

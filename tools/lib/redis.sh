@@ -11,6 +11,7 @@ readonly REDIS_RULES=compose/redis.acl
 redis_access() {
   case $1 in
     exporter) printf '{"redis://redis:6379":"%s","redis://exporter@redis:6379":"%s"}' "$2" "$2" ;;
+    default) printf '%s' "$2" ;; # for people, who are asked for it alone
     *) printf 'redis://%s:%s@redis:6379/0' "$1" "$2" ;;
   esac
 }

@@ -37,7 +37,7 @@ var bounds = func() map[string]string {
 		"email_address_form":            fmt.Sprintf("email ~~ %%_@_%% AND length(email) <= %d", identity.MaxEmail),
 		"invitation_email_length":       between("length(email)", 3, identity.MaxEmail),
 		"invitation_role":               oneOf("role", inventory.Owner, inventory.Inspector),
-		"account_session_digest_length": digest, "api_token_digest_length": digest,
+		"account_session_digest_length": digest, "claim_code_digest_length": digest, "api_token_digest_length": digest,
 		"invitation_digest_length": digest, "known_device_digest_length": digest,
 		"parked_sample_dev_eui_form": "dev_eui " + euiForm, "undecoded_uplink_dev_eui_form": "dev_eui " + euiForm,
 	}

@@ -35,7 +35,7 @@ func (w *world) park(t *testing.T, n inventory.Node) inventory.NodeID {
 	if v != nil {
 		t.Fatal(v)
 	}
-	if _, err := w.pool.Exec(t.Context(), "INSERT INTO parked_sample (node_id, time, co2_ppm) VALUES ($1, now(), 600)", id); err != nil {
+	if _, err := w.pool.Exec(t.Context(), "INSERT INTO parked_sample (node_id, time, co2_ppm, dev_eui) VALUES ($1, now(), 600, $2)", id, n.EUI64); err != nil {
 		t.Fatal(err)
 	}
 	return id
@@ -55,6 +55,11 @@ func TestDevicesThatSendAreClaimedByProof(t *testing.T) {
 	}
 	sending, silent := of(1, 1), of(2, 1)
 	id := w.park(t, sending)
+	other := sending
+	other.ProtocolID = 2
+	if got := w.claim(t, claim.Code, mallory, other, ""); got != "claim_needed" {
+		t.Errorf("by another protocol, which would keep its number from the owner: %q", got)
+	}
 	for _, step := range []struct {
 		name string
 		code func() string

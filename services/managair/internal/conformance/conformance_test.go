@@ -90,7 +90,7 @@ var broken = []brokenValue{
 	{kind: "room", field: "max_occupancy", value: "2147483648", code: "max_value"},
 	{kind: "node", field: "alias", value: strings.Repeat("x", 101), code: "max_length"},
 	{kind: "node", field: "expected_interval_s", value: "59", code: "min_value", not: []string{"fixture"}},
-	{kind: "node", field: "eui64", value: "9876B60000000002", code: "unique", not: []string{"change"}},
+	{kind: "node", field: "eui64", value: "9876B60000000002", code: "unique", text: "eui64_taken", not: []string{"change"}},
 	{kind: "node", field: "eui64", value: "9876B60000000002", code: "other_device", not: []string{"create", "fixture"}},
 	{kind: "node", field: "protocol", value: "2", code: "other_device", not: []string{"create", "fixture"}},
 	{kind: "node", field: "id", value: node2[:35] + "9", code: "id_mismatch", not: []string{"change", "fixture"}}, // the predecessor's are kept

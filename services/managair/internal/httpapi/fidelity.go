@@ -76,7 +76,10 @@ func (a *API) addFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 			if _, err := nodes.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {
 				return err
 			}
-			return list.list(a, w, r, under{"node", id.String()})
+			return list.list(a, w, r, under{"node", id.String(), func(text string) bool {
+				named, ok := inventory.ParseNodeID(text)
+				return ok && named == id
+			}})
 		},
 	})
 }

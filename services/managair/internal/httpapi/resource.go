@@ -185,14 +185,18 @@ func inventoryQuery(q jsonapi.Query) (inventory.Query, error) {
 }
 
 // under is the filter that a list's path stands for: what is asked for under a parent.
-type under struct{ filter, id string }
+type under struct {
+	filter, id string
+	// names reports whether a text is the parent's id.
+	names func(string) bool
+}
 
 // put sets the filter. A request that names another parent there asks for two things at once.
 func (u under) put(q *jsonapi.Query) error {
 	if u.filter == "" {
 		return nil
 	}
-	if asked := q.Filter[u.filter]; asked != "" && asked != u.id {
+	if asked := q.Filter[u.filter]; asked != "" && !u.names(asked) {
 		return jsonapi.Errors{{Status: 400, Code: "invalid", Text: "other_parent", Parameter: "filter[" + u.filter + "]"}}
 	}
 	if q.Filter == nil {
@@ -560,7 +564,10 @@ func relatedMany[P any, PID comparable, T any, ID comparable](a *API, parent *re
 			if _, err := parent.repository.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {
 				return err
 			}
-			return child.list(a, w, r, under{filter, parent.formatID(id)})
+			return child.list(a, w, r, under{filter, parent.formatID(id), func(text string) bool {
+				named, ok := parent.parseID(text)
+				return ok && named == id
+			}})
 		}),
 	})
 }

@@ -1,6 +1,9 @@
 package httpapi_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestListsAnswerWhatIsAsked has what a list's path and parameters mean together.
 func TestListsAnswerWhatIsAsked(t *testing.T) {
@@ -22,6 +25,10 @@ func TestListsAnswerWhatIsAsked(t *testing.T) {
 		{
 			name: "the same parent may be said twice", status: 200, contains: `"count":1`,
 			request: get(owner, "/api/v1/rooms/1/installations/?filter[room]=1"),
+		},
+		{
+			name: "in any spelling", status: 200, contains: `"count":1`,
+			request: get(owner, "/api/v1/nodes/"+node1+"/installations/?filter[node]="+strings.ReplaceAll(node1, "-", "")),
 		},
 		{
 			name: "other filters restrict further", status: 200, contains: `"count":0`,

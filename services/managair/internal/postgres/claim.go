@@ -32,10 +32,15 @@ func checkClaim(ctx context.Context, tx pgx.Tx, policy claim.Policy, caller acce
 		return err
 	}
 	digest := claim.DigestOf(n.ClaimCode)
-	args := pgx.NamedArgs{"id": n.ID, "owner": n.OwnerID, "digest": digest[:], "since": time.Now().Add(-claim.Lifetime)}
+	args := pgx.NamedArgs{
+		"id": n.ID, "eui64": n.EUI64, "owner": n.OwnerID, "digest": digest[:], "since": time.Now().Add(-claim.Lifetime),
+	}
 	var guarded, others, proven bool
 	err := tx.QueryRow(ctx, `
-		SELECT EXISTS (SELECT FROM parked_sample WHERE node_id = @id) OR EXISTS (SELECT FROM claim_code WHERE node_id = @id AND made_at > @since),
+		SELECT EXISTS (SELECT FROM parked_sample WHERE node_id = @id)
+		       -- Of another protocol it would not get the samples, and keep the owner from them.
+		       OR EXISTS (SELECT FROM parked_sample WHERE dev_eui = upper(@eui64))
+		       OR EXISTS (SELECT FROM claim_code WHERE node_id = @id AND made_at > @since),
 		       EXISTS (SELECT FROM organization WHERE id <> @owner),
 		       EXISTS (SELECT FROM claim_code WHERE node_id = @id AND digest = @digest AND made_at > @since)`, args).Scan(&guarded, &others, &proven)
 	if err != nil {

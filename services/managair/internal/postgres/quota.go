@@ -12,7 +12,7 @@ import (
 
 // crowd is what a thing is counted among: those of one organization or account.
 type crowd struct {
-	limit int // 0: none
+	limit int // 0 or less: none
 	// of is by which the organization or account is found in lock and count, as @of;
 	// count leaves out @id.
 	of          int64
@@ -74,7 +74,7 @@ func (r *repository[T, ID]) checkQuota(ctx context.Context, tx pgx.Tx, caller ac
 		return nil
 	}
 	c := r.kind.crowd(r.terms.Quotas, caller, thing)
-	if c.limit == 0 || old != nil && r.kind.crowd(r.terms.Quotas, caller, old).of == c.of {
+	if c.limit <= 0 || old != nil && r.kind.crowd(r.terms.Quotas, caller, old).of == c.of {
 		return nil
 	}
 	args := pgx.NamedArgs{"of": c.of, "id": r.kind.idOf(thing)}

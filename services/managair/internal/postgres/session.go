@@ -132,7 +132,7 @@ func roomForToken(ctx context.Context, tx pgx.Tx, userID int64, limit int) error
 	if err := tx.QueryRow(ctx, "SELECT count(*) FROM api_token WHERE user_id = @of AND name <> ''", args).Scan(&n); err != nil {
 		return err
 	}
-	if n >= limit {
+	if limit > 0 && n >= limit {
 		return &fault.Violation{Field: "name", Code: "quota_exceeded", Text: "quota_tokens", Args: []any{limit}, Conflict: true}
 	}
 	return nil

@@ -91,11 +91,14 @@ func TestBodiesKeepAPace(t *testing.T) {
 		every  time.Duration // sent
 		chunks int
 		held   bool // to the end
+		queued time.Duration
 	}{
-		{"a byte every four seconds", 1, 4 * time.Second, 20, false},
-		{"nothing", 0, time.Minute, 1, false},
-		{"slow, and honest", 8 << 10, time.Second, 120, true},
-		{"a minute of thought after it", 1, 0, 20, true},
+		{"a byte every four seconds", 1, 4 * time.Second, 20, false, 0},
+		{"the same, after having waited for its turn", 1, 4 * time.Second, 20, false, time.Minute},
+		{"nothing", 0, time.Minute, 1, false, 0},
+		{"slow, and honest", 8 << 10, time.Second, 120, true, 0},
+		{"a minute of thought after it", 1, 0, 20, true, 0},
+		{"a minute of waiting for its turn", 1, 0, 20, true, time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -104,6 +107,7 @@ func TestBodiesKeepAPace(t *testing.T) {
 				var failed error
 				var gone bool
 				server := &http.Server{Handler: Guard(GuardConfig{}, "", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					time.Sleep(tt.queued)
 					body, err := io.ReadAll(r.Body)
 					read, failed = len(body), err
 					select {

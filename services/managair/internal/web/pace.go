@@ -27,7 +27,8 @@ func pace(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	body := &pacedBody{ReadCloser: r.Body, control: http.NewResponseController(w), begun: time.Now()}
+	now := time.Now()
+	body := &pacedBody{ReadCloser: r.Body, control: http.NewResponseController(w), begun: now, left: now}
 	body.allow()
 	r.Body = body
 }
@@ -36,8 +37,10 @@ type pacedBody struct {
 	io.ReadCloser
 
 	control *http.ResponseController
-	begun   time.Time
-	read    int
+	// begun is moved on by the time in which nobody wanted to read: what waits for its turn
+	// here, as pictures do, is not slow for that. Since left, nobody has.
+	begun, left time.Time
+	read        int
 }
 
 // allow sets until when more must have come.
@@ -49,8 +52,10 @@ func (b *pacedBody) allow() {
 
 // Read is that of io.Reader.
 func (b *pacedBody) Read(p []byte) (int, error) {
+	b.begun = b.begun.Add(time.Since(b.left))
 	b.allow()
 	n, err := b.ReadCloser.Read(p)
+	b.left = time.Now()
 	b.read += n
 	switch {
 	case errors.Is(err, io.EOF):

@@ -3,7 +3,7 @@ package words
 // Wrong is what is wrong with a field of a form, by its code.
 var Wrong = map[string]Text{
 	"blank":                       {"Bitte ausfüllen.", "Please fill this in."},
-	"eui64_taken":                 {"Dieses Gerät ist schon registriert. Gehört es Ihnen? Die Stelle, die Clair hier betreibt, kann es Ihnen übergeben.", "This device is registered already. Is it yours? Whoever runs Clair here can hand it over to you."},
+	"eui64_taken":                 Errors["eui64_taken"],
 	"conflict":                    {"Das widerspricht dem, was schon da ist.", "That contradicts what is already there."},
 	"different_organizations":     {"Sensor und Raum müssen derselben Organisation gehören.", "Sensor and room must belong to the same organization."},
 	"does_not_exist":              {"Bitte eine der Möglichkeiten wählen.", "Please choose one of the possibilities."},

@@ -50,7 +50,8 @@ func newRedisUsers(t testing.TB) RedisUsers {
 	return u
 }
 
-// password reads what a service is given: an address, or for the exporter a list.
+// password reads what a service is given: an address, for the exporter a list, or
+// for people the password alone.
 func password(t testing.TB, file string) string {
 	t.Helper()
 	content, err := os.ReadFile(file)
@@ -61,6 +62,9 @@ func password(t testing.TB, file string) string {
 	}
 	u, err := url.Parse(string(content))
 	check(t, err)
+	if u.User == nil {
+		return string(content) // the operator's
+	}
 	p, _ := u.User.Password()
 	return p
 }

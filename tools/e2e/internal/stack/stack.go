@@ -156,7 +156,7 @@ func (s *Stack) Redis(ctx context.Context, command ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	const as = `exec redis-cli --no-auth-warning -e -u "$(cat /run/secrets/redis_default)" "$@"`
+	const as = `REDISCLI_AUTH=$(cat /run/secrets/redis_default) redis-cli -e "$@"`
 	return s.Docker(ctx, slices.Concat([]string{"exec", container, "sh", "-c", as, "redis-cli"}, command)...)
 }
 

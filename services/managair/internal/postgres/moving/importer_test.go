@@ -43,8 +43,8 @@ func TestImport(t *testing.T) {
 	if diff := cmp.Diff(want, report.Samples); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
-	// An organization without owner is told of; nothing else is wrong.
-	if len(report.Problems) != 1 || report.Compared != 20 || report.Differing != 0 {
+	// An organization without owner is told of, and that nodes keep the predecessor's ids.
+	if len(report.Problems) != 2 || report.Compared != 20 || report.Differing != 0 {
 		t.Errorf("compared %d, differing %d, problems %v", report.Compared, report.Differing, report.Problems)
 	}
 	if _, err := postgres.NewIdentity(pool).UserByName(t.Context(), "tomtester"); err != nil {
