@@ -11,8 +11,8 @@ import (
 // Keeps fails when Redis does not answer, or may throw away what waits in it: with a
 // bound of memory, the policies "allkeys-…" make room by dropping tasks, without an error
 // anywhere. Those named "volatile-…" drop only what ends by itself, which no task does
-// that waits; "noeviction" refuses what is too much. Where the caller
-// may not ask for it (INFO), nothing is known of the policy, and that is no failure.
+// that waits; "noeviction" refuses what is too much. Where the caller may not ask for it
+// (INFO), nothing is known of the policy, and that is no failure.
 func Keeps(ctx context.Context, client redis.UniversalClient) error {
 	if err := client.Ping(ctx).Err(); err != nil {
 		return err
