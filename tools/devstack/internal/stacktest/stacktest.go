@@ -26,6 +26,9 @@ import (
 // Patience bounds every wait for something that must happen.
 const Patience = 2 * time.Minute
 
+// pause is between two looks at something that must happen.
+const pause = 10 * time.Millisecond
+
 // publisher is the MQTT user that plays the network server.
 const publisher = "network-server"
 
@@ -186,10 +189,23 @@ func (s *Stack) NetworkServer(t testing.TB) mqtt.Client {
 	return client
 }
 
-// Publish publishes an uplink and waits until the broker has it.
+// Publish publishes an uplink until the broker has it: a broker that is being stopped
+// may take the connection along. As QoS 1 allows, it may then arrive twice. Any
+// goroutine may call it.
 func Publish(t testing.TB, client mqtt.Client, topic string, uplink []byte) {
 	t.Helper()
-	settle(t, client.Publish(topic, 1, false, uplink))
+	deadline := time.Now().Add(Patience)
+	for {
+		token := client.Publish(topic, 1, false, uplink)
+		if token.WaitTimeout(time.Until(deadline)) && token.Error() == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("the broker does not take an uplink: %v", token.Error())
+			return
+		}
+		time.Sleep(pause)
+	}
 }
 
 func settle(t testing.TB, token mqtt.Token) {
@@ -226,6 +242,6 @@ func Eventually(t testing.TB, what, want string, got func() string) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: got %s, want %s", what, last, want)
 		}
-		time.Sleep(10 * time.Millisecond) // between two looks, not instead of one
+		time.Sleep(pause) // between two looks, not instead of one
 	}
 }
