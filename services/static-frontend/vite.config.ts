@@ -11,6 +11,7 @@ export default defineConfig({
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   server: { proxy: Object.fromEntries(proxied.map((path) => [path, { target: upstream, xfwd: true }])) },
   test: {
+    reporters: ["default", "./tests/unsteady.ts"],
     projects: [
       {
         extends: true,
@@ -32,6 +33,7 @@ export default defineConfig({
           globalSetup: "tests/browser/setup.ts",
           testTimeout: 90_000, // Looking at a page in all its forms takes a while on a busy machine.
           hookTimeout: 60_000,
+          retry: 1, // So that an unsteady one does not hide what others say. It is named at the end.
           fileParallelism: false, // Side by side they take the processor from each other.
         },
       },

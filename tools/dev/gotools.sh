@@ -16,6 +16,7 @@ package_of() {
     protoc-gen-go) echo google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 ;;
     protoc-gen-go-grpc) echo google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2 ;;
     templ) echo github.com/a-h/templ/cmd/templ@v0.3.977 ;;
+    gotestsum) echo gotest.tools/gotestsum@v1.13.0 ;;
     pebble) echo github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1 ;;
     *)
       echo "gotools: unknown tool '$1'" >&2

@@ -29,6 +29,26 @@ if [ $# -gt 0 ]; then
   exec bin/devstack servers -- go test -race "$@"
 fi
 
+PATH=$(tools/dev/gotools.sh gotestsum):$PATH
+unsteady=$PWD/artefacts/unsteady-tests.txt
+export PATH unsteady
+rm -f "$unsteady" && mkdir -p "${unsteady%/*}"
+
+# A test or two that fail are run once more, alone, so that an unsteady one does not hide
+# what the other checks say. It is named at the end, and is a defect to be mended. Data
+# races, failed builds and more failures than three are not run again.
+run() {
+  local packages=$1 report
+  shift
+  report=$(mktemp)
+  gotestsum --format standard-quiet --hide-summary skipped --packages "$packages" \
+    --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test \
+    --rerun-fails-abort-on-data-race --rerun-fails-report "$report" -- -race "$@" || return
+  # It lists benchmarks of the packages, too, which ran for the first time.
+  grep ': 2 runs' "$report" >>"$unsteady" || true
+  rm "$report"
+}
+
 # everything is run where the servers are. Packages with benchmarks begin, because among
 # them are the longest.
 everything() {
@@ -37,11 +57,15 @@ everything() {
   mapfile -t modules < <(tools/dev/modules.sh)
   mapfile -t others < <(go list -f '{{.Dir}}' "${modules[@]/%//...}" | sed "s|^$PWD|.|" |
     grep --line-regexp --fixed-strings --invert-match --file <(printf '%s\n' "${measured[@]}"))
-  # Figures of the short form would only mislead.
-  CLAIR_BENCH=short go test -race -bench . -benchtime 1x "${measured[@]}" |
-    grep --line-buffered --extended-regexp --invert-match '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS)' || failed=1
-  go test -race "${others[@]}" || failed=1
+  # Figures of the short form would only mislead, and gotestsum does not print them.
+  CLAIR_BENCH=short run "${measured[*]}" -bench . -benchtime 1x || failed=1
+  run "${others[*]}" || failed=1
+  if [ -s "$unsteady" ]; then
+    printf '\n=== UNSTEADY: failed, and passed when run again alone. To be mended:\n'
+    cat "$unsteady"
+  fi
   return $failed
 }
+export -f run
 export -f everything
 exec bin/devstack servers -- bash -euo pipefail -c everything
