@@ -34,6 +34,7 @@ export default defineConfig({
           testTimeout: 90_000, // Looking at a page in all its forms takes a while on a busy machine.
           hookTimeout: 60_000,
           retry: 1, // So that an unsteady one does not hide what others say. It is named at the end.
+          expect: { poll: { timeout: 30_000 } }, // As long as Playwright waits for what must come.
           fileParallelism: false, // Side by side they take the processor from each other.
         },
       },

@@ -29,7 +29,8 @@ func mustExec(t *testing.T, pool *pgxpool.Pool, sql string) {
 // to come again, nothing is acknowledged, and afterwards all is well by itself.
 func TestDatabaseTrouble(t *testing.T) {
 	t.Parallel()
-	const toAll = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{db}' AND application_name = 'ingestair'"
+	// It waits until they have ended: what comes before that is still stored.
+	const toAll = "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = '{db}' AND application_name = 'ingestair'"
 	for _, tt := range []struct {
 		name        string
 		begin, over []string

@@ -201,7 +201,7 @@ func TestImportGoesOnAfterItsSourceWasAway(t *testing.T) {
 	t.Parallel()
 	i := interrupt(t)
 	_, err := i.old.Exec(t.Context(), `
-		SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity
 		 WHERE datname = current_database() AND application_name = 'managair-import-django'`)
 	if err != nil {
 		t.Fatal(err)

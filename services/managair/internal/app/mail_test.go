@@ -209,7 +209,7 @@ func TestMailsWaitForTheirServer(t *testing.T) {
 	w.run(app.Work)
 	// What an administrator does who does not want to wait.
 	if err := w.inspector.RunTask(worker.Queue, failed.ID); err != nil {
-		t.Fatal(err)
+		t.Log("its time had come meanwhile:", err)
 	}
 	first := server.Wait(t)
 	w.confirm("vera", first)

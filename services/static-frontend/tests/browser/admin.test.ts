@@ -134,7 +134,7 @@ describe.each(["de", "en"] as const)(
       let row = "";
       const found = await problems(known, `/admin/${subject}/`, name("list"), async (page) => {
         const link = page.locator("tbody td.check + td a, tbody tr td:first-child a").first();
-        row = (await link.getAttribute("href", { timeout: 5000 }))!;
+        row = (await link.getAttribute("href"))!;
         const box = page.locator('tbody input[name="id"]').first();
         if ((await box.count()) === 0) return [];
         await box.check();

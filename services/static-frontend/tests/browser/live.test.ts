@@ -27,17 +27,15 @@ afterAll(async () => {
   await fixture.stop();
 });
 
-/** A busy machine takes its time. */
-const SOON = { timeout: 15_000 };
 const co2 = (page: Page) => page.getByTestId("co2").textContent();
 const live = (page: Page) => page.getByText("aktualisiert sich von selbst").waitFor();
 
 describe("a browser has one stream, however much it shows over HTTP/1.1", () => {
   test("six rooms side by side", async () => {
     const { page, close } = await open(browser, `${base}/compare?rooms=1,2,3,4,5,6`);
-    await expect.poll(() => page.getByText(/Mittel \d+ ppm/).count(), SOON).toBe(5);
+    await expect.poll(() => page.getByText(/Mittel \d+ ppm/).count()).toBe(5);
     await page.getByText("In diesem Zeitraum gibt es keine Messwerte").waitFor(); // room 5 has never measured
-    await expect.poll(() => fixture.listening, SOON).toBe(1);
+    await expect.poll(() => fixture.listening).toBe(1);
     // There is room for another tab.
     const second = await visit(page.context(), `${base}/rooms/3`);
     await second.page.getByTestId("co2").waitFor();
@@ -49,18 +47,18 @@ describe("a browser has one stream, however much it shows over HTTP/1.1", () => 
     const pages = [first.page];
     while (pages.length < 8) pages.push((await visit(first.page.context(), `${base}/rooms/3`)).page);
     for (const page of pages) await live(page);
-    await expect.poll(() => fixture.listening, SOON).toBe(1);
+    await expect.poll(() => fixture.listening).toBe(1);
     let value = 700;
     while (pages.length > 5) {
       fixture.publish("3", ++value);
-      for (const page of pages) await expect.poll(() => co2(page), SOON).toBe(String(value));
+      for (const page of pages) await expect.poll(() => co2(page)).toBe(String(value));
       await pages.shift()!.close();
-      await expect.poll(() => fixture.listening, SOON).toBe(1);
+      await expect.poll(() => fixture.listening).toBe(1);
     }
     fixture.publish("3", ++value);
-    for (const page of pages) await expect.poll(() => co2(page), SOON).toBe(String(value));
+    for (const page of pages) await expect.poll(() => co2(page)).toBe(String(value));
     await first.page.context().close();
-    await expect.poll(() => fixture.listening, SOON).toBe(0);
+    await expect.poll(() => fixture.listening).toBe(0);
   }, 240_000);
 
   test("eight elements on somebody else's page", async () => {
@@ -74,8 +72,8 @@ describe("a browser has one stream, however much it shows over HTTP/1.1", () => 
     const { page, close } = await open(browser, `http://127.0.0.1:${(other.address() as AddressInfo).port}`, {
       expect: /^third party/,
     });
-    await expect.poll(() => page.getByText("ppm CO₂").count(), SOON).toBe(7);
-    await expect.poll(() => fixture.listening, SOON).toBe(1);
+    await expect.poll(() => page.getByText("ppm CO₂").count()).toBe(7);
+    await expect.poll(() => fixture.listening).toBe(1);
     fixture.publish("3", 1717);
     await page.getByText("1717").waitFor();
     await close();

@@ -141,7 +141,7 @@ describe("room page", () => {
     const { page, close } = await open(browser, `${base}/rooms/3`);
     await page.getByText("aktualisiert sich von selbst").waitFor();
     fixture.publish("3", 2222);
-    await page.getByText("Die Luft ist schlecht").waitFor({ timeout: 2000 });
+    await page.getByText("Die Luft ist schlecht").waitFor();
     expect(await page.getByTestId("co2").textContent()).toBe("2222");
     await close();
     fixture.world.current["3"] = 640;

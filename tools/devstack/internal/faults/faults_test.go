@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
+	"github.com/clairberlin/clair-stack/pkg/freeport"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 	"github.com/clairberlin/clair-stack/pkg/ttn/ttntest"
@@ -41,7 +42,7 @@ func uplink(i int64) *lorawan.Uplink {
 func TestEveryUplinkArrives(t *testing.T) {
 	t.Parallel()
 	network := ttntest.New(t, app)
-	port, err := server.FreePort(t.Context())
+	port, err := freeport.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestEachSourceAlone(t *testing.T) {
 	network := ttntest.New(t, app)
 	s := installation{stacktest.Start(t, stacktest.Options{})}
 	s.stop(t, s.ClairchenForwarder)
-	port, err := server.FreePort(t.Context())
+	port, err := freeport.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,11 +16,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/freeport"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/process"
 )
 
 // Host is where all servers listen.
-const Host = "127.0.0.1"
+const Host = freeport.Host
 
 const (
 	startTimeout = 2 * time.Minute
@@ -57,8 +58,8 @@ func (s *Server) Start(ctx context.Context) error {
 	for try := 1; ; try++ {
 		if choose {
 			var err error
-			if s.Port, err = FreePort(ctx); err != nil {
-				return err
+			if s.Port, err = freeport.Find(ctx); err != nil {
+				return fmt.Errorf("start %s: %w", s.name, err)
 			}
 		}
 		err := s.start(ctx)
@@ -140,23 +141,10 @@ func (s *Server) dial(ctx context.Context) (net.Conn, error) {
 
 // PreferPort returns the port when nobody uses it, and any free one else.
 func PreferPort(ctx context.Context, port int) (int, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(Host, strconv.Itoa(port)))
-	if err != nil {
-		return FreePort(ctx)
+	if freeport.Free(ctx, port) {
+		return port, nil
 	}
-	return port, l.Close()
-}
-
-// FreePort returns a TCP port of the loopback interface that nobody uses now.
-func FreePort(ctx context.Context) (int, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(Host, "0"))
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return freeport.Find(ctx)
 }
 
 const (

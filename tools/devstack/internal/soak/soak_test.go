@@ -27,6 +27,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/freeport"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
@@ -116,7 +117,7 @@ func newSystem(t *testing.T, settings ...string) *system {
 // serve starts the ingestair.
 func (s *system) serve(t *testing.T) {
 	t.Helper()
-	port, err := server.FreePort(t.Context())
+	port, err := freeport.Find(t.Context())
 	check(t, err)
 	s.address = fmt.Sprintf("%s:%d", server.Host, port)
 	s.ingestair = server.NewService(server.ServiceOptions{

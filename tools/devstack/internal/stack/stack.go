@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clairberlin/clair-stack/pkg/freeport"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/process"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/server"
 )
@@ -76,11 +77,11 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{options: o, httpPort: o.HTTPPort, ingestToken: rand.Text()}
 	var err error
 	if s.httpPort == 0 {
-		if s.httpPort, err = server.FreePort(ctx); err != nil {
+		if s.httpPort, err = freeport.Find(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if s.ingestPort, err = server.FreePort(ctx); err != nil {
+	if s.ingestPort, err = freeport.Find(ctx); err != nil {
 		return nil, err
 	}
 	database := []string{"DATABASE_URL=" + o.DatabaseURL}

@@ -24,6 +24,8 @@ import (
 	"github.com/emersion/go-message/mail"
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
+	"github.com/clairberlin/clair-stack/pkg/freeport"
 )
 
 // Options say how the server is set up. Its zero value takes mails in the clear
@@ -82,12 +84,11 @@ func (m Mail) Subject() string {
 // is to come later.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "localhost:0")
+	port, err := freeport.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // a TCP listener has no other
+	return port
 }
 
 // Start starts a server that ends with the test.
