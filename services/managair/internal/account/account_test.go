@@ -20,6 +20,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
@@ -83,7 +84,7 @@ func newWorldWithin(t *testing.T, limits identity.Limits) *world {
 	t.Helper()
 	w := &world{pool: pgtest.New(t), mails: &letterbox{}, time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
-	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identity.NewHasher(), w.mails, limits, w.now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identitytest.Hasher(), w.mails, limits, w.now)
 	doors := session.NewAuthenticator(accounts, log, "https://clair.example", func(rw http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(rw, fault.Text(err), fault.HTTPStatus(err))
 	})

@@ -22,6 +22,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
@@ -59,7 +60,7 @@ func newSite(t *testing.T) *site {
 	inspector := asynq.NewInspector(redis)
 	t.Cleanup(func() { _ = inspector.Close() })
 	log := slog.New(slog.DiscardHandler)
-	hasher := identity.NewHasher()
+	hasher := identitytest.Hasher()
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher, nil, identity.DefaultLimits(), time.Now)
 	doors := session.NewAuthenticator(accounts, log, "", nil)
 	store := postgres.Backoffice{Pool: pool}

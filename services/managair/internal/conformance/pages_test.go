@@ -17,6 +17,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
@@ -30,7 +31,7 @@ type pages struct {
 
 func (w *world) pages(t *testing.T) pages {
 	t.Helper()
-	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identity.NewHasher(), nil, identity.DefaultLimits(), time.Now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identitytest.Hasher(), nil, identity.DefaultLimits(), time.Now)
 	secret, _, err := accounts.StartSession(t.Context(), caller.UserID, identity.Client{})
 	if err != nil {
 		t.Fatal(err)

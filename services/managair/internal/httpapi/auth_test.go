@@ -12,6 +12,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
@@ -39,7 +40,7 @@ func newAuthAPI(t *testing.T) *authAPI {
 	t.Helper()
 	pool := pgtest.New(t)
 	log := slog.New(slog.DiscardHandler)
-	store, hasher, keys := postgres.NewIdentity(pool), identity.NewHasher(), make(resetKeys, 1)
+	store, hasher, keys := postgres.NewIdentity(pool), identitytest.Hasher(), make(resetKeys, 1)
 	hash, err := hasher.Hash(t.Context(), veras)
 	if err != nil {
 		t.Fatal(err)

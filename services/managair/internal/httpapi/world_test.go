@@ -23,6 +23,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
@@ -136,7 +137,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	now := func() time.Time { return worldNow }
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), noMail{}, identity.DefaultLimits(), now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identitytest.Hasher(), noMail{}, identity.DefaultLimits(), now)
 	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})

@@ -40,17 +40,21 @@ var errUnknownHash = errors.New("password hash of an unknown kind")
 // Hasher hashes and verifies passwords. It works on few at a time, so that many
 // log-ins at once wait for each other and not the rest of the service for them.
 type Hasher struct {
-	slots chan struct{}
-	decoy string
+	params argon2id.Params
+	slots  chan struct{}
+	decoy  string
 }
 
 // NewHasher returns a Hasher that uses at most half of the processors.
-func NewHasher() *Hasher {
-	decoy, err := argon2id.CreateHash("nobody's password", &argon2Params)
+func NewHasher() *Hasher { return NewHasherOf(argon2Params) }
+
+// NewHasherOf is NewHasher with another cost, for tests of what is around it.
+func NewHasherOf(params argon2id.Params) *Hasher {
+	decoy, err := argon2id.CreateHash("nobody's password", &params)
 	if err != nil {
 		panic(err) // only the system's source of randomness can fail
 	}
-	return &Hasher{slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), decoy: decoy}
+	return &Hasher{params: params, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), decoy: decoy}
 }
 
 // Hash returns the PHC string of password.
@@ -60,7 +64,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer release()
-	return argon2id.CreateHash(password, &argon2Params)
+	return argon2id.CreateHash(password, &h.params)
 }
 
 // Verify reports whether password belongs to hash, and whether hash should be
@@ -76,7 +80,7 @@ func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdate
 		_, _, err := argon2id.CheckHash(password, h.decoy)
 		return false, false, err
 	}
-	return verify(password, hash)
+	return verify(password, hash, h.params)
 }
 
 func (h *Hasher) acquire(ctx context.Context) (release func(), err error) {
@@ -88,7 +92,8 @@ func (h *Hasher) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-func verify(password, hash string) (ok, outdated bool, err error) {
+// verify is Verify for a hash; one with other parameters than those of today is outdated.
+func verify(password, hash string, today argon2id.Params) (ok, outdated bool, err error) {
 	if len(password) > maxPasswordBytes {
 		return false, false, nil
 	}
@@ -98,10 +103,10 @@ func verify(password, hash string) (ok, outdated bool, err error) {
 		if err != nil {
 			return false, false, fmt.Errorf("check password: %w", err)
 		}
-		return ok, *params != argon2Params, nil
+		return ok, *params != today, nil
 	case "argon2":
 		// What the predecessor writes before the same PHC string.
-		return verify(password, "$"+rest)
+		return verify(password, "$"+rest, today)
 	case "pbkdf2_sha256":
 		ok, err := verifyPBKDF2(password, rest)
 		return ok, true, err
@@ -138,7 +143,7 @@ func KnownHash(hash string) bool {
 	if strings.HasPrefix(hash, NoPassword) {
 		return true
 	}
-	_, _, err := verify("", hash)
+	_, _, err := verify("", hash, argon2Params)
 	return err == nil
 }
 
