@@ -233,5 +233,8 @@ func (s *Store) commitWith(ctx context.Context, w *write, insert string) error {
 	if len(w.rejected) > 0 {
 		p.queue(ctx, rejectSamples, w.rejectParameters(), nil)
 	}
+	if heard := w.heardParameters(); heard != nil {
+		p.queue(ctx, hearDevices, heard, nil)
+	}
 	return p.run(ctx)
 }

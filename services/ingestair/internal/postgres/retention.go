@@ -20,6 +20,10 @@ const (
 	forgetRejected = `
 	DELETE FROM rejected_sample WHERE id IN (
 		SELECT id FROM rejected_sample WHERE rejected_at < $1 ORDER BY rejected_at LIMIT $2)`
+	// It guards what is parked, and is kept as long.
+	forgetHeard = `
+	DELETE FROM heard_device WHERE eui64 IN (
+		SELECT eui64 FROM heard_device WHERE seen_at < $1 ORDER BY seen_at LIMIT $2)`
 	forgetUndecoded = `
 	DELETE FROM undecoded_uplink WHERE id IN (
 		SELECT id FROM undecoded_uplink WHERE kept_at < $1 ORDER BY kept_at LIMIT $2)`
@@ -38,6 +42,7 @@ func (s *Store) Forget(ctx context.Context, now time.Time, r ingest.Retention) e
 		limit any
 	}{
 		{forgetParked, now.Add(-r.Parked)},
+		{forgetHeard, now.Add(-r.Parked)},
 		{forgetRejected, now.Add(-r.Rejected)},
 		{forgetUndecoded, now.Add(-r.Undecoded)},
 		{forgetManyRejected, r.MaxRejected},

@@ -28,7 +28,11 @@ func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUpl
 		return nil
 	}
 	batch := &pgx.Batch{}
+	var heard []string
 	for _, u := range uplinks {
+		if u.Meta.DevEUI != 0 {
+			heard = append(heard, u.Meta.DevEUI.String())
+		}
 		batch.Queue(keepUndecoded, pgx.NamedArgs{
 			"digest": digest(u), "forwarder": u.Forwarder,
 			"dev_eui": optional(u.Meta.DevEUI.OrEmpty()), "device_id": optional(u.Meta.DeviceID),
@@ -39,6 +43,7 @@ func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUpl
 			"reason": u.Reason,
 		})
 	}
+	batch.Queue("SELECT hear_devices($1)", heard)
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return samplestore.Translate(fmt.Errorf("keep undecoded uplinks: %w", err))
 	}

@@ -113,11 +113,11 @@ func TestForget(t *testing.T) {
 	if n := scan[int](t, s, "SELECT count(*) FROM rejected_sample"); n != 5 {
 		t.Errorf("%d rejected samples are kept, want 5", n)
 	}
-	if err := s.KeepUndecoded(t.Context(), []ingest.UndecodedUplink{{Reason: "why"}}); err != nil {
+	if err := s.KeepUndecoded(t.Context(), []ingest.UndecodedUplink{{Meta: keeping.Metadata{DevEUI: 7}, Reason: "why"}}); err != nil {
 		t.Fatal(err)
 	}
-	count := func() (n [3]int) {
-		for i, table := range []string{"parked_sample", "rejected_sample", "undecoded_uplink"} {
+	count := func() (n [4]int) {
+		for i, table := range []string{"parked_sample", "heard_device", "rejected_sample", "undecoded_uplink"} {
 			n[i] = scan[int](t, s, "SELECT count(*) FROM "+table)
 		}
 		return n
@@ -126,18 +126,18 @@ func TestForget(t *testing.T) {
 	retention := ingest.Retention{Parked: 3 * day, Rejected: 2 * day, MaxRejected: 4, Undecoded: day}
 	for _, step := range []struct {
 		after time.Duration
-		want  [3]int
+		want  [4]int
 	}{
-		{0, [3]int{1, 4, 1}},
-		{day + time.Hour, [3]int{1, 4, 0}},
-		{2*day + time.Hour, [3]int{1, 0, 0}},
-		{3*day + time.Hour, [3]int{0, 0, 0}},
+		{0, [4]int{1, 1, 4, 1}},
+		{day + time.Hour, [4]int{1, 1, 4, 0}},
+		{2*day + time.Hour, [4]int{1, 1, 0, 0}},
+		{3*day + time.Hour, [4]int{0, 0, 0, 0}},
 	} {
 		if err := s.Forget(t.Context(), time.Now().Add(step.after), retention); err != nil {
 			t.Fatal(err)
 		}
 		if got := count(); got != step.want {
-			t.Errorf("after %v there are (parked, rejected, undecoded) %v, want %v", step.after, got, step.want)
+			t.Errorf("after %v there are (parked, heard, rejected, undecoded) %v, want %v", step.after, got, step.want)
 		}
 	}
 }

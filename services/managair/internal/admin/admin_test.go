@@ -285,6 +285,20 @@ func TestUnknownDevicesAreRegistered(t *testing.T) {
 	if status, body, _ := root.post("/admin/parked/", "node=dad2e487-5459-4fa4-ad21-8b9a6f2d0a22"); status != http.StatusOK || !strings.Contains(body, "within 30 days with the code") {
 		t.Errorf("a code for the owner: %d\n%s", status, body)
 	}
+	for form, want := range map[string]string{
+		"eui64=a81758fffe000009&organization_id=1": "within 30 days with the code",
+		"eui64=9876B600001193E0&organization_id=":  "The device is registered already, by: ", // one of the fixtures
+		"eui64=&organization_id=1":                 "Please fill this in",
+		"eui64=nonsense&organization_id=":          "An EUI-64 has 16 hexadecimal digits",
+		"eui64=A81758FFFE000009&organization_id=x": "Please choose one of the possibilities",
+	} {
+		if _, body, _ := root.post("/admin/parked/", form); !strings.Contains(body, want) {
+			t.Errorf("POST %s: no %q in:\n%s", form, want, body)
+		}
+	}
+	if _, body := root.get("/admin/claim_code/"); strings.Count(body, "A81758FFFE00000") < 2 {
+		t.Errorf("not both codes in:\n%s", body)
+	}
 	if status, _, _ := root.post("/admin/parked/", "node=nonsense"); status != http.StatusNotFound {
 		t.Errorf("a code for nothing: %d, want 404", status)
 	}

@@ -53,7 +53,7 @@ type editData struct {
 // form builds the form of a row. values has what to show in the fields; posted is
 // set when they come from a form.
 func (a *Admin) form(r *request, s *backoffice.Subject, id string, row backoffice.Row) (editData, *pickers, error) {
-	p := &pickers{a, r, map[string][]backoffice.Option{}, map[string]bool{}}
+	p := newPickers(a, r)
 	d := editData{Subject: s, ID: id, History: !s.Fixed && slices.Contains(r.allowed, "audit_log")}
 	for _, f := range s.Fields {
 		if f.ReadOnly && id == "" {

@@ -3,18 +3,14 @@ package admin
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/hibiken/asynq"
 
-	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
-	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
@@ -23,26 +19,6 @@ import (
 type queue struct {
 	*asynq.QueueInfo
 	Failing []*asynq.TaskInfo
-}
-
-// parkedData is what the page of unknown devices shows.
-type parkedData struct {
-	Nodes []backoffice.ParkedNode
-	// protocols are the inventory's, by the names of their codecs.
-	protocols map[string]string
-}
-
-// register leads to the form that makes an unknown node known.
-func (d parkedData) register(n backoffice.ParkedNode) string {
-	known := url.Values{}
-	for name, value := range map[string]string{
-		"id": n.NodeID.String(), "eui64": n.DevEUI, "alias": n.DeviceID, "protocol_id": d.protocols[n.Protocol],
-	} {
-		if value != "" {
-			known.Set(name, value)
-		}
-	}
-	return "/admin/node/add/?" + known.Encode()
 }
 
 // servicesData is what the page of services shows.
@@ -70,42 +46,6 @@ func ago(lang string, t *time.Time) string {
 	default:
 		return count(int(d.Hours()/24), words.AgoDay, words.AgoDays)
 	}
-}
-
-func (a *Admin) parked(w http.ResponseWriter, r *request) error { return a.showParked(w, r, "") }
-
-// claimCode makes the code by which the one to whom a device belongs registers it. It
-// is shown once.
-func (a *Admin) claimCode(w http.ResponseWriter, r *request) error {
-	node, err := uuid.Parse(r.PostForm.Get("node"))
-	if err != nil {
-		return notFound()
-	}
-	code, err := a.Store.ClaimCode(r.Context(), r.caller, node)
-	if err != nil {
-		return err
-	}
-	return a.showParked(w, r, words.ClaimCodeMade.In(r.lang, node, code))
-}
-
-func (a *Admin) showParked(w http.ResponseWriter, r *request, note string) error {
-	nodes, err := a.Store.Parked(r.Context(), r.caller)
-	if err != nil {
-		return err
-	}
-	protocols, _, err := a.Store.Options(r.Context(), r.caller, "node_protocol", backoffice.OptionQuery{Limit: maxOptions})
-	if err != nil {
-		return err
-	}
-	d := parkedData{nodes, map[string]string{}}
-	for _, p := range slices.Backward(protocols) { // of several, the first counts
-		if codec, ok := catalog.ForProtocol(p.Label); ok {
-			d.protocols[codec.Protocol()] = p.ID
-		}
-	}
-	v := r.view(words.Parked.In(r.lang))
-	v.Here, v.Note = "parked", note
-	return show(w, r, http.StatusOK, v, parkedPage(v, d))
 }
 
 func (a *Admin) fidelity(w http.ResponseWriter, r *request) error {

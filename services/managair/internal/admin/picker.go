@@ -17,6 +17,10 @@ type pickers struct {
 	cut map[string]bool
 }
 
+func newPickers(a *Admin, r *request) *pickers {
+	return &pickers{a, r, map[string][]backoffice.Option{}, map[string]bool{}}
+}
+
 func (p *pickers) fill(f *formField) error {
 	if f.Kind != backoffice.Ref && f.Kind != backoffice.Many || f.showOnly() && f.Kind == backoffice.Many {
 		return nil

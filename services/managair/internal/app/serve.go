@@ -94,7 +94,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	o.Registry.MustRegister(fidelityCollector{nodes})
 	samples := postgres.NewTelemetry(pool)
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
-		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claims.Policy}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
+		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
 		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
 		Accounts: people.accounts, Doors: people.doors,

@@ -15,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
@@ -148,6 +149,20 @@ var Subjects = []*Subject{
 		Columns: []string{"alias", "eui64", "owner_id", "model_id", "protocol_id"}, Search: []string{"alias", "eui64", "description", "id"},
 		Filters: []string{"owner_id", "model_id", "protocol_id"},
 		Inlines: []Inline{{Subject: "installation", Field: "node_id", Fields: []string{"room_id", "from_time", "to_time", "is_public"}}},
+	},
+	{
+		Name: "claim_code", Group: "devices", Order: "-made_at", Fixed: true, Deletable: true,
+		Fields: []Field{
+			{Name: "eui64", Kind: EUI},
+			{Name: "node_id", Kind: UUID},
+			{Name: "organization_id", Kind: Ref, Of: "organization"},
+			{Name: "maker_id", Kind: Ref, Of: "user_account"},
+			{Name: "made_at", Kind: Time},
+			{Name: "expires_at", Kind: Time},
+			{Name: "used_at", Kind: Time},
+		},
+		Columns: []string{"eui64", "organization_id", "maker_id", "made_at", "expires_at", "used_at"}, Search: []string{"eui64", "node_id"},
+		Filters: []string{"organization_id"},
 	},
 	{
 		Name: "installation", Group: "devices", Order: "-from_time",
@@ -400,9 +415,9 @@ type Store interface {
 	Impact(ctx context.Context, caller access.Caller, s *Subject, ids []string) ([]Impact, error)
 	// Parked lists the unregistered nodes, the latest heard first.
 	Parked(ctx context.Context, caller access.Caller) ([]ParkedNode, error)
-	// ClaimCode makes the code by which a device is registered that sends already, in
-	// the place of an earlier one.
-	ClaimCode(ctx context.Context, caller access.Caller, node uuid.UUID) (string, error)
+	// ClaimCode makes the code by which a device is registered, in the place of an
+	// earlier one.
+	ClaimCode(ctx context.Context, caller access.Caller, wanted claim.Request) (string, error)
 	// Health lists the nodes, those that do not report first.
 	Health(ctx context.Context, caller access.Caller) ([]NodeHealth, error)
 	Overview(ctx context.Context, caller access.Caller) (Overview, error)

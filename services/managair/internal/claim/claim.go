@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/clairberlin/clair-stack/pkg/fault"
 )
 
@@ -39,6 +41,20 @@ func (p *Policy) UnmarshalText(text []byte) error {
 // Config is what the environment says of claims.
 type Config struct {
 	Policy Policy `env:"CLAIM_POLICY" envDefault:"code" desc:"what it takes to register a device that sends already: open (nothing), code (a claim code of the administrators, where there are several organizations)"`
+}
+
+// Terms are those under which devices are registered.
+type Terms struct {
+	Policy Policy
+	// Strangers says that anybody may make an account, and an organization.
+	Strangers bool
+}
+
+// Request asks for a code. A device without a number (a script) is known by its node.
+type Request struct {
+	Node         uuid.UUID
+	EUI64        string
+	Organization int64 // that may use it; 0: any
 }
 
 // Lifetime is how long a code can be used.

@@ -39,6 +39,7 @@ var bounds = func() map[string]string {
 		"invitation_role":               oneOf("role", inventory.Owner, inventory.Inspector),
 		"account_session_digest_length": digest, "claim_code_digest_length": digest, "api_token_digest_length": digest,
 		"invitation_digest_length": digest, "known_device_digest_length": digest,
+		"claim_code_eui64_form": "eui64 " + euiForm, "heard_device_eui64_form": "eui64 " + euiForm,
 		"parked_sample_dev_eui_form": "dev_eui " + euiForm, "undecoded_uplink_dev_eui_form": "dev_eui " + euiForm,
 	}
 	for _, table := range []string{"sample", "parked_sample"} {

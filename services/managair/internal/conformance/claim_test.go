@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
@@ -17,8 +16,13 @@ import (
 // What registering a device that sends already comes to.
 func (w *world) claim(t *testing.T, policy claim.Policy, who access.Caller, n inventory.Node, code string) string {
 	t.Helper()
+	return w.claimUnder(t, claim.Terms{Policy: policy}, who, n, code)
+}
+
+func (w *world) claimUnder(t *testing.T, terms claim.Terms, who access.Caller, n inventory.Node, code string) string {
+	t.Helper()
 	n.ClaimCode = code
-	_, err := postgres.NewInventoryWithin(w.pool, postgres.Terms{Claims: policy}).Nodes.Create(t.Context(), who, n)
+	_, err := postgres.NewInventoryWithin(w.pool, postgres.Terms{Claims: terms}).Nodes.Create(access.WithCaller(t.Context(), who), who, n)
 	if v, ok := errors.AsType[*fault.Violation](err); ok {
 		return v.Code
 	}
@@ -38,7 +42,25 @@ func (w *world) park(t *testing.T, n inventory.Node) inventory.NodeID {
 	if _, err := w.pool.Exec(t.Context(), "INSERT INTO parked_sample (node_id, time, co2_ppm, dev_eui) VALUES ($1, now(), 600, $2)", id, n.EUI64); err != nil {
 		t.Fatal(err)
 	}
+	w.exec(t, "SELECT hear_devices(ARRAY[$1])", n.EUI64) // as ingestion does
 	return id
+}
+
+func (w *world) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := w.pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// code is made by an administrator.
+func (w *world) code(t *testing.T, wanted claim.Request) string {
+	t.Helper()
+	code, err := postgres.Backoffice{Pool: w.pool}.ClaimCode(access.WithCaller(t.Context(), caller), caller, wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
 }
 
 // A device that sends belongs to whom the administrators say: being the first to
@@ -46,7 +68,6 @@ func (w *world) park(t *testing.T, n inventory.Node) inventory.NodeID {
 func TestDevicesThatSendAreClaimedByProof(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	backdoor := postgres.Backoffice{Pool: w.pool}
 	mallory := access.Caller{UserID: 2} // an OWNER of organization 1, as anybody can be of one
 	of := func(n int, owner int64) inventory.Node {
 		node := newNode(n)
@@ -68,27 +89,15 @@ func TestDevicesThatSendAreClaimedByProof(t *testing.T) {
 		{"without a code", func() string { return "" }, "claim_needed"},
 		{"with a guessed code", func() string { return "AAAA-BBBB-CCCCC" }, "claim_wrong"},
 		{"with the code of another device", func() string {
-			code, err := backdoor.ClaimCode(t.Context(), caller, w.park(t, of(3, 1)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return code
+			return w.code(t, claim.Request{Node: w.park(t, of(3, 1))})
 		}, "claim_wrong"},
 		{"with its code of long ago", func() string {
-			code, err := backdoor.ClaimCode(t.Context(), caller, id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := w.pool.Exec(t.Context(), "UPDATE claim_code SET made_at = $2 WHERE node_id = $1", id, time.Now().Add(-claim.Lifetime-time.Hour)); err != nil {
-				t.Fatal(err)
-			}
+			code := w.code(t, claim.Request{Node: id})
+			w.exec(t, "UPDATE claim_code SET expires_at = now() - interval '1 minute' WHERE node_id = $1", id)
 			return code
 		}, "claim_wrong"},
 		{"with its code", func() string {
-			code, err := backdoor.ClaimCode(t.Context(), caller, id)
-			if err != nil {
-				t.Fatal(err)
-			}
+			code := w.code(t, claim.Request{Node: id})
 			return strings.ToLower(code)
 		}, ""},
 	} {
@@ -99,7 +108,7 @@ func TestDevicesThatSendAreClaimedByProof(t *testing.T) {
 	var adopted, codes int
 	if err := w.pool.QueryRow(t.Context(), `
 		SELECT (SELECT count(*) FROM sample s JOIN node n ON n.no = s.node_no WHERE n.id = $1),
-		       (SELECT count(*) FROM claim_code WHERE node_id = $1)`, id).Scan(&adopted, &codes); err != nil || adopted != 1 || codes != 0 {
+		       (SELECT count(*) FROM claim_code WHERE node_id = $1 AND used_at IS NULL)`, id).Scan(&adopted, &codes); err != nil || adopted != 1 || codes != 0 {
 		t.Errorf("%d samples were adopted, %d codes are left (%v), want 1 and 0", adopted, codes, err)
 	}
 	for name, got := range map[string]string{
@@ -142,10 +151,7 @@ func TestACodeIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	n := newNode(1)
-	code, err := postgres.Backoffice{Pool: w.pool}.ClaimCode(t.Context(), caller, w.park(t, n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	code := w.code(t, claim.Request{Node: w.park(t, n)})
 	var all sync.WaitGroup
 	results := make(chan string, 6)
 	for range cap(results) {

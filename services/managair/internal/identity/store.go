@@ -149,6 +149,6 @@ type Store interface {
 	Exhausted(ctx context.Context, key string, limit int, now time.Time) (wait time.Duration, err error)
 	// ForgetAttempts starts counting anew.
 	ForgetAttempts(ctx context.Context, keys ...string) error
-	// ClearExpired deletes sessions, tokens, keys, attempts, introductions and invitations that have expired.
+	// ClearExpired deletes sessions, tokens, keys, attempts, introductions, invitations and claim codes that have expired.
 	ClearExpired(ctx context.Context, now time.Time) (int64, error)
 }

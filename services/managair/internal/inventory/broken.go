@@ -31,6 +31,7 @@ var constraints = map[string]fault.Violation{
 	"site_stays_in_organization":    {Field: "operator", Reference: true, Code: "conflict", Text: "installed_elsewhere", Conflict: true},
 	"organization_keeps_owner":      {Code: "last_owner", Conflict: true},
 
+	"claim_code_organization_id_fkey":      {Field: "organization_id", Code: "does_not_exist"},
 	"node_model_quantity_quantity_id_fkey": {Field: "quantities", Reference: true, Code: "does_not_exist"},
 }
 

@@ -39,6 +39,7 @@ var labels = map[string]string{
 	"installation": "(SELECT n.alias FROM node n WHERE n.id = x.node_id) || ' – ' || (SELECT r.name FROM room r WHERE r.id = x.room_id)",
 	"api_token":    "coalesce(nullif(x.name, ''), 'log-in')",
 	"kept_mail":    "x.subject",
+	"claim_code":   "coalesce(x.eui64, x.node_id::text)",
 }
 
 func labelOf(subject string) string {

@@ -229,7 +229,7 @@ func endAccess(ctx context.Context, tx pgx.Tx, n identity.NewPassword) error {
 // ClearExpired deletes what has expired.
 func (s *Identity) ClearExpired(ctx context.Context, now time.Time) (int64, error) {
 	var n int64
-	for _, table := range []string{"account_session", "api_token", "account_key", "account_attempt", "user_introduction", "known_device", "invitation"} {
+	for _, table := range []string{"account_session", "api_token", "account_key", "account_attempt", "user_introduction", "known_device", "invitation", "claim_code"} {
 		tag, err := s.pool.Exec(ctx, "DELETE FROM "+table+" WHERE expires_at <= $1", now)
 		if err != nil {
 			return n, fmt.Errorf("clear %s: %w", table, pgdb.Translate(err))

@@ -125,6 +125,7 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 			}
 			return checkClaim(ctx, tx, terms.Claims, caller, n)
 		},
+		deleted: nodeDeleted,
 		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, n *inventory.Node) error {
 			return exec(ctx, tx, `
 				INSERT INTO node (id, eui64, alias, description, protocol_id, model_id, owner_id, expected_interval_s)

@@ -83,6 +83,8 @@ type kind[T any, ID comparable] struct {
 	crowd  func(inventory.Quotas, access.Caller, *T) crowd
 	insert func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
 	update func(ctx context.Context, tx pgx.Tx, old, thing *T) error
+	// deleted does what is to be done after a deletion, when it is not nil.
+	deleted func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
 	// ownerField is where a change is refused that leaves an organization without an
 	// OWNER, when it is not the whole.
 	ownerField inventory.Field
@@ -343,15 +345,15 @@ func (r *repository[T, ID]) Change(ctx context.Context, caller access.Caller, id
 // Delete is part of inventory.Repository.
 func (r *repository[T, ID]) Delete(ctx context.Context, caller access.Caller, id ID) error {
 	err := r.transact(ctx, func(tx pgx.Tx) error {
-		_, err := r.lock(ctx, tx, caller, id, r.kind.permissions.Delete)
+		thing, err := r.lock(ctx, tx, caller, id, r.kind.permissions.Delete)
 		if err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, "DELETE FROM "+r.kind.table+" WHERE id = @id", pgx.NamedArgs{"id": id})
-		if code, _, ok := pgdb.Violation(err); ok && code == pgdb.ForeignKeyViolation {
-			return constraint.InUse()
+		if err != nil || r.kind.deleted == nil {
+			return deletion(err)
 		}
-		return err
+		return r.kind.deleted(ctx, tx, caller, &thing)
 	})
 	if err != nil {
 		return fmt.Errorf("delete %s %v: %w", r.kind.table, id, err)

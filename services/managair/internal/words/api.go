@@ -5,8 +5,8 @@ package words
 var Errors = map[string]Text{
 	"authentication_failed":       {"Ungültiges Token.", "Invalid token."},
 	"blank":                       {"Dieses Feld darf nicht leer sein.", "This field may not be blank."},
-	"claim_needed":                {"Dieses Gerät sendet schon: Bitte den Code angeben, den Sie dafür von der Stelle bekommen, die Clair hier betreibt.", "This device sends already: please give the code that you get for it from whoever runs Clair here."},
-	"claim_wrong":                 {"Der Code passt nicht zu diesem Gerät, oder er ist älter als 30 Tage.", "The code is not the one of this device, or is older than 30 days."},
+	"claim_needed":                {"Für dieses Gerät braucht es einen Code, denn es sendet schon oder ist vergeben: Bitte den Code angeben, den Sie dafür von der Stelle bekommen, die Clair hier betreibt.", "This device takes a code, because it sends already or is promised to somebody: please give the code that you get for it from whoever runs Clair here."},
+	"claim_wrong":                 {"Der Code passt nicht zu diesem Gerät oder nicht zu dieser Organisation, oder er ist benutzt oder älter als 30 Tage.", "The code is not for this device, or not for this organization, or it is used or older than 30 days."},
 	"eui64_taken":                 {"Dieses Gerät ist schon registriert. Gehört es Ihnen? Die Stelle, die Clair hier betreibt, kann es Ihnen übergeben.", "This device is registered already. Is it yours? Whoever runs Clair here can hand it over to you."},
 	"conflict":                    {"Das widerspricht dem, was schon da ist.", "That contradicts what is already there."},
 	"different_organizations":     {"Sensor und Raum müssen derselben Organisation gehören.", "Sensor and room must belong to the same organization."},

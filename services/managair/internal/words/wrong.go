@@ -4,6 +4,7 @@ package words
 var Wrong = map[string]Text{
 	"blank":                       {"Bitte ausfüllen.", "Please fill this in."},
 	"eui64_taken":                 Errors["eui64_taken"],
+	"claim_registered":            {"Das Gerät ist schon registriert, und zwar von: %v. Übergeben wird es bei den Sensoren, mit einem anderen Eigentümer.", "The device is registered already, by: %v. It is handed over among the sensors, by giving it another owner."},
 	"conflict":                    {"Das widerspricht dem, was schon da ist.", "That contradicts what is already there."},
 	"different_organizations":     {"Sensor und Raum müssen derselben Organisation gehören.", "Sensor and room must belong to the same organization."},
 	"does_not_exist":              {"Bitte eine der Möglichkeiten wählen.", "Please choose one of the possibilities."},

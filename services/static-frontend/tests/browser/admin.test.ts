@@ -60,16 +60,19 @@ function seed({ sql }: Stack): void {
   );
   sql(`INSERT INTO invitation (organization_id, email, digest, created_at, expires_at)
        SELECT min(id), 'willi@schule.example', sha256('key'), now(), now() + interval '7 days' FROM organization`);
+  sql(`INSERT INTO claim_code (node_id, eui64, organization_id, digest)
+       SELECT gen_random_uuid(), '9876B60000120439', min(id), sha256('code') FROM organization`);
   sql(`INSERT INTO staff_right (user_id, subject) SELECT max(id), 'node' FROM user_account`);
 }
 
 const SUBJECTS = [
-  "organization membership site address room node installation node_model node_protocol quantity",
+  "organization membership site address room node claim_code installation node_model node_protocol quantity",
   "user_account email_address staff_right api_token invitation account_session",
   "audit_log rejected_sample undecoded_uplink kept_mail",
 ].flatMap((group) => group.split(" "));
 /** They are only looked at, and perhaps deleted. */
 const FIXED = [
+  "claim_code",
   "api_token",
   "invitation",
   "account_session",

@@ -5621,7 +5621,7 @@ export interface components {
                     description?: string | null;
                     /** @description How often the node should report; null is the default, an hour. Missing after two, dead after four of them. */
                     expected_interval_s?: number | null;
-                    /** @description For a device that sends already, where there are several organizations (`CLAIM_POLICY`); administrators give it. Without it, or with a wrong one, 409 `claim_needed` or `claim_wrong`. */
+                    /** @description For a device that sends already, was registered by somebody else not long ago, or is promised to somebody by a code, where there are several organizations (`CLAIM_POLICY`); administrators give it. Without it, or with a wrong one, 409 `claim_needed` or `claim_wrong`. */
                     claim_code?: string | null;
                 };
                 relationships: {

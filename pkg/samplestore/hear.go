@@ -1,0 +1,23 @@
+package samplestore
+
+// Devices that nobody has registered are heard, whatever became of what they sent.
+const hearDevices = `SELECT hear_devices($1::text[])`
+
+// heardParameters are those of hearDevices; nil when all are registered. What is moved
+// here was sent elsewhere.
+func (w *write) heardParameters() [][]byte {
+	if w.flush.Past {
+		return nil
+	}
+	euis, some := w.hearing.column(0, oidText), false
+	for i, u := range w.flush.Uplinks {
+		if w.nos[i] == 0 && u.Meta.DevEUI != 0 {
+			euis.text(u.Meta.DevEUI.String())
+			some = true
+		}
+	}
+	if !some {
+		return nil
+	}
+	return w.hearing.parameters(1)
+}

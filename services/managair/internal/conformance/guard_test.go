@@ -1,0 +1,183 @@
+package conformance_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
+)
+
+// stranger is OWNER of organization 2, school of organization 1; neither administers.
+var stranger, school = access.Caller{UserID: 3}, access.Caller{UserID: 2}
+
+func newStrangersWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.exec(t, "INSERT INTO user_account (id, username) VALUES (3, 'mallory')")
+	w.exec(t, "INSERT INTO membership (user_id, organization_id, role) VALUES (3, 2, 'O')")
+	return w
+}
+
+func nodeOf(n int, owner int64) inventory.Node {
+	node := newNode(n)
+	node.OwnerID = owner
+	return node
+}
+
+// Whatever a device sends, it belongs to somebody: also what was rejected, or that no
+// codec could read, and also what it sent before its sensor was deleted.
+func TestDevicesAreGuardedByWhateverTheySend(t *testing.T) {
+	t.Parallel()
+	w := newStrangersWorld(t)
+	for name, of := range map[string]struct {
+		n     int
+		sends func(n inventory.Node)
+	}{
+		"something that no codec reads": {1, func(n inventory.Node) { w.exec(t, "SELECT hear_devices(ARRAY[$1])", n.EUI64) }},
+		"something that is rejected, by a script": {2, func(n inventory.Node) {
+			id, _ := inventory.NodeIDOf("ERS", n.EUI64)
+			w.exec(t, "INSERT INTO rejected_sample (node_id, time_s, co2_ppm, reason, field, detail) VALUES ($1, 1, 1, 'too_old', '', '')", id)
+		}},
+	} {
+		of.sends(nodeOf(of.n, 2))
+		if got := w.claim(t, claim.Code, stranger, nodeOf(of.n, 2), ""); got != "claim_needed" {
+			t.Errorf("%s: %q, want claim_needed", name, got)
+		}
+	}
+}
+
+// A sensor that is deleted leaves its device to whom it belonged, and to nobody where an
+// administrator deleted it. One that never sent leaves nothing: else registering and
+// deleting a run of numbers would keep them all.
+func TestDeletedSensorsLeaveTheirDevices(t *testing.T) {
+	t.Parallel()
+	w := newStrangersWorld(t)
+	store := postgres.NewInventory(w.pool)
+	register := func(n int) inventory.NodeID {
+		made, err := store.Nodes.Create(t.Context(), school, nodeOf(n, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.ID
+	}
+	remove := func(who access.Caller, id inventory.NodeID) {
+		if err := store.Nodes.Delete(t.Context(), who, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.park(t, nodeOf(1, 1))
+	remove(school, register(1))
+	w.park(t, nodeOf(1, 1)) // and sends on
+	w.park(t, nodeOf(2, 1))
+	remove(access.Caller{UserID: 1, Administers: true}, register(2))
+	remove(school, register(3))
+	for _, step := range []struct {
+		name string
+		who  access.Caller
+		node inventory.Node
+		want string
+	}{
+		{"a stranger", stranger, nodeOf(1, 2), "claim_needed"},
+		{"whose it was", school, nodeOf(1, 1), ""},
+		{"whom an administrator took it from", school, nodeOf(2, 1), "claim_needed"},
+		{"one that never sent", stranger, nodeOf(3, 2), ""},
+	} {
+		if got := w.claim(t, claim.Code, step.who, step.node, ""); got != step.want {
+			t.Errorf("%s: %q, want %q", step.name, got, step.want)
+		}
+	}
+}
+
+// On a new stack whoever comes first is the only organization, and none of the things
+// that wait is theirs. An administrator stands for the one that is.
+func TestTheFirstStrangerGetsNothing(t *testing.T) {
+	t.Parallel()
+	w := newStrangersWorld(t)
+	w.exec(t, "DELETE FROM organization WHERE id = 1")
+	w.exec(t, "DELETE FROM membership WHERE user_id = 1")
+	n := nodeOf(1, 2)
+	w.park(t, n)
+	open := claim.Terms{Policy: claim.Code, Strangers: true}
+	if got := w.claimUnder(t, open, stranger, n, ""); got != "claim_needed" {
+		t.Errorf("where anybody may sign up: %q, want claim_needed", got)
+	}
+	w.exec(t, "INSERT INTO membership (user_id, organization_id, role) VALUES (1, 2, 'O')")
+	if got := w.claimUnder(t, open, stranger, n, ""); got != "" {
+		t.Errorf("in an organization of an administrator: %q", got)
+	}
+}
+
+// A code is of a device, whatever its protocol, and of an organization, if so wished.
+func TestCodesAreOfDevices(t *testing.T) {
+	t.Parallel()
+	w := newStrangersWorld(t)
+	n := nodeOf(1, 2)
+	code := w.code(t, claim.Request{EUI64: strings.ToLower(n.EUI64), Organization: 1})
+	other := n
+	other.ProtocolID = 2
+	for _, step := range []struct {
+		name string
+		who  access.Caller
+		node inventory.Node
+		code string
+		want string
+	}{
+		{"a device that never sent, but is promised", stranger, n, "", "claim_needed"},
+		{"by another protocol", stranger, other, "", "claim_needed"},
+		{"with the code of another organization", stranger, n, code, "claim_wrong"},
+		{"with its code", school, nodeOf(1, 1), code, ""},
+	} {
+		if got := w.claim(t, claim.Code, step.who, step.node, step.code); got != step.want {
+			t.Errorf("%s: %q, want %q", step.name, got, step.want)
+		}
+	}
+	_, err := postgres.Backoffice{Pool: w.pool}.ClaimCode(t.Context(), caller, claim.Request{EUI64: n.EUI64})
+	if v := constraint.Violation(err); v == nil || v.Code != "claim_registered" || v.Field != "eui64" || v.Args[0] != "Haus" || !fault.Is(err, fault.Conflict) {
+		t.Errorf("a code for a device that is registered: %v, want claim_registered by Haus", err)
+	}
+	for what, wanted := range map[string]claim.Request{
+		"invalid":        {EUI64: "nonsense"},
+		"does_not_exist": {EUI64: "9876B600000C0009", Organization: 4711},
+	} {
+		if _, err := (postgres.Backoffice{Pool: w.pool}).ClaimCode(t.Context(), caller, wanted); constraint.Violation(err) == nil || constraint.Violation(err).Code != what {
+			t.Errorf("a code for %v: %v, want %s", wanted, err, what)
+		}
+	}
+}
+
+// What becomes of codes is in the log, and never the code itself; what expires is
+// cleared away and no deed of anybody.
+func TestCodesAreLogged(t *testing.T) {
+	t.Parallel()
+	w := newStrangersWorld(t)
+	used, withdrawn := nodeOf(1, 1), nodeOf(2, 1)
+	code := w.code(t, claim.Request{EUI64: used.EUI64})
+	if got := w.claim(t, claim.Code, school, used, code); got != "" {
+		t.Fatal(got)
+	}
+	w.code(t, claim.Request{EUI64: withdrawn.EUI64})
+	w.code(t, claim.Request{EUI64: withdrawn.EUI64}) // in the place of the first
+	w.exec(t, "DELETE FROM claim_code WHERE eui64 = $1", withdrawn.EUI64)
+	w.code(t, claim.Request{EUI64: withdrawn.EUI64})
+	w.exec(t, "UPDATE claim_code SET expires_at = now() - interval '1 minute'")
+	w.exec(t, "DELETE FROM audit_log WHERE changes ? 'expires_at' AND action = 'change'") // that was no deed of ours
+	if _, err := postgres.NewIdentity(w.pool).ClearExpired(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	var log string
+	var left, secrets int
+	err := w.pool.QueryRow(t.Context(), `
+		SELECT string_agg(concat_ws(' ', actor_name, action, CASE WHEN action = 'change' AND changes ? 'used_at' THEN 'used' END), ', ' ORDER BY id),
+		       count(*) FILTER (WHERE changes ? 'digest'), (SELECT count(*) FROM claim_code)
+		  FROM audit_log WHERE subject = 'claim_code'`).Scan(&log, &secrets, &left)
+	const want = "olga create, ines change used, olga create, olga delete, olga create,  delete, olga create"
+	if err != nil || log != want || secrets != 0 || left != 0 {
+		t.Errorf("%q, %d with the code, %d left (%v), want %q", log, secrets, left, err, want)
+	}
+}
