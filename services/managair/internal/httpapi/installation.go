@@ -18,23 +18,14 @@ func (a *API) installations() *resource[inventory.Installation, int64] {
 		decorate: a.decorateInstallations,
 		show: func(v *view, i *inventory.Installation) jsonapi.Resource {
 			id := v.id(i.ID)
-			to := int64(openEnd)
-			if i.To != nil {
-				to = i.To.Unix()
-			}
 			image := jsonapi.Null()
 			if i.Image != nil {
 				image = jsonapi.String(strings.TrimSuffix(v.base, Base) + MediaPath + *i.Image)
 			}
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeInstallation, ID: id},
-				Attributes: v.attributes(5, []jsonapi.Attribute{
-					{Name: "from_timestamp_s", Value: jsonapi.Int(i.From.Unix())},
-					{Name: "to_timestamp_s", Value: jsonapi.Int(to)},
-					{Name: "description", Value: jsonapi.OptString(i.Description)},
-					{Name: "is_public", Value: jsonapi.Bool(i.IsPublic)},
-					{Name: "image", Value: image},
-				}),
+				Attributes: attributesOf(v, &inventory.Installations, i, 5,
+					jsonapi.Attribute{Name: "image", Value: image}),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "node", Linkage: jsonapi.ToOne(typeNode, i.NodeID.String()), Related: v.url("installations", id, "node")},
 					{Name: "room", Linkage: jsonapi.ToOne(typeRoom, v.id(i.RoomID)), Related: v.url("installations", id, "room")},

@@ -18,7 +18,7 @@ func (a *API) quantities() *resource[inventory.Quantity, int64] {
 		show: func(v *view, q *inventory.Quantity) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeQuantity, ID: v.id(q.ID)},
-				Attributes: attributesOf(v, &inventory.Quantities, q),
+				Attributes: attributesOf(v, &inventory.Quantities, q, 0),
 				Self:       v.url("quantities", v.id(q.ID)),
 			}
 		},
@@ -34,7 +34,7 @@ func (a *API) protocols() *resource[inventory.Protocol, int64] {
 		show: func(v *view, p *inventory.Protocol) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeProtocol, ID: v.id(p.ID)},
-				Attributes: attributesOf(v, &inventory.Protocols, p),
+				Attributes: attributesOf(v, &inventory.Protocols, p, 0),
 				Self:       v.url("protocols", v.id(p.ID)),
 			}
 		},
@@ -50,7 +50,7 @@ func (a *API) models() *resource[inventory.Model, int64] {
 		show: func(v *view, m *inventory.Model) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier:    jsonapi.Identifier{Type: typeModel, ID: v.id(m.ID)},
-				Attributes:    attributesOf(v, &inventory.Models, m),
+				Attributes:    attributesOf(v, &inventory.Models, m, 0),
 				Relationships: v.relationships([]jsonapi.Relationship{{Name: "quantities", Linkage: toMany(typeQuantity, m.Quantities), Count: true}}),
 				Self:          v.url("models", v.id(m.ID)),
 			}
@@ -72,12 +72,7 @@ func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 			id := n.ID.String()
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeNode, ID: id},
-				Attributes: v.attributes(5, []jsonapi.Attribute{
-					{Name: "eui64", Value: jsonapi.String(n.EUI64)},
-					{Name: "alias", Value: jsonapi.String(n.Alias)},
-					{Name: "description", Value: jsonapi.OptString(n.Description)},
-					{Name: "expected_interval_s", Value: jsonapi.OptInt(n.ExpectedIntervalS)},
-				}),
+				Attributes: attributesOf(v, &inventory.Nodes, n, 5),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "protocol", Linkage: jsonapi.ToOne(typeProtocol, v.id(n.ProtocolID)), Related: v.url("nodes", id, "protocol")},
 					{Name: "model", Linkage: jsonapi.ToOne(typeModel, v.id(n.ModelID)), Related: v.url("nodes", id, "model")},

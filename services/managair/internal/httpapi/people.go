@@ -24,7 +24,7 @@ func (a *API) organizations() *resource[inventory.Organization, int64] {
 			}
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeOrganization, ID: id},
-				Attributes: attributesOf(v, &inventory.Organizations, o),
+				Attributes: attributesOf(v, &inventory.Organizations, o, 0),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					users,
 					{Name: "memberships", Related: v.url("organizations", id, "memberships")},
@@ -55,11 +55,9 @@ func (a *API) memberships() *resource[inventory.Membership, int64] {
 			id := v.id(m.ID)
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeMembership, ID: id},
-				Attributes: v.attributes(0, []jsonapi.Attribute{
-					{Name: "role", Value: jsonapi.String(m.Role)},
-					{Name: "user_name", Value: jsonapi.String(m.UserName)},
-					{Name: "organization_name", Value: jsonapi.String(m.OrganizationName)},
-				}),
+				Attributes: attributesOf(v, &inventory.Memberships, m, 0,
+					jsonapi.Attribute{Name: "user_name", Value: jsonapi.String(m.UserName)},
+					jsonapi.Attribute{Name: "organization_name", Value: jsonapi.String(m.OrganizationName)}),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "user", Linkage: jsonapi.ToOne(typeUser, v.id(m.UserID)), Related: v.url("memberships", id, "user")},
 					{Name: "organization", Linkage: jsonapi.ToOne(typeOrganization, v.id(m.OrganizationID)), Related: v.url("memberships", id, "organization")},

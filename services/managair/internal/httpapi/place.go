@@ -16,7 +16,7 @@ func (a *API) addresses() *resource[inventory.Address, int64] {
 		show: func(v *view, ad *inventory.Address) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeAddress, ID: v.id(ad.ID)},
-				Attributes: attributesOf(v, &inventory.Addresses, ad),
+				Attributes: attributesOf(v, &inventory.Addresses, ad, 0),
 				Self:       v.url("addresses", v.id(ad.ID)),
 			}
 		},
@@ -34,7 +34,7 @@ func (a *API) sites() *resource[inventory.Site, int64] {
 			id := v.id(s.ID)
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeSite, ID: id},
-				Attributes: attributesOf(v, &inventory.Sites, s),
+				Attributes: attributesOf(v, &inventory.Sites, s, 0),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "address", Linkage: jsonapi.ToOne(typeAddress, v.id(s.AddressID)), Related: v.url("sites", id, "address")},
 					{Name: "operator", Linkage: jsonapi.ToOne(typeOrganization, v.id(s.OperatorID)), Related: v.url("sites", id, "organization")},
@@ -58,7 +58,7 @@ func (a *API) rooms() *resource[inventory.Room, int64] {
 			id := v.id(r.ID)
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeRoom, ID: id},
-				Attributes: attributesOf(v, &inventory.Rooms, r),
+				Attributes: attributesOf(v, &inventory.Rooms, r, 0),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "site", Linkage: jsonapi.ToOne(typeSite, v.id(r.SiteID)), Related: v.url("rooms", id, "site")},
 					{Name: "installations", Related: v.url("rooms", id, "installations")},

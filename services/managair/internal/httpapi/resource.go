@@ -60,11 +60,11 @@ func (v *view) attributes(more int, list []jsonapi.Attribute) []jsonapi.Attribut
 }
 
 // attributesOf returns the fields of a thing that are no references, in the order of the
-// book of rules.
-func attributesOf[T any](v *view, kind *inventory.Kind[T], thing *T) []jsonapi.Attribute {
+// book of rules, and what else belongs to it. So many more can be added.
+func attributesOf[T any](v *view, kind *inventory.Kind[T], thing *T, more int, others ...jsonapi.Attribute) []jsonapi.Attribute {
 	list := make([]jsonapi.Attribute, 0, 8) // does not leave the stack
 	for f, at := range kind.Places(thing) {
-		if f.Reference() {
+		if f.Reference() || f.OnCreate {
 			continue
 		}
 		var value jsonapi.Value
@@ -79,12 +79,19 @@ func attributesOf[T any](v *view, kind *inventory.Kind[T], thing *T) []jsonapi.A
 			value = jsonapi.OptInt(*at)
 		case *bool:
 			value = jsonapi.Bool(*at)
+		case *time.Time:
+			value = jsonapi.Int(at.Unix())
+		case **time.Time:
+			value = jsonapi.Int(openEnd)
+			if *at != nil {
+				value = jsonapi.Int((*at).Unix())
+			}
 		default:
 			panic(fmt.Sprintf("httpapi: no attribute is made of a %T", at))
 		}
 		list = append(list, jsonapi.Attribute{Name: f.Name, Value: value})
 	}
-	return v.attributes(0, list)
+	return v.attributes(more, append(list, others...))
 }
 
 func (v *view) relationships(list []jsonapi.Relationship) []jsonapi.Relationship {

@@ -144,7 +144,7 @@ func (f Fidelity) NodeFidelity() inventory.Repository[fidelity.Node, inventory.N
 		scan: func(row pgx.CollectableRow) (n fidelity.Node, err error) {
 			var state string
 			var lastContact, checkedAt *time.Time
-			if err = row.Scan(uuidBytes(&n.ID), &state, &lastContact, &checkedAt, &n.BatteryPercent, &n.BatteryMillivolts, &n.RSSIdBm); err == nil {
+			if err = row.Scan(place(&n.ID), &state, &lastContact, &checkedAt, &n.BatteryPercent, &n.BatteryMillivolts, &n.RSSIdBm); err == nil {
 				n.State, n.LastContact, n.CheckedAt = fidelity.State(state[0]), orZero(lastContact), orZero(checkedAt)
 			}
 			return n, err
@@ -166,7 +166,7 @@ func (f Fidelity) Outages() inventory.Repository[fidelity.Outage, int64] {
 		columns: "ot.id, n.id, ot.from_time, ot.to_time, ot.noticed_at, ot.dead_at",
 		scan: func(row pgx.CollectableRow) (o fidelity.Outage, err error) {
 			var to, deadAt *time.Time
-			err = row.Scan(&o.ID, uuidBytes(&o.NodeID), &o.From, &to, &o.NoticedAt, &deadAt)
+			err = row.Scan(&o.ID, place(&o.NodeID), &o.From, &to, &o.NoticedAt, &deadAt)
 			o.To, o.DeadAt = orZero(to), orZero(deadAt)
 			return o, err
 		},

@@ -10,10 +10,6 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
-// uuidBytes lets the driver write the bytes of a UUID where they belong. It would
-// make a text of them for the library's type to parse, with three allocations.
-func uuidBytes(id *inventory.NodeID) *[16]byte { return (*[16]byte)(id) }
-
 func quantities() kind[inventory.Quantity, int64] {
 	return byTheBook(func(q *inventory.Quantity) *int64 { return &q.ID }, kind[inventory.Quantity, int64]{
 		permissions: access.Quantities,
@@ -38,18 +34,15 @@ func protocols() kind[inventory.Protocol, int64] {
 
 func models() kind[inventory.Model, int64] {
 	quantityKind := quantities()
-	return kind[inventory.Model, int64]{
+	return byTheBook(func(m *inventory.Model) *int64 { return &m.ID }, kind[inventory.Model, int64]{
 		permissions: access.Models,
 		rules:       &inventory.Models,
 		audience:    forAll,
-		table:       "node_model", alias: "nm",
-		columns: `nm.id, nm.name, nm.trade_name, nm.manufacturer, nm.sensor_type,
-			ARRAY(SELECT quantity_id FROM node_model_quantity WHERE node_model_id = nm.id ORDER BY quantity_id)`,
-		scan: func(row pgx.CollectableRow) (m inventory.Model, err error) {
-			err = row.Scan(&m.ID, &m.Name, &m.TradeName, &m.Manufacturer, &m.SensorType, &m.Quantities)
-			return m, err
-		},
-		idOf:  func(m *inventory.Model) int64 { return m.ID },
+		alias:       "nm",
+		extras: []extra[inventory.Model]{{
+			sql: "ARRAY(SELECT quantity_id FROM node_model_quantity WHERE node_model_id = nm.id ORDER BY quantity_id)",
+			at:  func(m *inventory.Model) any { return &m.Quantities },
+		}},
 		order: "nm.id",
 		sorts: map[string]string{"id": "nm.id", "name": "nm.name", "trade_name": "nm.trade_name", "manufacturer": "nm.manufacturer"},
 		references: func(m *inventory.Model) []reference {
@@ -59,25 +52,13 @@ func models() kind[inventory.Model, int64] {
 			}
 			return refs
 		},
-		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, m *inventory.Model) error {
-			err := insertReturningID(ctx, tx, &m.ID, `
-				INSERT INTO node_model (name, trade_name, manufacturer, sensor_type)
-				VALUES (@name, @trade_name, @manufacturer, @sensor_type) RETURNING id`, modelArgs(m))
-			if err != nil {
-				return err
+		after: func(ctx context.Context, tx pgx.Tx, _ access.Caller, old, m *inventory.Model) error {
+			if old != nil && slices.Equal(old.Quantities, m.Quantities) {
+				return nil
 			}
 			return setQuantities(ctx, tx, m)
 		},
-		update: func(ctx context.Context, tx pgx.Tx, old, m *inventory.Model) error {
-			err := exec(ctx, tx, `
-				UPDATE node_model SET name = @name, trade_name = @trade_name, manufacturer = @manufacturer, sensor_type = @sensor_type
-				 WHERE id = @id`, modelArgs(m))
-			if err != nil || slices.Equal(old.Quantities, m.Quantities) {
-				return err
-			}
-			return setQuantities(ctx, tx, m)
-		},
-	}
+	})
 }
 
 func setQuantities(ctx context.Context, tx pgx.Tx, m *inventory.Model) error {
@@ -88,23 +69,14 @@ func setQuantities(ctx context.Context, tx pgx.Tx, m *inventory.Model) error {
 	return exec(ctx, tx, "INSERT INTO node_model_quantity (node_model_id, quantity_id) SELECT @id, unnest(@quantities::bigint[])", args)
 }
 
-func modelArgs(m *inventory.Model) pgx.NamedArgs {
-	return pgx.NamedArgs{"id": m.ID, "name": m.Name, "trade_name": m.TradeName, "manufacturer": m.Manufacturer, "sensor_type": m.SensorType}
-}
-
 func nodes() kind[inventory.Node, inventory.NodeID] {
 	organizationKind, protocolKind, modelKind := organizations(), protocols(), models()
-	return kind[inventory.Node, inventory.NodeID]{
+	return byTheBook(func(n *inventory.Node) *inventory.NodeID { return &n.ID }, kind[inventory.Node, inventory.NodeID]{
 		permissions: access.Nodes,
 		rules:       &inventory.Nodes,
 		audience:    byOrganization("n.owner_id", "false"),
-		table:       "node", alias: "n",
-		columns: "n.id, n.eui64, n.alias, n.description, n.protocol_id, n.model_id, n.owner_id, n.expected_interval_s::bigint, n.no",
-		scan: func(row pgx.CollectableRow) (n inventory.Node, err error) {
-			err = row.Scan(uuidBytes(&n.ID), &n.EUI64, &n.Alias, &n.Description, &n.ProtocolID, &n.ModelID, &n.OwnerID, &n.ExpectedIntervalS, &n.No)
-			return n, err
-		},
-		idOf: func(n *inventory.Node) inventory.NodeID { return n.ID },
+		alias:       "n",
+		extras:      []extra[inventory.Node]{{sql: "n.no", at: func(n *inventory.Node) any { return &n.No }}},
 		filters: filters{
 			organization: "n.owner_id = @organization",
 			search:       "concat_ws(' ', n.alias, n.eui64)",
@@ -126,21 +98,8 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 			return checkClaim(ctx, tx, terms.Claims, caller, n)
 		},
 		deleted: nodeDeleted,
-		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, n *inventory.Node) error {
-			return exec(ctx, tx, `
-				INSERT INTO node (id, eui64, alias, description, protocol_id, model_id, owner_id, expected_interval_s)
-				VALUES (@id, @eui64, @alias, @description, @protocol, @model, @owner, @expected_interval)`, nodeArgs(n))
-		},
-		update: func(ctx context.Context, tx pgx.Tx, old, n *inventory.Node) error {
-			if err := keepsDevice(ctx, tx, old, n); err != nil {
-				return err
-			}
-			return exec(ctx, tx, `
-				UPDATE node SET eui64 = @eui64, alias = @alias, description = @description,
-				       protocol_id = @protocol, model_id = @model, owner_id = @owner, expected_interval_s = @expected_interval
-				 WHERE id = @id`, nodeArgs(n))
-		},
-	}
+		before:  keepsDevice,
+	})
 }
 
 // protocolNames finds the identifiers of protocols, which nobody changes meanwhile.
@@ -171,8 +130,8 @@ func identify(ctx context.Context, tx pgx.Tx, n *inventory.Node) error {
 	return nil
 }
 
-func keepsDevice(ctx context.Context, tx pgx.Tx, old, n *inventory.Node) error {
-	if n.EUI64 == old.EUI64 && n.ProtocolID == old.ProtocolID {
+func keepsDevice(ctx context.Context, tx pgx.Tx, _ access.Caller, old, n *inventory.Node) error {
+	if old == nil || n.EUI64 == old.EUI64 && n.ProtocolID == old.ProtocolID {
 		return nil
 	}
 	names, err := protocolNames(ctx, tx, old.ProtocolID, n.ProtocolID)
@@ -183,11 +142,4 @@ func keepsDevice(ctx context.Context, tx pgx.Tx, old, n *inventory.Node) error {
 		return v
 	}
 	return nil
-}
-
-func nodeArgs(n *inventory.Node) pgx.NamedArgs {
-	return pgx.NamedArgs{
-		"id": n.ID, "eui64": n.EUI64, "alias": n.Alias, "description": n.Description,
-		"protocol": n.ProtocolID, "model": n.ModelID, "owner": n.OwnerID, "expected_interval": n.ExpectedIntervalS,
-	}
 }

@@ -12,21 +12,21 @@ import (
 
 func organizations() kind[inventory.Organization, int64] {
 	const isMember = "EXISTS (SELECT FROM membership cm WHERE cm.user_id = @caller AND cm.organization_id = o.id)"
-	return kind[inventory.Organization, int64]{
+	return byTheBook(func(o *inventory.Organization) *int64 { return &o.ID }, kind[inventory.Organization, int64]{
 		permissions: access.Organizations,
 		rules:       &inventory.Organizations,
 		ownerField:  inventory.Field{Name: "users", Of: "user_account"},
 		audience: byOrganization("o.id", "EXISTS (SELECT FROM node pn JOIN installation pi ON pi.node_id = pn.id"+
 			" WHERE pn.owner_id = o.id AND pi.is_public)"),
-		table: "organization", alias: "o",
-		// Who the members are is only for members.
-		columns: "o.id, o.name, o.description, " +
-			"CASE WHEN " + isMember + " THEN ARRAY(SELECT m.user_id FROM membership m WHERE m.organization_id = o.id ORDER BY m.user_id) END, " + isMember,
-		scan: func(row pgx.CollectableRow) (o inventory.Organization, err error) {
-			err = row.Scan(&o.ID, &o.Name, &o.Description, &o.Users, &o.Member)
-			return o, err
+		alias: "o",
+		extras: []extra[inventory.Organization]{
+			{sql: isMember, at: func(o *inventory.Organization) any { return &o.Member }},
+			// Who the members are is only for members.
+			{
+				sql: "CASE WHEN " + isMember + " THEN ARRAY(SELECT m.user_id FROM membership m WHERE m.organization_id = o.id ORDER BY m.user_id) END",
+				at:  func(o *inventory.Organization) any { return &o.Users },
+			},
 		},
-		idOf: func(o *inventory.Organization) int64 { return o.ID },
 		filters: filters{
 			organization: "o.id = @organization",
 			user:         isMember + " AND EXISTS (SELECT FROM membership um WHERE um.user_id = @user AND um.organization_id = o.id)",
@@ -38,26 +38,21 @@ func organizations() kind[inventory.Organization, int64] {
 			return userReferences("users", o.Users...)
 		},
 		crowd: organizationCrowd,
-		insert: func(ctx context.Context, tx pgx.Tx, caller access.Caller, o *inventory.Organization) error {
-			err := insertReturningID(ctx, tx, &o.ID,
-				"INSERT INTO organization (name, description) VALUES (@name, @description) RETURNING id",
-				pgx.NamedArgs{"name": o.Name, "description": o.Description})
-			if err != nil || caller.Administers {
-				return err // they choose the members, and need not be one
+		after: func(ctx context.Context, tx pgx.Tx, caller access.Caller, old, o *inventory.Organization) error {
+			switch {
+			case old != nil && slices.Equal(old.Users, o.Users):
+				return nil
+			case old != nil:
+				return exec(ctx, tx, "DELETE FROM membership WHERE organization_id = @id AND user_id <> ALL(@users)",
+					pgx.NamedArgs{"id": o.ID, "users": o.Users})
+			case caller.Administers:
+				return nil // they choose the members, and need not be one
+			default:
+				return exec(ctx, tx, "INSERT INTO membership (organization_id, user_id, role) VALUES (@id, @caller, 'O')",
+					pgx.NamedArgs{"id": o.ID, "caller": caller.UserID})
 			}
-			return exec(ctx, tx, "INSERT INTO membership (organization_id, user_id, role) VALUES (@id, @caller, 'O')",
-				pgx.NamedArgs{"id": o.ID, "caller": caller.UserID})
 		},
-		update: func(ctx context.Context, tx pgx.Tx, old, o *inventory.Organization) error {
-			err := exec(ctx, tx, "UPDATE organization SET name = @name, description = @description WHERE id = @id",
-				pgx.NamedArgs{"id": o.ID, "name": o.Name, "description": o.Description})
-			if err != nil || slices.Equal(old.Users, o.Users) {
-				return err
-			}
-			return exec(ctx, tx, "DELETE FROM membership WHERE organization_id = @id AND user_id <> ALL(@users)",
-				pgx.NamedArgs{"id": o.ID, "users": o.Users})
-		},
-	}
+	})
 }
 
 // lockMembers keeps the members of an organization as they are until the end of the
@@ -86,7 +81,7 @@ func userReferences(relationship string, users ...int64) []reference {
 
 func memberships() kind[inventory.Membership, int64] {
 	organizationKind := organizations()
-	return kind[inventory.Membership, int64]{
+	return byTheBook(func(m *inventory.Membership) *int64 { return &m.ID }, kind[inventory.Membership, int64]{
 		permissions: access.Memberships,
 		rules:       &inventory.Memberships,
 		audience: func(a access.Audience) string {
@@ -95,14 +90,12 @@ func memberships() kind[inventory.Membership, int64] {
 			}
 			return byOrganization("ms.organization_id", "false")(a)
 		},
-		table: "membership", alias: "ms",
-		from:    "JOIN user_account u ON u.id = ms.user_id JOIN organization o ON o.id = ms.organization_id",
-		columns: "ms.id, ms.user_id, ms.organization_id, ms.role, u.username, o.name",
-		scan: func(row pgx.CollectableRow) (m inventory.Membership, err error) {
-			err = row.Scan(&m.ID, &m.UserID, &m.OrganizationID, &m.Role, &m.UserName, &m.OrganizationName)
-			return m, err
+		alias: "ms",
+		from:  "JOIN user_account u ON u.id = ms.user_id JOIN organization o ON o.id = ms.organization_id",
+		extras: []extra[inventory.Membership]{
+			{sql: "u.username", at: func(m *inventory.Membership) any { return &m.UserName }},
+			{sql: "o.name", at: func(m *inventory.Membership) any { return &m.OrganizationName }},
 		},
-		idOf: func(m *inventory.Membership) int64 { return m.ID },
 		filters: filters{
 			organization: "ms.organization_id = @organization",
 			user:         "ms.user_id = @user",
@@ -116,21 +109,14 @@ func memberships() kind[inventory.Membership, int64] {
 			return append([]reference{organizationKind.reference("organization", m.OrganizationID, access.Owners)}, member...)
 		},
 		lockFirst: "SELECT FROM organization WHERE id = (SELECT organization_id FROM membership WHERE id = @id) FOR UPDATE",
-		insert: func(ctx context.Context, tx pgx.Tx, _ access.Caller, m *inventory.Membership) error {
-			if err := lockMembers(ctx, tx, m.OrganizationID); err != nil {
-				return err
+		before: func(ctx context.Context, tx pgx.Tx, _ access.Caller, old, m *inventory.Membership) error {
+			if old != nil {
+				return nil // see lockFirst
 			}
-			return insertReturningID(ctx, tx, &m.ID, `
-				INSERT INTO membership (user_id, organization_id, role)
-				VALUES (@user, @organization, @role) RETURNING id`,
-				pgx.NamedArgs{"user": m.UserID, "organization": m.OrganizationID, "role": m.Role})
-		},
-		update: func(ctx context.Context, tx pgx.Tx, _, m *inventory.Membership) error {
-			return exec(ctx, tx, "UPDATE membership SET user_id = @user, organization_id = @organization, role = @role WHERE id = @id",
-				pgx.NamedArgs{"id": m.ID, "user": m.UserID, "organization": m.OrganizationID, "role": m.Role})
+			return lockMembers(ctx, tx, m.OrganizationID)
 		},
 		ownerField: inventory.Field{Name: "role"},
-	}
+	})
 }
 
 func users() kind[inventory.User, int64] {

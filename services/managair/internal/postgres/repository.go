@@ -80,11 +80,13 @@ type kind[T any, ID comparable] struct {
 	// admit looks whether a new thing may be theirs, when it is not nil.
 	admit func(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Caller, thing *T) error
 	// crowd is what new things are counted among, when it is not nil.
-	crowd  func(inventory.Quotas, access.Caller, *T) crowd
-	insert func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
-	update func(ctx context.Context, tx pgx.Tx, old, thing *T) error
-	// deleted does what is to be done after a deletion, when it is not nil.
-	deleted func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
+	crowd func(inventory.Quotas, access.Caller, *T) crowd
+	// extras are read with the fields of the book; before and after go with each writing,
+	// and deleted comes after a deletion, when they are not nil.
+	extras         []extra[T]
+	before, after  writing[T]
+	insert, update writing[T]
+	deleted        func(ctx context.Context, tx pgx.Tx, caller access.Caller, thing *T) error
 	// ownerField is where a change is refused that leaves an organization without an
 	// OWNER, when it is not the whole.
 	ownerField inventory.Field
@@ -277,7 +279,7 @@ func (r *repository[T, ID]) Create(ctx context.Context, caller access.Caller, th
 				return err
 			}
 		}
-		if err := r.kind.insert(ctx, tx, caller, &thing); err != nil {
+		if err := r.kind.insert(ctx, tx, caller, nil, &thing); err != nil {
 			return err
 		}
 		var err error
@@ -327,7 +329,7 @@ func (r *repository[T, ID]) Change(ctx context.Context, caller access.Caller, id
 		if err := r.checkQuota(ctx, tx, caller, &old, &thing); err != nil {
 			return err
 		}
-		if err := r.kind.update(ctx, tx, &old, &thing); err != nil {
+		if err := r.kind.update(ctx, tx, caller, &old, &thing); err != nil {
 			return err
 		}
 		changed, err = r.get(ctx, tx, caller, id)

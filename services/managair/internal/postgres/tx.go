@@ -37,11 +37,6 @@ func inTx(ctx context.Context, db beginner, do func(pgx.Tx) error) error {
 
 func isNoRow(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
 
-// insertReturningID runs an INSERT .. RETURNING id.
-func insertReturningID(ctx context.Context, tx pgx.Tx, id *int64, sql string, args pgx.NamedArgs) error {
-	return tx.QueryRow(ctx, sql, args).Scan(id)
-}
-
 func exec(ctx context.Context, tx pgx.Tx, sql string, args pgx.NamedArgs) error {
 	_, err := tx.Exec(ctx, sql, args)
 	return err
