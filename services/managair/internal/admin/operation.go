@@ -11,6 +11,8 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ops"
+	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
@@ -56,6 +58,19 @@ func (a *Admin) fidelity(w http.ResponseWriter, r *request) error {
 	v := r.view(words.Fidelity.In(r.lang))
 	v.Here = "fidelity"
 	return show(w, r, http.StatusOK, v, fidelityPage(v, nodes))
+}
+
+// faultText says what is wrong with what a node measures.
+func faultText(v *view, n backoffice.NodeHealth) string {
+	text := words.FaultImplausible
+	if n.Fault == fidelity.Frozen {
+		text = words.FaultFrozen
+	}
+	var ppm int
+	if n.LastCO2PPM != nil {
+		ppm = *n.LastCO2PPM
+	}
+	return text.In(v.Lang, ppm, ago(v.Lang, n.FaultSince))
 }
 
 // superuser keeps others from the pages about the machinery.

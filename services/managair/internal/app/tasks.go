@@ -24,7 +24,7 @@ func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool, pictures media.Store,
 func addFidelity(tasks *worker.Tasks, log *slog.Logger, store postgres.Fidelity) {
 	tasks.HandlePeriodic(worker.Periodic{
 		Type: "fidelity:check", Every: time.Minute,
-		Summary: "Finds out which nodes are alive, missing or dead, and keeps the history of their outages.",
+		Summary: "Finds out which nodes are alive, missing or dead, or measure nonsense, and keeps the history of their outages.",
 	}, func(ctx context.Context) error {
 		sum, err := store.Check(ctx, time.Now())
 		if err != nil {

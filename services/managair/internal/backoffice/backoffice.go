@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
@@ -384,6 +385,9 @@ type NodeHealth struct {
 	ID, Alias, EUI64, Organization string
 	Fidelity                       string // U, E, M or D, as in the API
 	Since                          *time.Time
+	Fault                          fidelity.Fault
+	FaultSince                     *time.Time
+	LastCO2PPM                     *int
 	LastContactAt                  *time.Time
 	BatteryPercent                 *int
 	RSSIDBm                        *int

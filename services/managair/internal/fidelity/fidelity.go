@@ -64,6 +64,9 @@ func Judge(lastContact time.Time, interval time.Duration, now time.Time) State {
 type Node struct {
 	ID    uuid.UUID
 	State State
+	// Fault is what is wrong with its measurements, FaultSince since when; zero if nothing is.
+	Fault      Fault
+	FaultSince time.Time
 	// LastContact is when we last heard of the node, zero: never. It may be later than
 	// the check.
 	LastContact time.Time
@@ -89,4 +92,5 @@ type Outage struct {
 type Summary struct {
 	CheckedAt                     time.Time // zero: there was none yet
 	Unknown, Alive, Missing, Dead int
+	Faulty                        int // of all of these
 }

@@ -30,6 +30,8 @@ func (a *API) addFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 				Identifier: jsonapi.Identifier{Type: typeFidelity, ID: id},
 				Attributes: v.attributes(0, []jsonapi.Attribute{
 					{Name: "fidelity", Value: jsonapi.String(string(rune(n.State)))},
+					{Name: "fault", Value: optText(string(n.Fault))},
+					{Name: "fault_since_s", Value: optTime(n.FaultSince)},
 					{Name: "last_contact_s", Value: optTime(n.LastContact)},
 					{Name: "last_check_s", Value: optTime(n.CheckedAt)},
 					{Name: "battery_percent", Value: jsonapi.OptInt(n.BatteryPercent)},
@@ -82,6 +84,14 @@ func (a *API) addFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 			}})
 		},
 	})
+}
+
+// optText returns a text, and null for none.
+func optText(text string) jsonapi.Value {
+	if text == "" {
+		return jsonapi.Null()
+	}
+	return jsonapi.String(text)
 }
 
 // optTime returns Unix seconds, and null for the zero time.

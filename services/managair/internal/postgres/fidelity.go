@@ -80,13 +80,44 @@ const (
 			   AND a.fidelity = 'E' AND a.last_contact_at <= o.from_time
 		)
 		UPDATE fidelity_check
-		   SET unknown = counted.unknown, alive = counted.alive, missing = counted.missing, dead = counted.dead
+		   SET faulty = @faulty, unknown = counted.unknown, alive = counted.alive, missing = counted.missing, dead = counted.dead
 		  FROM (SELECT count(*) FILTER (WHERE fidelity = 'U') AS unknown,
 		               count(*) FILTER (WHERE fidelity = 'E') AS alive,
 		               count(*) FILTER (WHERE fidelity = 'M') AS missing,
 		               count(*) FILTER (WHERE fidelity = 'D') AS dead
 		          FROM assessed) AS counted
-		RETURNING fidelity_check.checked_at, fidelity_check.unknown, fidelity_check.alive, fidelity_check.missing, fidelity_check.dead`
+		RETURNING fidelity_check.checked_at, fidelity_check.unknown, fidelity_check.alive, fidelity_check.missing, fidelity_check.dead,
+		          fidelity_check.faulty`
+
+	// What nodes measure. Only of those that said the same all of yesterday more than one
+	// day is looked at. It comes before the other statement, which counts.
+	checkFaults = `
+		WITH assessed AS MATERIALIZED (
+			SELECT s.node_no,
+			       CASE
+			           WHEN s.last_status = 'E' THEN @implausible
+			           WHEN s.last_co2_ppm > @rest AND same.lately = @frozen_days OR same.days = @frozen_at_rest_days THEN @frozen
+			       END AS fault,
+			       CASE WHEN s.last_status = 'E' THEN s.last_sample_at ELSE same.since END AS since
+			  FROM node_status s
+			  LEFT JOIN sample_day y ON y.node_no = s.node_no AND y.day = @yesterday
+			        AND y.co2_min = s.last_co2_ppm AND y.co2_max = s.last_co2_ppm,
+			       LATERAL (
+			           SELECT count(*) AS days, count(*) FILTER (WHERE d.day > l.day) AS lately,
+			                  CASE count(*) WHEN @frozen_at_rest_days THEN min(d.day) ELSE min(d.day) FILTER (WHERE d.day > l.day) END AS since
+			             FROM sample_day d, (SELECT @yesterday::timestamptz - make_interval(days => @frozen_days)) AS l (day)
+			            WHERE d.node_no = y.node_no AND d.day <= @yesterday
+			              AND d.day > @yesterday::timestamptz - make_interval(days => @frozen_at_rest_days)
+			              AND d.co2_min = y.co2_min AND d.co2_max = y.co2_min AND d.n >= @frozen_samples
+			       ) AS same
+		), changed AS (
+			INSERT INTO node_fidelity AS f (node_no, fidelity, since, fault, fault_since)
+			SELECT node_no, 'U', @now, fault, since
+			  FROM assessed a
+			 WHERE fault IS DISTINCT FROM (SELECT b.fault FROM node_fidelity b WHERE b.node_no = a.node_no)
+			    ON CONFLICT (node_no) DO UPDATE SET fault = excluded.fault, fault_since = excluded.fault_since
+		)
+		SELECT count(fault) FROM assessed`
 )
 
 // Check judges all nodes as of now. It does nothing, and returns what the other one
@@ -102,7 +133,12 @@ func (f Fidelity) Check(ctx context.Context, now time.Time) (fidelity.Summary, e
 			sum, err = latestCheck(ctx, tx)
 			return err
 		}
+		faulty, err := findFaults(ctx, tx, now)
+		if err != nil {
+			return err
+		}
 		rows, _ := tx.Query(ctx, checkFidelity, pgx.NamedArgs{
+			"faulty":             faulty,
 			"now":                now,
 			"missing_after":      float64(fidelity.MissingAfter),
 			"dead_after":         float64(fidelity.DeadAfter),
@@ -114,6 +150,22 @@ func (f Fidelity) Check(ctx context.Context, now time.Time) (fidelity.Summary, e
 	return sum, pgdb.Translate(err)
 }
 
+// findFaults judges what all nodes measure, and returns how many are faulty.
+func findFaults(ctx context.Context, tx pgx.Tx, now time.Time) (faulty int, err error) {
+	const day = 24 * time.Hour
+	err = tx.QueryRow(ctx, checkFaults, pgx.NamedArgs{
+		"now":                 now,
+		"yesterday":           now.UTC().Truncate(day).Add(-day),
+		"implausible":         string(fidelity.Implausible),
+		"frozen":              string(fidelity.Frozen),
+		"rest":                fidelity.RestCO2PPM,
+		"frozen_days":         int32(fidelity.FrozenAfter / day),
+		"frozen_at_rest_days": int32(fidelity.FrozenAtRestAfter / day),
+		"frozen_samples":      fidelity.FrozenSamples,
+	}).Scan(&faulty)
+	return faulty, err
+}
+
 // Latest returns what the latest check counted.
 func (f Fidelity) Latest(ctx context.Context) (fidelity.Summary, error) {
 	sum, err := latestCheck(ctx, f.Pool)
@@ -121,13 +173,13 @@ func (f Fidelity) Latest(ctx context.Context) (fidelity.Summary, error) {
 }
 
 func latestCheck(ctx context.Context, db querier) (fidelity.Summary, error) {
-	rows, _ := db.Query(ctx, `SELECT checked_at, unknown, alive, missing, dead FROM fidelity_check`)
+	rows, _ := db.Query(ctx, `SELECT checked_at, unknown, alive, missing, dead, faulty FROM fidelity_check`)
 	return pgx.CollectExactlyOneRow(rows, scanSummary)
 }
 
 func scanSummary(row pgx.CollectableRow) (sum fidelity.Summary, err error) {
 	var checkedAt *time.Time
-	err = row.Scan(&checkedAt, &sum.Unknown, &sum.Alive, &sum.Missing, &sum.Dead)
+	err = row.Scan(&checkedAt, &sum.Unknown, &sum.Alive, &sum.Missing, &sum.Dead, &sum.Faulty)
 	sum.CheckedAt = orZero(checkedAt)
 	return sum, err
 }
@@ -140,12 +192,13 @@ func (f Fidelity) NodeFidelity() inventory.Repository[fidelity.Node, inventory.N
 		table:       "node", alias: "n",
 		from: "LEFT JOIN node_fidelity nf ON nf.node_no = n.no LEFT JOIN node_status ns ON ns.node_no = n.no CROSS JOIN fidelity_check fc",
 		// A node that no check has seen is not known yet.
-		columns: "n.id, coalesce(nf.fidelity, 'U')::text, ns.last_contact_at, fc.checked_at, ns.battery_percent, ns.battery_millivolts, ns.rssi_dbm",
+		columns: "n.id, coalesce(nf.fidelity, 'U')::text, coalesce(nf.fault, ''), nf.fault_since, ns.last_contact_at, fc.checked_at, " +
+			"ns.battery_percent, ns.battery_millivolts, ns.rssi_dbm",
 		scan: func(row pgx.CollectableRow) (n fidelity.Node, err error) {
 			var state string
-			var lastContact, checkedAt *time.Time
-			if err = row.Scan(place(&n.ID), &state, &lastContact, &checkedAt, &n.BatteryPercent, &n.BatteryMillivolts, &n.RSSIdBm); err == nil {
-				n.State, n.LastContact, n.CheckedAt = fidelity.State(state[0]), orZero(lastContact), orZero(checkedAt)
+			var faultSince, lastContact, checkedAt *time.Time
+			if err = row.Scan(place(&n.ID), &state, &n.Fault, &faultSince, &lastContact, &checkedAt, &n.BatteryPercent, &n.BatteryMillivolts, &n.RSSIdBm); err == nil {
+				n.State, n.FaultSince, n.LastContact, n.CheckedAt = fidelity.State(state[0]), orZero(faultSince), orZero(lastContact), orZero(checkedAt)
 			}
 			return n, err
 		},

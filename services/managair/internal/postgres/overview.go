@@ -37,13 +37,13 @@ func (b Backoffice) Health(ctx context.Context, caller access.Caller) ([]backoff
 		return nil, err
 	}
 	rows, err := b.Pool.Query(ctx, `
-		SELECT n.id::text, n.alias, n.eui64, o.name, coalesce(f.fidelity::text, 'U'), f.since, s.last_contact_at,
-		       s.battery_percent::integer, s.rssi_dbm::integer
+		SELECT n.id::text, n.alias, n.eui64, o.name, coalesce(f.fidelity::text, 'U'), f.since,
+		       coalesce(f.fault, ''), f.fault_since, s.last_co2_ppm::integer, s.last_contact_at, s.battery_percent::integer, s.rssi_dbm::integer
 		  FROM node n
 		  JOIN organization o ON o.id = n.owner_id
 		  LEFT JOIN node_fidelity f ON f.node_no = n.no
 		  LEFT JOIN node_status s ON s.node_no = n.no
-		 ORDER BY array_position('{D,M,U,E}', coalesce(f.fidelity::text, 'U')), n.alias, n.id
+		 ORDER BY f.fault IS NULL, array_position('{D,M,U,E}', coalesce(f.fidelity::text, 'U')), n.alias, n.id
 		 LIMIT 2000`)
 	if err != nil {
 		return nil, fmt.Errorf("list node health: %w", pgdb.Translate(err))

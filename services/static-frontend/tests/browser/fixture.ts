@@ -509,6 +509,8 @@ export class Fixture {
         battery_percent: 91,
         rssi_dbm: -97,
         fidelity: ["E", "E", "E", "E", "U", "M", "D"][index],
+        fault: index === 1 ? "implausible" : null,
+        fault_since_s: index === 1 ? this.world.now - 7200 : null,
         last_contact_s: index === 4 ? null : this.world.now - [60, 60, 90, 200, 0, 10_800, 400_000][index]!,
       },
     }));

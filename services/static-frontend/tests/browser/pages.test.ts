@@ -40,6 +40,7 @@ const operatorPages = {
   "dash-room": "/dashboard/1/rooms/1",
   "dash-sensors": "/dashboard/1/sensors",
   "dash-sensor": "/dashboard/1/sensors/00000001-0000-4000-8000-000000000000",
+  "dash-sensor-faulty": "/dashboard/1/sensors/00000002-0000-4000-8000-000000000000",
   "dash-sensor-new": "/dashboard/1/sensors/new",
   "dash-install": "/dashboard/1/install",
   "dash-install-confirm": "/dashboard/1/install?node=00000007-0000-4000-8000-000000000000&room=1",
@@ -123,6 +124,19 @@ test("somebody who is not logged in comes back after the log-in", async () => {
   const visit = await open(browser, `${base}/dashboard/1/sensors`, { expect: EXPECTED });
   await visit.page.waitForURL(/\/accounts\/login\//);
   expect(new URL(visit.page.url()).searchParams.get("next")).toBe("/dashboard/1/sensors");
+  await visit.close();
+});
+
+test("the operator is told which sensor is faulty, and why", async () => {
+  fixture.world.role = "I";
+  const visit = await open(browser, `${base}/dashboard/1/sensors`, { expect: EXPECTED });
+  await visit.page.getByText("1 Sensor sendet, ist aber gestört.").waitFor();
+  // The first of all.
+  const first = visit.page.locator("ul.plain > li").first();
+  expect(await first.innerText()).toMatch(/^gestört\s+Sensor 2/);
+  await first.getByRole("link").click();
+  await visit.page.getByText(/CO₂-Werte, die keine Luft hat.* zuerst vor 2 Stunden\./).waitFor();
+  fixture.world.role = null;
   await visit.close();
 });
 

@@ -25,9 +25,14 @@ export interface SensorNode {
 /** Unknown, alive, missing, dead. */
 export type FidelityState = "U" | "E" | "M" | "D";
 
+/** CO2 that no air has, or the same for days. */
+export type SensorFault = "implausible" | "frozen";
+
 export interface Fidelity {
   nodeId: string;
   state: FidelityState;
+  /** What is wrong with what it measures, and since when. */
+  fault: { kind: SensorFault; since: number } | null;
   lastContact: number | null;
   /** What node and gateway told last; null where they did not. */
   batteryPercent: number | null;
@@ -85,9 +90,11 @@ export async function fetchProtocols(signal?: AbortSignal): Promise<{ id: string
 
 function toFidelity(resource: Resource): Fidelity {
   const a = attributes<"Fidelity">(resource);
+  const kind = (["implausible", "frozen"] as const).find((one) => one === a.fault);
   return {
     nodeId: resource.id,
     state: (["E", "M", "D"] as const).find((state) => state === a.fidelity) ?? "U",
+    fault: kind ? { kind, since: numberOrNull(a.fault_since_s) ?? 0 } : null,
     lastContact: numberOrNull(a.last_contact_s),
     batteryPercent: numberOrNull(a.battery_percent),
     rssiDbm: numberOrNull(a.rssi_dbm),

@@ -5944,6 +5944,13 @@ export interface components {
                  * @enum {string}
                  */
                 readonly fidelity?: "U" | "E" | "M" | "D";
+                /**
+                 * @description What is wrong with what the node measures. implausible: its newest sample has CO2 that no air has, or the node calls itself faulty; frozen: it has told the same CO2 for days; null: nothing is known against it.
+                 * @enum {string|null}
+                 */
+                readonly fault?: "implausible" | "frozen" | null;
+                /** @description Unix time in seconds; null without a fault. */
+                readonly fault_since_s?: number | null;
                 readonly last_contact_s?: number | null;
                 readonly last_check_s?: number | null;
                 readonly battery_percent?: number | null;

@@ -329,6 +329,12 @@ export const de = {
   "sensor.search": "Sensor oder Raum suchen",
   "sensor.silent.one": "{n} Sensor meldet sich nicht.",
   "sensor.silent.other": "{n} Sensoren melden sich nicht.",
+  "sensor.faulty.one": "{n} Sensor sendet, ist aber gestört.",
+  "sensor.faulty.other": "{n} Sensoren senden, sind aber gestört.",
+  "sensor.fault.implausible":
+    "Der Sensor meldet CO₂-Werte, die keine Luft hat, oder nennt sich selbst gestört: zuerst {since}. Über die Luft sagen sie nichts und werden nicht gezeigt. Oft hilft es, ihn neu zu starten; sonst ist er zu tauschen.",
+  "sensor.fault.frozen":
+    "Der Sensor meldet Tag und Nacht denselben CO₂-Wert: zuerst {since}. So still steht die Luft in keinem Raum. Oft hilft es, ihn neu zu starten; sonst ist er zu tauschen.",
   "sensor.allWell": "Alle Sensoren, die senden sollten, senden.",
   "sensor.never.one": "{n} Sensor hat noch nie gesendet.",
   "sensor.never.other": "{n} Sensoren haben noch nie gesendet.",
@@ -366,6 +372,7 @@ export const de = {
   "sensor.model": "Modell",
   "sensor.protocol": "Protokoll",
   "fidelity.title": "Meldet sich",
+  "fidelity.faulty": "gestört",
   "fidelity.E": "sendet",
   "fidelity.M": "überfällig",
   "fidelity.D": "verstummt",

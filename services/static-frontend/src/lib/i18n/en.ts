@@ -325,6 +325,12 @@ export const en: Messages = {
   "sensor.search": "Search sensor or room",
   "sensor.silent.one": "{n} sensor is silent.",
   "sensor.silent.other": "{n} sensors are silent.",
+  "sensor.faulty.one": "{n} sensor sends, but is faulty.",
+  "sensor.faulty.other": "{n} sensors send, but are faulty.",
+  "sensor.fault.implausible":
+    "The sensor reports CO₂ that no air has, or calls itself faulty: first {since}. That says nothing about the air and is not shown. Starting it again often helps; otherwise it has to be replaced.",
+  "sensor.fault.frozen":
+    "The sensor reports the same CO₂ day and night: first {since}. The air of no room stands so still. Starting it again often helps; otherwise it has to be replaced.",
   "sensor.allWell": "All sensors that should send do send.",
   "sensor.never.one": "{n} sensor has never sent.",
   "sensor.never.other": "{n} sensors have never sent.",
@@ -361,6 +367,7 @@ export const en: Messages = {
   "sensor.model": "Model",
   "sensor.protocol": "Protocol",
   "fidelity.title": "Reports",
+  "fidelity.faulty": "faulty",
   "fidelity.E": "sends",
   "fidelity.M": "overdue",
   "fidelity.D": "silent",
