@@ -105,9 +105,9 @@ const (
 			       LATERAL (
 			           SELECT count(*) AS days, count(*) FILTER (WHERE d.day > l.day) AS lately,
 			                  CASE count(*) WHEN @frozen_at_rest_days THEN min(d.day) ELSE min(d.day) FILTER (WHERE d.day > l.day) END AS since
-			             FROM sample_day d, (SELECT @yesterday::timestamptz - make_interval(days => @frozen_days)) AS l (day)
+			             FROM sample_day d, (SELECT @yesterday::timestamptz - make_interval(days => @frozen_days::integer)) AS l (day)
 			            WHERE d.node_no = y.node_no AND d.day <= @yesterday
-			              AND d.day > @yesterday::timestamptz - make_interval(days => @frozen_at_rest_days)
+			              AND d.day > @yesterday::timestamptz - make_interval(days => @frozen_at_rest_days::integer)
 			              AND d.co2_min = y.co2_min AND d.co2_max = y.co2_min AND d.n >= @frozen_samples
 			       ) AS same
 		), changed AS (
