@@ -8,7 +8,8 @@
 //	}
 //
 // A variable X can also be given as X_FILE, the path of a file that holds the
-// value (a Swarm secret); of its content the last newline is cut. Giving both
+// value (a Swarm secret); of its content the last newline is cut, and
+// blanks at either end are refused. Giving both
 // is an error. A struct with a method Validate() error is asked after parsing.
 // All problems of all structs are reported together.
 package config
@@ -80,9 +81,17 @@ func (e Env) resolveFiles(c any) (Env, []error) {
 			continue
 		}
 		vars[name] = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+		// What an editor or a clipboard left there would be part of a password, and nobody
+		// sees why it is wrong.
+		if clean := strings.TrimSpace(strings.TrimPrefix(vars[name], byteOrderMark)); clean != vars[name] {
+			problems = append(problems, fmt.Errorf("%s_FILE: %s begins or ends with a blank, an empty line or a byte order mark: write it without", name, path))
+		}
 	}
 	return vars, problems
 }
+
+// byteOrderMark is what some editors begin a file with.
+const byteOrderMark = "\ufeff"
 
 const unreadable = "\x00unreadable"
 

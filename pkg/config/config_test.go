@@ -31,15 +31,19 @@ func TestLoad(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "password")
-	if err := os.WriteFile(secret, []byte("hunter2 \n"), 0o600); err != nil {
-		t.Fatal(err)
+	for file, content := range map[string]string{
+		secret: "hunter2\r\n", dir + "/blank": "hunter2 \n", dir + "/lines": "hunter2\n\n", dir + "/mark": "\ufeffhunter2",
+	} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, tt := range []struct {
 		name string
 		env  config.Env
 		want []string // parts of the error, in any order; none: no error
 	}{
-		{"defaults and a plain secret", config.Env{"DB_PASSWORD": "hunter2 "}, nil},
+		{"defaults and a plain secret", config.Env{"DB_PASSWORD": "hunter2"}, nil},
 		{"a secret file loses its last newline only", config.Env{"DB_PASSWORD_FILE": secret}, nil},
 		{
 			"all problems at once, by variable",
@@ -47,6 +51,9 @@ func TestLoad(t *testing.T) {
 			[]string{"WAIT: ", "N_COUNT: ", `"DB_PASSWORD" is not set`},
 		},
 		{"both forms", config.Env{"DB_PASSWORD": "a", "DB_PASSWORD_FILE": secret}, []string{"both set"}},
+		{"a blank behind a secret", config.Env{"DB_PASSWORD_FILE": dir + "/blank"}, []string{"ends with a blank"}},
+		{"an empty line behind it", config.Env{"DB_PASSWORD_FILE": dir + "/lines"}, []string{"an empty line"}},
+		{"a mark before it", config.Env{"DB_PASSWORD_FILE": dir + "/mark"}, []string{"byte order mark"}},
 		{"a file that is not there", config.Env{"DB_PASSWORD_FILE": dir + "/none"}, []string{"DB_PASSWORD_FILE: open "}},
 		{"an unreadable number is one problem", config.Env{"DB_PASSWORD": "a", "N_COUNT_FILE": dir + "/none"}, []string{"N_COUNT_FILE: "}},
 		{"the struct's own rule", config.Env{"DB_PASSWORD": "a", "WAIT": "-1s"}, []string{"WAIT: -1s is negative"}},
@@ -59,7 +66,7 @@ func TestLoad(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if s.Listen != ":8080" || s.Nested.Count != 3 || s.Password.Reveal() != "hunter2 " {
+				if s.Listen != ":8080" || s.Nested.Count != 3 || s.Password.Reveal() != "hunter2" {
 					t.Errorf("got %+v, password %q", s, s.Password.Reveal())
 				}
 				return

@@ -24,6 +24,7 @@ fail() { # [-CODE] MESSAGE
 }
 
 . tools/lib/help.sh
+. tools/lib/environment.sh
 . tools/lib/redis.sh
 
 # options TOOL'S ARGUMENTS: handles --help and -y before anything else, and loads
@@ -65,10 +66,7 @@ load_environment() {
   local file=$1 name
   [ -f "$file" ] || file=environments/$1.env
   [ -f "$file" ] || fail -2 "there is no environment file '$1'"
-  set -a
-  # shellcheck disable=SC1090 # that is the point
-  . "$file"
-  set +a
+  read_environment "$file"
   for name in DOCKER_CONTEXT CLAIR_DOMAIN DOCKER_STACK_DEPLOY_ARGS; do
     [ -n "${!name-}" ] || fail -2 "$file: $name is missing"
   done
