@@ -57,7 +57,8 @@ func URL(t testing.TB) string {
 		t.Fatalf("make the template database: %v", err)
 	}
 	name := "clair_test_" + strings.ToLower(rand.Text())
-	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+	// Copying files is some 40 % cheaper than logging their pages.
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template+" STRATEGY FILE_COPY"); err != nil {
 		t.Fatalf("create the test's database: %v", err)
 	}
 	t.Cleanup(func() { drop(t, server, name) })
