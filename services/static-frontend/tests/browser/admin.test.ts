@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launch, visit } from "./browser";
-import { lookHere, SHOTS } from "./shots";
+import { equip, lookHere, SHOTS } from "./shots";
 import { startStack, type Stack } from "./stack";
 
 /** Several are looked at side by side, each at several pages. */
@@ -26,6 +26,7 @@ beforeAll(async () => {
     de: await browser.newContext({ locale: LANGUAGES.de }),
     en: await browser.newContext({ locale: LANGUAGES.en }),
   };
+  for (const context of Object.values(strangers)) await equip(context);
   const { page } = await visit(strangers.de, `${stack.web}/accounts/login/`);
   await page.locator("#login").fill("admin");
   await page.locator("#password").fill("clair-demo");
@@ -38,6 +39,7 @@ beforeAll(async () => {
     de: await browser.newContext({ locale: LANGUAGES.de, storageState }),
     en: await browser.newContext({ locale: LANGUAGES.en, storageState }),
   };
+  for (const context of Object.values(administrators)) await equip(context);
 }, 120_000);
 afterAll(async () => {
   await browser?.close();

@@ -5,6 +5,7 @@ import {
   type BrowserContext,
   type BrowserContextOptions,
   type Page,
+  type Request,
 } from "playwright-core";
 
 export async function launch(): Promise<Browser> {
@@ -23,25 +24,30 @@ export async function launch(): Promise<Browser> {
 
 export interface Visit {
   page: Page;
+  /** Returns when all that the page asked for has come, and is shown; streams stay open. */
+  settled: () => Promise<void>;
   /** Errors of scripts, of the content security policy, and requests to other hosts. */
   problems: string[];
   close: () => Promise<void>;
 }
 
 type Expected = { expect?: RegExp };
+/** What is done with a context before its first page. */
+type Prepared = { prepare?: (context: BrowserContext) => Promise<void> };
 
 /** Opens a page in a context of its own. */
 export async function open(
   browser: Browser,
   url: string,
-  options: BrowserContextOptions & Expected = {},
+  options: BrowserContextOptions & Expected & Prepared = {},
 ): Promise<Visit> {
-  const { expect, ...context } = options;
+  const { expect, prepare, ...context } = options;
   const made = await browser.newContext({
     locale: "de-DE",
     viewport: { width: 1280, height: 900 },
     ...context,
   });
+  await prepare?.(made);
   return { ...(await visit(made, url, { expect })), close: () => made.close() };
 }
 
@@ -66,6 +72,25 @@ export async function visit(
     if (target.protocol.startsWith("http") && target.origin !== origin)
       report(`third party: ${request.url()}`);
   });
+  const settled = settling(page);
   await page.goto(url);
-  return { page, problems, close: () => page.close() };
+  return { page, problems, settled, close: () => page.close() };
+}
+
+/** Follows what a page asks for. What comes may lead to the next request. */
+function settling(page: Page): () => Promise<void> {
+  const awaited = new Set<Request>();
+  page.on("request", (request) => {
+    if (!new URL(request.url()).pathname.endsWith("/live/")) awaited.add(request);
+  });
+  page.on("requestfinished", (request) => awaited.delete(request));
+  page.on("requestfailed", (request) => awaited.delete(request));
+  return async () => {
+    do {
+      while (awaited.size) await new Promise((look) => setTimeout(look, 20));
+      await page.evaluate(
+        () => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown))),
+      );
+    } while (awaited.size);
+  };
 }

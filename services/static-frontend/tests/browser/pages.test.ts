@@ -1,8 +1,11 @@
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launch, open } from "./browser";
 import { Fixture } from "./fixture";
 import { look } from "./shots";
+
+/** Several are looked at side by side. */
+vi.setConfig({ testTimeout: 300_000 });
 
 let browser: Browser;
 let fixture: Fixture;
@@ -54,7 +57,7 @@ const EXPECTED = /status of (404|401)/;
 
 // Also: accessible (WCAG 2.2 AA).
 describe("public pages: no errors, no third parties, no violated policy, nothing wider than the screen", () => {
-  test.each(Object.entries(publicPages))("%s", async (name, path) => {
+  test.concurrent.each(Object.entries(publicPages))("%s", async (name, path) => {
     expect(await look(browser, base + path, name, { expect: EXPECTED })).toEqual([]);
   });
 });
@@ -66,7 +69,7 @@ describe("operators' pages", () => {
   afterAll(() => {
     fixture.world.role = null;
   });
-  test.each(Object.entries(operatorPages))("%s", async (name, path) => {
+  test.concurrent.each(Object.entries(operatorPages))("%s", async (name, path) => {
     expect(await look(browser, base + path, name)).toEqual([]);
   });
   test("first steps of somebody without an organization", async () => {
