@@ -180,8 +180,7 @@ func IsUnavailable(err error) bool {
 			strings.HasPrefix(pgErr.Code, "53"), // out of connections, memory, disk
 			strings.HasPrefix(pgErr.Code, "57"), // shut down, starting up, cancelled
 			pgErr.Code == "25006",               // read-only: a standby after a fail-over
-			pgErr.Code == "40001",               // serialization failure
-			pgErr.Code == "40P01":               // deadlock
+			IsContended(err):
 			return true
 		}
 		return false
@@ -193,6 +192,13 @@ func IsUnavailable(err error) bool {
 		return true
 	}
 	return pgconn.SafeToRetry(err) || pgconn.Timeout(err) || isBrokenConnection(err)
+}
+
+// IsContended reports whether err says that a transaction was ended for the sake of
+// another one, and may succeed when it is run again.
+func IsContended(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pgErr.Code == "40001" || pgErr.Code == "40P01") // serialization failure, deadlock
 }
 
 // isBrokenConnection recognizes what the driver returns when the server dies in

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -41,7 +42,13 @@ func (p *Pages) answerInvitation(w http.ResponseWriter, r *http.Request) error {
 		if !ok || c.Session == nil {
 			return web.Redirect(w, r, newView(r, words.TitleInvitation).here())
 		}
-		if _, err := p.accounts.Accept(r.Context(), c.User.ID, key); err != nil {
+		_, err := p.accounts.Accept(r.Context(), c.User.ID, key)
+		if full, ok := errors.AsType[*fault.Violation](err); ok {
+			v := newView(r, words.TitleInvitation)
+			v.Bad = words.Errors[full.Text].In(v.Lang, full.Args...)
+			return show(w, r, http.StatusConflict, v, messagePage(v))
+		}
+		if err != nil {
 			return err
 		}
 		return web.Redirect(w, r, landing)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/correlation"
@@ -77,6 +78,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	}
 	queue := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = queue.Close() }()
+	limits.Organizations = quotas.Organizations
 	people := newPeople(log, pool, queue, apiCfg.PublicURL, limits)
 	pictures, err := media.New(mediaCfg)
 	if err != nil {
@@ -91,7 +93,10 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	o.AddCheck("redis", func(ctx context.Context) error { return redisconn.Keeps(ctx, liveRedis) })
 	hub := live.New(liveCfg, log, stream.Stream{Client: liveRedis}, postgres.NewLive(pool), httpapi.AppendLiveSample, o.Registry)
 	nodes := postgres.Fidelity{Pool: pool}
-	o.Registry.MustRegister(fidelityCollector{nodes})
+	o.Registry.MustRegister(fidelityCollector{nodes}, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "managair_transactions_repeated_total",
+		Help: "Transactions that were begun again, because the database ended them for the sake of others.",
+	}, func() float64 { return float64(postgres.Repeated()) }))
 	samples := postgres.NewTelemetry(pool)
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},

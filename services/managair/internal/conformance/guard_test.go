@@ -181,3 +181,36 @@ func TestCodesAreLogged(t *testing.T) {
 		t.Errorf("%q, %d with the code, %d left (%v), want %q", log, secrets, left, err, want)
 	}
 }
+
+// Nobody registers a run of numbers in advance: without a code, an organization has only
+// so many sensors of which nothing was heard.
+func TestSilentSensorsAreFew(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []claim.Policy{claim.Code, claim.Open} {
+		w := newStrangersWorld(t)
+		register := func(n int, code string) error {
+			node := nodeOf(n, 2)
+			node.ClaimCode = code
+			terms := postgres.Terms{Quotas: inventory.Quotas{Silent: 2}, Claims: claim.Terms{Policy: policy}}
+			_, err := postgres.NewInventoryWithin(w.pool, terms).Nodes.Create(t.Context(), stranger, node)
+			return err
+		}
+		refused := func(err error) bool {
+			v := constraint.Violation(err)
+			return v != nil && v.Code == "quota_exceeded" && v.Text == "quota_silent" && v.Conflict
+		}
+		coded := w.code(t, claim.Request{EUI64: newNode(9).EUI64})
+		for n, code := range map[int]string{1: "", 2: "", 9: coded} {
+			if err := register(n, code); err != nil {
+				t.Errorf("%s: sensor %d: %v", policy, n, err)
+			}
+		}
+		if err := register(3, ""); !refused(err) {
+			t.Errorf("%s: a third one: %v, want quota_silent", policy, err)
+		}
+		w.exec(t, "INSERT INTO node_status (node_no, last_contact_at) SELECT no, now() FROM node WHERE eui64 = $1", newNode(1).EUI64)
+		if err := register(3, ""); err != nil {
+			t.Errorf("%s: when one has sent: %v", policy, err)
+		}
+	}
+}

@@ -99,3 +99,50 @@ func TestQuotasHoldWhereThingsMoveTo(t *testing.T) {
 		t.Errorf("a third node: %v, want quota_exceeded of owner", err)
 	}
 }
+
+// Nor by taking a site over with its rooms, by being made OWNER, or by installing.
+func TestQuotasCountWhatComesAlong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, "INSERT INTO room (site_id, name) VALUES (2, 'Zweiter')")
+	w.exec(t, "INSERT INTO membership (id, user_id, organization_id, role) VALUES (9, 2, 2, 'I')")
+	olga := access.Caller{UserID: 1}
+	store := postgres.NewInventoryWithin(w.pool, postgres.Terms{Quotas: inventory.Quotas{Rooms: 2, Organizations: 1, Installations: 1}})
+	node, _ := inventory.ParseNodeID(node2)
+	invited := identity.Digest{1}
+	w.exec(t, `INSERT INTO organization (id, name) VALUES (3, 'Dritte')`)
+	w.exec(t, `INSERT INTO invitation (organization_id, email, role, digest, created_at, expires_at) VALUES (3, 'i@x.de', 'O', $1, now(), now() + interval '1 day')`, invited[:])
+	for _, step := range []struct {
+		name, text string
+		do         func() error
+	}{
+		{"a site with two rooms, beside one", "quota_rooms", func() error {
+			_, err := store.Sites.Change(t.Context(), olga, 2, func(s *inventory.Site) error { s.OperatorID = 1; return nil })
+			return err
+		}},
+		{"made OWNER of a second one", "quota_organizations", func() error {
+			_, err := store.Memberships.Change(t.Context(), olga, 9, func(m *inventory.Membership) error { m.Role = inventory.Owner; return nil })
+			return err
+		}},
+		{"invited as OWNER of a second one", "quota_organizations", func() error {
+			_, err := postgres.NewIdentity(w.pool).Accept(t.Context(), invited, 2, time.Now(), 1)
+			return err
+		}},
+		{"a second installation", "quota_installations", func() error {
+			_, err := store.Installations.Create(t.Context(), olga, inventory.Installation{NodeID: node, RoomID: 1, From: time.Now()})
+			return err
+		}},
+	} {
+		if v, ok := errors.AsType[*fault.Violation](step.do()); !ok || v.Code != "quota_exceeded" || v.Text != step.text {
+			t.Errorf("%s: %v, want %s", step.name, v, step.text)
+		}
+	}
+	w.exec(t, "DELETE FROM room WHERE name = 'Zweiter'")
+	if _, err := store.Sites.Change(t.Context(), olga, 2, func(s *inventory.Site) error { s.OperatorID = 1; return nil }); err != nil {
+		t.Error("a site with one room, beside one:", err)
+	}
+	var left int
+	if err := w.pool.QueryRow(t.Context(), "SELECT count(*) FROM invitation").Scan(&left); err != nil || left != 1 {
+		t.Errorf("%d invitations are left (%v), want the refused one", left, err)
+	}
+}

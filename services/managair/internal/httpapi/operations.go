@@ -67,21 +67,27 @@ func (a *API) operate(w http.ResponseWriter, r *http.Request) error {
 
 func (a *API) operateAll(ctx context.Context, v *view, operations []jsonapi.Operation) ([]operated, error) {
 	var done []operated
+	var at int
 	err := a.inventory.Atomically(ctx, func(store inventory.Store) error {
 		done = make([]operated, 0, len(operations))
 		known := jsonapi.Locals{}
 		for i, op := range operations {
+			at = i
 			one, err := a.operateOne(ctx, v, &store, op, known)
 			if err != nil {
-				return errorsOf(ctx, a.log, err).Below(jsonapi.OperationPointer(i))
+				return err // as it is: the store knows which ones to try again
 			}
 			if op.LID != "" && op.Op == jsonapi.OpAdd {
 				known[jsonapi.Identifier{Type: op.Type, ID: op.LID}] = one.id
 			}
 			done = append(done, one)
 		}
+		at = len(operations)
 		return nil
 	})
+	if err != nil && at < len(operations) {
+		err = errorsOf(ctx, a.log, err).Below(jsonapi.OperationPointer(at))
+	}
 	return done, err
 }
 

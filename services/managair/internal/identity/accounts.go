@@ -203,6 +203,9 @@ func (a *Accounts) SignUp(ctx context.Context, username, email, password string,
 	} else if !fault.Is(err, fault.NotFound) {
 		return err
 	}
+	if a.limits.SignUp == SignUpInvitation {
+		defer settle(ctx)()
+	}
 	switch owner, err := a.store.UserByEmail(ctx, email); {
 	case err == nil:
 		return a.mailer.Send(ctx, Mail{Kind: MailKnown, To: email, Language: c.Language, Username: owner.Username})

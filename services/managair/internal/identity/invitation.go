@@ -57,7 +57,8 @@ type InvitationStore interface {
 	IsInvited(ctx context.Context, email string, now time.Time) (bool, error)
 	// Accept makes the user a member and uses the invitation up. Who is a member already
 	// stays what they are.
-	Accept(ctx context.Context, digest Digest, userID int64, now time.Time) (Invitation, error)
+	// Accept refuses the OWNER of as many organizations as the limit; 0: none.
+	Accept(ctx context.Context, digest Digest, userID int64, now time.Time, limit int) (Invitation, error)
 	Decline(ctx context.Context, digest Digest) error
 }
 
@@ -123,7 +124,7 @@ func (a *Accounts) InvitedBy(ctx context.Context, key string) (Invitation, error
 
 // Accept makes the user a member.
 func (a *Accounts) Accept(ctx context.Context, userID int64, key string) (Invitation, error) {
-	i, err := a.store.Accept(ctx, DigestOf(key), userID, a.now())
+	i, err := a.store.Accept(ctx, DigestOf(key), userID, a.now(), a.limits.Organizations)
 	return i, unknownKey(err)
 }
 

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 )
@@ -36,6 +37,22 @@ var ErrSignUpClosed = fault.New(fault.Forbidden, "accounts are made by the admin
 
 // SigningUp returns who may make an account.
 func (a *Accounts) SigningUp() SignUp { return a.limits.SignUp }
+
+// settling is longer than anything takes that depends on whether an address is invited
+// or known, on a machine that is not overloaded.
+const settling = 500 * time.Millisecond
+
+// settle lets what began with it end no sooner than after that time.
+func settle(ctx context.Context) (end func()) {
+	timer := time.NewTimer(settling)
+	return func() {
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+}
 
 // admitted reports whether somebody may sign up with an address, which has no account.
 // That they may not is not told to them: they could ask who has been invited.

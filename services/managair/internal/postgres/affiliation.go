@@ -25,6 +25,7 @@ func (a *affiliations) Change(ctx context.Context, caller access.Caller, user in
 			return err
 		}
 		wanted = change(slices.Clone(u.Organizations))
+		changed = false
 		slices.Sort(wanted)
 		wanted = slices.Compact(wanted)
 		// All in one order, in which others lock them too.

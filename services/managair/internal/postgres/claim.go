@@ -39,6 +39,8 @@ const (
 		           -- They had it last: whoever deletes their sensor may register it again.
 		           AND NOT EXISTS (SELECT FROM heard_device WHERE eui64 = @eui64 AND owner_id = @owner))`
 
+	isHeard = "SELECT EXISTS (SELECT FROM parked_sample WHERE node_id = @id) OR EXISTS (SELECT FROM heard_device WHERE eui64 = @eui64)"
+
 	// Nobody else can claim what is theirs where there is one organization. Unless
 	// strangers may come and make it: then an administrator stands for it.
 	isAlone = `
@@ -56,22 +58,27 @@ const (
 // checkClaim refuses a new node whose device sends already, or was another's, without
 // proof that it is theirs who register it. Nothing is parked between that look and the
 // INSERT: the lock is the one that the adoption of the samples takes anyway.
-func checkClaim(ctx context.Context, tx pgx.Tx, terms claim.Terms, caller access.Caller, n *inventory.Node) error {
+func checkClaim(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Caller, n *inventory.Node) error {
 	digest := claim.DigestOf(n.ClaimCode)
 	args := pgx.NamedArgs{
-		"id": n.ID, "eui64": n.EUI64, "owner": n.OwnerID, "digest": digest[:], "strangers": terms.Strangers,
+		"id": n.ID, "eui64": n.EUI64, "owner": n.OwnerID, "digest": digest[:], "strangers": terms.Claims.Strangers,
 	}
-	if terms.Policy == claim.Code && !caller.Administers && !caller.Superuser {
+	if terms.Claims.Policy != "" && !caller.Administers && !caller.Superuser {
 		if _, err := tx.Exec(ctx, "LOCK TABLE parked_sample IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 			return err
 		}
-		var guarded, alone, proven bool
-		err := tx.QueryRow(ctx, "SELECT ("+isGuarded+"), ("+isAlone+"), ("+isProven+")", args).Scan(&guarded, &alone, &proven)
-		if err != nil {
+		var guarded, heard, alone, proven bool
+		err := tx.QueryRow(ctx, "SELECT ("+isGuarded+"), ("+isHeard+"), ("+isAlone+"), ("+isProven+")", args).Scan(&guarded, &heard, &alone, &proven)
+		switch {
+		case err != nil:
 			return err
-		}
-		if guarded && !alone && !proven {
+		case alone || proven:
+		case guarded && terms.Claims.Policy == claim.Code:
 			return claim.Refuse(n.ClaimCode)
+		case !heard && terms.Quotas.Silent > 0:
+			if err := silentCrowd(terms.Quotas, n).check(ctx, tx, n.ID); err != nil {
+				return err
+			}
 		}
 	}
 	return exec(ctx, tx, useCode, args)

@@ -165,7 +165,7 @@ func (s *Identity) InvitationByKey(ctx context.Context, digest identity.Digest, 
 }
 
 // Accept makes the user a member and uses the invitation up.
-func (s *Identity) Accept(ctx context.Context, digest identity.Digest, userID int64, now time.Time) (identity.Invitation, error) {
+func (s *Identity) Accept(ctx context.Context, digest identity.Digest, userID int64, now time.Time, limit int) (identity.Invitation, error) {
 	var i identity.Invitation
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
 		if i, err = oneInvitation(ctx, tx, "i.digest = @digest AND i.expires_at > @now", pgx.NamedArgs{"digest": digest[:], "now": now}); err != nil {
@@ -181,6 +181,12 @@ func (s *Identity) Accept(ctx context.Context, digest identity.Digest, userID in
 		}
 		if err != nil {
 			return err
+		}
+		m := inventory.Membership{UserID: userID, Role: i.Role}
+		if c := ownerCrowd(inventory.Quotas{Organizations: limit}, access.Caller{}, &m); c.limit > 0 {
+			if err := c.check(ctx, tx, m.ID); err != nil {
+				return err
+			}
 		}
 		return exec(ctx, tx, `
 			INSERT INTO membership (user_id, organization_id, role) VALUES (@user, @organization, @role)

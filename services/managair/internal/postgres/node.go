@@ -90,12 +90,12 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 				organizationKind.reference("owner", n.OwnerID, access.Owners),
 			}
 		},
-		crowd: nodeCrowd,
+		crowds: []func(inventory.Quotas, access.Caller, *inventory.Node) crowd{nodeCrowd},
 		admit: func(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Caller, n *inventory.Node) error {
 			if err := identify(ctx, tx, n); err != nil {
 				return err
 			}
-			return checkClaim(ctx, tx, terms.Claims, caller, n)
+			return checkClaim(ctx, tx, terms, caller, n)
 		},
 		deleted: nodeDeleted,
 		before:  keepsDevice,

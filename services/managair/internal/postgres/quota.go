@@ -34,6 +34,18 @@ func organizationCrowd(q inventory.Quotas, caller access.Caller, _ *inventory.Or
 	}
 }
 
+// ownerCrowd counts the organizations of whoever is made OWNER of one more.
+func ownerCrowd(q inventory.Quotas, _ access.Caller, m *inventory.Membership) crowd {
+	if m.Role != inventory.Owner {
+		return crowd{}
+	}
+	return crowd{
+		limit: q.Organizations, of: m.UserID, lock: lockAccount,
+		count: "SELECT count(*) FROM membership WHERE user_id = @of AND role = 'O' AND id <> @id",
+		field: inventory.Field{Name: "role"}, text: "quota_organizations",
+	}
+}
+
 func addressCrowd(q inventory.Quotas, caller access.Caller, _ *inventory.Address) crowd {
 	return crowd{
 		limit: q.Addresses, of: caller.UserID, lock: lockAccount,
@@ -46,6 +58,26 @@ func siteCrowd(q inventory.Quotas, _ access.Caller, s *inventory.Site) crowd {
 		limit: q.Sites, of: s.OperatorID, lock: lockOrganization,
 		count: "SELECT count(*) FROM site WHERE operator_id = @of AND id <> @id",
 		field: inventory.Field{Name: "operator", Of: "organization"}, text: "quota_sites",
+	}
+}
+
+// carriedRooms counts the rooms that a site takes along to another organization.
+func carriedRooms(q inventory.Quotas, _ access.Caller, s *inventory.Site) crowd {
+	return crowd{
+		limit: q.Rooms, of: s.OperatorID, lock: lockOrganization,
+		count: `SELECT CASE WHEN EXISTS (SELECT FROM room WHERE site_id = @id) THEN count(*) - 1 ELSE 0 END
+		          FROM room r JOIN site s ON s.id = r.site_id WHERE s.operator_id = @of OR s.id = @id`,
+		field: inventory.Field{Name: "operator", Of: "organization"}, text: "quota_rooms",
+	}
+}
+
+func installationCrowd(q inventory.Quotas, _ access.Caller, i *inventory.Installation) crowd {
+	return crowd{
+		limit: q.Installations, of: i.RoomID,
+		lock: "SELECT FROM organization o JOIN site s ON s.operator_id = o.id JOIN room r ON r.site_id = s.id WHERE r.id = @of FOR NO KEY UPDATE OF o",
+		count: `SELECT count(*) FROM installation i JOIN room r ON r.id = i.room_id JOIN site s ON s.id = r.site_id
+		         WHERE s.operator_id = (SELECT s.operator_id FROM room r JOIN site s ON s.id = r.site_id WHERE r.id = @of) AND i.id <> @id`,
+		field: inventory.Field{Name: "room", Of: "room"}, text: "quota_installations",
 	}
 }
 
@@ -67,17 +99,40 @@ func nodeCrowd(q inventory.Quotas, _ access.Caller, n *inventory.Node) crowd {
 	}
 }
 
+// silentCrowd counts the sensors that may be somebody else's: nothing shows yet whose they
+// are. So nobody has a run of numbers in advance.
+func silentCrowd(q inventory.Quotas, n *inventory.Node) crowd {
+	return crowd{
+		limit: q.Silent, of: n.OwnerID, lock: lockOrganization,
+		count: `SELECT count(*) FROM node n
+		         WHERE n.owner_id = @of AND n.id <> @id
+		           AND NOT EXISTS (SELECT FROM node_status s WHERE s.node_no = n.no)
+		           AND NOT EXISTS (SELECT FROM claim_code c WHERE c.eui64 = n.eui64 AND c.used_at IS NOT NULL)`,
+		field: inventory.Field{Name: "owner", Of: "organization"}, text: "quota_silent",
+	}
+}
+
 // checkQuota refuses a thing that would be one too many where it comes to be. The lock
 // lets one after the other count, each in a statement that sees what came before.
 func (r *repository[T, ID]) checkQuota(ctx context.Context, tx pgx.Tx, caller access.Caller, old, thing *T) error {
-	if r.kind.crowd == nil || caller.Administers {
+	if caller.Administers {
 		return nil
 	}
-	c := r.kind.crowd(r.terms.Quotas, caller, thing)
-	if c.limit <= 0 || old != nil && r.kind.crowd(r.terms.Quotas, caller, old).of == c.of {
-		return nil
+	for _, crowdOf := range r.kind.crowds {
+		c := crowdOf(r.terms.Quotas, caller, thing)
+		if c.limit <= 0 || old != nil && crowdOf(r.terms.Quotas, caller, old).of == c.of {
+			continue
+		}
+		if err := c.check(ctx, tx, r.kind.idOf(thing)); err != nil {
+			return err
+		}
 	}
-	args := pgx.NamedArgs{"of": c.of, "id": r.kind.idOf(thing)}
+	return nil
+}
+
+// check refuses one more.
+func (c crowd) check(ctx context.Context, tx pgx.Tx, id any) error {
+	args := pgx.NamedArgs{"of": c.of, "id": id}
 	if err := exec(ctx, tx, c.lock, args); err != nil {
 		return err
 	}

@@ -79,8 +79,8 @@ type kind[T any, ID comparable] struct {
 	references func(*T) []reference
 	// admit looks whether a new thing may be theirs, when it is not nil.
 	admit func(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Caller, thing *T) error
-	// crowd is what new things are counted among, when it is not nil.
-	crowd func(inventory.Quotas, access.Caller, *T) crowd
+	// crowds are what new things are counted among.
+	crowds []func(inventory.Quotas, access.Caller, *T) crowd
 	// extras are read with the fields of the book; before and after go with each writing,
 	// and deleted comes after a deletion, when they are not nil.
 	extras         []extra[T]
@@ -265,6 +265,7 @@ func (r *repository[T, ID]) Create(ctx context.Context, caller access.Caller, th
 		return created, fmt.Errorf("create %s: %w", r.kind.table, v)
 	}
 	err := r.transact(ctx, func(tx pgx.Tx) error {
+		thing := thing // it is given an id, and perhaps again
 		if err := r.checkReferences(ctx, tx, caller, nil, &thing); err != nil {
 			return err
 		}
