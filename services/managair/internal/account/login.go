@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/a-h/templ"
+
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
@@ -140,25 +142,30 @@ func (p *Pages) requestReset(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *Pages) showResetKey(w http.ResponseWriter, r *http.Request) error {
+	v, page, err := p.resetKey(r)
+	if err != nil {
+		return err
+	}
+	return show(w, r, http.StatusOK, v, page)
+}
+
+// resetKey finds whose password the key in a mail resets, and makes the page that asks
+// for a new one.
+func (p *Pages) resetKey(r *http.Request) (*view, templ.Component, error) {
 	v := newView(r, words.TitlePassword)
 	user, err := p.accounts.ResetOwner(r.Context(), r.PathValue("key"))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	tokens, err := p.namedTokens(r, user.ID)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	return show(w, r, http.StatusOK, v, resetKeyPage(v, user.Username, tokens))
+	return v, resetKeyPage(v, user.Username, tokens), nil
 }
 
 func (p *Pages) reset(w http.ResponseWriter, r *http.Request) error {
-	v := newView(r, words.TitlePassword)
-	user, err := p.accounts.ResetOwner(r.Context(), r.PathValue("key"))
-	if err != nil {
-		return err
-	}
-	tokens, err := p.namedTokens(r, user.ID)
+	v, page, err := p.resetKey(r)
 	if err != nil {
 		return err
 	}
@@ -166,7 +173,7 @@ func (p *Pages) reset(w http.ResponseWriter, r *http.Request) error {
 		err = p.accounts.Reset(r.Context(), r.PathValue("key"), r.PostForm.Get("password1"), kept(r), session.ClientOf(r))
 	}
 	if err != nil {
-		return refuse(w, r, v, resetKeyPage(v, user.Username, tokens), err)
+		return refuse(w, r, v, page, err)
 	}
 	return web.Redirect(w, r, "/accounts/login/?done=password")
 }
