@@ -22,13 +22,23 @@ type Telemetry struct{ pool *pgxpool.Pool }
 func NewTelemetry(pool *pgxpool.Pool) *Telemetry { return &Telemetry{pool} }
 
 // Samples of a faulty sensor are not counted. The count comes from the roll-ups, so it costs the same however many samples
-// there are. Where nothing is before the span, and it reaches beyond what is
+// there are. Where nothing that counts is before the span, and it reaches beyond what is
 // rolled up, one row has nearly all of it; what is wrong with that (late samples)
 // and what is not yet in it (the last hours) are counted. Samples are at whole
 // seconds, so a second more makes an end that is included one that is not.
+//
+// What is before the span is asked of the roll-ups and of the one hour that it cuts, and
+// never of all samples before: where a month has few nodes, PostgreSQL reads it from the
+// begin for each node that is not there.
 const summaries = `
 	SELECT CASE WHEN span.stop >= state.rolled_until
-	             AND NOT EXISTS (SELECT FROM sample s WHERE s.node_no = span.node_no AND s.time < span.start)
+	             AND span.start <= state.rolled_until
+	             AND NOT EXISTS (SELECT FROM sample_day d WHERE d.node_no = span.node_no AND d.day < date_trunc('day', span.start, 'UTC'))
+	             AND NOT EXISTS (SELECT FROM sample_hour h WHERE h.node_no = span.node_no
+	                                AND h.hour >= date_trunc('day', span.start, 'UTC') AND h.hour < date_trunc('hour', span.start, 'UTC'))
+	             AND NOT EXISTS (SELECT FROM sample_late l WHERE l.node_no = span.node_no AND l.hour < span.start)
+	             AND NOT EXISTS (SELECT FROM sample s WHERE s.node_no = span.node_no
+	                                AND s.time >= date_trunc('hour', span.start, 'UTC') AND s.time < span.start AND s.status <> 'E')
 	       THEN coalesce((SELECT t.n FROM sample_total t WHERE t.node_no = span.node_no), 0)
 	          + coalesce((SELECT sum((SELECT count(*) FROM sample s
 	                                   WHERE s.node_no = span.node_no AND s.time >= late.hour AND s.time < late.hour + interval '1 hour' AND s.status <> 'E')

@@ -1,0 +1,4 @@
+package postgres
+
+// Summaries is the query of Telemetry.Summaries.
+const Summaries = summaries

@@ -1,0 +1,79 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+)
+
+// grownWorld is how an installation grows: six nodes for two years, and three hundred
+// more since this month. Statistics are as autovacuum leaves them.
+const grownWorld = `
+INSERT INTO organization (name) VALUES ('o');
+INSERT INTO node_protocol (identifier) VALUES ('p');
+INSERT INTO node_model (name, trade_name, manufacturer, sensor_type) VALUES ('m', 'm', 'm', 'm');
+INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+SELECT gen_random_uuid(), lpad(i::text, 16, '0'), 'n', p.id, m.id, o.id FROM node_protocol p, node_model m, organization o, generate_series(1, 306) i;
+SELECT ensure_sample_partition(month) FROM generate_series('2024-02-01T00:00:00Z'::timestamptz, '2026-02-01T00:00:00Z', '1 month') month;
+UPDATE sample_rollup_state SET rolled_until = '2026-02-02T07:00:00Z', late_before = '2026-02-02T07:00:00Z';
+INSERT INTO sample (node_no, time, co2_ppm)
+SELECT no, t, 700 FROM generate_series(1, 6) no, generate_series('2024-02-01T00:00:00Z'::timestamptz, '2026-02-01T00:00:00Z', '30 minutes') t
+UNION ALL
+SELECT no, t, 700 FROM generate_series(7, 306) no, generate_series('2026-02-02T00:00:00Z'::timestamptz, '2026-02-02T10:00:00Z', '30 minutes') t;
+INSERT INTO sample_hour
+SELECT h.* FROM node, sample_hours_raw(no, '2024-02-01T00:00:00Z', '2026-02-02T07:00:00Z') h;
+INSERT INTO sample_day
+SELECT date_trunc('day', hour, 'UTC'), node_no, sum(n), sum(co2_sum), min(co2_min), max(co2_max), 0, 0, NULL, NULL, 0, 0, NULL, NULL
+  FROM sample_hour GROUP BY 1, 2;
+`
+
+// A list of nodes reads a few pages of each, also of those who were not there in months
+// that have few nodes.
+func TestListsReadLittleWhateverIsInOldMonths(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	if _, err := pool.Exec(t.Context(), grownWorld); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), "VACUUM (ANALYZE) sample, sample_hour, sample_day, sample_total, sample_late"); err != nil {
+		t.Fatal(err)
+	}
+	const nodes = 300
+	args := pgx.NamedArgs{"nodes": make([]int32, nodes), "froms": make([]time.Time, nodes), "tos": make([]time.Time, nodes), "first": false}
+	for i := range nodes {
+		args["nodes"].([]int32)[i] = int32(i + 7)
+		args["froms"].([]time.Time)[i] = time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC)
+		args["tos"].([]time.Time)[i] = time.Date(2026, 2, 2, 10, 0, 0, 0, time.UTC)
+	}
+	for _, begin := range []time.Time{time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), time.Unix(0, 0)} {
+		for i := range nodes {
+			args["froms"].([]time.Time)[i] = begin
+		}
+		var told []byte
+		if err := pool.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) "+postgres.Summaries, args).Scan(&told); err != nil {
+			t.Fatal(err)
+		}
+		var plans []struct {
+			Plan struct {
+				Hit  int `json:"Shared Hit Blocks"`
+				Read int `json:"Shared Read Blocks"`
+			}
+		}
+		if err := json.Unmarshal(told, &plans); err != nil {
+			t.Fatal(err)
+		}
+		// A page or three in the index of each month that can have a newest sample, and as
+		// many of each roll-up.
+		const most = 40 * nodes
+		buffers := plans[0].Plan.Hit + plans[0].Plan.Read
+		t.Logf("from %v: %d buffers for each node", begin.UTC(), buffers/nodes)
+		if buffers > most {
+			t.Errorf("from %v: %d buffers, want at most %d", begin.UTC(), buffers, most)
+		}
+	}
+}
