@@ -12,10 +12,13 @@ pages() { find services -name '*.templ' -o -name '*_templ.go' | sed 's/\(_templ.
 write_page() { (cd "$(dirname "$1")" && templ generate -log-level error -stdout -f "$(basename "$1").templ"); }
 # What forms of the web frontend may hold, as the inventory's rules have it.
 limits=services/static-frontend/src/lib/limits.ts
+# The description of the API, as managair carries it.
+description=services/managair/internal/httpapi/openapi/openapi.yaml
 write_limits() { go run ./services/managair/internal/inventory/limits; }
 
 if [ "${1-}" != --check ]; then
   write_limits >$limits
+  gzip -9n <$description >$description.gz
   pages | while read -r page; do write_page "$page" >"${page}_templ.go"; done
   cd proto
   exec buf generate
@@ -39,6 +42,10 @@ pages | while read -r page; do
     exit 1
   fi
 done
+if ! gunzip <$description.gz | diff -u $description - >&2; then
+  echo "generate: $description.gz is not $description; run 'make generate'" >&2
+  exit 1
+fi
 if ! write_limits | diff -u $limits - >&2; then
   echo "generate: $limits is not what the inventory says; run 'make generate'" >&2
   exit 1

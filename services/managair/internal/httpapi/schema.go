@@ -70,7 +70,7 @@ func (a *API) addSchema() {
 	html := []string{mediaHTML}
 	a.add(
 		Route{Method: http.MethodGet, Pattern: schemaPath, Audience: access.Everyone, Media: []string{mediaYAML}, Page: true, Handler: func(w http.ResponseWriter, r *http.Request) error {
-			media, body := mediaYAML, openapi.YAML
+			media, body := mediaYAML, openapi.YAML()
 			format := r.URL.Query().Get("format")
 			switch {
 			case format == "json", format == "" && Media(r.Context()) == mediaJSON:

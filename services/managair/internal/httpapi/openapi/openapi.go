@@ -3,19 +3,35 @@
 package openapi
 
 import (
+	"bytes"
+	"compress/gzip"
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML is the description as it is written.
+// The description is a tenth of its size when packed; tools/dev/generate.sh does it.
 //
-//go:embed openapi.yaml
-var YAML []byte
+//go:embed openapi.yaml.gz
+var packed []byte
+
+// YAML returns the description as it is written.
+var YAML = sync.OnceValue(func() []byte {
+	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		panic(fmt.Sprintf("openapi.yaml.gz: %v", err)) // it is embedded, and a test reads it
+	}
+	text, err := io.ReadAll(unpacked)
+	if err != nil {
+		panic(fmt.Sprintf("openapi.yaml.gz: %v", err))
+	}
+	return text
+})
 
 //go:embed vendor/*.gz
 var vendor embed.FS
@@ -87,7 +103,7 @@ func (s Schema) Nullable() (name string, nullable bool) {
 // JSON returns the description as JSON.
 var JSON = sync.OnceValue(func() []byte {
 	var tree any
-	if err := yaml.Unmarshal(YAML, &tree); err != nil {
+	if err := yaml.Unmarshal(YAML(), &tree); err != nil {
 		panic(fmt.Sprintf("openapi.yaml: %v", err)) // it is embedded, and a test reads it
 	}
 	data, err := json.Marshal(tree)
