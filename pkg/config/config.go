@@ -83,7 +83,8 @@ func (e Env) resolveFiles(c any) (Env, []error) {
 		vars[name] = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 		// What an editor or a clipboard left there would be part of a password, and nobody
 		// sees why it is wrong.
-		if clean := strings.TrimSpace(strings.TrimPrefix(vars[name], byteOrderMark)); clean != vars[name] {
+		// (Certificates are for programs, which do not mind.)
+		if clean := strings.TrimSpace(strings.TrimPrefix(vars[name], byteOrderMark)); clean != vars[name] && !strings.Contains(clean, "-----BEGIN ") {
 			problems = append(problems, fmt.Errorf("%s_FILE: %s begins or ends with a blank, an empty line or a byte order mark: write it without", name, path))
 		}
 	}

@@ -15,6 +15,7 @@ type settings struct {
 	Listen   string        `env:"LISTEN" envDefault:":8080"`
 	Wait     time.Duration `env:"WAIT" envDefault:"5s"`
 	Password config.Secret `env:"DB_PASSWORD,required"`
+	CA       string        `env:"CA"`
 	Nested   struct {
 		Count int `env:"COUNT" envDefault:"3"`
 	} `envPrefix:"N_"`
@@ -33,6 +34,7 @@ func TestLoad(t *testing.T) {
 	secret := filepath.Join(dir, "password")
 	for file, content := range map[string]string{
 		secret: "hunter2\r\n", dir + "/blank": "hunter2 \n", dir + "/lines": "hunter2\n\n", dir + "/mark": "\ufeffhunter2",
+		dir + "/certificate": "\n-----BEGIN CERTIFICATE-----\n\n",
 	} {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -53,6 +55,7 @@ func TestLoad(t *testing.T) {
 		{"both forms", config.Env{"DB_PASSWORD": "a", "DB_PASSWORD_FILE": secret}, []string{"both set"}},
 		{"a blank behind a secret", config.Env{"DB_PASSWORD_FILE": dir + "/blank"}, []string{"ends with a blank"}},
 		{"an empty line behind it", config.Env{"DB_PASSWORD_FILE": dir + "/lines"}, []string{"an empty line"}},
+		{"certificates may have more", config.Env{"DB_PASSWORD": "hunter2", "CA_FILE": dir + "/certificate"}, nil},
 		{"a mark before it", config.Env{"DB_PASSWORD_FILE": dir + "/mark"}, []string{"byte order mark"}},
 		{"a file that is not there", config.Env{"DB_PASSWORD_FILE": dir + "/none"}, []string{"DB_PASSWORD_FILE: open "}},
 		{"an unreadable number is one problem", config.Env{"DB_PASSWORD": "a", "N_COUNT_FILE": dir + "/none"}, []string{"N_COUNT_FILE: "}},

@@ -38,15 +38,16 @@ rm -f "$unsteady" && mkdir -p "${unsteady%/*}"
 # what the other checks say. It is named at the end, and is a defect to be mended. Data
 # races, failed builds and more failures than three are not run again.
 run() {
-  local packages=$1 report
+  local packages=$1 report failed=0
   shift
   report=$(mktemp)
   gotestsum --format standard-quiet --hide-summary skipped --packages "$packages" \
     --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test \
-    --rerun-fails-abort-on-data-race --rerun-fails-report "$report" -- -race "$@" || return
+    --rerun-fails-abort-on-data-race --rerun-fails-report "$report" -- -race "$@" || failed=1
   # It lists benchmarks of the packages, too, which ran for the first time.
   grep ': 2 runs' "$report" >>"$unsteady" || true
-  rm "$report"
+  rm -f "$report"
+  return $failed
 }
 
 # everything is run where the servers are. Packages with benchmarks begin, because among

@@ -19,7 +19,7 @@ func readEnvironment(t testing.TB, script, file string) (set map[string]string, 
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script+`
 env -0 >&3`, "tool", file)
 	cmd.Dir = "../.."
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/home/operator", "E2E_CONTEXT=node", "CLAIR_SECRETS=secrets"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/home/operator", "E2E_CONTEXT=node", "CLAIR_SECRETS=secrets", "LC_ALL=C.UTF-8"}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	told, err := os.Create(filepath.Join(t.TempDir(), "environment"))
@@ -92,6 +92,7 @@ func TestEnvironmentFilesMeanWhatTheyMeant(t *testing.T) {
 func TestEnvironmentFilesAreReadAndNotRun(t *testing.T) {
 	t.Parallel()
 	const line2 = "FILE, line 2: "
+	const plain = "what is meant as it is stands in single quotes"
 	for _, c := range []struct{ name, text, value, complaint string }{
 		{"blanks", "V=Clair <a@example.org>", "Clair <a@example.org>", ""},
 		{"as another editor writes it", "\ufeffV=a b\r\n", "a b", ""},
@@ -108,13 +109,25 @@ func TestEnvironmentFilesAreReadAndNotRun(t *testing.T) {
 		{"a backslash", `V=a\$b`, "a$b", ""},
 		{"a lone dollar", "V=5$", "5$", ""},
 		{"home", "V=~/clair", "/home/operator/clair", ""},
-		{"a command behind", "V=a; touch b && c", "a; touch b && c", ""},
+		{"a mark", "V=#alerts", "#alerts", ""},
+		{"a comment instead", "V= # none", "", ""},
+		{"a line that goes on", "V=a \\\r\n  b\r\nA=c", "a   b", ""},
+		{"another character set", "# Gr\xfc\xdfe\nV='Gr\xfc\xdfe'", "Gr\xfc\xdfe", ""},
+		{"a command behind", "\nV=a; touch b && c", "", line2 + "one line sets one variable; " + plain},
+		{"two settings", "\nA=1 V=2", "", line2 + "one line sets one variable; " + plain},
+		{"two with a command's name", "V=-c a --x=b", "-c a --x=b", ""},
+		{"a list", "\nV=(a b)", "", line2 + "there are no lists here; " + plain},
+		{"a shell's text", "\nV=$'a'", "", line2 + "nothing is run here; " + plain},
+		{"a default that is no text", "\nV=${A:-${B}}", "", line2 + "after the $ stands {NAME}, or {NAME:-DEFAULT} with a default of plain text; " + plain},
+		{"a default with a command", "\nV=${A:-$(id)}", "", line2 + "after the $ stands {NAME}, or {NAME:-DEFAULT} with a default of plain text; " + plain},
+		{"a name of the shell's", "\nUID=5", "", line2 + "UID cannot be set"},
+		{"a name of the reader's", "\nV=a$name$rest", "", line2 + "there is no variable 'name'; " + plain},
 		{"blanks before", "\nV = a", "", line2 + "no blanks beside the first '=': write NAME=VALUE"},
 		{"no name", "\nrm -rf x", "", line2 + "'rm -rf x' is not NAME=VALUE"},
 		{"an open quote", "\nV=\"a", "", line2 + "a double quote is not closed"},
-		{"a command", "\nV=$(id)", "", line2 + "nothing is run here; a $ that is meant stands in single quotes"},
-		{"an old command", "\nV=`id`", "", line2 + "nothing is run here; a ` that is meant stands in single quotes"},
-		{"a password", "\nV=pa$word", "", line2 + "there is no variable 'word'; a $ that is meant stands in single quotes"},
+		{"a command", "\nV=$(id)", "", line2 + "nothing is run here; " + plain},
+		{"an old command", "\nV=`id`", "", line2 + "nothing is run here; " + plain},
+		{"a password", "\nV=pa$word", "", line2 + "there is no variable 'word'; " + plain},
 		{"what is missing", "\nV=${A:?name a node}", "", line2 + "A is not set: name a node"},
 		{"no such file", "\n. elsewhere.env", "", line2 + "there is no file 'elsewhere.env'"},
 	} {

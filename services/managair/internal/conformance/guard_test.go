@@ -188,11 +188,22 @@ func TestSilentSensorsAreFew(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []claim.Policy{claim.Code, claim.Open} {
 		w := newStrangersWorld(t)
-		register := func(n int, code string) error {
-			node := nodeOf(n, 2)
+		terms := postgres.Terms{Quotas: inventory.Quotas{Silent: 2}, Claims: claim.Terms{Policy: policy}}
+		nodes := postgres.NewInventoryWithin(w.pool, terms).Nodes
+		ids := map[int]inventory.NodeID{}
+		registerAt := func(n int, code string, organization int64) error {
+			node := nodeOf(n, organization)
 			node.ClaimCode = code
-			terms := postgres.Terms{Quotas: inventory.Quotas{Silent: 2}, Claims: claim.Terms{Policy: policy}}
-			_, err := postgres.NewInventoryWithin(w.pool, terms).Nodes.Create(t.Context(), stranger, node)
+			made, err := nodes.Create(t.Context(), stranger, node)
+			ids[n] = made.ID
+			return err
+		}
+		register := func(n int, code string) error { return registerAt(n, code, 2) }
+		move := func(n int, organization int64) error {
+			_, err := nodes.Change(t.Context(), stranger, ids[n], func(node *inventory.Node) error {
+				node.OwnerID = organization
+				return nil
+			})
 			return err
 		}
 		refused := func(err error) bool {
@@ -207,6 +218,17 @@ func TestSilentSensorsAreFew(t *testing.T) {
 		}
 		if err := register(3, ""); !refused(err) {
 			t.Errorf("%s: a third one: %v, want quota_silent", policy, err)
+		}
+		// Nor by way of another organization.
+		w.exec(t, "INSERT INTO organization (id, name) VALUES (70, 'Annex')")
+		w.exec(t, "INSERT INTO membership (organization_id, user_id, role) VALUES (70, $1, 'O')", stranger.UserID)
+		for n, organization := range map[int]int64{11: 70, 12: 70} {
+			if err := registerAt(n, "", organization); err != nil {
+				t.Errorf("%s: sensor %d elsewhere: %v", policy, n, err)
+			}
+		}
+		if err := move(11, 2); !refused(err) {
+			t.Errorf("%s: one from elsewhere: %v, want quota_silent", policy, err)
 		}
 		w.exec(t, "INSERT INTO node_status (node_no, last_contact_at) SELECT no, now() FROM node WHERE eui64 = $1", newNode(1).EUI64)
 		if err := register(3, ""); err != nil {

@@ -67,7 +67,7 @@ func (a *API) operate(w http.ResponseWriter, r *http.Request) error {
 
 func (a *API) operateAll(ctx context.Context, v *view, operations []jsonapi.Operation) ([]operated, error) {
 	var done []operated
-	var at int
+	at := len(operations) // of none, until it begins
 	err := a.inventory.Atomically(ctx, func(store inventory.Store) error {
 		done = make([]operated, 0, len(operations))
 		known := jsonapi.Locals{}

@@ -35,7 +35,9 @@ const (
 		   AND (EXISTS (SELECT FROM ` + goodCode + `)
 		        OR (EXISTS (SELECT FROM parked_sample WHERE node_id = @id)
 		            OR EXISTS (SELECT FROM rejected_sample WHERE node_id = @id)
-		            OR EXISTS (SELECT FROM heard_device WHERE eui64 = @eui64))
+		            OR EXISTS (SELECT FROM heard_device WHERE eui64 = @eui64)
+		            -- For one release: an ingestair of before does not tell who is heard.
+		            OR EXISTS (SELECT FROM parked_sample WHERE dev_eui = @eui64))
 		           -- They had it last: whoever deletes their sensor may register it again.
 		           AND NOT EXISTS (SELECT FROM heard_device WHERE eui64 = @eui64 AND owner_id = @owner))`
 

@@ -78,6 +78,7 @@ func TestTheCheckFindsFaults(t *testing.T) {
 			h.days(t, no, 1, 48, 800, 800)
 			h.newest(t, no, now, 800, "M")
 		}, faultRow{}},
+		{"silent since", func(no int32) { h.newest(t, no, before(1), 0, "E") }, faultRow{}},
 		{"at rest for six days", func(no int32) { h.days(t, no, 6, 48, 420, 420); h.newest(t, no, now, 420, "M") }, faultRow{}},
 		{"at rest for seven days", func(no int32) { h.days(t, no, 7, 48, 420, 420); h.newest(t, no, now, 420, "M") }, faultRow{fidelity.Frozen, before(7)}},
 	}
@@ -112,7 +113,7 @@ func TestTheCheckFindsFaults(t *testing.T) {
 		t.Errorf("an hour later, want(-) got(+):\n%s", diff)
 	}
 	h.newest(t, first, clock(3), 600, "M")
-	if sum, err = (postgres.Fidelity{Pool: h.Pool}).Check(t.Context(), clock(3)); err != nil || sum.Faulty != 2 || sum.Alive != len(cases)-1 {
+	if sum, err = (postgres.Fidelity{Pool: h.Pool}).Check(t.Context(), clock(3)); err != nil || sum.Faulty != 2 || sum.Alive != len(cases)-2 {
 		t.Errorf("after it was mended: %+v, %v", sum, err)
 	}
 }

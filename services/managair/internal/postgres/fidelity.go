@@ -80,26 +80,28 @@ const (
 			   AND a.fidelity = 'E' AND a.last_contact_at <= o.from_time
 		)
 		UPDATE fidelity_check
-		   SET faulty = @faulty, unknown = counted.unknown, alive = counted.alive, missing = counted.missing, dead = counted.dead
+		   SET unknown = counted.unknown, alive = counted.alive, missing = counted.missing, dead = counted.dead
 		  FROM (SELECT count(*) FILTER (WHERE fidelity = 'U') AS unknown,
 		               count(*) FILTER (WHERE fidelity = 'E') AS alive,
 		               count(*) FILTER (WHERE fidelity = 'M') AS missing,
 		               count(*) FILTER (WHERE fidelity = 'D') AS dead
 		          FROM assessed) AS counted
-		RETURNING fidelity_check.checked_at, fidelity_check.unknown, fidelity_check.alive, fidelity_check.missing, fidelity_check.dead,
-		          fidelity_check.faulty`
+		RETURNING fidelity_check.checked_at, fidelity_check.unknown, fidelity_check.alive, fidelity_check.missing, fidelity_check.dead, 0`
 
-	// What nodes measure. Only of those that said the same all of yesterday more than one
-	// day is looked at. It comes before the other statement, which counts.
+	// What nodes measure that report; it comes after the other statement. Only of those that
+	// said the same all of yesterday more than one day is looked at. Yesterday's last hours
+	// may not be rolled up yet, so it may have fewer samples.
 	checkFaults = `
 		WITH assessed AS MATERIALIZED (
-			SELECT s.node_no,
+			SELECT f.node_no, f.fault AS before,
 			       CASE
+			           WHEN f.fidelity <> 'E' THEN NULL
 			           WHEN s.last_status = 'E' THEN @implausible
 			           WHEN s.last_co2_ppm > @rest AND same.lately = @frozen_days OR same.days = @frozen_at_rest_days THEN @frozen
 			       END AS fault,
 			       CASE WHEN s.last_status = 'E' THEN s.last_sample_at ELSE same.since END AS since
-			  FROM node_status s
+			  FROM node_fidelity f
+			  JOIN node_status s ON s.node_no = f.node_no
 			  LEFT JOIN sample_day y ON y.node_no = s.node_no AND y.day = @yesterday
 			        AND y.co2_min = s.last_co2_ppm AND y.co2_max = s.last_co2_ppm,
 			       LATERAL (
@@ -108,16 +110,16 @@ const (
 			             FROM sample_day d, (SELECT @yesterday::timestamptz - make_interval(days => @frozen_days::integer)) AS l (day)
 			            WHERE d.node_no = y.node_no AND d.day <= @yesterday
 			              AND d.day > @yesterday::timestamptz - make_interval(days => @frozen_at_rest_days::integer)
-			              AND d.co2_min = y.co2_min AND d.co2_max = y.co2_min AND d.n >= @frozen_samples
+			              AND d.co2_min = y.co2_min AND d.co2_max = y.co2_min
+			              AND (d.n >= @frozen_samples OR d.day = @yesterday)
 			       ) AS same
 		), changed AS (
-			INSERT INTO node_fidelity AS f (node_no, fidelity, since, fault, fault_since)
-			SELECT node_no, 'U', @now, fault, since
+			UPDATE node_fidelity f
+			   SET fault = a.fault, fault_since = CASE WHEN a.fault IS NOT NULL THEN a.since END
 			  FROM assessed a
-			 WHERE fault IS DISTINCT FROM (SELECT b.fault FROM node_fidelity b WHERE b.node_no = a.node_no)
-			    ON CONFLICT (node_no) DO UPDATE SET fault = excluded.fault, fault_since = excluded.fault_since
+			 WHERE f.node_no = a.node_no AND a.fault IS DISTINCT FROM a.before
 		)
-		SELECT count(fault) FROM assessed`
+		UPDATE fidelity_check SET faulty = (SELECT count(fault) FROM assessed) RETURNING faulty`
 )
 
 // Check judges all nodes as of now. It does nothing, and returns what the other one
@@ -133,28 +135,25 @@ func (f Fidelity) Check(ctx context.Context, now time.Time) (fidelity.Summary, e
 			sum, err = latestCheck(ctx, tx)
 			return err
 		}
-		faulty, err := findFaults(ctx, tx, now)
-		if err != nil {
-			return err
-		}
 		rows, _ := tx.Query(ctx, checkFidelity, pgx.NamedArgs{
-			"faulty":             faulty,
 			"now":                now,
 			"missing_after":      float64(fidelity.MissingAfter),
 			"dead_after":         float64(fidelity.DeadAfter),
 			"default_interval_s": int32(fidelity.DefaultInterval / time.Second),
 		})
-		sum, err = pgx.CollectExactlyOneRow(rows, scanSummary)
+		if sum, err = pgx.CollectExactlyOneRow(rows, scanSummary); err != nil {
+			return err
+		}
+		sum.Faulty, err = findFaults(ctx, tx, now)
 		return err
 	})
 	return sum, pgdb.Translate(err)
 }
 
-// findFaults judges what all nodes measure, and returns how many are faulty.
+// findFaults judges what all nodes measure that report, and returns how many are faulty.
 func findFaults(ctx context.Context, tx pgx.Tx, now time.Time) (faulty int, err error) {
 	const day = 24 * time.Hour
 	err = tx.QueryRow(ctx, checkFaults, pgx.NamedArgs{
-		"now":                 now,
 		"yesterday":           now.UTC().Truncate(day).Add(-day),
 		"implausible":         string(fidelity.Implausible),
 		"frozen":              string(fidelity.Frozen),

@@ -34,8 +34,10 @@ func (s *Identity) Fellow(ctx context.Context, callerID, userID int64) (email st
 }
 
 // Invite makes an invitation, in the place of one to the same address.
-func (s *Identity) Invite(ctx context.Context, callerID int64, i identity.Invitation, digest identity.Digest) (identity.Invitation, error) {
+func (s *Identity) Invite(ctx context.Context, callerID int64, wanted identity.Invitation, digest identity.Digest) (identity.Invitation, error) {
+	var made identity.Invitation
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		i := wanted
 		err := needOwnership(ctx, tx, access.Caller{UserID: callerID}, i.OrganizationID)
 		if v, ok := err.(*fault.Violation); ok { //nolint:errorlint // it is made there
 			v.Field, v.Reference = "organization", true
@@ -63,13 +65,13 @@ func (s *Identity) Invite(ctx context.Context, callerID int64, i identity.Invita
 		if err != nil {
 			return err
 		}
-		i, err = oneInvitation(ctx, tx, "i.id = @id", pgx.NamedArgs{"id": i.ID})
+		made, err = oneInvitation(ctx, tx, "i.id = @id", pgx.NamedArgs{"id": i.ID})
 		return err
 	})
 	if err != nil {
 		return identity.Invitation{}, fmt.Errorf("invite: %w", identityError(err))
 	}
-	return i, nil
+	return made, nil
 }
 
 // IsInvited reports whether an invitation to the address waits.
@@ -182,16 +184,20 @@ func (s *Identity) Accept(ctx context.Context, digest identity.Digest, userID in
 		if err != nil {
 			return err
 		}
+		// Who is a member already stays what they are.
+		args := pgx.NamedArgs{"user": userID, "organization": i.OrganizationID, "role": i.Role}
+		var member bool
+		err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM membership WHERE user_id = @user AND organization_id = @organization)", args).Scan(&member)
+		if err != nil || member {
+			return err
+		}
 		m := inventory.Membership{UserID: userID, Role: i.Role}
 		if c := ownerCrowd(inventory.Quotas{Organizations: limit}, access.Caller{}, &m); c.limit > 0 {
 			if err := c.check(ctx, tx, m.ID); err != nil {
 				return err
 			}
 		}
-		return exec(ctx, tx, `
-			INSERT INTO membership (user_id, organization_id, role) VALUES (@user, @organization, @role)
-			    ON CONFLICT ON CONSTRAINT membership_unique DO NOTHING`,
-			pgx.NamedArgs{"user": userID, "organization": i.OrganizationID, "role": i.Role})
+		return exec(ctx, tx, "INSERT INTO membership (user_id, organization_id, role) VALUES (@user, @organization, @role)", args)
 	})
 	if err != nil {
 		return identity.Invitation{}, fmt.Errorf("accept invitation: %w", identityError(err))

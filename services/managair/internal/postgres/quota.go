@@ -99,17 +99,26 @@ func nodeCrowd(q inventory.Quotas, _ access.Caller, n *inventory.Node) crowd {
 	}
 }
 
+// isSilent is the condition that a node n has not sent, and came without a code.
+const isSilent = `NOT EXISTS (SELECT FROM node_status s WHERE s.node_no = n.no)
+		           AND NOT EXISTS (SELECT FROM claim_code c WHERE c.eui64 = n.eui64 AND c.used_at IS NOT NULL)`
+
 // silentCrowd counts the sensors that may be somebody else's: nothing shows yet whose they
 // are. So nobody has a run of numbers in advance.
 func silentCrowd(q inventory.Quotas, n *inventory.Node) crowd {
 	return crowd{
 		limit: q.Silent, of: n.OwnerID, lock: lockOrganization,
 		count: `SELECT count(*) FROM node n
-		         WHERE n.owner_id = @of AND n.id <> @id
-		           AND NOT EXISTS (SELECT FROM node_status s WHERE s.node_no = n.no)
-		           AND NOT EXISTS (SELECT FROM claim_code c WHERE c.eui64 = n.eui64 AND c.used_at IS NOT NULL)`,
+		         WHERE n.owner_id = @of AND n.id <> @id AND ` + isSilent,
 		field: inventory.Field{Name: "owner", Of: "organization"}, text: "quota_silent",
 	}
+}
+
+// takenSilent counts them where a sensor of that kind comes from another organization.
+func takenSilent(q inventory.Quotas, _ access.Caller, n *inventory.Node) crowd {
+	c := silentCrowd(q, n)
+	c.count = "SELECT CASE WHEN EXISTS (SELECT FROM node n WHERE n.id = @id AND " + isSilent + ") THEN (" + c.count + ") ELSE 0 END"
+	return c
 }
 
 // checkQuota refuses a thing that would be one too many where it comes to be. The lock

@@ -86,8 +86,13 @@ function settling(page: Page): () => Promise<void> {
   page.on("requestfinished", (request) => awaited.delete(request));
   page.on("requestfailed", (request) => awaited.delete(request));
   return async () => {
+    const deadline = Date.now() + 60_000;
     do {
-      while (awaited.size) await new Promise((look) => setTimeout(look, 20));
+      while (awaited.size) {
+        if (Date.now() > deadline)
+          throw new Error(`no answer: ${[...awaited].map((one) => one.url()).join(", ")}`);
+        await new Promise((look) => setTimeout(look, 20));
+      }
       await page.evaluate(
         () => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown))),
       );

@@ -132,15 +132,18 @@ test("somebody who is not logged in comes back after the log-in", async () => {
 
 test("the operator is told which sensor is faulty, and why", async () => {
   fixture.world.role = "I";
-  const visit = await open(browser, `${base}/dashboard/1/sensors`, { expect: EXPECTED });
-  await visit.page.getByText("1 Sensor sendet, ist aber gestört.").waitFor();
-  // The first of all.
-  const first = visit.page.locator("ul.plain > li").first();
-  expect(await first.innerText()).toMatch(/^gestört\s+Sensor 2/);
-  await first.getByRole("link").click();
-  await visit.page.getByText(/CO₂-Werte, die keine Luft hat.* zuerst vor 2 Stunden\./).waitFor();
-  fixture.world.role = null;
-  await visit.close();
+  try {
+    const visit = await open(browser, `${base}/dashboard/1/sensors`, { expect: EXPECTED });
+    await visit.page.getByText("1 Sensor sendet, ist aber gestört.").waitFor();
+    // The first of all.
+    const first = visit.page.locator("ul.plain > li").first();
+    expect(await first.innerText()).toMatch(/^gestört\s+Sensor 2/);
+    await first.getByRole("link").click();
+    await visit.page.getByText(/CO₂-Werte, die keine Luft hat.* zuerst vor 2 Stunden\./).waitFor();
+    await visit.close();
+  } finally {
+    fixture.world.role = null;
+  }
 });
 
 describe("room page", () => {
