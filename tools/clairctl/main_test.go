@@ -205,8 +205,8 @@ func TestRegisterNode(t *testing.T) {
 		case r.URL.Path == "/api/v1/auth/login/":
 			_, _ = io.WriteString(w, `{"data":{"type":"LoginView","attributes":{"key":"secret"}}}`)
 		case strings.Contains(string(body), "003CB7EA62A7DCBB"):
-			w.WriteHeader(http.StatusConflict)
-			_, _ = io.WriteString(w, `{"errors":[{"status":"409","code":"unique","detail":"taken","source":{"pointer":"/data/attributes/eui64"}}]}`)
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"errors":[{"status":"400","code":"unique","detail":"taken","source":{"pointer":"/data/attributes/eui64"}}]}`)
 		default:
 			w.WriteHeader(http.StatusCreated)
 			_, _ = io.WriteString(w, `{"data":{}}`)

@@ -19,8 +19,8 @@ var constraints = map[string]fault.Violation{
 	"quantity_name_unique":            {Field: "quantity", Code: "unique"},
 	"node_protocol_identifier_unique": {Field: "identifier", Code: "unique"},
 	"node_model_name_unique":          {Field: "name", Code: "unique"},
-	"node_pkey":                       {Field: "eui64", Code: "unique", Text: "eui64_taken", Conflict: true}, // the id follows from it
-	"node_eui64_unique":               {Field: "eui64", Code: "unique", Text: "eui64_taken", Conflict: true},
+	"node_pkey":                       {Field: "eui64", Code: "unique", Text: "eui64_taken"}, // the id follows from it
+	"node_eui64_unique":               {Field: "eui64", Code: "unique", Text: "eui64_taken"},
 
 	"installation_no_overlap":       {Field: Whole, Code: "overlap"},
 	"installation_ends_after_start": {Field: "to_timestamp_s", Code: "ends_before_start"},
