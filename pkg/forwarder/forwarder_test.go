@@ -14,7 +14,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	gocmp "github.com/google/go-cmp/cmp"
-	mochi "github.com/mochi-mqtt/server/v2"
+	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"google.golang.org/grpc"
@@ -30,6 +30,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/forwarder"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/mochi"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
@@ -409,20 +410,20 @@ func (in *ingestair) wait(t *testing.T, count int) []*ingestv1.Uplink {
 type broker struct {
 	hooks
 	url       string
-	server    *mochi.Server
+	server    *mqtt.Server
 	publisher paho.Client
 }
 
 func startBroker(t *testing.T) *broker {
 	t.Helper()
-	b := &broker{server: mochi.New(&mochi.Options{Logger: slog.New(slog.DiscardHandler)})}
+	b := &broker{server: mqtt.New(&mqtt.Options{Logger: slog.New(slog.DiscardHandler)})}
 	tcp := listeners.NewTCP(listeners.Config{ID: "mqtt", Address: "127.0.0.1:0"})
 	for _, err := range []error{b.server.AddHook(new(auth.AllowHook), nil), b.server.AddHook(&b.hooks, nil), b.server.AddListener(tcp), b.server.Serve()} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { _ = b.server.Close() })
+	t.Cleanup(func() { _ = mochi.Close(b.server) })
 	b.url = "tcp://" + tcp.Address()
 	b.publisher = paho.NewClient(paho.NewClientOptions().AddBroker(b.url).SetClientID("publisher"))
 	if token := b.publisher.Connect(); token.Wait() && token.Error() != nil {

@@ -14,6 +14,8 @@ import (
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
 	"github.com/mochi-mqtt/server/v2/listeners"
+
+	"github.com/clairberlin/clair-stack/pkg/mochi"
 )
 
 // Redis is a Redis in memory.
@@ -88,4 +90,4 @@ func StartBroker(address string, log *slog.Logger) (*Broker, error) {
 func (b *Broker) URL() string { return "tcp://" + b.address }
 
 // Stop ends the broker.
-func (b *Broker) Stop() error { return b.server.Close() }
+func (b *Broker) Stop() error { return mochi.Close(b.server) }
