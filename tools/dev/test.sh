@@ -41,7 +41,7 @@ run() {
   local packages=$1 report failed=0
   shift
   report=$(mktemp)
-  gotestsum --format standard-quiet --hide-summary skipped --packages "$packages" \
+  gotestsum --format standard-quiet --packages "$packages" \
     --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test \
     --rerun-fails-abort-on-data-race --rerun-fails-report "$report" -- -race "$@" || failed=1
   grep ': 2 runs, 1 failures' "$report" >>"$unsteady" || true
