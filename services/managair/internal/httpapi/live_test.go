@@ -349,3 +349,15 @@ func TestLiveBadInput(t *testing.T) {
 		t.Errorf("POST: %d", got.status)
 	}
 }
+
+// A page that opens fetches what there is, and is told of what comes then. Nothing may
+// be missing between the two: a sample whose second has begun is there, although its time
+// is rounded up to the second's end.
+func TestListsHaveTheSampleOfTheSecondThatHasBegun(t *testing.T) {
+	t.Parallel()
+	w := newWorldAt(t, worldNow.Add(879*time.Millisecond))
+	w.exec(t, `INSERT INTO sample (node_no, time, co2_ppm) SELECT no, $1, 1234 FROM node`, worldNow.Add(time.Second))
+	for _, path := range []string{"installations/?filter[room]=1", "installations/1/", "nodes/?filter[organization]=1", "nodes/" + node1 + "/"} {
+		attempt{request: get(owner, "/api/v1/"+path), status: http.StatusOK, contains: `"co2_ppm":1234`}.check(t, w)
+	}
+}

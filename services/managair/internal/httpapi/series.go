@@ -72,8 +72,11 @@ type asked struct {
 
 // ask finds what the spans hold of the time that the request asks for.
 func (a *API) ask(ctx context.Context, v *view, spans []seriesSpan) (q asked, err error) {
-	q.now = a.now().UTC().Truncate(time.Second)
-	if q.from, q.to, err = timeRange(v.query, q.now); err != nil {
+	now := a.now().UTC()
+	q.now = now.Truncate(time.Second)
+	// The time of a sample is rounded to whole seconds, so that the end of the second that
+	// has begun is not later than now.
+	if q.from, q.to, err = timeRange(v.query, now.Add(time.Second-time.Nanosecond).Truncate(time.Second)); err != nil {
 		return q, err
 	}
 	if q.options, err = seriesOptions(v.query); err != nil {

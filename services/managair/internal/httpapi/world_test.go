@@ -127,6 +127,12 @@ func TestMain(m *testing.M) {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldAt(t, worldNow)
+}
+
+// newWorldAt returns a world whose clock stands at a time.
+func newWorldAt(t testing.TB, at time.Time) *world {
+	t.Helper()
 	pool := pgtest.New(t)
 	if _, err := pool.Exec(t.Context(), worldSQL); err != nil {
 		t.Fatal(err)
@@ -136,7 +142,7 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := func() time.Time { return worldNow }
+	now := func() time.Time { return at }
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identitytest.Hasher(), noMail{}, identity.DefaultLimits(), now)
 	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
