@@ -8,10 +8,10 @@
 //	}
 //
 // A variable X can also be given as X_FILE, the path of a file that holds the
-// value (a Swarm secret); of its content the last newline is cut, and
-// blanks at either end are refused. Giving both
-// is an error. A struct with a method Validate() error is asked after parsing.
-// All problems of all structs are reported together.
+// value (a Swarm secret); of its content the last newline is cut, and blanks at
+// either end are refused. Giving both is an error. A struct with a method
+// Validate() error is asked after parsing. All problems of all structs are reported
+// together.
 package config
 
 import (
@@ -82,8 +82,7 @@ func (e Env) resolveFiles(c any) (Env, []error) {
 		}
 		vars[name] = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 		// What an editor or a clipboard left there would be part of a password, and nobody
-		// sees why it is wrong.
-		// (Certificates are for programs, which do not mind.)
+		// sees why it is wrong. Certificates are read by programs that do not mind.
 		if clean := strings.TrimSpace(strings.TrimPrefix(vars[name], byteOrderMark)); clean != vars[name] && !strings.Contains(clean, "-----BEGIN ") {
 			problems = append(problems, fmt.Errorf("%s_FILE: %s begins or ends with a blank, an empty line or a byte order mark: write it without", name, path))
 		}

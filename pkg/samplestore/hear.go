@@ -1,9 +1,10 @@
 package samplestore
 
-// Devices that nobody has registered are heard, whatever became of what they sent.
-const hearDevices = `SELECT hear_devices($1::text[])`
+// HearDevices notes that devices have sent, by their EUIs ($1, text[]): those that nobody
+// has registered are remembered, whatever became of what they sent.
+const HearDevices = `SELECT hear_devices($1::text[])`
 
-// heardParameters are those of hearDevices; nil when all are registered. What is moved
+// heardParameters are those of HearDevices; nil when all are registered. What is moved
 // here was sent elsewhere.
 func (w *write) heardParameters() [][]byte {
 	if w.flush.Past {

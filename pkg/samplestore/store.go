@@ -234,7 +234,7 @@ func (s *Store) commitWith(ctx context.Context, w *write, insert string) error {
 		p.queue(ctx, rejectSamples, w.rejectParameters(), nil)
 	}
 	if heard := w.heardParameters(); heard != nil {
-		p.queue(ctx, hearDevices, heard, nil)
+		p.queue(ctx, HearDevices, heard, nil)
 	}
 	return p.run(ctx)
 }

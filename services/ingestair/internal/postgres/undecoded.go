@@ -43,7 +43,7 @@ func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUpl
 			"reason": u.Reason,
 		})
 	}
-	batch.Queue("SELECT hear_devices($1)", heard)
+	batch.Queue(samplestore.HearDevices, heard)
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return samplestore.Translate(fmt.Errorf("keep undecoded uplinks: %w", err))
 	}

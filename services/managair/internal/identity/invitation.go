@@ -56,8 +56,8 @@ type InvitationStore interface {
 	// IsInvited reports whether an invitation to the address waits.
 	IsInvited(ctx context.Context, email string, now time.Time) (bool, error)
 	// Accept makes the user a member and uses the invitation up. Who is a member already
-	// stays what they are.
-	// Accept refuses the OWNER of as many organizations as the limit; 0: none.
+	// stays what they are, and who is OWNER of as many organizations as the limit is not
+	// made one more; 0: no limit.
 	Accept(ctx context.Context, digest Digest, userID int64, now time.Time, limit int) (Invitation, error)
 	Decline(ctx context.Context, digest Digest) error
 }

@@ -85,8 +85,7 @@ const (
 		               count(*) FILTER (WHERE fidelity = 'E') AS alive,
 		               count(*) FILTER (WHERE fidelity = 'M') AS missing,
 		               count(*) FILTER (WHERE fidelity = 'D') AS dead
-		          FROM assessed) AS counted
-		RETURNING fidelity_check.checked_at, fidelity_check.unknown, fidelity_check.alive, fidelity_check.missing, fidelity_check.dead, 0`
+		          FROM assessed) AS counted`
 
 	// What nodes measure that report; it comes after the other statement. Only of those that
 	// said the same all of yesterday more than one day is looked at. Yesterday's last hours
@@ -119,7 +118,7 @@ const (
 			  FROM assessed a
 			 WHERE f.node_no = a.node_no AND a.fault IS DISTINCT FROM a.before
 		)
-		UPDATE fidelity_check SET faulty = (SELECT count(fault) FROM assessed) RETURNING faulty`
+		UPDATE fidelity_check SET faulty = (SELECT count(fault) FROM assessed)`
 )
 
 // Check judges all nodes as of now. It does nothing, and returns what the other one
@@ -131,29 +130,29 @@ func (f Fidelity) Check(ctx context.Context, now time.Time) (fidelity.Summary, e
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
-			sum, err = latestCheck(ctx, tx)
-			return err
+		if tag.RowsAffected() > 0 {
+			if err := judge(ctx, tx, now); err != nil {
+				return err
+			}
 		}
-		rows, _ := tx.Query(ctx, checkFidelity, pgx.NamedArgs{
-			"now":                now,
-			"missing_after":      float64(fidelity.MissingAfter),
-			"dead_after":         float64(fidelity.DeadAfter),
-			"default_interval_s": int32(fidelity.DefaultInterval / time.Second),
-		})
-		if sum, err = pgx.CollectExactlyOneRow(rows, scanSummary); err != nil {
-			return err
-		}
-		sum.Faulty, err = findFaults(ctx, tx, now)
+		sum, err = latestCheck(ctx, tx)
 		return err
 	})
 	return sum, pgdb.Translate(err)
 }
 
-// findFaults judges what all nodes measure that report, and returns how many are faulty.
-func findFaults(ctx context.Context, tx pgx.Tx, now time.Time) (faulty int, err error) {
-	const day = 24 * time.Hour
-	err = tx.QueryRow(ctx, checkFaults, pgx.NamedArgs{
+// judge finds out which nodes report, and what is wrong with those that do.
+func judge(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	err := exec(ctx, tx, checkFidelity, pgx.NamedArgs{
+		"now":                now,
+		"missing_after":      float64(fidelity.MissingAfter),
+		"dead_after":         float64(fidelity.DeadAfter),
+		"default_interval_s": int32(fidelity.DefaultInterval / time.Second),
+	})
+	if err != nil {
+		return err
+	}
+	return exec(ctx, tx, checkFaults, pgx.NamedArgs{
 		"yesterday":           now.UTC().Truncate(day).Add(-day),
 		"implausible":         string(fidelity.Implausible),
 		"frozen":              string(fidelity.Frozen),
@@ -161,8 +160,7 @@ func findFaults(ctx context.Context, tx pgx.Tx, now time.Time) (faulty int, err 
 		"frozen_days":         int32(fidelity.FrozenAfter / day),
 		"frozen_at_rest_days": int32(fidelity.FrozenAtRestAfter / day),
 		"frozen_samples":      fidelity.FrozenSamples,
-	}).Scan(&faulty)
-	return faulty, err
+	})
 }
 
 // Latest returns what the latest check counted.

@@ -38,6 +38,6 @@ func installations() kind[inventory.Installation, int64] {
 				roomKind.reference("room", i.RoomID, access.Owners),
 			}
 		},
-		crowds: []func(inventory.Quotas, access.Caller, *inventory.Installation) crowd{installationCrowd},
+		crowds: []crowding[inventory.Installation]{installationCrowd},
 	})
 }

@@ -90,7 +90,7 @@ func nodes() kind[inventory.Node, inventory.NodeID] {
 				organizationKind.reference("owner", n.OwnerID, access.Owners),
 			}
 		},
-		crowds: []func(inventory.Quotas, access.Caller, *inventory.Node) crowd{nodeCrowd, takenSilent},
+		crowds: []crowding[inventory.Node]{nodeCrowd, takenSilent},
 		admit: func(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Caller, n *inventory.Node) error {
 			if err := identify(ctx, tx, n); err != nil {
 				return err

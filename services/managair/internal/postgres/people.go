@@ -37,7 +37,7 @@ func organizations() kind[inventory.Organization, int64] {
 		references: func(o *inventory.Organization) []reference {
 			return userReferences("users", o.Users...)
 		},
-		crowds: []func(inventory.Quotas, access.Caller, *inventory.Organization) crowd{organizationCrowd},
+		crowds: []crowding[inventory.Organization]{organizationCrowd},
 		after: func(ctx context.Context, tx pgx.Tx, caller access.Caller, old, o *inventory.Organization) error {
 			switch {
 			case old != nil && slices.Equal(old.Users, o.Users):
@@ -108,7 +108,7 @@ func memberships() kind[inventory.Membership, int64] {
 			member[0].of = m.OrganizationID // nobody is taken along to another one either
 			return append([]reference{organizationKind.reference("organization", m.OrganizationID, access.Owners)}, member...)
 		},
-		crowds:    []func(inventory.Quotas, access.Caller, *inventory.Membership) crowd{ownerCrowd},
+		crowds:    []crowding[inventory.Membership]{ownerCrowd},
 		lockFirst: "SELECT FROM organization WHERE id = (SELECT organization_id FROM membership WHERE id = @id) FOR UPDATE",
 		before: func(ctx context.Context, tx pgx.Tx, _ access.Caller, old, m *inventory.Membership) error {
 			if old != nil {

@@ -32,7 +32,7 @@ func addresses() kind[inventory.Address, int64] {
 		filters: filters{search: "concat_ws(' ', a.street1, a.street2, a.zip, a.city)"},
 		order:   "a.city, a.street1, a.id",
 		sorts:   map[string]string{"id": "a.id", "city": "a.city", "zip": "a.zip", "street1": "a.street1"},
-		crowds:  []func(inventory.Quotas, access.Caller, *inventory.Address) crowd{addressCrowd},
+		crowds:  []crowding[inventory.Address]{addressCrowd},
 	})
 }
 
@@ -56,7 +56,7 @@ func sites() kind[inventory.Site, int64] {
 				organizationKind.reference("operator", s.OperatorID, access.Owners),
 			}
 		},
-		crowds: []func(inventory.Quotas, access.Caller, *inventory.Site) crowd{siteCrowd, carriedRooms},
+		crowds: []crowding[inventory.Site]{siteCrowd, carriedRooms},
 	})
 }
 
@@ -78,6 +78,6 @@ func rooms() kind[inventory.Room, int64] {
 		references: func(r *inventory.Room) []reference {
 			return []reference{siteKind.reference("site", r.SiteID, access.Owners)}
 		},
-		crowds: []func(inventory.Quotas, access.Caller, *inventory.Room) crowd{roomCrowd},
+		crowds: []crowding[inventory.Room]{roomCrowd},
 	})
 }

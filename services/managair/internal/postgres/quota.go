@@ -22,6 +22,9 @@ type crowd struct {
 	text  string
 }
 
+// crowding returns what a thing is counted among.
+type crowding[T any] func(inventory.Quotas, access.Caller, *T) crowd
+
 const (
 	lockOrganization = "SELECT FROM organization WHERE id = @of FOR NO KEY UPDATE"
 	lockAccount      = "SELECT FROM user_account WHERE id = @of FOR NO KEY UPDATE"

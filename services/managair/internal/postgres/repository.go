@@ -80,7 +80,7 @@ type kind[T any, ID comparable] struct {
 	// admit looks whether a new thing may be theirs, when it is not nil.
 	admit func(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Caller, thing *T) error
 	// crowds are what new things are counted among.
-	crowds []func(inventory.Quotas, access.Caller, *T) crowd
+	crowds []crowding[T]
 	// extras are read with the fields of the book; before and after go with each writing,
 	// and deleted comes after a deletion, when they are not nil.
 	extras         []extra[T]
