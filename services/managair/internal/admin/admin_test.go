@@ -185,6 +185,32 @@ func TestWhoSeesWhat(t *testing.T) {
 	}
 }
 
+// The page of the sensors' state says of who is faulty what is wrong, and has them first.
+func TestFaultySensorsAreNamedFirst(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, sql := range []string{
+		`INSERT INTO node_status (node_no, last_contact_at, last_sample_at, last_co2_ppm, last_status) SELECT no, now(), now(), no, 'E' FROM node`,
+		`INSERT INTO node_fidelity (node_no, fidelity, since, fault, fault_since)
+		 SELECT no, CASE no WHEN 1 THEN 'D' ELSE 'E' END::"char", now(),
+		        CASE no WHEN 2 THEN 'implausible' WHEN 3 THEN 'frozen' END, CASE WHEN no IN (2, 3) THEN now() - interval '3 hours' END FROM node`,
+	} {
+		if _, err := s.pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, body := s.as(t, "admin").get("/admin/fidelity/")
+	dead := strings.Index(body, ">dead<")
+	for _, wrong := range []string{
+		"reports CO2 that no air has (2 ppm), or itself as faulty, first 3 hours ago",
+		"reports the same CO2 day and night (3 ppm), first 3 hours ago",
+	} {
+		if at := strings.Index(body, wrong); at < 0 || at > dead {
+			t.Errorf("%q stands at %d, and the first dead sensor at %d", wrong, at, dead)
+		}
+	}
+}
+
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

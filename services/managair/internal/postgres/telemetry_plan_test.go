@@ -14,11 +14,6 @@ import (
 // grownWorld is how an installation grows: six nodes for two years, and three hundred
 // more since this month. Statistics are as autovacuum leaves them.
 const grownWorld = `
-INSERT INTO organization (name) VALUES ('o');
-INSERT INTO node_protocol (identifier) VALUES ('p');
-INSERT INTO node_model (name, trade_name, manufacturer, sensor_type) VALUES ('m', 'm', 'm', 'm');
-INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
-SELECT gen_random_uuid(), lpad(i::text, 16, '0'), 'n', p.id, m.id, o.id FROM node_protocol p, node_model m, organization o, generate_series(1, 306) i;
 SELECT ensure_sample_partition(month) FROM generate_series('2024-02-01T00:00:00Z'::timestamptz, '2026-02-01T00:00:00Z', '1 month') month;
 UPDATE sample_rollup_state SET rolled_until = '2026-02-02T07:00:00Z', late_before = '2026-02-02T07:00:00Z';
 INSERT INTO sample (node_no, time, co2_ppm)
@@ -37,7 +32,7 @@ SELECT date_trunc('day', hour, 'UTC'), node_no, sum(n), sum(co2_sum), min(co2_mi
 func TestListsReadLittleWhateverIsInOldMonths(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
-	if _, err := pool.Exec(t.Context(), grownWorld); err != nil {
+	if _, err := pool.Exec(t.Context(), withNodes(306, grownWorld)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := pool.Exec(t.Context(), "VACUUM (ANALYZE) sample, sample_hour, sample_day, sample_total, sample_late"); err != nil {

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -14,14 +15,20 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
-// seriesWorld has two nodes with five days of samples each. The first three days
-// are rolled up, in the fourth are late samples, the fifth is newer.
-const seriesWorld = `
+// withNodes returns SQL that is preceded by the making of so many nodes.
+func withNodes(n int, sql string) string {
+	return fmt.Sprintf(`
 INSERT INTO organization (name) VALUES ('o');
 INSERT INTO node_protocol (identifier) VALUES ('p');
 INSERT INTO node_model (name, trade_name, manufacturer, sensor_type) VALUES ('m', 'm', 'm', 'm');
 INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
-SELECT gen_random_uuid(), lpad(i::text, 16, '0'), 'n', p.id, m.id, o.id FROM node_protocol p, node_model m, organization o, generate_series(1, 2) i;
+SELECT gen_random_uuid(), lpad(i::text, 16, '0'), 'n', p.id, m.id, o.id FROM node_protocol p, node_model m, organization o, generate_series(1, %d) i;
+`, n) + sql
+}
+
+// seriesWorld has two nodes with five days of samples each. The first three days
+// are rolled up, in the fourth are late samples, the fifth is newer.
+const seriesWorld = `
 SELECT ensure_sample_partition(month) FROM generate_series('2026-01-01T00:00:00Z'::timestamptz, '2026-03-01T00:00:00Z', '1 month') month;
 UPDATE sample_rollup_state SET rolled_until = '2026-02-02T07:00:00Z', late_before = '2026-02-02T07:00:00Z';
 INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent)
@@ -42,7 +49,7 @@ INSERT INTO sample_late SELECT no, hour FROM node, unnest('{2026-01-30T05:00:00Z
 func newSeries(t *testing.T) (store *postgres.Telemetry, all map[int32][]measurement.Sample, pool *pgxpool.Pool) {
 	t.Helper()
 	pool = pgtest.New(t)
-	if _, err := pool.Exec(t.Context(), seriesWorld); err != nil {
+	if _, err := pool.Exec(t.Context(), withNodes(2, seriesWorld)); err != nil {
 		t.Fatal(err)
 	}
 	store = postgres.NewTelemetry(pool)

@@ -62,6 +62,10 @@ function seed({ sql }: Stack): void {
   );
   sql(`INSERT INTO invitation (organization_id, email, digest, created_at, expires_at)
        SELECT min(id), 'willi@schule.example', sha256('key'), now(), now() + interval '7 days' FROM organization`);
+  // The check of the next minute takes it back; the page is looked at before.
+  sql(`INSERT INTO node_fidelity (node_no, fidelity, since, fault, fault_since)
+    SELECT min(no), 'E', now(), 'implausible', now() - interval '2 hours' FROM node
+        ON CONFLICT (node_no) DO UPDATE SET fault = excluded.fault, fault_since = excluded.fault_since`);
   sql(`INSERT INTO claim_code (node_id, eui64, organization_id, digest)
        SELECT gen_random_uuid(), '9876B60000120439', min(id), sha256('code') FROM organization`);
   sql(`INSERT INTO staff_right (user_id, subject) SELECT max(id), 'node' FROM user_account`);
