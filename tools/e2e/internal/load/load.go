@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,16 +123,19 @@ func (l *Load) CheckUplinks(ctx context.Context, during string) error {
 	if err != nil {
 		return err
 	}
-	var missing int
+	lost := "not known"
 	err = play.Until(ctx, func() error {
-		var err error
-		missing, err = l.missing(ctx)
-		if err == nil && missing > 0 {
-			err = fmt.Errorf("%d of %d samples are missing", missing, len(l.sensors.sent))
+		missing, err := l.missing(ctx)
+		if err != nil {
+			return err
 		}
-		return err
+		lost = strconv.Itoa(missing)
+		if missing > 0 {
+			return fmt.Errorf("%d of %d samples are missing", missing, len(l.sensors.sent))
+		}
+		return nil
 	})
-	l.stack.Report("uplinks during "+during, "%d, samples %d, lost %d", n, samples, missing)
+	l.stack.Report("uplinks during "+during, "%d, samples %d, lost %s", n, samples, lost)
 	return err
 }
 

@@ -22,7 +22,11 @@ type Shell struct {
 	Env []string // of the commands, beside our own
 }
 
-// Run runs a command and returns what it prints. All of it goes to the log too.
+// logged is how much of what a command prints goes to the log: a dump of all samples,
+// asked for every second, would bury the rest.
+const logged = 64 << 10
+
+// Run runs a command and returns what it prints. The beginning goes to the log too.
 func (s *Shell) Run(ctx context.Context, command ...string) (string, error) {
 	return s.RunWith(ctx, nil, nil, command...)
 }
@@ -35,8 +39,9 @@ func (s *Shell) RunWith(ctx context.Context, stdin io.Reader, env []string, comm
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin = stdin
 	cmd.Env = slices.Concat(os.Environ(), s.Env, env)
-	cmd.Stdout = io.MultiWriter(&stdout, &both, s.Log)
-	cmd.Stderr = io.MultiWriter(&both, s.Log)
+	log := &beginning{of: s.Log, left: logged}
+	cmd.Stdout = io.MultiWriter(&stdout, &both, log)
+	cmd.Stderr = io.MultiWriter(&both, log)
 	// A tool that is told to stop cleans up after itself.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
@@ -87,6 +92,29 @@ func (b *LockedBuilder) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.builder.String()
+}
+
+// beginning passes on the first bytes of what a command writes to its two outputs.
+type beginning struct {
+	mu   sync.Mutex
+	of   io.Writer
+	left int
+}
+
+// Write never fails: what is left out is not an error.
+func (b *beginning) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(p), b.left)
+	if n == 0 {
+		return len(p), nil
+	}
+	b.left -= n
+	_, _ = b.of.Write(p[:n])
+	if b.left == 0 {
+		_, _ = fmt.Fprintf(b.of, "\n[what follows is left out]\n")
+	}
+	return len(p), nil
 }
 
 // Tail returns the last lines of a text.
