@@ -35,9 +35,10 @@ func refuse(ctx context.Context, store Store, f *Flush, err error, refused func(
 	uplink := f.Uplinks[r.Uplink]
 	refused(uplink, r, err)
 	r.Fault = &fault.Violation{Code: Refused, Detail: fault.Text(err)}
-	rejected := append(slices.Clip(f.Rejected), RejectedRow{
-		NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault,
-	})
+	rejected := slices.Clip(f.Rejected)
+	if !uplink.Registered {
+		rejected = append(rejected, RejectedRow{NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault})
+	}
 	if err := store.Keep(ctx, &Flush{At: f.At, Rejected: rejected}); err != nil {
 		return fmt.Errorf("keep a refused sample: %w", err)
 	}

@@ -19,6 +19,9 @@ import (
 type Uplink struct {
 	NodeID uuid.UUID
 	Meta   Metadata
+	// Registered says that it comes from somebody who may speak of registered nodes only.
+	// Where its node is none, in the end, its samples are rejected: nothing is kept aside.
+	Registered bool
 }
 
 // Metadata is how an uplink came. Zero values are unknown.
@@ -82,6 +85,17 @@ const (
 // String returns the outcome as it stands in metrics.
 func (o Outcome) String() string {
 	return [...]string{"pending", "stored", "duplicate", "conflict", "rejected", "parked"}[o]
+}
+
+// ForeignNode is the reason of a sample of a node that its sender may not write.
+const ForeignNode = "foreign_node"
+
+// Foreign says what is wrong with such a sample.
+func Foreign() *fault.Violation {
+	return &fault.Violation{
+		Code: ForeignNode, Field: "node_id",
+		Detail: "this token may not write for this node: it is not registered, of another organization, or not the one that the token is for",
+	}
 }
 
 // Refused is the reason of a sample that the store cannot take although it

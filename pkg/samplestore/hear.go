@@ -12,7 +12,7 @@ func (w *write) heardParameters() [][]byte {
 	}
 	euis, some := w.hearing.column(0, oidText), false
 	for i, u := range w.flush.Uplinks {
-		if w.nos[i] == 0 && u.Meta.DevEUI != 0 {
+		if w.nos[i] == 0 && u.Meta.DevEUI != 0 && !u.Registered {
 			euis.text(u.Meta.DevEUI.String())
 			some = true
 		}

@@ -45,3 +45,38 @@ func TestUnregisteredDevicesAreHeard(t *testing.T) {
 		t.Errorf("%d are heard again and had by whom they were had before, want 1", n)
 	}
 }
+
+// Whoever may only speak of registered nodes leaves nothing behind of others: neither of one
+// that was deleted while its samples were on the way, nor of what is wrong.
+func TestWhatIsSaidOfRegisteredNodesOnlyIsNotKeptAside(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, node(1), 1)
+	const archived = "2020-01-01"
+	exec(t, s, "SELECT open_sample_month($1::date)", archived)
+	exec(t, s, "SELECT detach_sample_partition($1::date)", archived)
+	old := measurement.Sample{Time: noon, CO2PPM: 400, Status: measurement.Measured}
+	old.Time = old.Time.AddDate(2020-old.Time.Year(), int(1-old.Time.Month()), 0)
+	f := keeping.Flush{
+		At: noon,
+		Uplinks: []*keeping.Uplink{
+			{NodeID: node(1), Registered: true}, {NodeID: node(2), Registered: true, Meta: keeping.Metadata{DevEUI: 2}},
+		},
+		Rows: []keeping.Row{
+			{Sample: measurement.Sample{Time: noon, CO2PPM: 400, Status: measurement.Measured}},
+			{Sample: old},
+			{Sample: measurement.Sample{Time: noon, CO2PPM: 401, Status: measurement.Measured}, Uplink: 1},
+		},
+	}
+	if err := s.Keep(t.Context(), &f); err != nil {
+		t.Fatal(err)
+	}
+	wantOutcomes(t, "outcomes", []keeping.Outcome{f.Rows[0].Outcome, f.Rows[1].Outcome, f.Rows[2].Outcome}, keeping.Stored, keeping.Rejected, keeping.Rejected)
+	if f.Rows[1].Fault.Code != measurement.TooOld || f.Rows[2].Fault.Code != keeping.ForeignNode {
+		t.Errorf("faults: %v, %v", f.Rows[1].Fault, f.Rows[2].Fault)
+	}
+	const aside = "SELECT (SELECT count(*) FROM parked_sample) + (SELECT count(*) FROM rejected_sample) + (SELECT count(*) FROM heard_device)"
+	if n := scan[int](t, s, aside); n != 0 {
+		t.Errorf("%d rows are kept aside", n)
+	}
+}

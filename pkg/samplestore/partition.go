@@ -74,14 +74,9 @@ func (s *Store) ensurePartitions(ctx context.Context, w *write) error {
 			last = m
 		}
 		if !usable {
-			uplink := w.flush.Uplinks[r.Uplink]
-			r.Outcome = keeping.Rejected
-			r.Fault = &fault.Violation{
+			w.reject(r, &fault.Violation{
 				Code: measurement.TooOld, Field: "time_s",
 				Detail: "the samples of " + last.begin().Format("2006-01") + " are archived",
-			}
-			w.rejected = append(w.rejected, keeping.RejectedRow{
-				NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault,
 			})
 		}
 	}

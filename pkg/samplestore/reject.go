@@ -3,6 +3,8 @@ package samplestore
 import (
 	"cmp"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
@@ -17,6 +19,14 @@ const rejectSamples = `
 	          dev_eui, reason, field, detail, status)
 	 ORDER BY node_id, time_s -- two writers with the same samples must not wait for each other
 	    ON CONFLICT DO NOTHING`
+
+// reject gives a row its outcome, and keeps it aside if that is due to its sender.
+func (w *write) reject(r *keeping.Row, why *fault.Violation) {
+	r.Outcome, r.Fault = keeping.Rejected, why
+	if uplink := w.flush.Uplinks[r.Uplink]; !uplink.Registered {
+		w.rejected = append(w.rejected, keeping.RejectedRow{NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: why})
+	}
+}
 
 // rejectParameters are those of rejectSamples.
 func (w *write) rejectParameters() [][]byte {

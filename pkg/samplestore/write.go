@@ -75,8 +75,10 @@ func (w *write) split() {
 		at := micros(r.Sample.Time)
 		if no := w.nos[r.Uplink]; no != 0 {
 			w.known = append(w.known, keyed[sampleKey]{sampleKey{no, at}, int32(i)})
+		} else if uplink := w.flush.Uplinks[r.Uplink]; uplink.Registered {
+			w.reject(r, keeping.Foreign()) // deleted meanwhile
 		} else {
-			w.unknown = append(w.unknown, keyed[parkedKey]{parkedKey{w.flush.Uplinks[r.Uplink].NodeID, at}, int32(i)})
+			w.unknown = append(w.unknown, keyed[parkedKey]{parkedKey{uplink.NodeID, at}, int32(i)})
 		}
 	}
 	slices.SortFunc(w.known, func(a, b keyed[sampleKey]) int {

@@ -165,7 +165,7 @@ const (
 	// node and time. The first one stays. Repeating is useless.
 	Outcome_OUTCOME_CONFLICT Outcome = 3
 	// OUTCOME_REJECTED: out of range; see Rejection. Kept aside for the
-	// administrator. Repeating is useless. A sample from the future is judged again
+	// administrator, unless the token is of an organization. Repeating is useless. A sample from the future is judged again
 	// when its time has come.
 	Outcome_OUTCOME_REJECTED Outcome = 4
 	// OUTCOME_PARKED: the node is not registered. Kept aside, and adopted in the
@@ -235,6 +235,10 @@ const (
 	// REASON_REFUSED: the database does not take the sample, although it breaks no
 	// rule above. The server's log says why.
 	Rejection_REASON_REFUSED Rejection_Reason = 4
+	// REASON_FOREIGN_NODE: the token is of an organization, and the node is not
+	// registered, of another organization, or not the one that the token is for.
+	// Nothing is kept.
+	Rejection_REASON_FOREIGN_NODE Rejection_Reason = 5
 )
 
 // Enum value maps for Rejection_Reason.
@@ -245,6 +249,7 @@ var (
 		2: "REASON_IN_FUTURE",
 		3: "REASON_TOO_OLD",
 		4: "REASON_REFUSED",
+		5: "REASON_FOREIGN_NODE",
 	}
 	Rejection_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":  0,
@@ -252,6 +257,7 @@ var (
 		"REASON_IN_FUTURE":    2,
 		"REASON_TOO_OLD":      3,
 		"REASON_REFUSED":      4,
+		"REASON_FOREIGN_NODE": 5,
 	}
 )
 
@@ -848,7 +854,7 @@ type Rejection struct {
 	Sample uint32 `protobuf:"varint,1,opt,name=sample,proto3" json:"sample,omitempty"`
 	// reason is the kind of fault.
 	Reason Rejection_Reason `protobuf:"varint,2,opt,name=reason,proto3,enum=clair.ingest.v1.Rejection_Reason" json:"reason,omitempty"`
-	// field is the name of the field of Sample that is at fault.
+	// field is the name of the field of Sample that is at fault, or node_id.
 	Field string `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
 	// detail is a sentence for people, with the value and the range.
 	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
@@ -1558,18 +1564,19 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\x11_spreading_factorB\x10\n" +
 	"\x0e_bandwidth_khzB\x0f\n" +
 	"\r_frequency_hzB\v\n" +
-	"\t_gateways\"\x85\x02\n" +
+	"\t_gateways\"\x9f\x02\n" +
 	"\tRejection\x12\x16\n" +
 	"\x06sample\x18\x01 \x01(\rR\x06sample\x129\n" +
 	"\x06reason\x18\x02 \x01(\x0e2!.clair.ingest.v1.Rejection.ReasonR\x06reason\x12\x14\n" +
 	"\x05field\x18\x03 \x01(\tR\x05field\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"w\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x90\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REASON_OUT_OF_RANGE\x10\x01\x12\x14\n" +
 	"\x10REASON_IN_FUTURE\x10\x02\x12\x12\n" +
 	"\x0eREASON_TOO_OLD\x10\x03\x12\x12\n" +
-	"\x0eREASON_REFUSED\x10\x04\"R\n" +
+	"\x0eREASON_REFUSED\x10\x04\x12\x17\n" +
+	"\x13REASON_FOREIGN_NODE\x10\x05\"R\n" +
 	"\x14KeepUndecodedRequest\x12:\n" +
 	"\auplinks\x18\x01 \x03(\v2 .clair.ingest.v1.UndecodedUplinkR\auplinks\"\x17\n" +
 	"\x15KeepUndecodedResponse\"\xba\x01\n" +

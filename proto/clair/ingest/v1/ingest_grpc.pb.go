@@ -43,10 +43,14 @@ const (
 //
 // IngestService takes decoded samples, and uplinks that could not be decoded.
 //
-// Calls need the metadata entry `authorization: Bearer <token>`.
+// Calls need the metadata entry `authorization: Bearer <token>`. With the token of an
+// organization, Store and StoreStream take samples of its registered nodes, and what
+// metadata says of the device is not looked at; the other calls are for the stack's own.
 //
 // Errors of a whole call:
-//   - UNAUTHENTICATED: token missing or wrong.
+//   - UNAUTHENTICATED: token missing, wrong or revoked.
+//   - PERMISSION_DENIED: the token is of an organization and may not do this, or may
+//     write none of the nodes of a StoreRequest. Nothing was stored.
 //   - INVALID_ARGUMENT: the request breaks a bound that is not about one sample
 //     (too many samples, a node id that is not 16 bytes). Nothing was stored;
 //     repeating the same request is useless.
@@ -153,10 +157,14 @@ func (c *ingestServiceClient) RejudgeSamples(ctx context.Context, in *RejudgeSam
 //
 // IngestService takes decoded samples, and uplinks that could not be decoded.
 //
-// Calls need the metadata entry `authorization: Bearer <token>`.
+// Calls need the metadata entry `authorization: Bearer <token>`. With the token of an
+// organization, Store and StoreStream take samples of its registered nodes, and what
+// metadata says of the device is not looked at; the other calls are for the stack's own.
 //
 // Errors of a whole call:
-//   - UNAUTHENTICATED: token missing or wrong.
+//   - UNAUTHENTICATED: token missing, wrong or revoked.
+//   - PERMISSION_DENIED: the token is of an organization and may not do this, or may
+//     write none of the nodes of a StoreRequest. Nothing was stored.
 //   - INVALID_ARGUMENT: the request breaks a bound that is not about one sample
 //     (too many samples, a node id that is not 16 bytes). Nothing was stored;
 //     repeating the same request is useless.

@@ -13,6 +13,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/place"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/pkg/tracing"
@@ -28,11 +29,12 @@ type Config struct {
 	Address          string         `env:"INGEST_ADDRESS" envDefault:":50051" desc:"address to serve gRPC on"`
 	HTTPAddress      string         `env:"INGEST_HTTP_ADDRESS" desc:"address to serve the HTTP doors on; without it there are none"`
 	Legacy           httpapi.Legacy `env:"INGEST_LEGACY_DOOR" envDefault:"off" desc:"the predecessor's POST /ingest/v1/ingest: off, token, or open to everyone"`
-	Tokens           token.Set      `env:"INGEST_TOKEN,required" desc:"bearer token of callers; two lines are two tokens, both valid"`
+	Tokens           token.Set      `env:"INGEST_TOKEN,required" desc:"bearer token of the stack's own callers, who may write everything; two lines are two tokens, both valid"`
 	TLS              TLS
 	MaxConnectionAge time.Duration   `env:"INGEST_MAX_CONNECTION_AGE" envDefault:"90s" desc:"after this, callers connect anew and find new servers"`
 	MaxCalls         int             `env:"INGEST_MAX_CALLS_PER_PEER" envDefault:"256" desc:"how many gRPC calls of one address may be in flight"`
 	Reflection       bool            `env:"INGEST_REFLECTION" envDefault:"false" desc:"gRPC reflection, for development"`
+	TrustedProxies   []place.Network `env:"TRUSTED_PROXIES" desc:"addresses or networks of proxies before the nearest one, comma-separated; the nearest is trusted if its address is private"`
 	Redis            redisconn.Redis `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of live values; without it nothing is published, and all else works"`
 	Retention        Retention
 	Grace            time.Duration `env:"SHUTDOWN_GRACE" envDefault:"20s" desc:"time to finish what is in hand after SIGTERM"`
@@ -130,6 +132,7 @@ func (a *App) Run(ctx context.Context) error {
 	o.AddCheck("postgresql", store.Ping)
 	feed := &liveFeed{Publisher: live.NewPublisher(redis, a.Log, o.Registry)}
 	ingester := ingest.New(store, feed, a.Log, a.Now, ingest.NewMetrics(o.Registry))
+	gate := token.NewGate(a.Config.Tokens, store, time.Now)
 	parts := []lifecycle.Part{
 		lifecycle.HTTP("operations", o.Server(a.Log), d.ops),
 		{Name: "live", Run: func(ctx context.Context, ready func()) error {
@@ -149,11 +152,11 @@ func (a *App) Run(ctx context.Context) error {
 		}},
 	}
 	if d.http != nil {
-		server := httpapi.New(ingester, a.Log, httpapi.Options{Authorized: a.Config.Tokens.Has, Legacy: a.Config.Legacy})
+		server := httpapi.New(ingester, a.Log, httpapi.Options{Admit: gate.Admit, TrustedProxies: a.Config.TrustedProxies, Legacy: a.Config.Legacy})
 		parts = append(parts, lifecycle.HTTP("HTTP doors", server, d.http))
 	}
 	server := grpcapi.New(ingester, grpcapi.Options{
-		Authorized: a.Config.Tokens.Has, TLS: d.tls, MaxConnectionAge: a.Config.MaxConnectionAge,
+		Gate: gate, TLS: d.tls, MaxConnectionAge: a.Config.MaxConnectionAge,
 		MaxCallsPerPeer: a.Config.MaxCalls, Reflection: a.Config.Reflection, Undecoded: store, Rejected: store, Tracer: tracer, Log: a.Log,
 	})
 	parts = append(parts, lifecycle.Part{Name: "gRPC", Run: func(ctx context.Context, ready func()) error {

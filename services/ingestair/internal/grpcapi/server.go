@@ -6,19 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/tap"
 
 	"github.com/clairberlin/clair-stack/pkg/tracing"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
@@ -27,8 +23,8 @@ import (
 
 // Options are choices for a Server.
 type Options struct {
-	// Authorized reports whether a bearer token may send.
-	Authorized func(token string) bool
+	// Gate lets callers in.
+	Gate Gate
 	// TLS may be nil: then calls are not encrypted.
 	TLS *tls.Config
 	// MaxCallsPerPeer is how many calls of one address may be in flight.
@@ -45,6 +41,17 @@ type Options struct {
 	Tracer *tracing.Tracer
 	// Log gets a line for each call, at level DEBUG.
 	Log *slog.Logger
+}
+
+// Gate knows the tokens.
+type Gate interface {
+	// Stack reports whether a token is the stack's own, which may do everything.
+	Stack(token string) bool
+	// Plausible reports whether a token can be one of an organization, without looking.
+	Plausible(token string) bool
+	// Admit returns what a token may write, nil for everything. from is the address of the
+	// caller.
+	Admit(ctx context.Context, token, from string) (ingest.Scope, error)
 }
 
 const (
@@ -80,7 +87,7 @@ func New(ingester *ingest.Ingester, o Options) *Server {
 		grpc.UnaryInterceptor(peers.unary),
 		grpc.StreamInterceptor(peers.stream),
 		grpc.ForceServerCodecV2(newCodec()),
-		grpc.InTapHandle(authorize(o.Authorized)),
+		grpc.InTapHandle(authorize(o.Gate)),
 		grpc.MaxRecvMsgSize(maxMessageBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
 		// A goroutine for each call grows its stack each time.
@@ -93,7 +100,7 @@ func New(ingester *ingest.Ingester, o Options) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	)...)
 	s.grpc.RegisterService(serviceDesc(), &service{
-		ingester: ingester, undecoded: o.Undecoded, rejected: o.Rejected, draining: s.draining, streamAge: o.MaxConnectionAge, tracer: o.Tracer, log: o.Log,
+		gate: o.Gate, ingester: ingester, undecoded: o.Undecoded, rejected: o.Rejected, draining: s.draining, streamAge: o.MaxConnectionAge, tracer: o.Tracer, log: o.Log,
 	})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	if o.Reflection {
@@ -117,19 +124,4 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, ready func()) e
 	close(s.draining)
 	s.grpc.GracefulStop()
 	return <-failed
-}
-
-// authorize refuses calls without a token before their message is read.
-func authorize(authorized func(string) bool) tap.ServerInHandle {
-	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		if strings.HasPrefix(info.FullMethodName, "/"+healthv1.Health_ServiceDesc.ServiceName+"/") {
-			return ctx, nil
-		}
-		for _, value := range info.Header.Get("authorization") {
-			if scheme, token, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "bearer") && authorized(token) {
-				return ctx, nil
-			}
-		}
-		return nil, status.Error(codes.Unauthenticated, "a valid bearer token is needed")
-	}
 }

@@ -23,6 +23,7 @@ import (
 // service answers the calls. It stands in for the generated interface, because
 // its requests are types of our own.
 type service struct {
+	gate      Gate
 	ingester  *ingest.Ingester
 	undecoded ingest.UndecodedStore
 	rejected  ingest.RejectedStore
@@ -59,9 +60,16 @@ func serviceDesc() *grpc.ServiceDesc {
 // unary does what the generator does for a method.
 func unary[Request, Response any](name string, method func(*service, context.Context, *Request) (*Response, error)) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, dec func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		scope, err := srv.(*service).admit(ctx)
+		if err != nil {
+			return nil, err
+		}
 		in := new(Request)
 		if err := dec(in); err != nil {
 			return nil, err
+		}
+		if scope != nil {
+			any(in).(*storeRequest).batch.Scope = scope // others are not for organizations
 		}
 		handler := func(ctx context.Context, in any) (any, error) {
 			out, err := method(srv.(*service), ctx, in.(*Request))
@@ -84,6 +92,9 @@ func (s *service) store(ctx context.Context, in *storeRequest) (*ingestv1.StoreR
 	ctx, span := s.tracer.Start(ctx, "commit", attribute.Int("samples", len(in.batch.Samples)))
 	result, err := s.ingester.Store(ctx, &in.batch)
 	span.End(err)
+	if err == nil && result.Foreign {
+		err = ingest.Forbidden()
+	}
 	s.tell(ctx, "samples", len(in.batch.Uplinks), err)
 	if err != nil {
 		return nil, err
@@ -130,6 +141,10 @@ type pendingMessage struct {
 // answered before.
 func (s *service) storeStream(stream grpc.ServerStream) error {
 	ctx := stream.Context()
+	scope, err := s.admit(ctx)
+	if err != nil {
+		return err
+	}
 	submitted := make(chan pendingMessage, maxUnanswered)
 	var closing atomic.Bool
 	received := make(chan error, 1)
@@ -137,7 +152,7 @@ func (s *service) storeStream(stream grpc.ServerStream) error {
 	// goroutine; it ends with the stream's context.
 	go func() {
 		defer close(submitted)
-		received <- s.receive(stream, &closing, submitted)
+		received <- s.receive(stream, scope, &closing, submitted)
 	}()
 	old := time.NewTimer(s.streamAge)
 	defer old.Stop()
@@ -160,7 +175,7 @@ func (s *service) storeStream(stream grpc.ServerStream) error {
 	}
 }
 
-func (s *service) receive(stream grpc.ServerStream, closing *atomic.Bool, submitted chan<- pendingMessage) error {
+func (s *service) receive(stream grpc.ServerStream, scope ingest.Scope, closing *atomic.Bool, submitted chan<- pendingMessage) error {
 	ctx := stream.Context()
 	for {
 		in := new(storeStreamRequest)
@@ -176,6 +191,7 @@ func (s *service) receive(stream grpc.ServerStream, closing *atomic.Bool, submit
 		if closing.Load() {
 			return nil
 		}
+		in.batch.Scope = scope
 		call, err := s.ingester.Submit(ctx, &in.batch)
 		if err != nil {
 			return err
@@ -251,6 +267,8 @@ func reasonOf(r string) ingestv1.Rejection_Reason {
 		return ingestv1.Rejection_REASON_TOO_OLD
 	case keeping.Refused:
 		return ingestv1.Rejection_REASON_REFUSED
+	case keeping.ForeignNode:
+		return ingestv1.Rejection_REASON_FOREIGN_NODE
 	default:
 		return ingestv1.Rejection_REASON_OUT_OF_RANGE
 	}

@@ -17,13 +17,18 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/place"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/token"
 )
 
 // Options are choices for a Server.
 type Options struct {
-	// Authorized reports whether a bearer token may send.
-	Authorized func(token string) bool
+	// Admit returns what a bearer token may write, nil for everything. from is the
+	// address of the caller.
+	Admit func(ctx context.Context, token, from string) (ingest.Scope, error)
+	// TrustedProxies are those before the nearest one.
+	TrustedProxies []place.Network
 	// Legacy is who may use the predecessor's door.
 	Legacy Legacy
 }
@@ -90,21 +95,25 @@ type answer struct {
 
 // post wraps what is the same for all doors: method, token, media type, size. Each door
 // has its own form of saying what is wrong.
-func (s *Server) post(token bool, media func(string) bool, wrong func(status int, text string) answer,
-	handle func(ctx context.Context, body []byte) answer,
+func (s *Server) post(closed bool, media func(string) bool, wrong func(status int, text string) answer,
+	handle func(ctx context.Context, scope ingest.Scope, body []byte) answer,
 ) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(status int, text string) { write(w, wrong(status, text)) }
-		switch {
-		case r.Method != http.MethodPost:
+		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
 			refuse(http.StatusMethodNotAllowed, "only POST")
 			return
-		case token && !s.authorized(r):
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			refuse(http.StatusUnauthorized, "a valid bearer token is needed")
-			return
-		case !media(r.Header.Get("Content-Type")):
+		}
+		var scope ingest.Scope
+		if closed {
+			var err error
+			if scope, err = s.admit(r); err != nil {
+				refuse(s.refusal(w, r, err))
+				return
+			}
+		}
+		if !media(r.Header.Get("Content-Type")) {
 			refuse(http.StatusUnsupportedMediaType, "this media type is not understood here")
 			return
 		}
@@ -118,7 +127,7 @@ func (s *Server) post(token bool, media func(string) bool, wrong func(status int
 			refuse(http.StatusBadRequest, "the body ends early")
 			return
 		}
-		write(w, handle(r.Context(), body))
+		write(w, handle(r.Context(), scope, body))
 	}
 }
 
@@ -131,9 +140,25 @@ func write(w http.ResponseWriter, a answer) {
 	_, _ = w.Write(a.body)
 }
 
-func (s *Server) authorized(r *http.Request) bool {
+// admit finds out what the caller may write.
+func (s *Server) admit(r *http.Request) (ingest.Scope, error) {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	return ok && strings.EqualFold(scheme, "bearer") && s.options.Authorized(token)
+	if !ok || !strings.EqualFold(scheme, "bearer") {
+		return nil, fault.New(fault.Unauthenticated, "a valid bearer token is needed")
+	}
+	return s.options.Admit(r.Context(), token, place.AddressOf(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.options.TrustedProxies))
+}
+
+// refusal is the answer to a caller who is not let in.
+func (s *Server) refusal(w http.ResponseWriter, r *http.Request, err error) (status int, text string) {
+	if errors.Is(err, token.ErrTooMany) {
+		w.Header().Set("Retry-After", "1")
+		return http.StatusTooManyRequests, err.Error()
+	}
+	if status, text = s.failed(r.Context(), err); status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	return status, text
 }
 
 // mediaTypes accepts some media types, with whatever parameters.

@@ -78,7 +78,12 @@ func newHandler(t testing.TB, legacy Legacy) (http.Handler, *memory) {
 	}()
 	<-ready
 	t.Cleanup(func() { cancel(); <-done })
-	return New(in, log, Options{Authorized: func(token string) bool { return token == "secret" }, Legacy: legacy}).Handler, store
+	return New(in, log, Options{Admit: func(_ context.Context, token, _ string) (ingest.Scope, error) {
+		if token != "secret" {
+			return nil, fault.New(fault.Unauthenticated, "a valid bearer token is needed")
+		}
+		return nil, nil
+	}, Legacy: legacy}).Handler, store
 }
 
 type request struct {

@@ -24,12 +24,12 @@ var legacyMediaTypes = mediaTypes(jsonapi.MediaType, "application/json")
 // answers as they expect: 201, also when the sample was there already. What the
 // predecessor answered with 500 (implausible values) is 400; a node that is not
 // registered is 202, for its samples are parked.
-func (s *Server) legacy(ctx context.Context, body []byte) answer {
+func (s *Server) legacy(ctx context.Context, scope ingest.Scope, body []byte) answer {
 	node, sample, err := parseLegacy(body)
 	if err != nil {
 		return jsonAPIErrors(err)
 	}
-	batch := &ingest.Batch{Uplinks: []ingest.Uplink{{Uplink: keeping.Uplink{NodeID: node}, End: 1}}, Samples: []measurement.Sample{sample}}
+	batch := &ingest.Batch{Uplinks: []ingest.Uplink{{Uplink: keeping.Uplink{NodeID: node}, End: 1}}, Samples: []measurement.Sample{sample}, Scope: scope}
 	result, err := s.ingester.Store(ctx, batch)
 	if err != nil {
 		return legacyProblem(s.failed(ctx, err))
@@ -45,6 +45,11 @@ func (s *Server) legacy(ctx context.Context, body []byte) answer {
 		})
 	case keeping.Rejected:
 		f := result.Rejections[0].Fault
+		if f.Code == keeping.ForeignNode {
+			return jsonAPIErrors(&jsonapi.Error{
+				Status: http.StatusForbidden, Code: "permission_denied", Detail: f.Detail, Pointer: jsonapi.RelationshipPointer("node"),
+			})
+		}
 		return jsonAPIErrors(&jsonapi.Error{
 			Status: http.StatusBadRequest, Code: "invalid", Detail: f.Detail, Pointer: jsonapi.AttributePointer(legacyName(f.Field)),
 		})
@@ -132,6 +137,7 @@ func legacyProblem(status int, text string) answer {
 		http.StatusUnsupportedMediaType:  "unsupported_media_type",
 		http.StatusRequestEntityTooLarge: "too_large",
 		http.StatusBadRequest:            "parse_error",
+		http.StatusTooManyRequests:       "throttled",
 	}[status]
 	if !ok {
 		code = "error"

@@ -33,6 +33,7 @@ type jsonSample struct {
 
 // jsonAnswer has one outcome for each sample.
 type jsonAnswer struct {
+	Error      string          `json:"error,omitempty"`
 	Outcomes   []string        `json:"outcomes"`
 	Rejections []jsonRejection `json:"rejections,omitempty"`
 }
@@ -57,12 +58,14 @@ func problem(status int, text string) answer {
 // samples keeps a batch: {"samples":[{"node":"<uuid>","time_s":1764000000,
 // "co2_ppm":612,"temperature_celsius":21.5,"rel_humidity_percent":40}, ..]}.
 // Instead of time_s there may be "time" in RFC 3339. The answer is 200 also when
-// samples were rejected: "outcomes" tells of each.
-func (s *Server) samples(ctx context.Context, body []byte) answer {
+// samples were rejected: "outcomes" tells of each. Only where all are of nodes that the
+// token may not write, it is 403.
+func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) answer {
 	batch, err := parseSamples(body)
 	if err != nil {
 		return problem(http.StatusBadRequest, err.Error())
 	}
+	batch.Scope = scope
 	result, err := s.ingester.Store(ctx, batch)
 	if err != nil {
 		return problem(s.failed(ctx, err))
@@ -73,14 +76,26 @@ func (s *Server) samples(ctx context.Context, body []byte) answer {
 	}
 	for _, r := range result.Rejections {
 		a.Rejections = append(a.Rejections, jsonRejection{
-			Sample: r.Sample, Reason: strings.ToUpper(r.Fault.Code), Field: r.Fault.Field, Detail: r.Fault.Detail,
+			Sample: r.Sample, Reason: strings.ToUpper(r.Fault.Code), Field: jsonName(r.Fault.Field), Detail: r.Fault.Detail,
 		})
+	}
+	status := http.StatusOK
+	if result.Foreign {
+		status, a.Error = http.StatusForbidden, a.Rejections[0].Field+": "+a.Rejections[0].Detail
 	}
 	encoded, err := json.Marshal(a)
 	if err != nil {
 		return problem(s.failed(ctx, err))
 	}
-	return answer{http.StatusOK, append(encoded, '\n'), mediaJSON}
+	return answer{status, append(encoded, '\n'), mediaJSON}
+}
+
+// jsonName is what a field of the contract is called here.
+func jsonName(field string) string {
+	if field == "node_id" {
+		return "node"
+	}
+	return field
 }
 
 func parseSamples(body []byte) (*ingest.Batch, error) {

@@ -9,6 +9,8 @@ package ingest
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
@@ -22,6 +24,16 @@ const MaxSamples = 10_000
 type Batch struct {
 	Uplinks []Uplink
 	Samples []measurement.Sample
+	// Scope is what the sender may write; nil is everything.
+	Scope Scope
+}
+
+// Scope is what a sender may write who is not trusted with everything: samples of some
+// registered nodes. Of all others they change nothing.
+type Scope interface {
+	// Own reports of each of the nodes whether it is one of theirs. The error says that
+	// nobody can tell, or that the sender may not write any more.
+	Own(ctx context.Context, nodes []uuid.UUID) (map[uuid.UUID]bool, error)
 }
 
 // Uplink is one message of a node.
@@ -38,6 +50,9 @@ type Result struct {
 	Outcomes []keeping.Outcome
 	// Rejections explains the outcomes Rejected, in ascending order of Sample.
 	Rejections []Rejection
+	// Foreign says that there was something, and all of it was of nodes that the sender
+	// may not write.
+	Foreign bool
 }
 
 // Rejection says why a sample was rejected.

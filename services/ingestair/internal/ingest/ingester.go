@@ -69,6 +69,8 @@ type Call struct {
 	batch  *Batch
 	result Result
 	faulty []keeping.RejectedRow
+	// foreign are the uplinks that the sender may not speak of; nil: none are.
+	foreign []bool
 	// weight is how many samples or uplinks there are, whichever are more, and one.
 	weight int64
 	err    error
@@ -91,6 +93,13 @@ func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
 		return nil, fault.New(fault.Invalid, "%d samples or uplinks in a request; at most %d are allowed", n, MaxSamples)
 	}
 	call := &Call{batch: b, done: make(chan struct{}), weight: int64(max(len(b.Samples), len(b.Uplinks))) + 1}
+	if b.Scope != nil {
+		foreign, err := call.restrict(ctx)
+		if err != nil {
+			return nil, err
+		}
+		in.metrics.foreign.Add(float64(foreign))
+	}
 	in.metrics.judged(call.check(in.now()))
 	if err := in.makeRoom(ctx, call.weight); err != nil {
 		return nil, err
@@ -150,6 +159,10 @@ func (c *Call) check(now time.Time) (implausible judgements) {
 		uplink := &c.batch.Uplinks[u]
 		uplink.Meta.DropImplausible(now)
 		for i := first; i < uplink.End; i++ {
+			if c.isForeign(u) {
+				c.reject(i, uplink, keeping.Foreign())
+				continue
+			}
 			if f := faultOf(c.batch.Samples[i], now); f != nil {
 				c.reject(i, uplink, f) // as it came
 				continue
@@ -164,6 +177,9 @@ func (c *Call) check(now time.Time) (implausible judgements) {
 func (c *Call) reject(i int, uplink *Uplink, f *fault.Violation) {
 	c.result.Outcomes[i] = keeping.Rejected
 	c.result.Rejections = append(c.result.Rejections, Rejection{Sample: i, Fault: f})
+	if c.batch.Scope != nil {
+		return // they are told, and nothing is kept that is no sample of theirs
+	}
 	c.faulty = append(c.faulty, keeping.RejectedRow{
 		NodeID: uplink.NodeID, Sample: c.batch.Samples[i], DevEUI: uplink.Meta.DevEUI, Fault: f,
 	})
@@ -327,6 +343,10 @@ func (f *flusher) gather(now time.Time) {
 		first := 0
 		for u := range c.batch.Uplinks {
 			uplink := &c.batch.Uplinks[u]
+			if c.isForeign(u) {
+				first = uplink.End
+				continue
+			}
 			f.flush.Uplinks = append(f.flush.Uplinks, &uplink.Uplink)
 			for i := first; i < uplink.End; i++ {
 				if c.result.Outcomes[i] == keeping.Pending {

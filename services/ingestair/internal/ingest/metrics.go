@@ -16,6 +16,7 @@ type Metrics struct {
 	flushDuration prometheus.Histogram
 	flushSamples  prometheus.Histogram
 	undecoded     prometheus.Counter
+	foreign       prometheus.Counter
 	implausible   [len(quantities)]prometheus.Counter
 }
 
@@ -72,11 +73,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "ingestair_undecoded_uplinks_total", Help: "Uplinks kept without being decoded, repeated ones included.",
 		}),
 	}
+	m.foreign = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "ingestair_foreign_samples_total", Help: "Samples that came with the token of an organization whose node it was not; nothing of them is kept.",
+	})
 	implausible := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ingestair_implausible_values_total",
 		Help: "Values that a sensor cannot have meant, repeated ones included, by quantity: CO2 that no air has (kept, and marked as faulty), temperature and humidity out of range (unknown; the CO2 beside them is kept).",
 	}, []string{"quantity"})
-	r.MustRegister(samples, m.flushes, m.flushDuration, m.flushSamples, m.undecoded, implausible)
+	r.MustRegister(samples, m.flushes, m.flushDuration, m.flushSamples, m.undecoded, m.foreign, implausible)
 	for i, q := range quantities {
 		m.implausible[i] = implausible.WithLabelValues(q.name)
 	}

@@ -16,6 +16,7 @@ import (
 	stream "github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
@@ -123,7 +124,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	}).Handler())
 	server := &http.Server{
 		Handler: web.Guard(guard, apiCfg.PublicURL, correlation.Middleware(
-			session.Limit(web.NewLimiter(apiCfg.RateLimit, apiCfg.RateBurst), people.doors.Middleware(mux)))),
+			session.Limit(ratelimit.New(apiCfg.RateLimit, apiCfg.RateBurst), people.doors.Middleware(mux)))),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
@@ -22,7 +23,6 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
-	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
 // Base is the path of the API.
@@ -45,7 +45,7 @@ type API struct {
 	telemetry telemetry.Store
 	now       func() time.Time
 	metrics   *metrics
-	limiter   *web.Limiter
+	limiter   *ratelimit.Limiter
 	// Charts are read to the end before they are written, downloads are as slow as
 	// whoever takes them: charts shall not wait for those.
 	charts, downloads *gate
@@ -74,7 +74,7 @@ type Domain struct {
 func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now func() time.Time) *API {
 	a := &API{
 		config: cfg, log: log, inventory: d.Inventory, telemetry: d.Telemetry, now: now, images: d.Images, uploads: newUploads(),
-		metrics: newMetrics(r), limiter: web.NewLimiter(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{}, operators: map[string]operator{},
+		metrics: newMetrics(r), limiter: ratelimit.New(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{}, operators: map[string]operator{},
 		charts: newGate(cfg.LongReads), downloads: newGate(cfg.LongReads),
 	}
 	a.add(Route{Method: http.MethodGet, Pattern: Base, Audience: access.Everyone, Handler: a.root})

@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/place"
 )
 
 // Lifetimes and limits.
@@ -88,22 +88,8 @@ type Client struct {
 	Device string
 }
 
-// Place is what counts as one place: an IPv4 address, or the network of an IPv6 one,
-// because a customer has 2^64 addresses of such.
-func (c Client) Place() string { return PlaceOf(c.Address) }
-
-// PlaceOf returns the place of an address.
-func PlaceOf(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.Unmap().Is4() {
-		return address
-	}
-	network, err := ip.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return network.String()
-}
+// Place is what counts as one place.
+func (c Client) Place() string { return place.Of(c.Address) }
 
 // Accounts is what people do with accounts.
 type Accounts struct {

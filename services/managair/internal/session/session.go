@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
@@ -42,7 +43,7 @@ type Authenticator struct {
 	secure   bool
 	origins  *http.CrossOriginProtection
 	// wrong counts tokens that are not valid, by where they come from.
-	wrong *web.Limiter
+	wrong *ratelimit.Limiter
 	fail  func(http.ResponseWriter, *http.Request, error)
 }
 
@@ -56,7 +57,7 @@ func NewAuthenticator(accounts *identity.Accounts, log *slog.Logger, publicURL s
 	return &Authenticator{
 		accounts: accounts, log: log, secure: strings.HasPrefix(publicURL, "https:"),
 		origins: http.NewCrossOriginProtection(), fail: fail,
-		wrong: web.NewLimiter(wrongTokens, wrongTokensAtOnce),
+		wrong: ratelimit.New(wrongTokens, wrongTokensAtOnce),
 	}
 }
 
@@ -306,7 +307,7 @@ func ClientOf(r *http.Request) identity.Client {
 
 // Limit holds back whoever asks for pages and pictures too often. The API counts for
 // itself: it knows accounts and says in headers how much is left.
-func Limit(l *web.Limiter, next http.Handler) http.Handler {
+func Limit(l *ratelimit.Limiter, next http.Handler) http.Handler {
 	if l == nil {
 		return next
 	}

@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/place"
 )
 
 // GuardConfig is what the environment says about strangers and the way to us.
 type GuardConfig struct {
-	TrustedProxies []Network `env:"TRUSTED_PROXIES" desc:"addresses or networks of proxies before the nearest one, comma-separated; the nearest is trusted if its address is private"`
-	Contact        Contact   `env:"SECURITY_CONTACT" desc:"whom to tell of a weakness: an e-mail address or https:// link, served as /.well-known/security.txt; default: nobody"`
+	TrustedProxies []place.Network `env:"TRUSTED_PROXIES" desc:"addresses or networks of proxies before the nearest one, comma-separated; the nearest is trusted if its address is private"`
+	Contact        Contact         `env:"SECURITY_CONTACT" desc:"whom to tell of a weakness: an e-mail address or https:// link, served as /.well-known/security.txt; default: nobody"`
 }
 
 // SecurityPath is where finders of a weakness look for whom to tell (RFC 9116).
@@ -30,7 +32,7 @@ func Guard(cfg GuardConfig, publicURL string, next http.Handler) http.Handler {
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
-		r.RemoteAddr = clientAddress(r, cfg.TrustedProxies)
+		r.RemoteAddr = place.AddressOf(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), cfg.TrustedProxies)
 		pace(w, r)
 		switch r.URL.Path {
 		case SecurityPath:

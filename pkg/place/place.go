@@ -1,7 +1,8 @@
-package web
+// Package place tells where requests come from, and what counts as one place: an
+// IPv4 address, or the network of an IPv6 one.
+package place
 
 import (
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,16 +22,16 @@ func (n *Network) UnmarshalText(text []byte) error {
 	return err
 }
 
-// clientAddress tells where a request comes from. X-Forwarded-For is believed only if
-// a proxy has sent it: one that is near, or trusted by name. Each proxy adds whom it
-// has heard, so the last entry that is none of theirs is the client, whatever the
-// client itself has written before it.
-func clientAddress(r *http.Request, trusted []Network) string {
-	from := peer(r.RemoteAddr)
+// AddressOf tells where a request comes from that a peer has sent. The values of its
+// X-Forwarded-For are believed only if a proxy has sent them: one that is near, or
+// trusted by name. Each proxy adds whom it has heard, so the last entry that is none of
+// theirs is the client, whatever the client itself has written before it.
+func AddressOf(peerAddress string, forwarded []string, trusted []Network) string {
+	from := peer(peerAddress)
 	if !from.IsValid() || !from.IsPrivate() && !from.IsLoopback() && !isTrusted(from, trusted) {
 		return from.String()
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	hops := strings.Split(strings.Join(forwarded, ","), ",")
 	for _, entry := range slices.Backward(hops) {
 		hop, err := netip.ParseAddr(strings.TrimSpace(entry))
 		if err != nil {
@@ -61,4 +62,18 @@ func isTrusted(address netip.Addr, trusted []Network) bool {
 		}
 	}
 	return false
+}
+
+// Of returns the place of an address: of IPv6 it is the network, because a customer has
+// 2^64 addresses of such.
+func Of(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	network, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return network.String()
 }

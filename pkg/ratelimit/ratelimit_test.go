@@ -1,17 +1,17 @@
-package web_test
+package ratelimit_test
 
 import (
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/clairberlin/clair-stack/services/managair/internal/web"
+	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 )
 
 // Whoever comes from very many addresses does not get their bucket forgotten.
 func TestLimiterRemembersTheBusy(t *testing.T) {
 	t.Parallel()
-	l, now := web.NewLimiter(0.001, 5), time.Now()
+	l, now := ratelimit.New(0.001, 5), time.Now()
 	for range 5 {
 		if _, wait := l.Take("busy", now); wait != 0 {
 			t.Fatal("held back too early")
