@@ -56,10 +56,14 @@ const (
 	linkOnly linkageKind = iota
 	toOne
 	toMany
+	toNone
 )
 
 // ToOne links to one resource.
 func ToOne(typ, id string) Linkage { return Linkage{kind: toOne, one: Identifier{typ, id}} }
+
+// ToNone says that there is no resource to link to.
+func ToNone() Linkage { return Linkage{kind: toNone} }
 
 // ToMany links to any number of resources.
 func ToMany(ids []Identifier) Linkage { return Linkage{kind: toMany, many: ids} }

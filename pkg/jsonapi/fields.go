@@ -182,6 +182,19 @@ func (f *Fields) ToOne(name, typ string, need Need, set func(id string) *fault.V
 	}
 }
 
+// OptToOne is ToOne for a relationship that may be left out, or null.
+func (f *Fields) OptToOne(name, typ string, set func(id string) *fault.Violation) {
+	if data, ok := f.body.Relationships[name]; ok {
+		if linkage, e := relationshipData(data, name); e == nil && string(linkage) == "null" {
+			return
+		}
+	}
+	if data, ok := f.body.Attributes[name]; ok && f.body.Form && string(data) == `""` {
+		return
+	}
+	f.ToOne(name, typ, Optional, set)
+}
+
 func (f *Fields) linkage(name, typ string, need Need) (string, bool) {
 	if f.body.Form {
 		if data, ok := f.body.Attributes[name]; ok {

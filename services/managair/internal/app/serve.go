@@ -99,11 +99,12 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Help: "Transactions that were begun again, because the database ended them for the sake of others.",
 	}, func() float64 { return float64(postgres.Repeated()) }))
 	samples := postgres.NewTelemetry(pool)
+	tokens := postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens}
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
 		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
-		Accounts: people.accounts, Doors: people.doors,
+		Accounts: people.accounts, Doors: people.doors, Tokens: tokens,
 		Images: httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
 		Live:   hub,
 	}, time.Now)

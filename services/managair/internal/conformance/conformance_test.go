@@ -139,7 +139,7 @@ func newWorld(t *testing.T) *world {
 	}
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identitytest.Hasher(), nil, identity.DefaultLimits(), time.Now)
 	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil, httpapi.Domain{
-		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts,
+		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts, Tokens: postgres.Tokens{Pool: pool},
 	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {

@@ -119,6 +119,12 @@ var matrix = map[string]row{
 	"GET /api/v1/invitations/{id}":    {public: "401 404 404 200 404", foreign: nobody},
 	"DELETE /api/v1/invitations/{id}": {public: "401 404 404 204 404", foreign: nobody},
 
+	"GET /api/v1/ingestion-tokens": {public: accounts},
+	"POST /api/v1/ingestion-tokens": {public: "401 403 403 201 403", body: `{"data":{"type":"IngestionToken","attributes":{"name":"Skript"},"relationships":{
+		"organization":{"data":{"type":"Organization","id":"1"}}}}}`},
+	"GET /api/v1/ingestion-tokens/{id}":    {public: "401 404 404 200 404", foreign: nobody},
+	"DELETE /api/v1/ingestion-tokens/{id}": {public: "401 404 404 204 404", foreign: nobody},
+
 	"GET /api/v1/users":                                  {public: accounts},
 	"GET /api/v1/users/{id}":                             {public: members, private: members, foreign: "401 200 404 404 404"},
 	"GET /api/v1/users/{id}/organizations":               {public: members, private: members, foreign: "401 200 404 404 404"},

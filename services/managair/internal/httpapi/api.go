@@ -23,6 +23,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+	"github.com/clairberlin/clair-stack/services/managair/internal/token"
 )
 
 // Base is the path of the API.
@@ -65,6 +66,7 @@ type Domain struct {
 	Outages    inventory.Repository[fidelity.Outage, int64]
 	Accounts   *identity.Accounts
 	Doors      *session.Authenticator
+	Tokens     token.Store
 	Images     Images
 	Live       *live.Hub
 }
@@ -84,6 +86,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addFidelity(d.Nodes, d.Outages)
 	a.addLive(d.Live)
 	a.addAuth(d.Accounts, d.Doors)
+	a.addTokens(d.Tokens)
 	a.add(Route{Method: http.MethodPost, Pattern: Base + "/operations", Audience: access.Accounts, Handler: a.operate})
 	a.addSchema()
 	return a

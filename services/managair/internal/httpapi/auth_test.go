@@ -57,7 +57,7 @@ func newAuthAPI(t *testing.T) *authAPI {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
-		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts, Doors: doors,
+		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts, Doors: doors, Tokens: postgres.Tokens{Pool: pool},
 	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -65,6 +66,38 @@ func TestSequences(t *testing.T) {
 			{request: get(inspector, "/api/v1/invitations/"), status: 200, contains: `"count":0`},
 			{request: remove(owner, "/api/v1/invitations/101/", ""), status: 204},
 			{request: get(owner, "/api/v1/invitations/101/"), status: 404},
+		},
+		"a token is seen once, and stays in the list when it is revoked": {
+			{
+				request: makeToken(`"name":" Dach "`, ref("organization", "Organization", "1"), ref("node", "Node", node1)),
+				status:  201, contains: `"name":"Dach","organization_name":"Haus","node_alias":"Eins","maker_name":"olga","made_at_s":`,
+			},
+			{request: get(owner, "/api/v1/ingestion-tokens/101/?include=node"), status: 200, contains: `"revoked_at_s":null},"relationships":{"organization":`, lacks: "clair-ingest-"},
+			{request: get(owner, "/api/v1/ingestion-tokens/?filter[organization]=1"), status: 200, contains: `"count":2`, lacks: "clair-ingest-"},
+			{request: get(owner, "/api/v1/ingestion-tokens/?filter[organization]=2"), status: 200, contains: `"count":0`},
+			{request: get(inspector, "/api/v1/ingestion-tokens/"), status: 200, contains: `"count":0`},
+			{request: remove(owner, "/api/v1/ingestion-tokens/101/", ""), status: 204},
+			{request: remove(owner, "/api/v1/ingestion-tokens/101/", ""), status: 204},
+			{request: get(owner, "/api/v1/ingestion-tokens/101/"), status: 200, lacks: `"revoked_at_s":null`},
+		},
+		"tokens are few, of own nodes, and have names": {
+			{
+				request: makeToken(`"name":"x"`, ref("organization", "Organization", "1"), ref("node", "Node", node3)),
+				status:  400, contains: `"pointer":"/data/relationships/node"`,
+			},
+			{
+				request: makeToken(`"name":"x"`, ref("organization", "Organization", "1"), ref("node", "Node", "x")),
+				status:  400, contains: `"pointer":"/data/relationships/node"`,
+			},
+			{request: makeToken(`"name":" "`, ref("organization", "Organization", "1")), status: 400, contains: `"pointer":"/data/attributes/name"`},
+			{request: makeToken(`"name":"x"`), status: 400, contains: `"pointer":"/data/relationships/organization"`},
+			{request: makeToken(`"name":"x"`, ref("organization", "Organization", "2")), status: 400, contains: `"pointer":"/data/relationships/organization"`},
+			{request: makeToken(`"name":"x"`, ref("organization", "Organization", "99")), status: 400, contains: `"pointer":"/data/relationships/organization"`},
+			{request: makeToken(`"name":"two"`, ref("organization", "Organization", "1")), status: 201},
+			{request: makeToken(`"name":"three"`, ref("organization", "Organization", "1"), `"node":{"data":null}`), status: 201},
+			{request: makeToken(`"name":"four"`, ref("organization", "Organization", "1")), status: 409, contains: `quota_exceeded`},
+			{request: remove(owner, "/api/v1/ingestion-tokens/1/", ""), status: 204},
+			{request: makeToken(`"name":"four"`, ref("organization", "Organization", "1")), status: 201},
 		},
 		"a fellow is invited by their id": {
 			{request: create(inspector, "Organization", `"name":"Neu"`), status: 201},
@@ -131,4 +164,10 @@ func TestSequences(t *testing.T) {
 			})
 		})
 	}
+}
+
+// makeToken asks for a token of ingestion.
+func makeToken(attributes string, relationships ...string) request {
+	return post(owner, "/api/v1/ingestion-tokens/", doc("IngestionToken",
+		`"attributes":{`+attributes+`},"relationships":{`+strings.Join(relationships, ",")+`}`))
 }

@@ -77,6 +77,10 @@ INSERT INTO invitation (id, organization_id, email, role, inviter_id, digest, cr
 SELECT o, o, 'neu@example.com', 'O', i, sha256(convert_to('invited-' || o, 'UTF8')), '2026-01-19T12:00:00Z', '2026-02-02T12:00:00Z'
   FROM (VALUES (1, 1), (2, 5)) one (o, i);
 SELECT setval(pg_get_serial_sequence('invitation', 'id'), 100);
+INSERT INTO ingestion_token (id, organization_id, node_id, name, digest, maker_id, made_at) OVERRIDING SYSTEM VALUE
+SELECT n, o, CASE o WHEN 2 THEN '00000000-0000-4000-8000-000000000003'::uuid END, 'Skript', sha256(convert_to('token-' || o, 'UTF8')), i, '2026-01-19T12:00:00Z'
+  FROM (VALUES (1, 1, 1), (3, 2, 5)) one (n, o, i);
+SELECT setval(pg_get_serial_sequence('ingestion_token', 'id'), 100);
 INSERT INTO api_token (user_id, name, digest, scope)
 SELECT id, scope, sha256(convert_to(scope || '-' || id, 'UTF8')), scope FROM user_account, unnest(ARRAY['read', 'write']) scope;
 INSERT INTO account_session (user_id, digest, csrf, expires_at)
@@ -152,7 +156,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool),
 		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
-		Accounts: accounts, Doors: doors,
+		Accounts: accounts, Doors: doors, Tokens: postgres.Tokens{Pool: pool, Limit: 3},
 		Images: httpapi.Images{
 			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: pool},
 			Convert: media.NewConverter(self, convertPicture).Convert,

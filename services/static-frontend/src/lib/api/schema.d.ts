@@ -985,6 +985,145 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ingestion-tokens/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description Those of organizations that the caller is OWNER of: the good ones first, then the hundred that were revoked last.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `filter[organization]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["IngestionTokenList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        /**
+         * Create
+         * @description Makes a token by which scripts and Wi-Fi sensors send samples of the nodes of an organization, or of one of them: `Authorization: Bearer` at `/ingest/v1/samples` and by gRPC. Needs OWNER. Only this answer has the `token`; its digest is kept. An organization has a bounded number of good ones (409 `quota_exceeded`).
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["NewIngestionToken"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["IngestionTokenDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingestion-tokens/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["IngestionTokenDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Revoke
+         * @description Needs OWNER. Nothing comes in with it from five seconds later on. It stays in the list, with `revoked_at_s`. Repeating it changes nothing.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: components["responses"]["NoContent"];
+                default: components["responses"]["Error"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/": {
         parameters: {
             query?: never;
@@ -5127,6 +5266,82 @@ export interface components {
                             type: "Organization";
                             id: string;
                         };
+                    };
+                };
+            };
+        };
+        /** @description Lets scripts and Wi-Fi sensors of an organization send samples of its nodes. */
+        IngestionToken: {
+            /** @constant */
+            type: "IngestionToken";
+            id: string;
+            attributes: {
+                name?: string;
+                readonly organization_name?: string;
+                readonly node_alias?: string | null;
+                /** @description Empty when the account is gone. */
+                readonly maker_name?: string;
+                readonly made_at_s?: number;
+                /** @description Known to ten minutes. */
+                readonly last_used_at_s?: number | null;
+                readonly revoked_at_s?: number | null;
+                /** @description Only in the answer to its making. */
+                readonly token?: string;
+            };
+            relationships?: {
+                organization?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Organization";
+                        id: string;
+                    };
+                };
+                /** @description The only node that it writes; null for all of the organization. */
+                node?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Node";
+                        id: string;
+                    } | null;
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        IngestionTokenDocument: {
+            data: components["schemas"]["IngestionToken"];
+            included?: components["schemas"]["Included"];
+        };
+        IngestionTokenList: {
+            data: components["schemas"]["IngestionToken"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        NewIngestionToken: {
+            data: {
+                /** @constant */
+                type: "IngestionToken";
+                attributes: {
+                    name: string;
+                };
+                relationships: {
+                    organization: {
+                        data: {
+                            /** @constant */
+                            type: "Organization";
+                            id: string;
+                        };
+                    };
+                    node?: {
+                        data: {
+                            /** @constant */
+                            type: "Node";
+                            id: string;
+                        } | null;
                     };
                 };
             };
