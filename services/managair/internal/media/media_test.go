@@ -25,12 +25,13 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"github.com/clairberlin/clair-stack/pkg/bomb"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 )
 
-// convertPicture is the argument that makes the test's binary decode a picture.
+// convertPicture is the argument that makes managair decode a picture, and the test's binary.
 const convertPicture = "convert-picture"
 
 func TestMain(m *testing.M) {
@@ -40,14 +41,25 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// convert converts in a process of its own, as the server does.
-func convert(t testing.TB, data []byte) (name string, content []byte, err error) {
+// decoder returns the program that decodes pictures: managair as it is deployed, where
+// it was built, or else this test's binary.
+func decoder(t testing.TB) (program string, deployed bool) {
 	t.Helper()
+	if bin := os.Getenv("CLAIR_TEST_BIN"); bin != "" {
+		return filepath.Join(bin, "managair"), true
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return media.NewConverter(self, convertPicture).Convert(t.Context(), data)
+	return self, false
+}
+
+// convert converts in a process of its own, as the server does.
+func convert(t testing.TB, data []byte) (name string, content []byte, err error) {
+	t.Helper()
+	program, _ := decoder(t)
+	return media.NewConverter(program, convertPicture).Convert(t.Context(), data)
 }
 
 // sketch is 4 wide and 2 high, red on the left, blue on the right.
@@ -146,9 +158,7 @@ func TestConvertRefuses(t *testing.T) {
 		"a text":              {[]byte("<svg onload=alert(1)>"), media.ErrNoImage},
 		"a picture cut short": {encode(t, func(w io.Writer) error { return jpeg.Encode(w, sketch(255), nil) })[:100], media.ErrNoImage},
 		"a picture that lies": {huge, media.ErrNoImage},
-		"a bomb of few bytes": {encode(t, func(w io.Writer) error {
-			return png.Encode(w, image.NewPaletted(image.Rect(0, 0, 9000, 9000), color.Palette{color.Black}))
-		}), media.ErrTooLarge},
+		"a bomb of few bytes": {bomb.PNG(9000, 9000, bomb.Grey), media.ErrTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

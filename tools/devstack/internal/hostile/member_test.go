@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/bomb"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/stack"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/stacktest"
 )
@@ -27,38 +28,38 @@ func TestMemberUploadsBombs(t *testing.T) {
 	bounded.take(t, running.Managair.PID())
 	t.Cleanup(func() { running.Managair.Kill() }) // before the group is removed
 
-	for _, bomb := range []struct {
+	for _, upload := range []struct {
 		name    string
 		picture []byte
 		status  int
 	}{
-		{"16-bit PNG of 40 megapixels", zeroPNG(t, 6324, 6324), http.StatusBadRequest},
-		{"16-bit PNG of 12 megapixels", zeroPNG(t, 4096, 3072), http.StatusOK},
-		{"progressive JPEG of 40 megapixels", zeroJPEG(6324, 6324, 0x11), http.StatusBadRequest},
-		{"progressive JPEG of 12 megapixels", zeroJPEG(4096, 3072, 0x22), http.StatusBadRequest},
-		{"progressive JPEG of 12 megapixels in full colour", zeroJPEG(4096, 3072, 0x11), http.StatusBadRequest},
+		{"16-bit PNG of 40 megapixels", bomb.PNG(6324, 6324, bomb.Deep), http.StatusBadRequest},
+		{"16-bit PNG of 12 megapixels", bomb.PNG(4096, 3072, bomb.Deep), http.StatusOK},
+		{"progressive JPEG of 40 megapixels", bomb.JPEG(6324, 6324, bomb.Full, 1), http.StatusBadRequest},
+		{"progressive JPEG of 12 megapixels", bomb.JPEG(4096, 3072, bomb.Halve, 1), http.StatusBadRequest},
+		{"progressive JPEG of 12 megapixels in full colour", bomb.JPEG(4096, 3072, bomb.Full, 1), http.StatusBadRequest},
 	} {
-		got := member.upload(t.Context(), installation, bomb.picture)
-		s.check(t, got.status == bomb.status, "%s: %d %s, want %d", bomb.name, got.status, got.body, bomb.status)
+		got := member.upload(t.Context(), installation, upload.picture)
+		s.check(t, got.status == upload.status, "%s: %d %s, want %d", upload.name, got.status, got.body, upload.status)
 
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		answers := make(chan answer, 8)
 		for range cap(answers) {
-			go func() { answers <- member.upload(ctx, installation, bomb.picture) }()
+			go func() { answers <- member.upload(ctx, installation, upload.picture) }()
 		}
 		for range cap(answers) {
 			got := <-answers
 			full := got.status == http.StatusServiceUnavailable && got.header.Get("Retry-After") != ""
-			s.check(t, got.status == bomb.status || full, "eight of %s: %d %s", bomb.name, got.status, got.body)
+			s.check(t, got.status == upload.status || full, "eight of %s: %d %s", upload.name, got.status, got.body)
 		}
 		cancel()
 		select {
 		case <-running.Managair.Ended():
-			t.Fatalf("%s: managair ended: %s", bomb.name, running.Managair.LogTail())
+			t.Fatalf("%s: managair ended: %s", upload.name, running.Managair.LogTail())
 		default:
 		}
 		got = visitor.do(t.Context(), http.MethodGet, "/api/v1/rooms/", "", http.NoBody)
-		s.check(t, got.status == http.StatusOK, "after %s: %d %s", bomb.name, got.status, got.body)
+		s.check(t, got.status == http.StatusOK, "after %s: %d %s", upload.name, got.status, got.body)
 	}
 	const most = 200 // MB
 	peak := bounded.peakMB(t)
