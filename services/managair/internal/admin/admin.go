@@ -22,6 +22,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/token"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
@@ -43,7 +44,9 @@ const (
 type Admin struct {
 	Store backoffice.Store
 	// Accounts sets passwords.
-	Accounts  *identity.Accounts
+	Accounts *identity.Accounts
+	// Tokens makes those of organizations.
+	Tokens    token.Store
 	Log       *slog.Logger
 	Inspector *asynq.Inspector
 	// Services are the operations ports of the stack's other services by name.
@@ -149,6 +152,8 @@ func (a *Admin) Handler() http.Handler {
 	page("GET /admin/services/{$}", a.services)
 	page("GET /admin/{subject}/{$}", a.list)
 	page("POST /admin/{subject}/{$}", a.bulk)
+	page("GET /admin/ingestion_token/add/{$}", a.showToken)
+	page("POST /admin/ingestion_token/add/{$}", a.makeToken)
 	page("GET /admin/{subject}/add/{$}", a.showAdd)
 	page("POST /admin/{subject}/add/{$}", a.add)
 	page("GET /admin/{subject}/{id}/{$}", a.showEdit)

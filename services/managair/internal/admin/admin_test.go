@@ -64,7 +64,7 @@ func newSite(t *testing.T) *site {
 	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher, nil, identity.DefaultLimits(), time.Now)
 	doors := session.NewAuthenticator(accounts, log, "", nil)
 	store := postgres.Backoffice{Pool: pool}
-	pages := &admin.Admin{Store: store, Accounts: accounts, Log: log, Inspector: inspector}
+	pages := &admin.Admin{Store: store, Accounts: accounts, Tokens: postgres.Tokens{Pool: pool}, Log: log, Inspector: inspector}
 	server := httptest.NewServer(doors.Middleware(pages.Handler()))
 	t.Cleanup(server.Close)
 	return &site{pool, server, accounts, store}
@@ -153,7 +153,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	paths := []string{"/admin/", "/admin/parked/", "/admin/fidelity/", "/admin/queues/", "/admin/services/"}
 	for _, subject := range backoffice.Subjects {
 		paths = append(paths, "/admin/"+subject.Name+"/")
-		if !subject.Fixed {
+		if !subject.Fixed || subject.Made {
 			paths = append(paths, "/admin/"+subject.Name+"/add/")
 		}
 	}
@@ -451,4 +451,47 @@ func nodeID(t *testing.T, protocol, eui string) string {
 		t.Fatal(v)
 	}
 	return id.String()
+}
+
+// Administrators make tokens of organizations, see each once, and revoke them.
+func TestTokensOfOrganizations(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	root := s.as(t, "admin")
+	const add = "/admin/ingestion_token/add/"
+	var node, others string
+	if err := s.pool.QueryRow(t.Context(), "SELECT min(id::text) FILTER (WHERE owner_id = 1), coalesce(min(id::text) FILTER (WHERE owner_id <> 1), gen_random_uuid()::text) FROM node").Scan(&node, &others); err != nil {
+		t.Fatal(err)
+	}
+	for form, want := range map[string]string{
+		"name=Dach&organization_id=1&node_id=":                    "The token “Dach” is clair-ingest-",
+		"name=Flur&organization_id=1&node_id=" + node:             "The token “Flur” is clair-ingest-",
+		"name=&organization_id=1&node_id=":                        "Please fill this in",
+		"name=x&organization_id=&node_id=":                        "Please fill this in",
+		"name=x&organization_id=999&node_id=":                     "Please choose one of the possibilities",
+		"name=x&organization_id=1&node_id=" + others:              "Please choose one of the possibilities",
+		"name=x&organization_id=1&node_id=nonsense":               "Please choose one of the possibilities",
+		"name=" + strings.Repeat("x", 101) + "&organization_id=1": "100",
+	} {
+		if _, body, _ := root.post(add, form); !strings.Contains(body, want) {
+			t.Errorf("POST %s: no %q in:\n%s", form, want, body)
+		}
+	}
+	_, body := root.get("/admin/ingestion_token/")
+	if !strings.Contains(body, "Dach") || !strings.Contains(body, "Flur") || strings.Contains(body, "clair-ingest-") {
+		t.Errorf("the list:\n%s", body)
+	}
+	if status, _, _ := root.post("/admin/ingestion_token/", "action=revoke&id=1&id=2"); status != http.StatusSeeOther {
+		t.Errorf("revoke: %d", status)
+	}
+	if status, _, _ := s.as(t, "tomTester").post(add, "name=x&organization_id=1"); status != http.StatusNotFound {
+		t.Errorf("a member: %d", status)
+	}
+	var made, good, logged, secrets int
+	if err := s.pool.QueryRow(t.Context(), `
+		SELECT (SELECT count(*) FROM ingestion_token), (SELECT count(*) FROM ingestion_token WHERE revoked_at IS NULL),
+		       count(*), count(*) FILTER (WHERE changes ? 'digest') FROM audit_log WHERE subject = 'ingestion_token' AND actor_name = 'admin'`,
+	).Scan(&made, &good, &logged, &secrets); err != nil || made != 2 || good != 0 || logged != 4 || secrets != 0 {
+		t.Errorf("%d made, %d good, %d in the log, %d with what they are kept by (%v); want 2, 0, 4, 0", made, good, logged, secrets, err)
+	}
 }

@@ -27,6 +27,15 @@ func blame(lang string, err error, prefixes []string, wrong wrongs) bool {
 	return true
 }
 
+// asColumn calls the field of a violation as the column, by which forms know it.
+func asColumn(err error) error {
+	if e, ok := errors.AsType[*fault.Violation](err); ok && e.Reference {
+		e.Field += "_id"
+		return e
+	}
+	return err
+}
+
 // problem says what the store refuses.
 func problem(lang string, e *fault.Violation) string {
 	t := words.WrongWith(cmp.Or(e.Text, e.Code)).In(lang)

@@ -120,7 +120,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	inspector := asynq.NewInspector(redisCfg.URL)
 	defer func() { _ = inspector.Close() }()
 	mux.Handle("/admin/", (&admin.Admin{
-		Store: postgres.Backoffice{Pool: pool}, Accounts: people.accounts, Log: log,
+		Store: postgres.Backoffice{Pool: pool}, Accounts: people.accounts, Tokens: tokens, Log: log,
 		Inspector: inspector, Services: cfg.Services,
 	}).Handler())
 	server := &http.Server{

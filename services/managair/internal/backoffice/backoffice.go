@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/token"
 )
 
 // Kind is what a field holds.
@@ -78,6 +79,8 @@ type Subject struct {
 	Actions []string // beside delete
 	// Fixed subjects are looked at only, and perhaps deleted.
 	Fixed, Deletable bool
+	// Made says that new ones of a Fixed subject are made on a page of their own.
+	Made bool
 	// SuperuserOnly keeps staff out whatever their rights.
 	SuperuserOnly bool
 }
@@ -164,6 +167,20 @@ var Subjects = []*Subject{
 		},
 		Columns: []string{"eui64", "organization_id", "maker_id", "made_at", "expires_at", "used_at"}, Search: []string{"eui64", "node_id"},
 		Filters: []string{"organization_id"},
+	},
+	{
+		Name: "ingestion_token", Group: "devices", Order: "-made_at", Fixed: true, Deletable: true, Made: true,
+		Fields: []Field{
+			{Name: "name", Kind: Text, Required: true, Max: token.Name.Max},
+			{Name: "organization_id", Kind: Ref, Required: true, Of: "organization"},
+			{Name: "node_id", Kind: Ref, Of: "node"},
+			{Name: "maker_id", Kind: Ref, Of: "user_account"},
+			{Name: "made_at", Kind: Time},
+			{Name: "last_used_at", Kind: Time},
+			{Name: "revoked_at", Kind: Time},
+		},
+		Columns: []string{"name", "organization_id", "node_id", "made_at", "last_used_at", "revoked_at"}, Search: []string{"name"},
+		Filters: []string{"organization_id"}, Actions: []string{"revoke"},
 	},
 	{
 		Name: "installation", Group: "devices", Order: "-from_time",

@@ -147,6 +147,7 @@ func deletion(err error) error {
 var actions = map[string]string{
 	"user_account/activate":   "UPDATE user_account SET is_active = true WHERE id::text = ANY (@ids) AND NOT is_active",
 	"user_account/deactivate": "UPDATE user_account SET is_active = false WHERE id::text = ANY (@ids) AND is_active",
+	"ingestion_token/revoke":  "UPDATE ingestion_token SET revoked_at = now() WHERE id::text = ANY (@ids) AND revoked_at IS NULL",
 	"email_address/verify":    "UPDATE email_address SET verified = true WHERE id::text = ANY (@ids) AND NOT verified",
 }
 

@@ -68,17 +68,21 @@ function seed({ sql }: Stack): void {
         ON CONFLICT (node_no) DO UPDATE SET fault = excluded.fault, fault_since = excluded.fault_since`);
   sql(`INSERT INTO claim_code (node_id, eui64, organization_id, digest)
        SELECT gen_random_uuid(), '9876B60000120439', min(id), sha256('code') FROM organization`);
+  sql(`INSERT INTO ingestion_token (organization_id, node_id, name, digest, last_used_at, revoked_at)
+       SELECT min(owner_id), NULL, 'Wetterstation auf dem Dach', sha256('script'), now(), NULL FROM node
+        UNION ALL SELECT owner_id, id, 'Alt', sha256('old'), NULL, now() FROM node WHERE no = (SELECT min(no) FROM node)`);
   sql(`INSERT INTO staff_right (user_id, subject) SELECT max(id), 'node' FROM user_account`);
 }
 
 const SUBJECTS = [
-  "organization membership site address room node claim_code installation node_model node_protocol quantity",
+  "organization membership site address room node claim_code ingestion_token installation node_model node_protocol quantity",
   "user_account email_address staff_right api_token invitation account_session",
   "audit_log rejected_sample undecoded_uplink kept_mail",
 ].flatMap((group) => group.split(" "));
 /** They are only looked at, and perhaps deleted. */
 const FIXED = [
   "claim_code",
+  "ingestion_token",
   "api_token",
   "invitation",
   "account_session",
@@ -126,13 +130,18 @@ describe.each(["de", "en"] as const)(
       },
     );
 
-    test.concurrent.each(["", "parked/", "fidelity/", "queues/", "services/", "nowhere/"])(
-      "admin/%s",
-      async (page) => {
-        const name = `admin-${fileOf(page)}-${language}`;
-        expect(await problems(administrators[language], `/admin/${page}`, name)).toEqual([]);
-      },
-    );
+    test.concurrent.each([
+      "",
+      "parked/",
+      "ingestion_token/add/",
+      "fidelity/",
+      "queues/",
+      "services/",
+      "nowhere/",
+    ])("admin/%s", async (page) => {
+      const name = `admin-${fileOf(page)}-${language}`;
+      expect(await problems(administrators[language], `/admin/${page}`, name)).toEqual([]);
+    });
 
     // The pages are made by the same templates, so some will do for the second language.
     test.concurrent.each(
