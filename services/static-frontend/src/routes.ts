@@ -18,6 +18,7 @@ export const routes: Route[] = [
   { path: "/dashboard/:org/install", load: () => import("./pages/dashboard/Install.svelte") },
   { path: "/dashboard/:org/members", load: () => import("./pages/dashboard/Members.svelte") },
   { path: "/dashboard/:org/settings", load: () => import("./pages/dashboard/Settings.svelte") },
+  { path: "/dashboard/:org/settings/tokens", load: () => import("./pages/dashboard/Tokens.svelte") },
   { path: "/logout", load: () => import("./pages/dashboard/LogOut.svelte") },
   // The predecessor's pages for members and organizations.
   { path: "/org-management", load: () => import("./pages/dashboard/Home.svelte") },

@@ -187,7 +187,9 @@ export class Fixture {
       if (
         body === undefined &&
         !this.world.role &&
-        /^\/api\/v1\/(auth|users|memberships|invitations|nodes|fidelity)\//.test(url.pathname)
+        /^\/api\/v1\/(auth|users|memberships|invitations|ingestion-tokens|nodes|fidelity)\//.test(
+          url.pathname,
+        )
       ) {
         this.json(response, 401, { errors: [{ status: "401", code: "not_authenticated" }] });
         return;
@@ -541,6 +543,25 @@ export class Fixture {
                 },
               ]
             : [],
+        );
+      case "ingestion-tokens/":
+        return many(
+          [
+            { name: "Wetterstation auf dem Dach", node_alias: null, used: 300, revoked: null },
+            { name: "Raspberry Pi in der Aula", node_alias: "Sensor 2", used: null, revoked: null },
+            { name: "Alter Schlüssel", node_alias: null, used: 86_400, revoked: 3600 },
+          ].map(({ name, node_alias, used, revoked }, index) => ({
+            type: "IngestionToken",
+            id: String(index + 1),
+            attributes: {
+              name,
+              node_alias,
+              maker_name: "vera",
+              made_at_s: this.world.now - 7 * 86_400,
+              last_used_at_s: used && this.world.now - used,
+              revoked_at_s: revoked && this.world.now - revoked,
+            },
+          })),
         );
       case "organizations/:id":
         return single({

@@ -49,6 +49,7 @@ const operatorPages = {
   "dash-install-confirm": "/dashboard/1/install?node=00000007-0000-4000-8000-000000000000&room=1",
   "dash-members": "/dashboard/1/members",
   "dash-settings": "/dashboard/1/settings",
+  "dash-tokens": "/dashboard/1/settings/tokens",
   "dash-account": "/dashboard/account",
 };
 

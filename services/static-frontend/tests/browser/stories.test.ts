@@ -166,6 +166,24 @@ describe("an owner", () => {
     await close();
   });
 
+  test("makes a token for a script, and revokes it", async () => {
+    const { page, problems, close } = await enter("/dashboard/1/settings", "olga");
+    await page.getByRole("link", { name: "Schlüssel verwalten" }).click();
+    await page.getByLabel("Name").fill("Dach");
+    await page.getByRole("button", { name: "Schlüssel machen" }).click();
+    const token = page.getByLabel("Schlüssel", { exact: true });
+    await token.waitFor();
+    expect(await token.inputValue()).toMatch(/^clair-ingest-\w{26}$/);
+    await page.getByText("noch nie benutzt").waitFor();
+    await page.getByRole("button", { name: "Ich habe ihn notiert" }).click();
+    await token.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Widerrufen" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Widerrufen" }).click();
+    await page.getByText(/^widerrufen am/).waitFor();
+    expect(problems).toEqual([]);
+    await close();
+  });
+
   test("is told what becomes visible before a room is public, and can take it back", async () => {
     const { page, close } = await enter("/dashboard/1", "olga");
     await page.getByRole("link", { name: /Open-plan office/ }).click();
