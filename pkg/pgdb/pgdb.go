@@ -26,7 +26,7 @@ type Config struct {
 	Host     string        `env:"DB_HOST" envDefault:"localhost" desc:"host, or folder of the Unix socket"`
 	Port     uint16        `env:"DB_PORT" envDefault:"5432" desc:"port"`
 	Name     string        `env:"DB_NAME" envDefault:"clair" desc:"name of the database"`
-	User     string        `env:"DB_USER" envDefault:"clair" desc:"role that owns the tables"`
+	User     string        `env:"DB_USER" envDefault:"clair" desc:"role that the service logs in as; managair migrate as the owner of the tables"`
 	Password config.Secret `env:"DB_PASSWORD" desc:"its password; with several lines, each is tried, so that it can be changed while services run"`
 	SSLMode  string        `env:"DB_SSLMODE" envDefault:"prefer" desc:"disable, prefer, require, verify-ca or verify-full"`
 	MaxConns int32         `env:"DB_MAX_CONNS" envDefault:"10" desc:"connections at the most"`
@@ -177,6 +177,7 @@ func IsUnavailable(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case strings.HasPrefix(pgErr.Code, "08"), // connection exception
+			strings.HasPrefix(pgErr.Code, "28"), // does not let us in: a password is being changed
 			strings.HasPrefix(pgErr.Code, "53"), // out of connections, memory, disk
 			strings.HasPrefix(pgErr.Code, "57"), // shut down, starting up, cancelled
 			pgErr.Code == "25006",               // read-only: a standby after a fail-over
@@ -199,6 +200,12 @@ func IsUnavailable(err error) bool {
 func IsContended(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pgErr.Code == "40001" || pgErr.Code == "40P01") // serialization failure, deadlock
+}
+
+// IsRefused reports whether err says that the role may not do what it tried.
+func IsRefused(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == "42501"
 }
 
 // isBrokenConnection recognizes what the driver returns when the server dies in

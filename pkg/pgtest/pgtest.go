@@ -11,10 +11,7 @@ package pgtest
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -65,6 +62,32 @@ func URL(t testing.TB) string {
 	return withDatabase(server, name)
 }
 
+// rolePassword is that of the roles that services have on the test server.
+const rolePassword = "of a service"
+
+// As returns a pool with which a service would reach the database of another pool, as
+// its role: so a test of a store proves that what it does is granted.
+func As(t testing.TB, service schema.Service, owner *pgxpool.Pool) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), RoleURL(t, service, owner.Config().ConnString()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// RoleURL returns a connection string of New's or URL's with the service's role in it.
+func RoleURL(t testing.TB, service schema.Service, owner string) string {
+	t.Helper()
+	u, err := url.Parse(owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(service.Role(u.User.Username()), rolePassword)
+	return u.String()
+}
+
 // Empty returns the connection string of a new database without any tables,
 // for tests of migrations.
 func Empty(t testing.TB) string {
@@ -99,7 +122,7 @@ func serverURL(t testing.TB) string {
 // ensureTemplate makes the template once for each state of the migrations.
 // Test binaries run in parallel, so a lock on the server decides who does it.
 func ensureTemplate(ctx context.Context, admin *pgx.Conn, server string) (string, error) {
-	digest, err := migrationsDigest()
+	digest, err := schema.Digest()
 	if err != nil {
 		return "", err
 	}
@@ -122,24 +145,19 @@ func ensureTemplate(ctx context.Context, admin *pgx.Conn, server string) (string
 	if _, err := admin.Exec(ctx, "CREATE DATABASE "+building); err != nil {
 		return "", err
 	}
-	if _, err := schema.Up(ctx, slog.New(slog.DiscardHandler), withDatabase(server, building)); err != nil {
+	log := slog.New(slog.DiscardHandler)
+	if _, err := schema.Up(ctx, log, withDatabase(server, building)); err != nil {
+		return "", err
+	}
+	passwords := map[schema.Service]string{}
+	for _, service := range []schema.Service{schema.Managair, schema.Ingestair, schema.Exporter} {
+		passwords[service] = rolePassword
+	}
+	if err := schema.Grant(ctx, log, withDatabase(server, building), passwords); err != nil {
 		return "", err
 	}
 	_, err = admin.Exec(ctx, "ALTER DATABASE "+building+" RENAME TO "+name)
 	return name, err
-}
-
-func migrationsDigest() (string, error) {
-	h := sha256.New()
-	err := fs.WalkDir(schema.Files(), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(schema.Files(), path)
-		_, _ = fmt.Fprintf(h, "%s %d %s", path, len(content), content)
-		return err
-	})
-	return hex.EncodeToString(h.Sum(nil)[:8]), err
 }
 
 func drop(t testing.TB, server, name string) {

@@ -59,7 +59,7 @@ func TestNodeStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		// Another process finds what this one had no time to write.
-		s = New(s.pool)
+		s.Store = New(s.Store.pool)
 		if err := s.WriteStatus(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 )
 
 // noon is a time in the past whose month has no partition yet.
@@ -38,9 +39,18 @@ func open(t testing.TB, url string) *pgxpool.Pool {
 	return pool
 }
 
-func newStore(t testing.TB) *Store {
+// world is a store that logs in as the ingestair does, and the owner's way to its database
+// for what a test does itself.
+type world struct {
+	*Store
+
+	pool *pgxpool.Pool
+}
+
+func newStore(t testing.TB) *world {
 	t.Helper()
-	return New(open(t, pgtest.URL(t)))
+	owner := pgtest.URL(t)
+	return &world{New(open(t, pgtest.RoleURL(t, schema.Ingestair, owner))), open(t, owner)}
 }
 
 func node(n int) uuid.UUID { return measurement.NodeID("TEST", lorawan.EUI64(n)) }
@@ -72,7 +82,7 @@ func flushOf(samples ...sample) *keeping.Flush {
 	return f
 }
 
-func keep(ctx context.Context, s *Store, samples ...sample) ([]keeping.Outcome, error) {
+func keep(ctx context.Context, s *world, samples ...sample) ([]keeping.Outcome, error) {
 	f := flushOf(samples...)
 	err := s.Keep(ctx, f)
 	outcomes := make([]keeping.Outcome, len(f.Rows))
@@ -82,7 +92,7 @@ func keep(ctx context.Context, s *Store, samples ...sample) ([]keeping.Outcome, 
 	return outcomes, err
 }
 
-func mustKeep(t *testing.T, s *Store, samples ...sample) []keeping.Outcome {
+func mustKeep(t *testing.T, s *world, samples ...sample) []keeping.Outcome {
 	t.Helper()
 	outcomes, err := keep(t.Context(), s, samples...)
 	if err != nil {
@@ -98,7 +108,7 @@ func wantOutcomes(t *testing.T, what string, got []keeping.Outcome, want ...keep
 	}
 }
 
-func scan[T any](t testing.TB, s *Store, sql string, args ...any) T {
+func scan[T any](t testing.TB, s *world, sql string, args ...any) T {
 	t.Helper()
 	rows, err := s.pool.Query(t.Context(), sql, args...)
 	if err != nil {
@@ -111,7 +121,7 @@ func scan[T any](t testing.TB, s *Store, sql string, args ...any) T {
 	return v
 }
 
-func exec(t testing.TB, s *Store, sql string, args ...any) {
+func exec(t testing.TB, s *world, sql string, args ...any) {
 	t.Helper()
 	if _, err := s.pool.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -120,7 +130,7 @@ func exec(t testing.TB, s *Store, sql string, args ...any) {
 
 // eachWay runs a test with a store that expects repeated samples in each flush,
 // with one that never does, and with one that learns.
-func eachWay(t *testing.T, test func(*testing.T, *Store)) {
+func eachWay(t *testing.T, test func(*testing.T, *world)) {
 	t.Helper()
 	for _, way := range []struct {
 		name       string
@@ -147,7 +157,7 @@ func TestOutcomes(t *testing.T) {
 	eachWay(t, testOutcomes)
 }
 
-func testOutcomes(t *testing.T, s *Store) {
+func testOutcomes(t *testing.T, s *world) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
 	type key struct {
@@ -244,7 +254,7 @@ func TestConcurrentWriters(t *testing.T) {
 	eachWay(t, testConcurrentWriters)
 }
 
-func testConcurrentWriters(t *testing.T, s *Store) {
+func testConcurrentWriters(t *testing.T, s *world) {
 	t.Helper()
 	const nodes, writers, rounds = 6, 4, 25
 	nodetest.Register(t, s.pool, node(1), 1)

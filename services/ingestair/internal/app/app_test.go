@@ -23,6 +23,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/app"
 )
@@ -56,7 +57,7 @@ func startIn(ctx context.Context, t *testing.T, databaseURL string, change func(
 		Now:      func() time.Time { return now },
 		Started:  func(at app.Addresses) { started <- at },
 		Config:   settings,
-		Database: pgdb.Config{URL: config.NewSecret(databaseURL), MaxConns: 4},
+		Database: pgdb.Config{URL: config.NewSecret(pgtest.RoleURL(t, schema.Ingestair, databaseURL)), MaxConns: 4},
 		Ops:      ops.Config{Address: "127.0.0.1:0"},
 	}
 	if change != nil {

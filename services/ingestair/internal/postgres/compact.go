@@ -24,14 +24,15 @@ const (
 	tryLockCompact = `SELECT pg_try_advisory_lock(hashtext('sample_compact'))`
 	unlockCompact  = `SELECT pg_advisory_unlock(hashtext('sample_compact'))`
 
+	// Who owns the table, and since PostgreSQL 17 who maintains it, may rebuild an index.
+	mayCompact = `
+	SELECT pg_has_role(current_user, relowner, 'USAGE')
+	    OR CASE WHEN current_setting('server_version_num')::integer >= 170000 THEN has_table_privilege(oid, 'MAINTAIN') ELSE false END
+	  FROM pg_class WHERE oid = 'sample'::regclass`
+
 	// A rebuild that was interrupted leaves an index that nobody uses.
-	halfBuilt = `
-	SELECT i.indexrelid::regclass::text
-	  FROM pg_index i
-	 WHERE NOT i.indisvalid
-	   AND i.indrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'sample'::regclass)
-	   AND i.indexrelid::regclass::text ~ '_ccnew\d*$'
-	 ORDER BY 1`
+	dropHalfBuilt = `SELECT drop_half_built_sample_indexes()`
+	fillIndex     = `SELECT fill_sample_index($1::text::regclass)`
 
 	// The size is compared with that of an index without gaps: 36 bytes an entry, 44
 	// where some value is missing, and a fiftieth for the pages themselves. What may be
@@ -93,18 +94,12 @@ func (s *Store) Compact(ctx context.Context, now time.Time) (more bool, err erro
 }
 
 func compact(ctx context.Context, conn *pgxpool.Conn, now time.Time) (more bool, err error) {
-	rows, err := conn.Query(ctx, halfBuilt)
-	if err != nil {
+	var may bool
+	if err := conn.QueryRow(ctx, mayCompact).Scan(&may); err != nil || !may {
 		return false, err
 	}
-	abandoned, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
+	if _, err := conn.Exec(ctx, dropHalfBuilt); err != nil {
 		return false, err
-	}
-	for _, index := range abandoned {
-		if _, err := conn.Exec(ctx, "DROP INDEX CONCURRENTLY "+index); err != nil {
-			return false, err
-		}
 	}
 	var index string
 	var closed bool
@@ -118,11 +113,12 @@ func compact(ctx context.Context, conn *pgxpool.Conn, now time.Time) (more bool,
 	if err != nil {
 		return false, err
 	}
-	// Names come from the catalogue, quoted where they have to be.
-	for _, sql := range []string{"ALTER INDEX " + index + " SET (fillfactor = 100)", "REINDEX INDEX CONCURRENTLY " + index} {
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			return false, err
-		}
+	if _, err := conn.Exec(ctx, fillIndex, index); err != nil {
+		return false, err
+	}
+	// The name comes from the catalogue, quoted where it has to be.
+	if _, err := conn.Exec(ctx, "REINDEX INDEX CONCURRENTLY "+index); err != nil {
+		return false, err
 	}
 	return closed, nil
 }

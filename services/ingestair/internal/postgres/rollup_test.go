@@ -15,7 +15,7 @@ import (
 )
 
 // lines returns the rows of a query as texts.
-func lines(t *testing.T, s *Store, sql string, args ...any) []string {
+func lines(t *testing.T, s *world, sql string, args ...any) []string {
 	t.Helper()
 	rows, err := s.pool.Query(t.Context(), "SELECT q::text FROM ("+sql+") q ORDER BY 1", args...)
 	if err != nil {
@@ -36,7 +36,7 @@ const rawBy = `
 	  FROM sample WHERE node_no = $1 AND time >= $2 AND time < $3 GROUP BY 1, 2`
 
 // checkRollups compares what readers are told with the samples themselves.
-func checkRollups(t *testing.T, s *Store, when string, no int, from, to time.Time) {
+func checkRollups(t *testing.T, s *world, when string, no int, from, to time.Time) {
 	t.Helper()
 	raw := scan[int64](t, s, "SELECT count(*) FROM sample WHERE node_no = $1 AND time >= $2 AND time < $3", no, from, to)
 	if got := scan[int64](t, s, "SELECT sample_count($1, $2, $3)", no, from, to); got != raw {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
@@ -14,19 +15,34 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/samplestore"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 )
 
 // noon is a time in the past whose month has no partition yet.
 var noon = time.Date(2025, 3, 14, 12, 0, 0, 0, time.UTC)
 
-func newStore(t testing.TB) *Store {
+// world is a store that logs in as the ingestair does, and the owner's way to its database
+// for what a test does itself.
+type world struct {
+	*Store
+
+	pool *pgxpool.Pool
+}
+
+func newStore(t testing.TB) *world {
 	t.Helper()
-	pool, err := pgdb.Open(t.Context(), pgdb.Config{URL: config.NewSecret(pgtest.URL(t)), MaxConns: 8}, "test", samplestore.Configure)
+	owner := pgtest.URL(t)
+	return &world{New(open(t, pgtest.RoleURL(t, schema.Ingestair, owner))), open(t, owner)}
+}
+
+func open(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgdb.Open(t.Context(), pgdb.Config{URL: config.NewSecret(url), MaxConns: 8}, "test", samplestore.Configure)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return New(pool)
+	return pool
 }
 
 func node(n int) uuid.UUID { return measurement.NodeID("TEST", lorawan.EUI64(n)) }
@@ -39,7 +55,7 @@ type sample struct {
 }
 
 // keep keeps samples and returns what became of each.
-func keep(t testing.TB, s *Store, samples ...sample) (outcomes []keeping.Outcome) {
+func keep(t testing.TB, s *world, samples ...sample) (outcomes []keeping.Outcome) {
 	t.Helper()
 	f := &keeping.Flush{At: noon.AddDate(0, 0, 1)}
 	for i, s := range samples {
@@ -62,7 +78,7 @@ func keep(t testing.TB, s *Store, samples ...sample) (outcomes []keeping.Outcome
 	return outcomes
 }
 
-func scan[T any](t testing.TB, s *Store, sql string, args ...any) T {
+func scan[T any](t testing.TB, s *world, sql string, args ...any) T {
 	t.Helper()
 	rows, err := s.pool.Query(t.Context(), sql, args...)
 	if err != nil {
@@ -75,7 +91,7 @@ func scan[T any](t testing.TB, s *Store, sql string, args ...any) T {
 	return v
 }
 
-func exec(t testing.TB, s *Store, sql string, args ...any) {
+func exec(t testing.TB, s *world, sql string, args ...any) {
 	t.Helper()
 	if _, err := s.pool.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)

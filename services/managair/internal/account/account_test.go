@@ -17,6 +17,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
@@ -84,7 +85,7 @@ func newWorldWithin(t *testing.T, limits identity.Limits) *world {
 	t.Helper()
 	w := &world{pool: pgtest.New(t), mails: &letterbox{}, time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
-	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identitytest.Hasher(), w.mails, limits, w.now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(pgtest.As(t, schema.Managair, w.pool)), identitytest.Hasher(), w.mails, limits, w.now)
 	doors := session.NewAuthenticator(accounts, log, "https://clair.example", func(rw http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(rw, fault.Text(err), fault.HTTPStatus(err))
 	})

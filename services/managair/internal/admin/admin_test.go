@@ -18,6 +18,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
@@ -39,7 +40,8 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	pool := pgtest.New(t)
+	owner := pgtest.New(t)
+	pool := pgtest.As(t, schema.Managair, owner)
 	var sources []fixture.Source
 	for _, name := range []string{"user-fixtures.json", "inventory-fixtures.json"} {
 		f, err := os.Open(filepath.Join("..", "..", "testdata", "fixtures", name))
@@ -67,7 +69,7 @@ func newSite(t *testing.T) *site {
 	pages := &admin.Admin{Store: store, Accounts: accounts, Tokens: postgres.Tokens{Pool: pool}, Log: log, Inspector: inspector}
 	server := httptest.NewServer(doors.Middleware(pages.Handler()))
 	t.Cleanup(server.Close)
-	return &site{pool, server, accounts, store}
+	return &site{owner, server, accounts, store}
 }
 
 // as returns a browser in which the user is logged in.

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving/djangotest"
@@ -53,7 +54,7 @@ print(Token.objects.create(user=User.objects.get(username="tomTester")).key)
 	source := dumped(t, old)
 
 	here := pgtest.URL(t)
-	env := []string{"DATABASE_URL=" + here, "IMPORT_DSN=" + old.URL}
+	env := []string{"DATABASE_URL=" + pgtest.RoleURL(t, schema.Managair, here), "IMPORT_DSN=" + old.URL}
 	report := managair(t, env, "import-django")
 	for _, want := range []string{
 		`auth\.user +9 read +9 (written|stored)`, `core\.sample +3855 read +3855 stored +0 duplicate`, `, 0 differ`,

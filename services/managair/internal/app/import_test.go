@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/app"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving/djangotest"
 )
@@ -97,7 +98,7 @@ func interrupt(t *testing.T) *interrupted {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-	i := &interrupted{t: t, old: old, new: conn, env: []string{"DATABASE_URL=" + target, "IMPORT_DSN=" + url}}
+	i := &interrupted{t: t, old: old, new: conn, env: []string{"DATABASE_URL=" + pgtest.RoleURL(t, schema.Managair, target), "IMPORT_DSN=" + url}}
 	i.process = start(t, i.env, "import-django", "--jobs=2")
 	deadline := time.Now().Add(time.Minute)
 	for i.count(stepsDone) == 0 {

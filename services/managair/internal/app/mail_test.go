@@ -23,6 +23,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/app"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail/mailtest"
@@ -46,7 +47,7 @@ type world struct {
 func newWorld(t testing.TB, mail config.Env) *world {
 	t.Helper()
 	w := &world{t: t, env: config.Env{
-		"DATABASE_URL": pgtest.URL(t), "REDIS_URL": redistest.URL(t), "OPS_ADDRESS": "127.0.0.1:0",
+		"DATABASE_URL": pgtest.RoleURL(t, schema.Managair, pgtest.URL(t)), "REDIS_URL": redistest.URL(t), "OPS_ADDRESS": "127.0.0.1:0",
 		"MEDIA_FOLDER": t.TempDir(), "STOP_GRACE": "5s",
 	}}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(mailtest.FreePort(t)))

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"slices"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +16,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/logging"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
-	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
@@ -93,7 +89,7 @@ background tasks of the Clair Stack. Settings come from the environment; see
 			Args:  cobra.NoArgs,
 			Run: func(cmd *cobra.Command, _ []string) {
 				lifecycle.WriteVariables(cmd.OutOrStdout(),
-					&ServeConfig{}, &httpapi.Config{}, &web.GuardConfig{}, &identity.Limits{}, &media.Config{}, &WorkerConfig{}, &pgdb.Config{}, &RedisConfig{}, &live.Config{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
+					&ServeConfig{}, &httpapi.Config{}, &web.GuardConfig{}, &identity.Limits{}, &media.Config{}, &WorkerConfig{}, &pgdb.Config{}, &rolesConfig{}, &RedisConfig{}, &live.Config{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
 			},
 		},
 	)
@@ -146,66 +142,4 @@ func workerCommand(env config.Env) *cobra.Command {
 			return Work(cmd.Context(), log, env)
 		},
 	}
-}
-
-func migrateCommand(env config.Env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "migrate",
-		Short: "Bring the database schema up to date",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, connString, err := database(cmd, env)
-			if err != nil {
-				return err
-			}
-			applied, err := schema.Up(cmd.Context(), log, connString)
-			for _, m := range applied {
-				cmd.Println("applied", m.Name)
-			}
-			if err == nil && len(applied) == 0 {
-				cmd.Println("nothing to apply")
-			}
-			return err
-		},
-	}
-}
-
-func showMigrationsCommand(env config.Env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "showmigrations",
-		Short: "List the migrations and when they were applied",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, connString, err := database(cmd, env)
-			if err != nil {
-				return err
-			}
-			all, err := schema.Status(cmd.Context(), log, connString)
-			if err != nil {
-				return err
-			}
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, m := range all {
-				when := "pending"
-				if !m.AppliedAt.IsZero() {
-					when = m.AppliedAt.UTC().Format(time.RFC3339)
-				}
-				_, _ = fmt.Fprintf(table, "%s\t%s\n", m.Name, when)
-			}
-			return table.Flush()
-		},
-	}
-}
-
-func database(cmd *cobra.Command, env config.Env) (*slog.Logger, string, error) {
-	log, err := lifecycle.Logger(env, "managair", cmd.ErrOrStderr())
-	if err != nil {
-		return nil, "", err
-	}
-	var cfg pgdb.Config
-	if err := env.Load(&cfg); err != nil {
-		return nil, "", err
-	}
-	cfg, err = cfg.Settled(cmd.Context())
-	return log, cfg.ConnString(), err
 }

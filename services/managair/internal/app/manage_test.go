@@ -5,12 +5,16 @@ import (
 	"testing"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 )
 
 // What an operator's commands say and how they end, in the order of a new stack's life.
 func TestManagementCommands(t *testing.T) {
 	t.Parallel()
-	env := []string{"DATABASE_URL=" + pgtest.URL(t)}
+	owner := pgtest.URL(t)
+	asOwner := []string{"DATABASE_URL=" + owner}
+	env := []string{"DATABASE_URL=" + pgtest.RoleURL(t, schema.Managair, owner)}
+	const warning = "warning: managair logs in as the owner"
 	const secret = "SUPERUSER_PASSWORD=Trompete-7-blau"
 	for _, step := range []struct {
 		name  string
@@ -20,7 +24,9 @@ func TestManagementCommands(t *testing.T) {
 		code  int
 		says  string // on standard output or error
 	}{
-		{"schema is current", nil, "", []string{"migrate"}, 0, "nothing to apply"},
+		{"schema is current", asOwner, "", []string{"migrate"}, 0, "nothing to apply"},
+		{"role that is no owner", nil, "", []string{"migrate"}, 1, "permission denied"},
+		{"role that is too mighty", asOwner, "", []string{"check"}, 1, warning},
 		{"nobody to administer", nil, "", []string{"check"}, 1, "there is no active superuser"},
 		{"no name", []string{secret}, "", []string{"createsuperuser", "--noinput"}, 1, "no name: give --username"},
 		{"no password", nil, "", []string{"createsuperuser", "--noinput", "--username=chef", "--email=c@example.com"}, 1, "password"},
@@ -56,6 +62,9 @@ func TestManagementCommands(t *testing.T) {
 		}
 		if code != 0 && p.stderr.Len() == 0 {
 			t.Errorf("%s: nothing on standard error", step.name)
+		}
+		if strings.Contains(says, warning) && step.says != warning {
+			t.Errorf("%s: there is no reason to warn of the owner:\n%s", step.name, says)
 		}
 		if strings.Contains(says, "geheim") {
 			t.Errorf("%s tells the password", step.name)

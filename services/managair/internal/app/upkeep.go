@@ -40,10 +40,14 @@ func checkCommand(env config.Env) *cobra.Command {
 		Short: "Look whether settings, database, Redis and accounts are as they should be",
 		Long: `Looks whether the settings can be read, the database and Redis answer, the schema
 is up to date, and somebody can administer. Each problem is a line; with one the
-exit status is 1. --deploy also asks what matters on the open network only.`,
+exit status is 1. What could be safer is a warning, and no problem. --deploy also asks
+what matters on the open network only.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			problems := checkAll(cmd, env, deploy)
+			problems, warnings := checkAll(cmd, env, deploy)
+			for _, w := range warnings {
+				cmd.Println("warning:", w)
+			}
 			for _, p := range problems {
 				cmd.Println("problem:", p)
 			}
@@ -62,7 +66,7 @@ exit status is 1. --deploy also asks what matters on the open network only.`,
 	return cmd
 }
 
-func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems []string) {
+func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems, warnings []string) {
 	var serve ServeConfig
 	var api httpapi.Config
 	var mailCfg mail.Config
@@ -106,6 +110,14 @@ func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems []strin
 		if err != nil {
 			return err
 		}
+		owner, err := postgres.IsOwner(ctx, pool)
+		if err != nil {
+			return err
+		}
+		if owner {
+			warnings = append(warnings, "managair logs in as the owner of the database: whoever takes it over has all of it, and may drop it;"+
+				" docs/operations.md says how it gets a role of its own")
+		}
 		broken, err := postgres.Broken(ctx, pool)
 		problems = append(problems, broken...)
 		return err
@@ -113,7 +125,7 @@ func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems []strin
 	if err != nil {
 		problems = append(problems, "database: "+err.Error())
 	}
-	return problems
+	return problems, warnings
 }
 
 func statusCommand(env config.Env) *cobra.Command {

@@ -22,7 +22,7 @@ func (w *world) claim(t *testing.T, policy claim.Policy, who access.Caller, n in
 func (w *world) claimUnder(t *testing.T, terms claim.Terms, who access.Caller, n inventory.Node, code string) string {
 	t.Helper()
 	n.ClaimCode = code
-	_, err := postgres.NewInventoryWithin(w.pool, postgres.Terms{Claims: terms}).Nodes.Create(access.WithCaller(t.Context(), who), who, n)
+	_, err := postgres.NewInventoryWithin(w.as, postgres.Terms{Claims: terms}).Nodes.Create(access.WithCaller(t.Context(), who), who, n)
 	if v, ok := errors.AsType[*fault.Violation](err); ok {
 		return v.Code
 	}
@@ -56,7 +56,7 @@ func (w *world) exec(t *testing.T, sql string, args ...any) {
 // code is made by an administrator.
 func (w *world) code(t *testing.T, wanted claim.Request) string {
 	t.Helper()
-	code, err := postgres.Backoffice{Pool: w.pool}.ClaimCode(access.WithCaller(t.Context(), caller), caller, wanted)
+	code, err := postgres.Backoffice{Pool: w.as}.ClaimCode(access.WithCaller(t.Context(), caller), caller, wanted)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/rule"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
@@ -122,7 +123,8 @@ func (b brokenValue) existing() values {
 }
 
 type world struct {
-	pool *pgxpool.Pool
+	pool *pgxpool.Pool // the owner's
+	as   *pgxpool.Pool // managair's
 	api  http.Handler
 }
 
@@ -137,15 +139,16 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identitytest.Hasher(), nil, identity.DefaultLimits(), time.Now)
+	as := pgtest.As(t, schema.Managair, pool)
+	accounts := identity.NewAccounts(postgres.NewIdentity(as), identitytest.Hasher(), nil, identity.DefaultLimits(), time.Now)
 	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil, httpapi.Domain{
-		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts, Tokens: postgres.Tokens{Pool: pool},
+		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Accounts: accounts, Tokens: postgres.Tokens{Pool: as},
 	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{pool, handler}
+	return &world{pool, as, handler}
 }
 
 var caller = access.Caller{UserID: 1, Superuser: true, Staff: true}
@@ -224,7 +227,7 @@ func (w *world) admin(t *testing.T, changes ...backoffice.Change) string {
 	if code := changes[len(changes)-1].Values["!"]; code != nil {
 		return *code
 	}
-	_, err := postgres.Backoffice{Pool: w.pool}.Apply(t.Context(), caller, changes)
+	_, err := postgres.Backoffice{Pool: w.as}.Apply(t.Context(), caller, changes)
 	v, ok := errors.AsType[*fault.Violation](err)
 	if !ok {
 		return fmt.Sprint(err)
@@ -275,7 +278,7 @@ func (w *world) load(t *testing.T, kind string, v values, id string) *fixture.Re
 		pk = id
 	}
 	content, _ := json.Marshal([]any{map[string]any{"model": of.model, "pk": pk, "fields": fields}})
-	loader := moving.Loader{Pool: w.pool, Now: time.Now}
+	loader := moving.Loader{Pool: w.as, Now: time.Now}
 	report, err := loader.Load(t.Context(), fixture.Objects(fixture.Source{Name: "test", Reader: strings.NewReader(string(content))}))
 	if err != nil {
 		t.Fatal(err)
@@ -381,7 +384,7 @@ func TestTheLastOwnerStays(t *testing.T) {
 			`{"data":[{"type":"Organization","id":"2"}]}`),
 		"admin inline": w.admin(t, change("organization", values{"name": "Fremd"}, "2"), backoffice.Change{Subject: subject("membership"), ID: "2", Delete: true}),
 	}
-	_, err := postgres.Backoffice{Pool: w.pool}.Act(t.Context(), caller, subject("membership"), "delete", []string{"2"})
+	_, err := postgres.Backoffice{Pool: w.as}.Act(t.Context(), caller, subject("membership"), "delete", []string{"2"})
 	got["admin action"] = constraint.Violation(err).Error()
 	_, err = w.pool.Exec(t.Context(), "DELETE FROM membership WHERE id = 2")
 	got["SQL"] = constraint.Violation(err).Error()

@@ -15,7 +15,7 @@ func TestDeadlocksAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.exec(t, "INSERT INTO room (id, site_id, name) VALUES (3, 1, 'Zweite')")
-	store := postgres.NewInventory(w.pool)
+	store := postgres.NewInventory(w.as)
 	call := func(ctx context.Context, s inventory.Store, node string) error {
 		id, _ := inventory.ParseNodeID(node)
 		_, err := s.Nodes.Change(ctx, caller, id, func(n *inventory.Node) error { n.Alias += "."; return nil })

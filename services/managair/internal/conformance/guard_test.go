@@ -58,7 +58,7 @@ func TestDevicesAreGuardedByWhateverTheySend(t *testing.T) {
 func TestDeletedSensorsLeaveTheirDevices(t *testing.T) {
 	t.Parallel()
 	w := newStrangersWorld(t)
-	store := postgres.NewInventory(w.pool)
+	store := postgres.NewInventory(w.as)
 	register := func(n int) inventory.NodeID {
 		made, err := store.Nodes.Create(t.Context(), school, nodeOf(n, 1))
 		if err != nil {
@@ -137,7 +137,7 @@ func TestCodesAreOfDevices(t *testing.T) {
 			t.Errorf("%s: %q, want %q", step.name, got, step.want)
 		}
 	}
-	_, err := postgres.Backoffice{Pool: w.pool}.ClaimCode(t.Context(), caller, claim.Request{EUI64: n.EUI64})
+	_, err := postgres.Backoffice{Pool: w.as}.ClaimCode(t.Context(), caller, claim.Request{EUI64: n.EUI64})
 	if v := constraint.Violation(err); v == nil || v.Code != "claim_registered" || v.Field != "eui64" || v.Args[0] != "Haus" || !fault.Is(err, fault.Conflict) {
 		t.Errorf("a code for a device that is registered: %v, want claim_registered by Haus", err)
 	}
@@ -145,7 +145,7 @@ func TestCodesAreOfDevices(t *testing.T) {
 		"invalid":        {EUI64: "nonsense"},
 		"does_not_exist": {EUI64: "9876B600000C0009", Organization: 4711},
 	} {
-		if _, err := (postgres.Backoffice{Pool: w.pool}).ClaimCode(t.Context(), caller, wanted); constraint.Violation(err) == nil || constraint.Violation(err).Code != what {
+		if _, err := (postgres.Backoffice{Pool: w.as}).ClaimCode(t.Context(), caller, wanted); constraint.Violation(err) == nil || constraint.Violation(err).Code != what {
 			t.Errorf("a code for %v: %v, want %s", wanted, err, what)
 		}
 	}
@@ -189,7 +189,7 @@ func TestSilentSensorsAreFew(t *testing.T) {
 	for _, policy := range []claim.Policy{claim.Code, claim.Open} {
 		w := newStrangersWorld(t)
 		terms := postgres.Terms{Quotas: inventory.Quotas{Silent: 2}, Claims: claim.Terms{Policy: policy}}
-		nodes := postgres.NewInventoryWithin(w.pool, terms).Nodes
+		nodes := postgres.NewInventoryWithin(w.as, terms).Nodes
 		ids := map[int]inventory.NodeID{}
 		registerAt := func(n int, code string, organization int64) error {
 			node := nodeOf(n, organization)

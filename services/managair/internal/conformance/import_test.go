@@ -73,7 +73,7 @@ func TestTheMoveRefusesTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		sourceRow(t, old, row.kind, row.existing(), kinds[row.kind].pk)
-		im := moving.Importer{Loader: moving.Loader{Pool: w.pool, Now: time.Now}, Source: source, Jobs: 1}
+		im := moving.Importer{Loader: moving.Loader{Pool: w.as, Now: time.Now}, Source: source, Jobs: 1}
 		report, err := im.Import(t.Context())
 		if err != nil {
 			t.Errorf("%s.%s: %v", row.kind, row.field, err)

@@ -37,7 +37,7 @@ func (w *world) pages(t *testing.T) pages {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	site := &admin.Admin{Store: postgres.Backoffice{Pool: w.pool}, Log: log}
+	site := &admin.Admin{Store: postgres.Backoffice{Pool: w.as}, Log: log}
 	return pages{
 		session.NewAuthenticator(accounts, log, "", nil).Middleware(site.Handler()),
 		&http.Cookie{Name: "sessionid", Value: secret},

@@ -20,7 +20,7 @@ func TestQuotasHoldAtOnce(t *testing.T) {
 	t.Parallel()
 	const limit, atOnce = 4, 12
 	w := newWorld(t)
-	store := postgres.NewInventoryWithin(w.pool, postgres.Terms{Quotas: inventory.Quotas{Organizations: limit, Addresses: limit, Sites: limit, Rooms: limit, Nodes: limit}})
+	store := postgres.NewInventoryWithin(w.as, postgres.Terms{Quotas: inventory.Quotas{Organizations: limit, Addresses: limit, Sites: limit, Rooms: limit, Nodes: limit}})
 	tokens := postgres.NewIdentity(w.pool)
 	olga := access.Caller{UserID: 1}
 	for _, quota := range []struct {
@@ -86,7 +86,7 @@ func newNode(n int) inventory.Node {
 func TestQuotasHoldWhereThingsMoveTo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	store := postgres.NewInventoryWithin(w.pool, postgres.Terms{Quotas: inventory.Quotas{Nodes: 2}})
+	store := postgres.NewInventoryWithin(w.as, postgres.Terms{Quotas: inventory.Quotas{Nodes: 2}})
 	olga := access.Caller{UserID: 1}
 	n := newNode(1)
 	n.OwnerID = 2
@@ -107,7 +107,7 @@ func TestQuotasCountWhatComesAlong(t *testing.T) {
 	w.exec(t, "INSERT INTO room (site_id, name) VALUES (2, 'Zweiter')")
 	w.exec(t, "INSERT INTO membership (id, user_id, organization_id, role) VALUES (9, 2, 2, 'I')")
 	olga := access.Caller{UserID: 1}
-	store := postgres.NewInventoryWithin(w.pool, postgres.Terms{Quotas: inventory.Quotas{Rooms: 2, Organizations: 1, Installations: 1}})
+	store := postgres.NewInventoryWithin(w.as, postgres.Terms{Quotas: inventory.Quotas{Rooms: 2, Organizations: 1, Installations: 1}})
 	node, _ := inventory.ParseNodeID(node2)
 	invited := identity.Digest{1}
 	w.exec(t, `INSERT INTO organization (id, name) VALUES (3, 'Dritte')`)

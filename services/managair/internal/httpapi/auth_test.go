@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
@@ -38,7 +39,7 @@ const veras = "Trompete-7-blau"
 
 func newAuthAPI(t *testing.T) *authAPI {
 	t.Helper()
-	pool := pgtest.New(t)
+	pool := pgtest.As(t, schema.Managair, pgtest.New(t))
 	log := slog.New(slog.DiscardHandler)
 	store, hasher, keys := postgres.NewIdentity(pool), identitytest.Hasher(), make(resetKeys, 1)
 	hash, err := hasher.Hash(t.Context(), veras)

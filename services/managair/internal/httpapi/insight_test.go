@@ -195,7 +195,7 @@ func TestAirQualityAccessAndBadInput(t *testing.T) {
 func TestFidelityAndOutages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	store := postgres.Fidelity{Pool: w.pool}
+	store := postgres.Fidelity{Pool: w.as}
 	contact := func(node string, at time.Time) {
 		w.exec(t, `INSERT INTO node_status (node_no, last_contact_at) SELECT no, $2 FROM node WHERE id = $1
 			ON CONFLICT (node_no) DO UPDATE SET last_contact_at = excluded.last_contact_at`, node, at)
@@ -307,7 +307,7 @@ func TestANodeHasItsOwnInterval(t *testing.T) {
 	}
 	patch("300")
 	w.exec(t, `INSERT INTO node_status (node_no, last_contact_at) SELECT no, $2 FROM node WHERE id = $1`, node1, worldNow.Add(-11*time.Minute))
-	if _, err := (postgres.Fidelity{Pool: w.pool}).Check(t.Context(), worldNow); err != nil {
+	if _, err := (postgres.Fidelity{Pool: w.as}).Check(t.Context(), worldNow); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.get(t, owner, "/api/v1/fidelity/"+node1).body; !strings.Contains(got, `"fidelity":"M"`) {

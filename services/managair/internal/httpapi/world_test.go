@@ -19,6 +19,7 @@ import (
 
 	stream "github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
@@ -107,7 +108,8 @@ const (
 var worldNow = time.Date(2026, 1, 20, 12, 0, 0, 0, time.UTC)
 
 type world struct {
-	pool    *pgxpool.Pool
+	pool    *pgxpool.Pool // the owner's
+	as      *pgxpool.Pool // managair's
 	api     *httpapi.API
 	handler http.Handler
 	// doors is the handler behind the look at who asks, by token or session.
@@ -147,29 +149,30 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		t.Fatal(err)
 	}
 	now := func() time.Time { return at }
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identitytest.Hasher(), noMail{}, identity.DefaultLimits(), now)
+	as := pgtest.As(t, schema.Managair, pool)
+	accounts := identity.NewAccounts(postgres.NewIdentity(as), identitytest.Hasher(), noMail{}, identity.DefaultLimits(), now)
 	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
-	nodes := postgres.Fidelity{Pool: pool}
+	nodes := postgres.Fidelity{Pool: as}
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
-		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool),
-		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: postgres.NewTelemetry(pool)},
+		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as),
+		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
-		Accounts: accounts, Doors: doors, Tokens: postgres.Tokens{Pool: pool, Limit: 3},
+		Accounts: accounts, Doors: doors, Tokens: postgres.Tokens{Pool: as, Limit: 3},
 		Images: httpapi.Images{
-			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: pool},
+			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: as},
 			Convert: media.NewConverter(self, convertPicture).Convert,
 		},
 		// A hub that does not run takes listeners, and a recorder has no connection to
 		// listen on: the stream ends at once.
-		Live: newHub(pool, stream.Stream{}),
+		Live: newHub(as, stream.Stream{}),
 	}, now)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{pool, api, handler, doors.Middleware(handler)}
+	return &world{pool, as, api, handler, doors.Middleware(handler)}
 }
 
 // mutable is a world that tests change one after the other. Making it anew is

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -15,7 +16,7 @@ import (
 func TestAuditLogOfPeople(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
-	store := postgres.NewIdentity(pool)
+	store := postgres.NewIdentity(pgtest.As(t, schema.Managair, pool))
 	now := time.Now()
 	user, err := store.CreateUser(t.Context(), identity.NewUser{
 		User: identity.User{Username: "vera-v", Email: "vera@schule.example", FirstName: "Vera", LastName: "Vogel", Active: true, JoinedAt: now},

@@ -92,7 +92,7 @@ func TestTheCheckFindsFaults(t *testing.T) {
 		c.set(no)
 		want[id], names[id] = c.want, c.name
 	}
-	sum, err := postgres.Fidelity{Pool: h.Pool}.Check(t.Context(), now)
+	sum, err := postgres.Fidelity{Pool: h.as}.Check(t.Context(), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,14 +106,14 @@ func TestTheCheckFindsFaults(t *testing.T) {
 	}
 	// It lasts as long as it lasts, and began when it began.
 	h.newest(t, first, clock(2), 12, "E")
-	if _, err := (postgres.Fidelity{Pool: h.Pool}).Check(t.Context(), clock(2)); err != nil {
+	if _, err := (postgres.Fidelity{Pool: h.as}).Check(t.Context(), clock(2)); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, h.faults(t)); diff != "" {
 		t.Errorf("an hour later, want(-) got(+):\n%s", diff)
 	}
 	h.newest(t, first, clock(3), 600, "M")
-	if sum, err = (postgres.Fidelity{Pool: h.Pool}).Check(t.Context(), clock(3)); err != nil || sum.Faulty != 2 || sum.Alive != len(cases)-2 {
+	if sum, err = (postgres.Fidelity{Pool: h.as}).Check(t.Context(), clock(3)); err != nil || sum.Faulty != 2 || sum.Alive != len(cases)-2 {
 		t.Errorf("after it was mended: %+v, %v", sum, err)
 	}
 }

@@ -66,7 +66,7 @@ func (h house) states(t testing.TB) map[int32]string {
 func TestTheCheckJudgesAsTheRuleSays(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, pgtest.New(t))
-	store := postgres.Fidelity{Pool: h.Pool}
+	store := postgres.Fidelity{Pool: h.as}
 	now := clock(100)
 	r := rand.New(rand.NewPCG(1, 2))
 	want, count := map[int32]string{}, map[fidelity.State]int{}
@@ -115,7 +115,7 @@ func TestNodesThatNeverReportedDoNotStopTheCheck(t *testing.T) {
 	h.node(t, 1)
 	_, second := h.node(t, 2)
 	h.contact(t, second, clock(1))
-	got, err := postgres.Fidelity{Pool: h.Pool}.Check(t.Context(), clock(1))
+	got, err := postgres.Fidelity{Pool: h.as}.Check(t.Context(), clock(1))
 	if want := (fidelity.Summary{CheckedAt: clock(1), Unknown: 1, Alive: 1}); !cmp.Equal(got, want) || err != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -162,7 +162,7 @@ func TestOutagesAreRemembered(t *testing.T) {
 				}
 				for moment := range 2 { // the second one, a moment later, finds nothing to do
 					at := clock(s.check).Add(time.Duration(moment) * time.Millisecond)
-					if _, err := (postgres.Fidelity{Pool: h.Pool}).Check(t.Context(), at); err != nil {
+					if _, err := (postgres.Fidelity{Pool: h.as}).Check(t.Context(), at); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -179,7 +179,7 @@ func TestOutagesAreRemembered(t *testing.T) {
 func BenchmarkFidelityCheck(b *testing.B) {
 	nodes := benchsize.Of(100_000, 1_000)
 	h := newHouse(b, pgtest.New(b))
-	store := postgres.Fidelity{Pool: h.Pool}
+	store := postgres.Fidelity{Pool: h.as}
 	h.exec(b, `
 		INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
 		SELECT gen_random_uuid(), lpad(upper(to_hex(n)), 16, '0'), 'Node', 1, 1, 1 FROM generate_series(1, $1) AS n`, nodes)

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
 
@@ -27,7 +28,7 @@ func TestClearExpiredLeavesWhatIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := postgres.NewIdentity(pool).ClearExpired(t.Context(), now)
+	n, err := postgres.NewIdentity(pgtest.As(t, schema.Managair, pool)).ClearExpired(t.Context(), now)
 	if n != 2 || err != nil {
 		t.Errorf("cleared %d, %v; want 2", n, err)
 	}

@@ -7,16 +7,21 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 )
 
 // house is an inventory to measure in: organization 1 operates site 1 with room 1.
 type house struct {
-	*pgxpool.Pool
+	*pgxpool.Pool // the owner's
+
+	as *pgxpool.Pool // managair's
 }
 
 func newHouse(t testing.TB, pool *pgxpool.Pool) house {
 	t.Helper()
-	h := house{pool}
+	h := house{pool, pgtest.As(t, schema.Managair, pool)}
 	h.exec(t, `INSERT INTO organization (id, name) VALUES (1, 'School')`)
 	h.exec(t, `INSERT INTO address (id, street1, zip, city) VALUES (1, 'Street 1', '12345', 'Berlin')`)
 	h.exec(t, `INSERT INTO site (id, name, address_id, operator_id) VALUES (1, 'House', 1, 1)`)

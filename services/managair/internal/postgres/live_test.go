@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
@@ -26,7 +27,7 @@ func TestLoginsThatEndAreToldOf(t *testing.T) {
 		OVERRIDING SYSTEM VALUE SELECT i, 1, sha256(i::text::bytea), '', now(), now(), now() + (3 - i) * interval '1 hour', '', '' FROM generate_series(1, 3) i;
 		INSERT INTO api_token (id, user_id, name, digest, scope, created_at, expires_at)
 		OVERRIDING SYSTEM VALUE SELECT i, 1, 'x', sha256(i::text::bytea), 'read', now(), CASE i WHEN 1 THEN NULL ELSE now() + (3 - i) * interval '1 hour' END FROM generate_series(1, 3) i`)
-	store := postgres.NewLive(pool)
+	store := postgres.NewLive(pgtest.As(t, schema.Managair, pool))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	changes, stopped := make(chan live.Change, 100), make(chan error, 1)
 	go func() { stopped <- store.WaitForChanges(ctx, func(what live.Change) { changes <- what }) }()

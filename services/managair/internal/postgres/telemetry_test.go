@@ -11,6 +11,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
@@ -52,7 +53,7 @@ func newSeries(t *testing.T) (store *postgres.Telemetry, all map[int32][]measure
 	if _, err := pool.Exec(t.Context(), withNodes(2, seriesWorld)); err != nil {
 		t.Fatal(err)
 	}
-	store = postgres.NewTelemetry(pool)
+	store = postgres.NewTelemetry(pgtest.As(t, schema.Managair, pool))
 	all = map[int32][]measurement.Sample{}
 	for no := range int32(2) {
 		span := telemetry.Span{NodeNo: no + 1, From: time.Unix(0, 0), To: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -18,7 +19,7 @@ import (
 
 func imported(t testing.TB, pool *pgxpool.Pool, url string) *fixture.Report {
 	t.Helper()
-	im := moving.Importer{Loader: moving.Loader{Pool: pool, Now: time.Now}, Source: url, Jobs: 3, ChunkRows: 1000}
+	im := moving.Importer{Loader: moving.Loader{Pool: pgtest.As(t, schema.Managair, pool), Now: time.Now}, Source: url, Jobs: 3, ChunkRows: 1000}
 	report, err := im.Import(t.Context())
 	if err != nil {
 		t.Fatal(err)

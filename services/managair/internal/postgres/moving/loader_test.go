@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -41,7 +42,7 @@ func files(t *testing.T) []fixture.Source {
 
 func load(t *testing.T, pool *pgxpool.Pool, repair bool, sources ...fixture.Source) *fixture.Report {
 	t.Helper()
-	loader := moving.Loader{Pool: pool, Repair: repair, Now: time.Now}
+	loader := moving.Loader{Pool: pgtest.As(t, schema.Managair, pool), Repair: repair, Now: time.Now}
 	report, err := loader.Load(t.Context(), fixture.Objects(sources...))
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,44 @@
+-- managair: API, pages, commands and its worker. One role for all, because the worker sends
+-- the mails with links that let whoever has them into any account, and clears sessions and
+-- tokens: what it could be denied is worth nothing to whoever has that.
+GRANT USAGE ON SCHEMA public TO :role;
+
+-- People and how they log in.
+GRANT SELECT, INSERT, UPDATE, DELETE ON user_account, email_address, staff_right, api_token, account_session, account_key,
+    account_attempt, known_device, user_introduction, invitation, kept_mail, outgoing_mail TO :role;
+-- The log of changes is added to and expires. It is changed only where somebody deletes
+-- their account.
+GRANT SELECT, INSERT, UPDATE, DELETE ON audit_log TO :role;
+
+-- The inventory.
+GRANT SELECT, INSERT, UPDATE, DELETE ON organization, membership, address, site, room, quantity, node_protocol, node_model,
+    node_model_quantity, node, installation, claim_code, ingestion_token TO :role;
+-- What registering and deleting sensors leads to.
+GRANT SELECT, INSERT, UPDATE, DELETE ON heard_device TO :role;
+GRANT SELECT, UPDATE ON node_epoch TO :role;
+GRANT SELECT, INSERT ON retired_node TO :role;
+
+-- Samples: read, adopted, loaded, copied from the predecessor. Roll-ups are the ingestair's,
+-- but for hours that have to be rolled up again.
+GRANT SELECT, INSERT ON sample, sample_late TO :role;
+GRANT SELECT ON sample_hour, sample_day, sample_total, sample_rollup_state TO :role;
+GRANT SELECT, INSERT, UPDATE ON node_status TO :role;
+GRANT SELECT, INSERT, DELETE ON node_status_journal TO :role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON parked_sample, rejected_sample, undecoded_uplink TO :role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON node_fidelity, node_outage, fidelity_check, import_chunk TO :role;
+-- Keys go on after what was loaded with its own.
+GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO :role;
+
+-- Which migrations were applied.
+GRANT SELECT ON goose_db_version TO :role;
+
+GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample_partition, note_late_hours,
+    write_node_status, adopt_parked_samples, hear_devices, sample_hours_raw, sample_hours, sample_days, sample_count,
+    installed_in_one_organization, blank_audit TO :role;
+
+-- Run by triggers, for whom it takes no right:
+--   notify_inventory_changed, notify_login_ended, node_deleted, node_leaves_device, node_adopts_parked_samples,
+--   rename_picture, sample_day_changed, installation_one_organization, node_stays_in_organization,
+--   room_stays_in_organization, site_stays_in_organization, organization_keeps_owner,
+--   audit_change, audit_token, audit_forget, audit_claim_code, audit_ingestion_token
+-- The owner's alone: detach_sample_partition, share_sample_privileges

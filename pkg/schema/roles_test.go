@@ -1,0 +1,288 @@
+package schema_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/schema"
+)
+
+// Whoever makes a table or a function says in the grants what each service may with it.
+func TestEverythingIsInTheGrants(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("grants/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var all strings.Builder
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	named := map[string]bool{}
+	for _, word := range regexp.MustCompile(`\w+`).FindAllString(all.String(), -1) {
+		named[word] = true
+	}
+	const ours = `
+		SELECT c.relname::text FROM pg_class c
+		 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition
+		UNION ALL
+		SELECT proname::text FROM pg_proc p
+		 WHERE pronamespace = 'public'::regnamespace
+		   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')`
+	rows, err := pgtest.New(t).Query(t.Context(), ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	things, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(things) < 60 {
+		t.Fatalf("%d tables and functions: %v", len(things), err)
+	}
+	for _, thing := range things {
+		if !named[thing] {
+			t.Errorf("%s is in none of pkg/schema/grants/*.sql: say there who may what with it, or that it is the owner's alone", thing)
+		}
+	}
+}
+
+// What a service could do at the database if somebody had taken it over.
+func TestServicesCannotMore(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := owner.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("SELECT ensure_sample_partition(now())")
+	pools := map[schema.Service]*pgxpool.Pool{}
+	for _, s := range []schema.Service{schema.Managair, schema.Ingestair, schema.Exporter} {
+		pools[s] = pgtest.As(t, s, owner)
+	}
+	for _, tt := range []struct {
+		sql string
+		may string // those who may
+	}{
+		{"SELECT password_hash FROM user_account", "managair"},
+		{"SELECT email FROM email_address", "managair"},
+		{"SELECT digest FROM account_session", "managair"},
+		{"SELECT digest FROM api_token", "managair"},
+		{"SELECT text FROM outgoing_mail", "managair"},
+		{"SELECT text FROM kept_mail", "managair"},
+		{"SELECT changes FROM audit_log", "managair"},
+		{"SELECT name FROM organization", "managair"},
+		{"SELECT street1 FROM address", "managair"},
+		{"SELECT is_public FROM installation", "managair"},
+		{"SELECT digest FROM claim_code", "managair"},
+		{"SELECT alias FROM node", "managair"},
+		{"SELECT id, no, eui64, owner_id FROM node", "managair ingestair"},
+		{"SELECT name FROM ingestion_token", "managair"},
+		{"SELECT node_id FROM ingestion_token WHERE digest = ''", "managair ingestair"},
+		{"UPDATE ingestion_token SET last_used_at = now()", "managair ingestair"},
+		{"UPDATE ingestion_token SET revoked_at = NULL", "managair"},
+		{"UPDATE ingestion_token SET organization_id = 1", "managair"},
+		{"SELECT co2_ppm FROM sample", "managair ingestair"},
+		{"UPDATE node SET alias = 'x'", "managair"},
+		{"DELETE FROM node", "managair"},
+		{"INSERT INTO user_account (username, is_superuser) VALUES ('mallory', true)", "managair"},
+		{"UPDATE user_account SET is_superuser = true", "managair"},
+		{"UPDATE sample SET co2_ppm = 400", ""},
+		{"TRUNCATE sample", ""},
+		{"TRUNCATE audit_log", ""},
+		{"DELETE FROM sample", "ingestair"},
+		{"UPDATE sample_day SET n = 0", "ingestair"},
+		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, true)", ""},
+		{"DROP TABLE sample", ""},
+		{"DROP FUNCTION hear_devices", ""},
+		{"ALTER TABLE user_account ADD COLUMN x integer", ""},
+		{"ALTER TABLE user_account DISABLE TRIGGER audit", ""},
+		{"CREATE TABLE public.mine (x integer)", ""},
+		{"CREATE FUNCTION public.mine() RETURNS void LANGUAGE sql AS 'SELECT'", ""},
+		{"CREATE SCHEMA mine", ""},
+		{"CREATE ROLE mine", ""},
+		{"SET session_replication_role = replica", ""},
+		{"COPY sample TO PROGRAM 'cat'", ""},
+		{"SELECT detach_sample_partition(now())", ""},
+		{"SELECT share_sample_privileges('user_account')", ""},
+		{"SELECT open_sample_month(now())", "managair ingestair"},
+		{"SELECT fill_sample_index('user_account_pkey')", ""},
+		{"SELECT blank_audit(1)", "managair"},
+	} {
+		for service, pool := range pools {
+			tx, err := pool.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = tx.Exec(t.Context(), tt.sql)
+			refused := pgdb.IsRefused(err)
+			if err != nil && !refused {
+				t.Errorf("%s as %s: %v", tt.sql, service, err)
+			}
+			if may := strings.Contains(tt.may, string(service)); may == refused {
+				t.Errorf("%s: %s may: %v, want %v", tt.sql, service, !refused, may)
+			}
+			if err := tx.Rollback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// Tables that a session makes for itself do not stand in for those of functions that run as
+// the owner.
+func TestOwnersFunctionsUseOwnersTables(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	tx, err := pgtest.As(t, schema.Ingestair, owner).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	exec(t, tx, "CREATE TEMPORARY TABLE sample (LIKE public.sample) PARTITION BY RANGE (time)")
+	exec(t, tx, "SELECT public.ensure_sample_partition('2031-05-01')")
+	var parent string
+	err = tx.QueryRow(t.Context(), "SELECT inhparent::regclass FROM pg_inherits WHERE inhrelid = 'public.sample_y2031m05'::regclass").Scan(&parent)
+	if err != nil || parent != "public.sample" {
+		t.Errorf("the month was attached to %q, %v", parent, err)
+	}
+}
+
+// server is a database of an owner who is no superuser, as at those who run PostgreSQL for
+// others, and whose roles go with the test.
+func server(t *testing.T, attributes string) (ownerURL, owner string, asAdmin func(sql string)) {
+	t.Helper()
+	empty := pgtest.Empty(t)
+	admin, err := pgx.Connect(t.Context(), empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asAdmin = func(sql string) {
+		t.Helper()
+		if _, err := admin.Exec(context.WithoutCancel(t.Context()), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	owner = "o_" + strings.ToLower(rand.Text())
+	asAdmin("CREATE ROLE " + owner + " LOGIN PASSWORD 'of the owner' " + attributes)
+	asAdmin("GRANT CREATE ON SCHEMA public TO " + owner)
+	asAdmin("GRANT CREATE ON DATABASE " + admin.Config().Database + " TO " + owner) // btree_gist
+	t.Cleanup(func() {
+		for _, role := range []string{"_managair", "_ingestair", "_exporter", ""} {
+			asAdmin("DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '" + owner + role + "') THEN DROP OWNED BY " +
+				owner + role + " CASCADE; DROP ROLE " + owner + role + "; END IF; END $$")
+		}
+		_ = admin.Close(context.WithoutCancel(t.Context()))
+	})
+	u, err := url.Parse(empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(owner, "of the owner")
+	if _, err := schema.Up(t.Context(), slog.New(slog.DiscardHandler), u.String()); err != nil {
+		t.Fatal(err)
+	}
+	return u.String(), owner, asAdmin
+}
+
+// connect logs in as a service, and returns what comes of a statement.
+func connect(t *testing.T, ownerURL string, service schema.Service, password, sql string) error {
+	t.Helper()
+	u, err := url.Parse(ownerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(service.Role(u.User.Username()), password)
+	conn, err := pgx.Connect(t.Context(), u.String())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	_, err = conn.Exec(t.Context(), sql)
+	return err
+}
+
+func TestGrantMakesRolesAndKeepsThem(t *testing.T) {
+	t.Parallel()
+	database, owner, asAdmin := server(t, "CREATEROLE")
+	var told bytes.Buffer
+	grant := func(ingestair string) {
+		t.Helper()
+		err := schema.Grant(t.Context(), slog.New(slog.NewTextHandler(&told, nil)), database,
+			map[schema.Service]string{schema.Ingestair: ingestair, schema.Managair: "it's quoted"})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	grant("first")
+	grant("first")
+	for service, password := range map[schema.Service]string{schema.Ingestair: "first", schema.Managair: "it's quoted"} {
+		if err := connect(t, database, service, password, "INSERT INTO sample_late VALUES (1, now())"); err != nil {
+			t.Errorf("%s: %v", service, err)
+		}
+	}
+	if !strings.Contains(told.String(), owner+"_exporter") {
+		t.Errorf("of the role that is not there nothing is told: %s", told.String())
+	}
+	// What somebody granted by hand is taken back; a new password takes the place of the old.
+	asAdmin("GRANT ALL ON user_account, node, sample TO " + owner + "_ingestair")
+	asAdmin("GRANT EXECUTE ON FUNCTION detach_sample_partition TO " + owner + "_ingestair, PUBLIC")
+	grant("second")
+	for _, sql := range []string{"SELECT FROM user_account", "SELECT alias FROM node", "TRUNCATE sample", "SELECT detach_sample_partition(now())"} {
+		if err := connect(t, database, schema.Ingestair, "second", sql); !pgdb.IsRefused(err) {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if err := connect(t, database, schema.Ingestair, "first", "SELECT"); err == nil {
+		t.Error("the old password lets in")
+	}
+}
+
+func TestGrantWithoutTheRightToMakeRoles(t *testing.T) {
+	t.Parallel()
+	database, owner, asAdmin := server(t, "")
+	log := slog.New(slog.DiscardHandler)
+	passwords := map[schema.Service]string{schema.Ingestair: "of the ingestair"}
+	if err := schema.Grant(t.Context(), log, database, nil); err != nil {
+		t.Errorf("without passwords: %v", err)
+	}
+	err := schema.Grant(t.Context(), log, database, passwords)
+	if err == nil || !strings.Contains(err.Error(), "CREATE ROLE "+owner+"_ingestair") || strings.Contains(err.Error(), "of the ingestair") {
+		t.Errorf("nobody is told what to do, or everybody the password: %v", err)
+	}
+	asAdmin("CREATE ROLE " + owner + "_ingestair LOGIN PASSWORD 'by hand'")
+	if err := schema.Grant(t.Context(), log, database, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := connect(t, database, schema.Ingestair, "by hand", "SELECT FROM sample"); err != nil {
+		t.Errorf("a role that was made by hand: %v", err)
+	}
+	if err := connect(t, database, schema.Ingestair, "by hand", "SELECT FROM user_account"); !pgdb.IsRefused(err) {
+		t.Errorf("a role that was made by hand reads accounts: %v", err)
+	}
+}
+
+func TestPasswordThatClientsReadDifferently(t *testing.T) {
+	t.Parallel()
+	database, _, _ := server(t, "CREATEROLE")
+	err := schema.Grant(t.Context(), slog.New(slog.DiscardHandler), database, map[schema.Service]string{schema.Managair: "grün"})
+	if err == nil || !strings.Contains(err.Error(), "ASCII") || strings.Contains(err.Error(), "grün") {
+		t.Errorf("got %v", err)
+	}
+}
