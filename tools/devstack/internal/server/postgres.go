@@ -133,8 +133,8 @@ func (p *Postgres) SocketURL(database string) string {
 }
 
 // Database makes a database, and the role of the same name that owns it, unless
-// they are there. It returns the role's connection string. The role may not do
-// more than an operator's installation gives it.
+// they are there. It returns the role's connection string. The role may make those of
+// services, and otherwise not do more than the owner of a database elsewhere.
 func (p *Postgres) Database(ctx context.Context, name, password string) (string, error) {
 	conn, err := pgx.Connect(ctx, p.URL("postgres"))
 	if err != nil {
@@ -157,6 +157,9 @@ func (p *Postgres) Database(ctx context.Context, name, password string) (string,
 				return "", fmt.Errorf("make database %s: %w", name, err)
 			}
 		}
+	}
+	if _, err := conn.Exec(ctx, "ALTER ROLE "+pgx.Identifier{name}.Sanitize()+" CREATEROLE"); err != nil {
+		return "", fmt.Errorf("make database %s: %w", name, err)
 	}
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(name, password),

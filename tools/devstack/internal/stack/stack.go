@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/freeport"
+	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/process"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/server"
 )
@@ -36,7 +38,8 @@ type Options struct {
 	LogDir string // takes one file per service
 	// MediaDir takes the pictures, which managair and its worker share.
 	MediaDir string
-	// DatabaseURL is the connection string of the role that owns the database.
+	// DatabaseURL is the connection string of the role that owns the database, and may make
+	// the services' roles.
 	DatabaseURL string
 	// RedisURL is where Redis is, and RedisURLs for those services that have a user of
 	// their own there, by its name (compose/redis.acl).
@@ -70,11 +73,12 @@ type Stack struct {
 	options                          Options
 	httpPort, ingestPort             int
 	ingestToken                      string
+	rolePassword                     string // of the services' roles at the database
 }
 
 // New prepares a stack; Start starts it.
 func New(ctx context.Context, o Options) (*Stack, error) {
-	s := &Stack{options: o, httpPort: o.HTTPPort, ingestToken: rand.Text()}
+	s := &Stack{options: o, httpPort: o.HTTPPort, ingestToken: rand.Text(), rolePassword: rand.Text()}
 	var err error
 	if s.httpPort == 0 {
 		if s.httpPort, err = freeport.Find(ctx); err != nil {
@@ -84,19 +88,26 @@ func New(ctx context.Context, o Options) (*Stack, error) {
 	if s.ingestPort, err = freeport.Find(ctx); err != nil {
 		return nil, err
 	}
-	database := []string{"DATABASE_URL=" + o.DatabaseURL}
+	asManagair, err := s.database(schema.Managair)
+	if err != nil {
+		return nil, err
+	}
+	asIngestair, err := s.database(schema.Ingestair)
+	if err != nil {
+		return nil, err
+	}
 	media := []string{"MEDIA_FOLDER=" + o.MediaDir}
-	s.Ingestair = s.service("ingestair", "ingestair", nil, database, s.redis("ingestair"), []string{
+	s.Ingestair = s.service("ingestair", "ingestair", nil, asIngestair, s.redis("ingestair"), []string{
 		"INGEST_ADDRESS=" + s.ingestAddress(), "INGEST_TOKEN=" + s.ingestToken,
 	})
 	s.Managair = server.NewService(server.ServiceOptions{
 		Name: "managair", Path: filepath.Join(o.Bin, "managair"), Args: []string{"serve"}, LogFile: s.LogFile("managair"),
-		Env: slices.Concat(database, s.redis("managair"), media, []string{
+		Env: slices.Concat(asManagair, s.redis("managair"), media, []string{
 			"LISTEN_ADDRESS=" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort)), "PUBLIC_URL=" + o.PublicURL,
 		}, o.Env),
 		MoreEnv: s.others,
 	})
-	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, database, s.redis("worker"), media)
+	s.Worker = s.service("managair-worker", "managair", []string{"worker"}, asManagair, s.redis("worker"), media)
 	s.ClairchenForwarder = s.NewForwarder(ClairchenApplication, "clairchen-forwarder")
 	s.ERSForwarder = s.NewForwarder(ERSApplication, "ers-forwarder")
 	return s, nil
@@ -122,6 +133,16 @@ func (s *Stack) NewForwarder(application, name string, env ...string) *server.Se
 	binary := map[string]string{ClairchenApplication: "clairchen-forwarder", ERSApplication: "ers-forwarder"}[application]
 	return s.service(name, binary, nil, s.redis(strings.ReplaceAll(binary, "-", "_")),
 		s.forwarderEnv(application), s.options.ForwarderEnv[application], env)
+}
+
+// database tells a service where the database is, and has it log in with its role.
+func (s *Stack) database(service schema.Service) ([]string, error) {
+	u, err := url.Parse(s.options.DatabaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("the database's address: %w", err)
+	}
+	u.User = url.UserPassword(service.Role(u.User.Username()), s.rolePassword)
+	return []string{"DATABASE_URL=" + u.String()}, nil
 }
 
 // redis tells a service where Redis is.
@@ -164,7 +185,7 @@ func (s *Stack) URL() string {
 	return "http://" + net.JoinHostPort(server.Host, strconv.Itoa(s.httpPort))
 }
 
-// DatabaseURL is the connection string that the services use.
+// DatabaseURL is the connection string of the database's owner.
 func (s *Stack) DatabaseURL() string { return s.options.DatabaseURL }
 
 // LogFile is the path of a service's log.
@@ -201,11 +222,12 @@ func (s *Stack) Stop(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// Manage runs one of managair's commands for operators and waits for it.
+// Manage runs one of managair's commands for operators, as the database's owner, and waits for it.
 func (s *Stack) Manage(ctx context.Context, args ...string) error {
 	p, err := process.Start(process.Spec{
 		Name: "managair", Path: filepath.Join(s.options.Bin, "managair"), Args: args,
-		Env:     append(s.redis("managair"), "DATABASE_URL="+s.options.DatabaseURL),
+		Env: append(s.redis("managair"), "DATABASE_URL="+s.options.DatabaseURL,
+			"DB_MANAGAIR_PASSWORD="+s.rolePassword, "DB_INGESTAIR_PASSWORD="+s.rolePassword),
 		LogFile: s.LogFile("managair-" + args[0]),
 	})
 	if err != nil {

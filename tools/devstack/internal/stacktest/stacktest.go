@@ -41,7 +41,7 @@ type Stack struct {
 	// RedisUsers are those of a deployed stack.
 	RedisUsers RedisUsers
 	Broker     *server.Mosquitto
-	// DatabaseURL is the connection string of the services' role.
+	// DatabaseURL is the connection string of the database's owner.
 	DatabaseURL string
 
 	passwords map[string]string
