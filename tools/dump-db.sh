@@ -13,7 +13,7 @@ options "$@"
 
 file=${ARGS[0]-$CLAIR_STACK-$(date -u +%Y%m%dT%H%M%SZ).dump}
 id=$(container db)
-dump() { run_in "$id" -- pg_dump --username clair --dbname clair --format custom --compress 6 --no-owner; }
+dump() { run_in "$id" -- pg_dump --username clair --dbname clair --format custom --compress 6 --no-owner --no-privileges; }
 if [ "$file" = - ]; then
   dump
   exit

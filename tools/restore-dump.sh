@@ -42,7 +42,7 @@ CREATE DATABASE $fresh TEMPLATE template0;
 SQL
 drop_fresh() { sql <<<"DROP DATABASE IF EXISTS $fresh" || true; }
 if ! { if [ "$file" = - ]; then cat; else cat "$file"; fi; } |
-  run_in "$db" --interactive -- pg_restore --username clair --dbname "$fresh" --no-owner --exit-on-error --single-transaction; then
+  run_in "$db" --interactive -- pg_restore --username clair --dbname "$fresh" --no-owner --no-privileges --exit-on-error --single-transaction; then
   drop_fresh
   fail "the dump could not be read; the database is as it was"
 fi

@@ -6,7 +6,7 @@
 #
 # A change in pkg or proto is a change of all services. A version that does not
 # build is left out; one that does not become healthy is rolled back. New migrations
-# are applied first.
+# and grants are applied first.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tools/lib/stack.sh
@@ -39,7 +39,7 @@ while sleep 1; do
   done
   [ ${#names[@]} -gt 0 ] || continue
   migrate=false
-  [ -z "$(changed pkg/schema/migrations)" ] || migrate=true
+  [ -z "$(changed pkg/schema)" ] || migrate=true
   mv "$stamps/next" "$stamps/done"
   tag=dev-$(date +%s)
   say "building ${names[*]}"
