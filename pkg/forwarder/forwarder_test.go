@@ -60,7 +60,7 @@ func wantUplink() *ingestv1.Uplink {
 		NodeId:  id[:],
 		Samples: []*ingestv1.Sample{sample(1632140397, 780), sample(1632140575, 800), sample(1632140753, 800)},
 		Metadata: &ingestv1.UplinkMetadata{
-			DevEui: uint64(uplink.DevEUI), DeviceId: "clairchen-1", Protocol: "CLAIRCHEN", FPort: new(uint32(1)), FCnt: new(uint32(7)),
+			DevEui: uint64(uplink.DevEUI), DeviceId: "clairchen-1", Application: app.ID, Protocol: "CLAIRCHEN", FPort: new(uint32(1)), FCnt: new(uint32(7)),
 			ReceivedAt: timestamppb.New(uplink.ReceivedAt), SpreadingFactor: new(uint32(9)), BandwidthKhz: new(uint32(125)), FrequencyHz: new(uint32(868500000)),
 			RssiDbm: new(int32(-61)), SnrDb: new(float32(9.25)), Gateways: new(uint32(2)),
 			Source: ingestv1.Source_SOURCE_MQTT,

@@ -82,6 +82,14 @@ func (in *intake) receive(ctx context.Context, source ingestv1.Source, message [
 		finish(done, refused)
 		return
 	}
+	if !in.network.takes(&u) {
+		// Whoever has the webhook's secret may say anything, and what an application says
+		// decides who may register its devices.
+		in.log.WarnContext(ctx, "uplink of another application refused", "application", u.Application, "dev_eui", u.DevEUI, "device_id", u.DeviceID)
+		count(resultForeign)
+		finish(done, refused)
+		return
+	}
 	e, result, err := in.entry(ctx, source, &u, message, err)
 	if err != nil {
 		// It cannot happen: all texts are valid UTF-8.

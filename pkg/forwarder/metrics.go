@@ -17,6 +17,7 @@ const (
 	resultDropped     = "dropped"
 	resultPartial     = "partial"
 	resultSimulated   = "simulated"
+	resultForeign     = "foreign"
 )
 
 type metrics struct {
@@ -42,7 +43,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 	m := &metrics{
 		uplinks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_uplinks_total",
-			Help: "Uplinks received, by source (mqtt, webhook, storage) and result (decoded, partial: samples, and a rest that could not be read, undecodable: kept with its bytes, empty: no measurements in it, which counts as contact, simulated: made up at the network server, not stored, dropped: no room).",
+			Help: "Uplinks received, by source (mqtt, webhook, storage) and result (decoded, partial: samples, and a rest that could not be read, undecodable: kept with its bytes, empty: no measurements in it, which counts as contact, simulated: made up at the network server, not stored, foreign: of another application than ours, not stored, dropped: no room).",
 		}, []string{"source", "result"}),
 		undecodable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_undecodable_total",
@@ -115,7 +116,7 @@ func (m *metrics) begin() {
 	for _, source := range []ingestv1.Source{ingestv1.Source_SOURCE_MQTT, ingestv1.Source_SOURCE_WEBHOOK, ingestv1.Source_SOURCE_STORAGE} {
 		name := sourceName(source)
 		sources = append(sources, name)
-		for _, result := range []string{resultDecoded, resultPartial, resultUndecodable, resultEmpty, resultSimulated, resultDropped} {
+		for _, result := range []string{resultDecoded, resultPartial, resultUndecodable, resultEmpty, resultSimulated, resultForeign, resultDropped} {
 			m.uplinks.WithLabelValues(name, result)
 		}
 	}

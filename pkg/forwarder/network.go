@@ -14,6 +14,9 @@ type network interface {
 	uplinkTopic() string
 	// parseUplink reads a message that arrived at a time.
 	parseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error)
+	// takes reports whether an uplink is of the application that the forwarder is for, as
+	// far as it says which one it is of.
+	takes(u *lorawan.Uplink) bool
 	// downlink returns the message that answers an uplink, and its topic.
 	downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte)
 }
@@ -27,9 +30,14 @@ func (tts) parseUplink(message []byte, _ time.Time) (lorawan.Uplink, error) {
 	return ttn.ParseUplink(message)
 }
 
+func (n tts) takes(u *lorawan.Uplink) bool { return u.Application == "" || u.Application == n.app.ID }
+
 func (n tts) downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte) {
 	return n.app.DownlinkTopic(u.DeviceID), ttn.EncodeDownlinks(ttn.Downlink{FPort: fPort, Payload: payload, Priority: "NORMAL"})
 }
+
+// anyApplication stands for all that there are at ChirpStack.
+const anyApplication = "+"
 
 // chirpStack is ChirpStack v4.
 type chirpStack struct{ application string }
@@ -38,6 +46,10 @@ func (n chirpStack) uplinkTopic() string { return chirpstack.UplinkTopic(n.appli
 
 func (chirpStack) parseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
 	return chirpstack.ParseUplink(message, arrived)
+}
+
+func (n chirpStack) takes(u *lorawan.Uplink) bool {
+	return u.Application == "" || n.application == anyApplication || u.Application == n.application
 }
 
 func (chirpStack) downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte) {

@@ -89,10 +89,19 @@ func TestOrdinaryTraffic(t *testing.T) {
 	simulated := *u
 	simulated.Simulated = true
 	broker.publish(t, &simulated)
+	// Of another application, readable or not.
+	for _, payload := range [][]byte{u.Payload, {0xff}} {
+		foreign := *u
+		foreign.Payload = payload
+		broker.send(t, ttn.EncodeUplink(ttn.Application{ID: "evil-app", Tenant: app.Tenant}, &foreign))
+	}
 	u.FCnt++
 	broker.publish(t, u)
-	if got := ingestair.wait(t, 1); len(got) != 1 || got[0].GetMetadata().GetFCnt() != u.FCnt {
-		t.Errorf("got %v, want the last uplink alone", got)
+	if got := ingestair.wait(t, 1); len(got) != 1 || got[0].GetMetadata().GetFCnt() != u.FCnt || got[0].GetMetadata().GetApplication() != app.ID {
+		t.Errorf("got %v, want the last uplink alone, with its application", got)
+	}
+	if got := ports.metric(t, `forwarder_uplinks_total{result="foreign",source="mqtt"}`); got != 2 {
+		t.Errorf("%v of another application are counted, want 2", got)
 	}
 	for _, name := range []string{
 		`forwarder_events_total{kind="join_accept"}`, `forwarder_events_total{kind="location_solved"}`,

@@ -11,8 +11,8 @@ import (
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
-// maxDeviceID is a bound of the ingestion service.
-const maxDeviceID = 64
+// maxDeviceID and maxApplication are bounds of the ingestion service.
+const maxDeviceID, maxApplication = 64, 64
 
 // Uplink returns a decoded uplink as the ingestion service takes it.
 func Uplink(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingestv1.Source) *ingestv1.Uplink {
@@ -53,11 +53,12 @@ func status(s measurement.Status) ingestv1.MeasurementStatus {
 // Metadata returns how an uplink came, and what it says about its battery.
 func Metadata(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingestv1.Source) *ingestv1.UplinkMetadata {
 	md := &ingestv1.UplinkMetadata{
-		DevEui:   uint64(u.DevEUI),
-		DeviceId: strings.ToValidUTF8(u.DeviceID[:min(len(u.DeviceID), maxDeviceID)], ""),
-		Protocol: d.Protocol(),
-		FCnt:     &u.FCnt,
-		Source:   source,
+		DevEui:      uint64(u.DevEUI),
+		DeviceId:    strings.ToValidUTF8(u.DeviceID[:min(len(u.DeviceID), maxDeviceID)], ""),
+		Protocol:    d.Protocol(),
+		Application: strings.ToValidUTF8(u.Application[:min(len(u.Application), maxApplication)], ""),
+		FCnt:        &u.FCnt,
+		Source:      source,
 	}
 	if u.FPort != 0 {
 		md.FPort = new(uint32(u.FPort))

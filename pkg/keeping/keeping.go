@@ -29,6 +29,8 @@ type Metadata struct {
 	DevEUI   lorawan.EUI64
 	DeviceID string // the network server's name for the device
 	Protocol string // the codec's name
+	// Application is the network server's id of the application that the device is in.
+	Application string
 	// ReceivedAt is when the network server received the uplink.
 	ReceivedAt        time.Time
 	FPort             measurement.Reading

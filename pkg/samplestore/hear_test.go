@@ -37,6 +37,21 @@ func TestUnregisteredDevicesAreHeard(t *testing.T) {
 	if got := scan[string](t, s, "SELECT string_agg(eui64, ' ' ORDER BY eui64) FROM heard_device"); got != want {
 		t.Errorf("heard: %s, want %s", got, want)
 	}
+	from := func(application string, n int) *keeping.Flush {
+		f := keeping.Flush{At: noon, Uplinks: uplink(n)}
+		f.Uplinks[0].Meta.Application = application
+		return &f
+	}
+	// Also within the hour. Of what does not say, nothing is learnt.
+	for _, f := range []*keeping.Flush{from("first", 3), from("second", 3), from("", 3), from("first", 4)} {
+		if err := s.Keep(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const of = "0000000000000002= 0000000000000003=second 0000000000000004=first"
+	if got := scan[string](t, s, "SELECT string_agg(eui64 || '=' || coalesce(application, ''), ' ' ORDER BY eui64) FROM heard_device"); got != of {
+		t.Errorf("heard from %s, want %s", got, of)
+	}
 	exec(t, s, "UPDATE heard_device SET seen_at = now() - interval '2 hours', owner_id = 7 WHERE eui64 = '0000000000000003'")
 	if err := s.Keep(t.Context(), &keeping.Flush{At: noon, Uplinks: uplink(3)}); err != nil {
 		t.Fatal(err)

@@ -98,6 +98,7 @@ func TestServicesCannotMore(t *testing.T) {
 		{"UPDATE ingestion_token SET last_used_at = now()", "managair ingestair"},
 		{"UPDATE ingestion_token SET revoked_at = NULL", "managair"},
 		{"UPDATE ingestion_token SET organization_id = 1", "managair"},
+		{"SELECT application FROM network_application", "managair"},
 		{"SELECT co2_ppm FROM sample", "managair ingestair"},
 		{"UPDATE node SET alias = 'x'", "managair"},
 		{"DELETE FROM node", "managair"},

@@ -24,7 +24,7 @@ GRANT SELECT, INSERT, DELETE ON parked_sample, rejected_sample, undecoded_uplink
 GRANT SELECT, INSERT, UPDATE, DELETE ON heard_device TO :role;
 
 GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample_partition, note_late_hours,
-    write_node_status, hear_devices, sample_hours_raw, add_to_sample_total, fill_sample_index, drop_half_built_sample_indexes TO :role;
+    write_node_status, hear_devices, hear_uplinks, sample_hours_raw, add_to_sample_total, fill_sample_index, drop_half_built_sample_indexes TO :role;
 
 -- Before PostgreSQL 17 nobody but the owner rebuilds an index; then it is left as it is.
 DO $$

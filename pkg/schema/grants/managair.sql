@@ -12,7 +12,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON audit_log TO :role;
 
 -- The inventory.
 GRANT SELECT, INSERT, UPDATE, DELETE ON organization, membership, address, site, room, quantity, node_protocol, node_model,
-    node_model_quantity, node, installation, claim_code, ingestion_token TO :role;
+    node_model_quantity, node, installation, claim_code, ingestion_token, network_application TO :role;
 -- What registering and deleting sensors leads to.
 GRANT SELECT, INSERT, UPDATE, DELETE ON heard_device TO :role;
 GRANT SELECT, UPDATE ON node_epoch TO :role;
@@ -33,7 +33,7 @@ GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO :role;
 GRANT SELECT ON goose_db_version TO :role;
 
 GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample_partition, note_late_hours,
-    write_node_status, adopt_parked_samples, hear_devices, sample_hours_raw, sample_hours, sample_days, sample_count,
+    write_node_status, adopt_parked_samples, hear_devices, hear_uplinks, sample_hours_raw, sample_hours, sample_days, sample_count,
     installed_in_one_organization, blank_audit TO :role;
 
 -- Run by triggers, for whom it takes no right:

@@ -700,7 +700,10 @@ type UplinkMetadata struct {
 	// frequency_hz is the channel.
 	FrequencyHz *uint32 `protobuf:"varint,15,opt,name=frequency_hz,json=frequencyHz,proto3,oneof" json:"frequency_hz,omitempty"`
 	// gateways is how many gateways heard the uplink.
-	Gateways      *uint32 `protobuf:"varint,16,opt,name=gateways,proto3,oneof" json:"gateways,omitempty"`
+	Gateways *uint32 `protobuf:"varint,16,opt,name=gateways,proto3,oneof" json:"gateways,omitempty"`
+	// application is the network server's id of the application that the device is in,
+	// at most 64 bytes; empty when it is not known.
+	Application   string `protobuf:"bytes,17,opt,name=application,proto3" json:"application,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -845,6 +848,13 @@ func (x *UplinkMetadata) GetGateways() uint32 {
 		return *x.Gateways
 	}
 	return 0
+}
+
+func (x *UplinkMetadata) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
 }
 
 // Rejection says why a sample was rejected.
@@ -1533,7 +1543,7 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\x14rel_humidity_percent\x18\x04 \x01(\rH\x01R\x12relHumidityPercent\x88\x01\x01\x12:\n" +
 	"\x06status\x18\x05 \x01(\x0e2\".clair.ingest.v1.MeasurementStatusR\x06statusB\x1a\n" +
 	"\x18_temperature_decicelsiusB\x17\n" +
-	"\x15_rel_humidity_percent\"\xa5\x06\n" +
+	"\x15_rel_humidity_percent\"\xc7\x06\n" +
 	"\x0eUplinkMetadata\x12\x17\n" +
 	"\adev_eui\x18\x01 \x01(\x06R\x06devEui\x12\x1b\n" +
 	"\tdevice_id\x18\x02 \x01(\tR\bdeviceId\x12\x1a\n" +
@@ -1553,7 +1563,8 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\rbandwidth_khz\x18\x0e \x01(\rH\bR\fbandwidthKhz\x88\x01\x01\x12&\n" +
 	"\ffrequency_hz\x18\x0f \x01(\rH\tR\vfrequencyHz\x88\x01\x01\x12\x1f\n" +
 	"\bgateways\x18\x10 \x01(\rH\n" +
-	"R\bgateways\x88\x01\x01B\t\n" +
+	"R\bgateways\x88\x01\x01\x12 \n" +
+	"\vapplication\x18\x11 \x01(\tR\vapplicationB\t\n" +
 	"\a_f_portB\b\n" +
 	"\x06_f_cntB\x12\n" +
 	"\x10_data_rate_indexB\v\n" +

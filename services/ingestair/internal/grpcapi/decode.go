@@ -270,6 +270,8 @@ func (m *metadata) bytes(num protowire.Number, b []byte) error {
 		return setText(&m.meta.DeviceID, b, maxDeviceID)
 	case metadataProtocol:
 		return setText(&m.meta.Protocol, b, maxProtocol)
+	case metadataApplication:
+		return setText(&m.meta.Application, b, maxApplication)
 	case metadataReceivedAt:
 		m.received = true
 		return fields(b, func(num protowire.Number, typ protowire.Type, v uint64, _ []byte) error {
@@ -288,13 +290,14 @@ func (m *metadata) bytes(num protowire.Number, b []byte) error {
 
 // Lengths in bytes, as in the contract.
 const (
-	maxDeviceID  = 64
-	maxProtocol  = 32
-	maxForwarder = 64
-	maxReason    = 1024
-	maxPayload   = 255
-	maxEnvelope  = 64 << 10
-	maxUndecoded = 1000
+	maxDeviceID    = 64
+	maxProtocol    = 32
+	maxApplication = 64
+	maxForwarder   = 64
+	maxReason      = 1024
+	maxPayload     = 255
+	maxEnvelope    = 64 << 10
+	maxUndecoded   = 1000
 )
 
 // setText takes a string. What is too long is cut: a strange name is no reason to

@@ -48,7 +48,7 @@ func convertMetadata(m *ingestv1.UplinkMetadata) keeping.Metadata {
 		return keeping.Metadata{}
 	}
 	to := keeping.Metadata{
-		DevEUI: lorawan.EUI64(m.GetDevEui()), DeviceID: cut(m.GetDeviceId(), 64), Protocol: cut(m.GetProtocol(), 32),
+		DevEUI: lorawan.EUI64(m.GetDevEui()), DeviceID: cut(m.GetDeviceId(), 64), Protocol: cut(m.GetProtocol(), 32), Application: cut(m.GetApplication(), 64),
 		FPort: known(m.FPort), FCnt: known(m.FCnt), DataRateIndex: known(m.DataRateIndex), RSSIDBm: known(m.RssiDbm),
 		SNRDecibel: m.GetSnrDb(), SNRKnown: m.SnrDb != nil,
 		BatteryPercent: known(m.BatteryPercent), BatteryMillivolts: known(m.BatteryMillivolts),
@@ -86,7 +86,7 @@ func fullRequest() *ingestv1.StoreRequest {
 			Metadata: &ingestv1.UplinkMetadata{
 				DevEui: 0xA81758FFFE04D5B7, DeviceId: strings.Repeat("ä", 40) + "\x00", Protocol: "CLAIRCHEN", FPort: new(uint32(1)), FCnt: new(uint32(math.MaxUint32)),
 				ReceivedAt: &timestamppb.Timestamp{Seconds: 1795345200, Nanos: 999}, DataRateIndex: new(uint32(0)), RssiDbm: new(int32(-120)), SnrDb: new(float32(-7.5)),
-				BatteryPercent: new(uint32(80)), BatteryMillivolts: new(uint32(3600)), Source: ingestv1.Source_SOURCE_MQTT,
+				BatteryPercent: new(uint32(80)), BatteryMillivolts: new(uint32(3600)), Source: ingestv1.Source_SOURCE_MQTT, Application: "school",
 			},
 		},
 		{NodeId: id[:]},

@@ -31,6 +31,7 @@ const (
 	metadataSNRDecibel        protowire.Number = 9
 	metadataBatteryPercent    protowire.Number = 10
 	metadataBatteryMillivolts protowire.Number = 11
+	metadataApplication       protowire.Number = 17
 
 	timestampSeconds protowire.Number = 1
 	timestampNanos   protowire.Number = 2

@@ -40,7 +40,7 @@ func TestFieldNumbers(t *testing.T) {
 			"dev_eui": metadataDevEUI, "device_id": metadataDeviceID, "protocol": metadataProtocol, "f_port": metadataFPort,
 			"f_cnt": metadataFCnt, "received_at": metadataReceivedAt, "data_rate_index": metadataDataRateIndex,
 			"rssi_dbm": metadataRSSIDBm, "snr_db": metadataSNRDecibel, "battery_percent": metadataBatteryPercent,
-			"battery_millivolts": metadataBatteryMillivolts,
+			"battery_millivolts": metadataBatteryMillivolts, "application": metadataApplication,
 		}},
 		{&timestamppb.Timestamp{}, map[string]protowire.Number{"seconds": timestampSeconds, "nanos": timestampNanos}},
 		{&ingestv1.KeepUndecodedRequest{}, map[string]protowire.Number{"uplinks": keepUndecodedRequestUplinks}},

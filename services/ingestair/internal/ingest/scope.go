@@ -33,7 +33,7 @@ func (c *Call) restrict(ctx context.Context) (foreign int, err error) {
 	for i := range c.batch.Uplinks {
 		u := &c.batch.Uplinks[i]
 		u.Registered = true
-		u.Meta.DevEUI, u.Meta.DeviceID, u.Meta.Protocol = 0, "", ""
+		u.Meta.DevEUI, u.Meta.DeviceID, u.Meta.Protocol, u.Meta.Application = 0, "", "", ""
 		if c.foreign[i] = !own[u.NodeID]; c.foreign[i] {
 			foreign += u.End - first
 		}

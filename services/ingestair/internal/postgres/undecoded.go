@@ -29,9 +29,10 @@ func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUpl
 	}
 	batch := &pgx.Batch{}
 	var heard []string
+	var applications []*string
 	for _, u := range uplinks {
 		if u.Meta.DevEUI != 0 {
-			heard = append(heard, u.Meta.DevEUI.String())
+			heard, applications = append(heard, u.Meta.DevEUI.String()), append(applications, optional(u.Meta.Application))
 		}
 		batch.Queue(keepUndecoded, pgx.NamedArgs{
 			"digest": digest(u), "forwarder": u.Forwarder,
@@ -43,7 +44,7 @@ func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUpl
 			"reason": u.Reason,
 		})
 	}
-	batch.Queue(samplestore.HearDevices, heard)
+	batch.Queue(samplestore.HearDevices, heard, applications)
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return samplestore.Translate(fmt.Errorf("keep undecoded uplinks: %w", err))
 	}

@@ -169,6 +169,14 @@ var Subjects = []*Subject{
 		Filters: []string{"organization_id"},
 	},
 	{
+		Name: "network_application", Group: "devices", Order: "application",
+		Fields: []Field{
+			name("application", claim.MaxApplication),
+			{Name: "organization_id", Kind: Ref, Required: true, Of: "organization"},
+		},
+		Columns: []string{"application", "organization_id"}, Search: []string{"application"}, Filters: []string{"organization_id"},
+	},
+	{
 		Name: "ingestion_token", Group: "devices", Order: "-made_at", Fixed: true, Deletable: true, Made: true,
 		Fields: []Field{
 			{Name: "name", Kind: Text, Required: true, Max: token.Name.Max},

@@ -25,22 +25,25 @@ const (
 	// Code: a claim code of the administrators, who may also register it themselves.
 	// Where there is only one organization nobody else can claim, and none is needed.
 	Code Policy = "code"
+	// Application: that the administrators have assigned the application of the network
+	// server, from which the device was heard last, to the organization; or a code.
+	Application Policy = "application"
 )
 
 // UnmarshalText takes the value from the environment.
 func (p *Policy) UnmarshalText(text []byte) error {
 	switch v := Policy(text); v {
-	case Open, Code:
+	case Open, Code, Application:
 		*p = v
 		return nil
 	default:
-		return fmt.Errorf("%q is none of open, code", text)
+		return fmt.Errorf("%q is none of open, code, application", text)
 	}
 }
 
 // Config is what the environment says of claims.
 type Config struct {
-	Policy Policy `env:"CLAIM_POLICY" envDefault:"code" desc:"what it takes to register a device that sends already: open (nothing), code (a claim code of the administrators, where there are several organizations)"`
+	Policy Policy `env:"CLAIM_POLICY" envDefault:"code" desc:"what it takes to register a device that sends already: open (nothing), code (a claim code of the administrators, where there are several organizations), application (that they assigned its application at the network server to the organization, or a code)"`
 }
 
 // Terms are those under which devices are registered.
@@ -56,6 +59,9 @@ type Request struct {
 	EUI64        string
 	Organization int64 // that may use it; 0: any
 }
+
+// MaxApplication is the length of the longest id of an application.
+const MaxApplication = 64
 
 // Lifetime is how long a code can be used.
 const Lifetime = 30 * 24 * time.Hour
@@ -81,10 +87,13 @@ func DigestOf(code string) [sha256.Size]byte {
 }
 
 // Refuse says that a device cannot be registered with a code, or without one.
-func Refuse(code string) *fault.Violation {
+func (p Policy) Refuse(code string) *fault.Violation {
 	v := &fault.Violation{Field: "claim_code", Code: "claim_needed", Conflict: true}
+	if p == Application {
+		v.Text = "claim_needed_application"
+	}
 	if code != "" {
-		v.Code = "claim_wrong"
+		v.Code, v.Text = "claim_wrong", ""
 	}
 	return v
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/rule"
+	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
@@ -39,7 +40,8 @@ var bounds = func() map[string]string {
 		"invitation_email_length":       between("length(email)", 3, identity.MaxEmail),
 		"invitation_role":               oneOf("role", inventory.Owner, inventory.Inspector),
 		"account_session_digest_length": digest, "claim_code_digest_length": digest, "api_token_digest_length": digest,
-		"ingestion_token_digest_length": digest, "ingestion_token_name_length": between("length(name)", 1, int64(token.Name.Max)),
+		"network_application_application_length": between("length(application)", 1, claim.MaxApplication),
+		"ingestion_token_digest_length":          digest, "ingestion_token_name_length": between("length(name)", 1, int64(token.Name.Max)),
 		"invitation_digest_length": digest, "known_device_digest_length": digest,
 		"claim_code_eui64_form": "eui64 " + euiForm, "heard_device_eui64_form": "eui64 " + euiForm,
 		"parked_sample_dev_eui_form": "dev_eui " + euiForm, "undecoded_uplink_dev_eui_form": "dev_eui " + euiForm,

@@ -94,6 +94,52 @@ func TestDeletedSensorsLeaveTheirDevices(t *testing.T) {
 	}
 }
 
+// The administrators have assigned an application of the network server: its devices are
+// the organization's, and a code does it, too.
+func TestDevicesOfAnAssignedApplication(t *testing.T) {
+	t.Parallel()
+	w := newStrangersWorld(t)
+	w.exec(t, "INSERT INTO network_application (application, organization_id) VALUES ('school', 1), ('strangers', 2)")
+	hear := func(n int, application string) {
+		w.exec(t, "SELECT hear_uplinks(ARRAY[$1], ARRAY[nullif($2, '')])", nodeOf(n, 1).EUI64, application)
+	}
+	for n, application := range map[int]string{1: "school", 2: "school", 3: "nobody's", 4: "", 5: "strangers"} {
+		hear(n, application)
+	}
+	hear(5, "school") // it moved
+	w.park(t, nodeOf(6, 1))
+	code := w.code(t, claim.Request{EUI64: nodeOf(3, 1).EUI64, Organization: 2})
+	for _, step := range []struct {
+		name   string
+		policy claim.Policy
+		who    access.Caller
+		node   inventory.Node
+		code   string
+		want   string
+	}{
+		{"of the school, by a stranger", claim.Application, stranger, nodeOf(1, 2), "", "claim_needed"},
+		{"of the school, by the school", claim.Application, school, nodeOf(1, 1), "", ""},
+		{"of the school, where only codes count", claim.Code, school, nodeOf(2, 1), "", "claim_needed"},
+		{"of an application that is assigned to nobody", claim.Application, stranger, nodeOf(3, 2), "", "claim_needed"},
+		{"with a wrong code", claim.Application, stranger, nodeOf(3, 2), "AAAA-AAAA-AAAAA", "claim_wrong"},
+		{"with a code", claim.Application, stranger, nodeOf(3, 2), code, ""},
+		{"of an application that was not told", claim.Application, school, nodeOf(4, 1), "", "claim_needed"},
+		{"of an application that it was in before", claim.Application, stranger, nodeOf(5, 2), "", "claim_needed"},
+		{"of the application that it is in now", claim.Application, school, nodeOf(5, 1), "", ""},
+		{"of which only samples wait", claim.Application, school, nodeOf(6, 1), "", "claim_needed"},
+		{"by an administrator", claim.Application, access.Caller{UserID: 1, Superuser: true}, nodeOf(4, 1), "", ""},
+		{"that has never sent", claim.Application, stranger, nodeOf(7, 2), "", ""},
+	} {
+		if got := w.claim(t, step.policy, step.who, step.node, step.code); got != step.want {
+			t.Errorf("%s: %q, want %q", step.name, got, step.want)
+		}
+	}
+	w.exec(t, "DELETE FROM network_application")
+	if got := w.claim(t, claim.Application, school, nodeOf(2, 1), ""); got != "claim_needed" {
+		t.Errorf("no longer assigned: %q", got)
+	}
+}
+
 // On a new stack whoever comes first is the only organization, and none of the things
 // that wait is theirs. An administrator stands for the one that is.
 func TestTheFirstStrangerGetsNothing(t *testing.T) {

@@ -18,6 +18,7 @@ var constraints = map[string]fault.Violation{
 	"room_name_unique":                {Field: "name", Code: "unique"},
 	"quantity_name_unique":            {Field: "quantity", Code: "unique"},
 	"node_protocol_identifier_unique": {Field: "identifier", Code: "unique"},
+	"network_application_unique":      {Field: "application", Code: "unique"},
 	"node_model_name_unique":          {Field: "name", Code: "unique"},
 	"node_pkey":                       {Field: "eui64", Code: "unique", Text: "eui64_taken"}, // the id follows from it
 	"node_eui64_unique":               {Field: "eui64", Code: "unique", Text: "eui64_taken"},

@@ -36,11 +36,12 @@ var labels = map[string]string{
 	"email_address": "x.email",
 	"membership": "(SELECT u.username FROM user_account u WHERE u.id = x.user_id) || ' – ' || " +
 		"(SELECT o.name FROM organization o WHERE o.id = x.organization_id)",
-	"installation":    "(SELECT n.alias FROM node n WHERE n.id = x.node_id) || ' – ' || (SELECT r.name FROM room r WHERE r.id = x.room_id)",
-	"api_token":       "coalesce(nullif(x.name, ''), 'log-in')",
-	"kept_mail":       "x.subject",
-	"ingestion_token": "x.name",
-	"claim_code":      "coalesce(x.eui64, x.node_id::text)",
+	"installation":        "(SELECT n.alias FROM node n WHERE n.id = x.node_id) || ' – ' || (SELECT r.name FROM room r WHERE r.id = x.room_id)",
+	"api_token":           "coalesce(nullif(x.name, ''), 'log-in')",
+	"kept_mail":           "x.subject",
+	"ingestion_token":     "x.name",
+	"network_application": "x.application",
+	"claim_code":          "coalesce(x.eui64, x.node_id::text)",
 }
 
 func labelOf(subject string) string {

@@ -54,6 +54,10 @@ const (
 	isProven = `
 		SELECT EXISTS (SELECT FROM ` + goodCode + ` AND digest = @digest AND (organization_id IS NULL OR organization_id = @owner))`
 
+	isAssigned = `
+		SELECT EXISTS (SELECT FROM heard_device h JOIN network_application a ON a.application = h.application
+		                WHERE h.eui64 = @eui64 AND a.organization_id = @owner)`
+
 	useCode = "UPDATE claim_code SET used_at = now() WHERE (node_id = @id OR eui64 = @eui64) AND used_at IS NULL"
 )
 
@@ -69,14 +73,16 @@ func checkClaim(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Calle
 		if _, err := tx.Exec(ctx, "LOCK TABLE parked_sample IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 			return err
 		}
-		var guarded, heard, alone, proven bool
-		err := tx.QueryRow(ctx, "SELECT ("+isGuarded+"), ("+isHeard+"), ("+isAlone+"), ("+isProven+")", args).Scan(&guarded, &heard, &alone, &proven)
+		var guarded, heard, alone, proven, assigned bool
+		err := tx.QueryRow(ctx, "SELECT ("+isGuarded+"), ("+isHeard+"), ("+isAlone+"), ("+isProven+"), ("+isAssigned+")", args).
+			Scan(&guarded, &heard, &alone, &proven, &assigned)
 		switch {
 		case err != nil:
 			return err
 		case alone || proven:
-		case guarded && terms.Claims.Policy == claim.Code:
-			return claim.Refuse(n.ClaimCode)
+		case assigned && terms.Claims.Policy == claim.Application:
+		case guarded && terms.Claims.Policy != claim.Open:
+			return terms.Claims.Policy.Refuse(n.ClaimCode)
 		case !heard && terms.Quotas.Silent > 0:
 			if err := silentCrowd(terms.Quotas, n).check(ctx, tx, n.ID); err != nil {
 				return err
