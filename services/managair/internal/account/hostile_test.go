@@ -141,6 +141,22 @@ func TestLockOutIsNoWeapon(t *testing.T) {
 	vera.want("POST", "/accounts/login/", wrong, 429, "")
 }
 
+// An account may be called as somebody's address is: the predecessor allowed it. It does
+// not get their log-ins.
+func TestNameIsNobodysAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	vera := w.join(t, "vera")
+	vera.want("POST", "/accounts/logout/", "x=1", 303, "")
+	w.join(t, "eve")
+	if _, err := w.pool.Exec(t.Context(), "UPDATE user_account SET username = 'vera@schule.example' WHERE username = 'eve'"); err != nil {
+		t.Fatal(err)
+	}
+	visitor := w.visitor(t)
+	visitor.logIn("vera@schule.example", password)
+	visitor.want("GET", "/accounts/profile/", "", 200, `value="vera"`)
+}
+
 // Many places that guess one name are slowed down, and a new place still gets in.
 func TestManyPlacesThatGuess(t *testing.T) {
 	t.Parallel()

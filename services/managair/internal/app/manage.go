@@ -108,7 +108,7 @@ DJANGO_SUPERUSER_* variables are understood too.`,
 			if password == "" {
 				return errors.New("no password: set SUPERUSER_PASSWORD or SUPERUSER_PASSWORD_FILE, or run on a terminal")
 			}
-			hash, err := identity.NewHasher().Hash(cmd.Context(), password)
+			hash, err := identity.NewHasher().Hash(cmd.Context(), identity.Asker{}, password)
 			if err != nil {
 				return err
 			}

@@ -24,6 +24,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
+	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
 // Base is the path of the API.
@@ -49,7 +50,7 @@ type API struct {
 	limiter   *ratelimit.Limiter
 	// Charts are read to the end before they are written, downloads are as slow as
 	// whoever takes them: charts shall not wait for those.
-	charts, downloads *gate
+	charts, downloads *turn.Gate
 	images            Images
 	uploads           *uploads
 	loaders           map[string]loader
@@ -71,13 +72,17 @@ type Domain struct {
 	Live       *live.Hub
 }
 
+// gateTime is how long one waits for one's turn. There is no point in reading for
+// somebody who has gone.
+const gateTime = 30 * time.Second
+
 // New returns the API of a domain. Metrics are registered with r, if it is not nil.
 // now is the clock.
 func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now func() time.Time) *API {
 	a := &API{
 		config: cfg, log: log, inventory: d.Inventory, telemetry: d.Telemetry, now: now, images: d.Images, uploads: newUploads(),
 		metrics: newMetrics(r), limiter: ratelimit.New(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{}, operators: map[string]operator{},
-		charts: newGate(cfg.LongReads), downloads: newGate(cfg.LongReads),
+		charts: turn.New(cfg.LongReads, gateTime, 0), downloads: turn.New(cfg.LongReads, gateTime, 0),
 	}
 	a.add(Route{Method: http.MethodGet, Pattern: Base, Audience: access.Everyone, Handler: a.root})
 	a.addInventory()

@@ -42,7 +42,7 @@ func newAuthAPI(t *testing.T) *authAPI {
 	pool := pgtest.As(t, schema.Managair, pgtest.New(t))
 	log := slog.New(slog.DiscardHandler)
 	store, hasher, keys := postgres.NewIdentity(pool), identitytest.Hasher(), make(resetKeys, 1)
-	hash, err := hasher.Hash(t.Context(), veras)
+	hash, err := hasher.Hash(t.Context(), identity.Asker{}, veras)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
 // Types of resources that are series.
@@ -369,7 +370,7 @@ func (a *API) read(r *http.Request, s *series, out *seriesWriter) error {
 	case s.maxPoints > 0:
 		reading = a.charts
 	}
-	leave, err := reading.enter(ctx, clientOf(r))
+	leave, err := reading.Enter(ctx, clientOf(r), turn.Ordinary)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
 // Bounds of uploads, which lie in memory: how many are in hand at once, and how many
@@ -19,7 +20,7 @@ const (
 // uploads lets a few at a time upload, of each caller one. Who waits has not sent
 // anything yet; when too many wait, it refuses.
 type uploads struct {
-	inHand *gate
+	inHand *turn.Gate
 
 	mu      sync.Mutex
 	all     int
@@ -27,7 +28,7 @@ type uploads struct {
 }
 
 func newUploads() *uploads {
-	return &uploads{inHand: newGate(uploadsInHand), callers: map[int64]int{}}
+	return &uploads{inHand: turn.New(uploadsInHand, gateTime, 0), callers: map[int64]int{}}
 }
 
 // errUploadsFull is no news for the log: whoever likes can cause it.
@@ -40,7 +41,7 @@ func (u *uploads) enter(ctx context.Context, caller int64) (leave func(), err er
 	if !u.register(caller) {
 		return nil, errUploadsFull()
 	}
-	done, err := u.inHand.enter(ctx, formatInt64(caller))
+	done, err := u.inHand.Enter(ctx, formatInt64(caller), turn.Ordinary)
 	if err != nil {
 		u.unregister(caller)
 		return nil, errUploadsFull()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/place"
+	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
 // Lifetimes and limits.
@@ -90,6 +91,8 @@ type Client struct {
 
 // Place is what counts as one place.
 func (c Client) Place() string { return place.Of(c.Address) }
+
+func (c Client) asker() Asker { return Asker{Place: c.Place(), Class: turn.Ordinary} }
 
 // Accounts is what people do with accounts.
 type Accounts struct {
@@ -179,7 +182,7 @@ func (a *Accounts) SignUp(ctx context.Context, username, email, password string,
 		return err
 	}
 	// Also for known addresses, so that both ways take their time.
-	hash, err := a.hasher.Hash(ctx, password)
+	hash, err := a.hasher.Hash(ctx, c.asker(), password)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
 // Limits bound what can be tried. Nobody is shut out by what others try: wrong
@@ -43,6 +44,7 @@ const triesAtOnce = 3
 type brake struct {
 	wrong, tries, place, name string // keys; no place and no name for a known browser
 	limit                     int
+	asker                     Asker
 }
 
 // brakeOf returns the counts that an attempt is subject to.
@@ -56,14 +58,22 @@ func (a *Accounts) brakeOf(ctx context.Context, name string, c Client) (brake, e
 		digest := sha256.Sum256([]byte(c.Device))
 		of = strings.ToLower(name) + "|device " + hex.EncodeToString(digest[:8])
 	}
-	b := brake{wrong: "login:wrong:" + of, tries: "login:try:" + of, limit: a.limits.WrongPasswords}
+	b := brake{wrong: "login:wrong:" + of, tries: "login:try:" + of, limit: a.limits.WrongPasswords, asker: c.asker()}
 	if known {
+		b.asker.Class = turn.Known
 		return b, nil
 	}
 	b.place, b.name = "login:from:"+c.Place(), "login:name:"+strings.ToLower(name)
 	guessed, err := a.store.Exhausted(ctx, b.name, a.limits.GuessedFrom, a.now())
+	if err != nil {
+		return brake{}, err
+	}
 	if guessed > 0 {
 		b.limit = min(b.limit, a.limits.WrongPasswordsSlowed)
+	}
+	wrong, err := a.store.Exhausted(ctx, b.place, 1, a.now())
+	if wrong > 0 {
+		b.asker.Class = turn.Doubtful
 	}
 	return b, err
 }
@@ -73,7 +83,7 @@ func (a *Accounts) knows(ctx context.Context, name, device string) (bool, error)
 	if device == "" {
 		return false, nil
 	}
-	user, err := a.find(ctx, name)
+	user, err := a.store.UserByLogin(ctx, name)
 	if err == nil {
 		return a.store.KnowsDevice(ctx, user.ID, DigestOf(device), a.now())
 	}

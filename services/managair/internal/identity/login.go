@@ -27,7 +27,7 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 	if err != nil {
 		return User{}, err
 	}
-	user, err := a.find(ctx, name)
+	user, err := a.store.UserByLogin(ctx, name)
 	hash := ""
 	switch {
 	case err == nil && user.Active:
@@ -37,7 +37,7 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 	case err != nil && !fault.Is(err, fault.NotFound):
 		return User{}, err
 	}
-	ok, outdated, err := a.hasher.Verify(ctx, password, hash)
+	ok, outdated, err := a.hasher.Verify(ctx, brake.asker, password, hash)
 	if err != nil {
 		return User{}, err
 	}
@@ -56,7 +56,7 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 		return User{}, err
 	}
 	if outdated {
-		if err := a.upgrade(ctx, user.ID, hash, password); err != nil {
+		if err := a.upgrade(ctx, brake.asker, user.ID, hash, password); err != nil {
 			return User{}, err
 		}
 	}
@@ -84,8 +84,8 @@ func cleanLogin(name string) (string, error) {
 	return norm.NFKC.String(strings.TrimSpace(name)), nil
 }
 
-func (a *Accounts) upgrade(ctx context.Context, userID int64, old, password string) error {
-	hash, err := a.hasher.Hash(ctx, password)
+func (a *Accounts) upgrade(ctx context.Context, asker Asker, userID int64, old, password string) error {
+	hash, err := a.hasher.Hash(ctx, asker, password)
 	if err != nil {
 		return err
 	}
@@ -122,16 +122,6 @@ func hasVerified(addresses []EmailAddress) bool {
 		}
 	}
 	return false
-}
-
-// find looks for a name first, then for an address: names cannot have the form of
-// an address, except those that the predecessor allowed.
-func (a *Accounts) find(ctx context.Context, name string) (User, error) {
-	user, err := a.store.UserByName(ctx, name)
-	if err != nil && fault.Is(err, fault.NotFound) && strings.Contains(name, "@") {
-		return a.store.UserByEmail(ctx, name)
-	}
-	return user, err
 }
 
 // StartSession begins a session and returns its secret, which is not kept.

@@ -11,10 +11,13 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/trustelem/zxcvbn"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
 // NoPassword is the hash of an account that nobody can log in to by password.
@@ -38,12 +41,26 @@ const maxPasswordBytes = 1024
 var errUnknownHash = errors.New("password hash of an unknown kind")
 
 // Hasher hashes and verifies passwords. It works on few at a time, so that many
-// log-ins at once wait for each other and not the rest of the service for them.
+// log-ins at once wait for each other and not the rest of the service for them. Whoever
+// guesses waits for those who do not.
 type Hasher struct {
 	params argon2id.Params
-	slots  chan struct{}
+	turns  *turn.Gate
 	decoy  string
 }
+
+// Asker is who waits for a password to be hashed.
+type Asker struct {
+	Place string
+	Class turn.Class
+}
+
+// A log-in is worth waiting for as long as this. More at once do not come from a school
+// whose pupils all log in in the same minute.
+const (
+	hashingPatience = 10 * time.Second
+	hashingCrowd    = 50
+)
 
 // NewHasher returns a Hasher that uses at most half of the processors.
 func NewHasher() *Hasher { return NewHasherOf(argon2Params) }
@@ -54,12 +71,12 @@ func NewHasherOf(params argon2id.Params) *Hasher {
 	if err != nil {
 		panic(err) // only the system's source of randomness can fail
 	}
-	return &Hasher{params: params, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), decoy: decoy}
+	return &Hasher{params: params, turns: turn.New(runtime.GOMAXPROCS(0)/2, hashingPatience, hashingCrowd), decoy: decoy}
 }
 
 // Hash returns the PHC string of password.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	release, err := h.acquire(ctx)
+func (h *Hasher) Hash(ctx context.Context, asker Asker, password string) (string, error) {
+	release, err := h.acquire(ctx, asker)
 	if err != nil {
 		return "", err
 	}
@@ -70,8 +87,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // Verify reports whether password belongs to hash, and whether hash should be
 // replaced by a new one of the same password. An empty hash stands for an account
 // that does not exist: it never matches, and takes as long as one that does.
-func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdated bool, err error) {
-	release, err := h.acquire(ctx)
+func (h *Hasher) Verify(ctx context.Context, asker Asker, password, hash string) (ok, outdated bool, err error) {
+	release, err := h.acquire(ctx, asker)
 	if err != nil {
 		return false, false, err
 	}
@@ -83,13 +100,15 @@ func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdate
 	return verify(password, hash, h.params)
 }
 
-func (h *Hasher) acquire(ctx context.Context) (release func(), err error) {
-	select {
-	case h.slots <- struct{}{}:
-		return func() { <-h.slots }, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a turn to hash a password: %w", ctx.Err())
+func (h *Hasher) acquire(ctx context.Context, asker Asker) (release func(), err error) {
+	release, err = h.turns.Enter(ctx, asker.Place, asker.Class)
+	if errors.Is(err, turn.ErrTooLong) {
+		return nil, &TooManyAttempts{hashingPatience}
 	}
+	if err != nil {
+		return nil, fmt.Errorf("wait for a turn to hash a password: %w", err)
+	}
+	return release, nil
 }
 
 // verify is Verify for a hash; one with other parameters than those of today is outdated.

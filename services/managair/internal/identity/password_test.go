@@ -3,6 +3,9 @@ package identity
 import (
 	"context"
 	"encoding/base64"
+	"errors"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,7 +16,7 @@ import (
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	h := NewHasher()
-	fresh, err := h.Hash(t.Context(), "correct horse")
+	fresh, err := h.Hash(t.Context(), Asker{}, "correct horse")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +45,7 @@ func TestVerify(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			ok, outdated, err := h.Verify(t.Context(), test.password, test.hash)
+			ok, outdated, err := h.Verify(t.Context(), Asker{}, test.password, test.hash)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +63,7 @@ func TestVerifyRefusesUnknownHashes(t *testing.T) {
 		"md5$salt$0123", "pbkdf2_sha256$", "pbkdf2_sha256$x$salt$AA==", "pbkdf2_sha256$1$salt", "pbkdf2_sha256$1$salt$AA==",
 		"pbkdf2_sha256$99999999999$salt$bKIk5us46JWunifjotmunlWLAieUXY3Lt4e7V67fy4E=", "$argon2id$v=19$m=1", "plain",
 	} {
-		if ok, _, err := h.Verify(t.Context(), "", hash); ok || err == nil {
+		if ok, _, err := h.Verify(t.Context(), Asker{}, "", hash); ok || err == nil {
 			t.Errorf("Verify(%q) = %t, %v, want an error", hash, ok, err)
 		}
 		if KnownHash(hash) {
@@ -72,13 +75,17 @@ func TestVerifyRefusesUnknownHashes(t *testing.T) {
 func TestHasherWaitsNoLongerThanItsCaller(t *testing.T) {
 	t.Parallel()
 	h := NewHasher()
-	for range cap(h.slots) {
-		h.slots <- struct{}{}
+	for i := range max(1, runtime.GOMAXPROCS(0)/2) {
+		release, err := h.acquire(t.Context(), Asker{Place: strconv.Itoa(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.Hash(ctx, "x"); err == nil {
-		t.Error("Hash with all slots taken and its context ended returned no error")
+	if _, err := h.Hash(ctx, Asker{Place: "elsewhere"}, "x"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Hash with all turns taken and its context ended: %v", err)
 	}
 }
 

@@ -48,7 +48,7 @@ func (a *Accounts) SetPasswordFor(ctx context.Context, userID int64, password st
 // setPassword is where all new passwords of accounts are set, whoever wants it: what
 // was opened with the old one ends, the log of changes has it, and its owner is told.
 func (a *Accounts) setPassword(ctx context.Context, user User, password string, n NewPassword, c Client) (err error) {
-	if n.Hash, err = a.hasher.Hash(ctx, password); err != nil {
+	if n.Hash, err = a.hasher.Hash(ctx, c.asker(), password); err != nil {
 		return err
 	}
 	n.UserID, n.Now = user.ID, a.now()

@@ -89,6 +89,9 @@ type Store interface {
 	// UserByEmail finds the user who confirmed the address, else the only one who claims
 	// it and has confirmed no other.
 	UserByEmail(ctx context.Context, email string) (User, error)
+	// UserByLogin finds who confirmed the address that login is, else who is called so,
+	// else whom UserByEmail finds.
+	UserByLogin(ctx context.Context, login string) (User, error)
 	UpdateProfile(ctx context.Context, id int64, username, firstName, lastName string) (User, error)
 	// DeleteUser refuses with fault.Conflict while the user is the last owner of an
 	// organization; names lists these.

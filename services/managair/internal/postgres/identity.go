@@ -76,22 +76,41 @@ func (s *Identity) UserByName(ctx context.Context, name string) (identity.User, 
 		pgx.NamedArgs{"name": name})
 }
 
+// claims are the accounts that have the address @email. A claim that is not confirmed
+// counts only while the account has no confirmed address: otherwise whoever adds somebody
+// else's address would get their log-ins and resets. Several claims belong to nobody.
+const claims = `
+	WITH claim AS (
+	    SELECT e.user_id, e.verified
+	      FROM email_address e
+	     WHERE lower(e.email) = lower(@email)
+	       AND (e.verified OR NOT EXISTS (SELECT FROM email_address o WHERE o.user_id = e.user_id AND o.verified))
+	), owner AS (
+	    SELECT user_id, verified FROM claim WHERE verified OR (SELECT count(*) FROM claim) = 1
+	)`
+
 // UserByEmail finds the account that confirmed the address, else the only one that
-// claims it: several claims belong to nobody. A claim counts only while the account
-// has no confirmed address: otherwise whoever adds somebody else's address would get
-// their log-ins and resets.
+// claims it.
 func (s *Identity) UserByEmail(ctx context.Context, email string) (identity.User, error) {
-	return s.user(ctx, `
-		WITH claim AS (
-		    SELECT e.user_id, e.verified
-		      FROM email_address e
-		     WHERE lower(e.email) = lower(@email)
-		       AND (e.verified OR NOT EXISTS (SELECT FROM email_address o WHERE o.user_id = e.user_id AND o.verified))
+	return s.user(ctx, claims+`
+		SELECT `+userColumns+`
+		  FROM user_account u
+		  JOIN owner ON owner.user_id = u.id`, pgx.NamedArgs{"email": email})
+}
+
+// UserByLogin finds who logs in by a name or an address. Whoever confirmed an address
+// comes before an account that is called so, as the predecessor allowed: a name must not
+// keep others out.
+func (s *Identity) UserByLogin(ctx context.Context, login string) (identity.User, error) {
+	return s.user(ctx, claims+`, called AS (
+		    SELECT user_id, CASE WHEN verified THEN 1 ELSE 3 END AS rank FROM owner
+		     UNION ALL
+		    SELECT id, 2 FROM user_account WHERE lower(username) = lower(@email)
 		)
 		SELECT `+userColumns+`
 		  FROM user_account u
-		  JOIN claim c ON c.user_id = u.id
-		 WHERE c.verified OR (SELECT count(*) FROM claim) = 1`, pgx.NamedArgs{"email": email})
+		  JOIN called ON called.user_id = u.id
+		 ORDER BY rank LIMIT 1`, pgx.NamedArgs{"email": login})
 }
 
 func (s *Identity) user(ctx context.Context, sql string, args pgx.NamedArgs) (identity.User, error) {

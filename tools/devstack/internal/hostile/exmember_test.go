@@ -84,26 +84,3 @@ func TestExMemberListensOn(t *testing.T) {
 	now := theirs.until("event: installations")
 	s.check(t, now == `data: ["1"]` || now == "the end", "after the end of the membership: %s", now)
 }
-
-// A stranger opens all the streams that the server can take.
-func TestStrangerTakesAllStreams(t *testing.T) {
-	t.Parallel()
-	s := newScore(t, "stranger, live values")
-	const perAccount, perPlace = 3, 8
-	running := stacktest.Start(t, stacktest.Options{Change: env("LIVE_MAX_PER_ACCOUNT=3", "LIVE_MAX_PER_PLACE=8")})
-	running.Load(t, house())
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	member, visitor := logIn(t, running, mallory), client{stack: running}
-	open := map[int]int{}
-	for range 2 * perAccount {
-		open[member.listen(ctx, t, "/api/v1/sites/1/live/").status]++
-	}
-	s.check(t, open[http.StatusOK] == perAccount && open[http.StatusTooManyRequests] == perAccount, "an account: %v", open)
-	for range 2 * perPlace {
-		open[visitor.listen(ctx, t, "/api/v1/sites/1/live/").status]++
-	}
-	s.check(t, open[http.StatusOK] == perPlace, "a place: %v", open)
-	got := visitor.do(ctx, http.MethodGet, "/api/v1/rooms/", "", http.NoBody)
-	s.check(t, got.status == http.StatusOK, "meanwhile: %d %s", got.status, got.body)
-}

@@ -64,6 +64,8 @@ func (s *score) check(t *testing.T, ok bool, format string, args ...any) {
 type client struct {
 	stack *stacktest.Stack
 	token string
+	from  string // address that the proxy says they have
+	more  http.Header
 }
 
 // answer is what a client was told.
@@ -85,6 +87,12 @@ func (c client) do(ctx context.Context, method, path, contentType string, body i
 	if c.token != "" {
 		req.Header.Set("Authorization", "Token "+c.token)
 	}
+	if c.from != "" {
+		req.Header.Set("X-Forwarded-For", c.from)
+	}
+	for name, values := range c.more {
+		req.Header[name] = values
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return answer{body: []byte(err.Error())}
@@ -97,18 +105,23 @@ func (c client) do(ctx context.Context, method, path, contentType string, body i
 	return answer{resp.StatusCode, resp.Header, content}
 }
 
+// tryLogIn tells the API a name and a password.
+func (c client) tryLogIn(ctx context.Context, username, password string) answer {
+	body := fmt.Sprintf(`{"data":{"type":"LoginView","attributes":{"username":%q,"password":%q}}}`, username, password)
+	return c.do(ctx, http.MethodPost, "/api/v1/auth/login/", "application/vnd.api+json", bytes.NewReader([]byte(body)))
+}
+
 // logIn returns a client with a token of the user.
 func logIn(t *testing.T, s *stacktest.Stack, username string) client {
 	t.Helper()
-	body := fmt.Sprintf(`{"data":{"type":"LoginView","attributes":{"username":%q,"password":%q}}}`, username, password)
-	got := client{stack: s}.do(t.Context(), http.MethodPost, "/api/v1/auth/login/", "application/vnd.api+json", bytes.NewReader([]byte(body)))
+	got := client{stack: s}.tryLogIn(t.Context(), username, password)
 	var doc struct {
 		Data struct{ Attributes struct{ Key string } }
 	}
 	if err := json.Unmarshal(got.body, &doc); err != nil || doc.Data.Attributes.Key == "" {
 		t.Fatalf("log in as %s: %d %s", username, got.status, got.body)
 	}
-	return client{s, doc.Data.Attributes.Key}
+	return client{stack: s, token: doc.Data.Attributes.Key}
 }
 
 // idIn returns the id of the first thing in an answer.
