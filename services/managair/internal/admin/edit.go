@@ -149,7 +149,7 @@ func posted(lang string, form url.Values, s *backoffice.Subject, fields []backof
 			raw = strings.Join(form[prefix+f.Name], ",")
 		}
 		row[f.Name] = raw
-		value, code := f.Clean(raw)
+		value, code := f.Clean(raw, creating)
 		if code != "" {
 			wrong[prefix+f.Name] = words.WrongWith(code).In(lang)
 			continue

@@ -4,7 +4,9 @@
 package backoffice
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,11 +14,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
 )
@@ -55,6 +59,9 @@ type Field struct {
 	Default  string
 	// Rule is that of the inventory, nil for other subjects.
 	Rule rule.Rule
+	// Check is the rule of a field of other subjects, nil for none. creating is false
+	// where the text may be an old one.
+	Check func(text string, creating bool) (string, error)
 	// ReadOnly fields are shown only, OnCreate fields cannot be changed later.
 	ReadOnly, OnCreate bool
 }
@@ -109,6 +116,16 @@ var Groups = []string{"places", "devices", "people", "operation"}
 func name(n string, length int) Field {
 	return Field{Name: n, Kind: Text, Required: true, Max: length}
 }
+
+// checkUsername leaves names as they are: the predecessor allowed some that are refused now.
+func checkUsername(text string, creating bool) (string, error) {
+	if !creating {
+		return text, nil
+	}
+	return identity.CleanUsername(text)
+}
+
+func checkEmail(text string, _ bool) (string, error) { return identity.CleanEmail(text) }
 
 var user = Field{Name: "user_id", Kind: Ref, Required: true, Of: "user_account"}
 
@@ -213,10 +230,10 @@ var Subjects = []*Subject{
 	{
 		Name: "user_account", Group: "people", Order: "username", SuperuserOnly: true,
 		Fields: []Field{
-			name("username", 150),
-			{Name: "first_name", Kind: Text, Max: 150},
-			{Name: "last_name", Kind: Text, Max: 150},
-			{Name: "email", Kind: Text, Max: 254, ReadOnly: true},
+			{Name: "username", Kind: Text, Required: true, Max: identity.MaxUsername, Check: checkUsername},
+			{Name: "first_name", Kind: Text, Max: identity.MaxName},
+			{Name: "last_name", Kind: Text, Max: identity.MaxName},
+			{Name: "email", Kind: Text, Max: identity.MaxEmail, ReadOnly: true},
 			{Name: "is_active", Kind: Bool, Default: "true"},
 			{Name: "is_staff", Kind: Bool},
 			{Name: "is_superuser", Kind: Bool},
@@ -235,7 +252,7 @@ var Subjects = []*Subject{
 	{
 		Name: "email_address", Group: "people", Order: "email", SuperuserOnly: true,
 		Fields: []Field{
-			user, name("email", 254), {Name: "verified", Kind: Bool}, {Name: "is_primary", Kind: Bool},
+			user, {Name: "email", Kind: Text, Required: true, Max: identity.MaxEmail, Check: checkEmail}, {Name: "verified", Kind: Bool}, {Name: "is_primary", Kind: Bool},
 		},
 		Columns: []string{"email", "user_id", "verified", "is_primary"}, Search: []string{"email"},
 		Filters: []string{"verified", "is_primary"}, Actions: []string{"verify"},
@@ -455,11 +472,14 @@ type Store interface {
 	Facts(ctx context.Context) ([][2]string, error)
 }
 
-// Clean checks the text of a field as it comes from a form. The code is "" when it
-// is fine.
-func (f Field) Clean(text string) (value *string, code string) {
+// Clean checks the text of a field as it comes from a form, of something new or of what
+// is there. The code is "" when it is fine.
+func (f Field) Clean(text string, creating bool) (value *string, code string) {
 	if f.Kind != LongText {
 		text = strings.TrimSpace(text)
+	}
+	if text == "" && f.Kind == Many {
+		return &text, "" // nothing is ticked: a list with nothing in it
 	}
 	if text == "" && f.Kind != Bool {
 		if f.Required && f.Kind == Text {
@@ -483,6 +503,13 @@ func (f Field) Clean(text string) (value *string, code string) {
 	if strings.ContainsRune(text, 0) {
 		return nil, "invalid"
 	}
+	if f.Check != nil {
+		text, err := f.Check(text, creating)
+		if v, ok := errors.AsType[*fault.Violation](err); ok {
+			return nil, v.Code
+		}
+		return &text, ""
+	}
 	return f.parse(text)
 }
 
@@ -494,7 +521,7 @@ func (f Field) plain(text string) string {
 	case Decimal:
 		return strings.Replace(text, ",", ".", 1)
 	case Bool:
-		return strconv.FormatBool(text != "" && text != "false")
+		return cmp.Or(text, "false")
 	default:
 		return text
 	}
@@ -509,7 +536,10 @@ func (f Field) parse(text string) (*string, string) {
 		text = strings.Replace(text, ",", ".", 1)
 		_, err = strconv.ParseFloat(text, 64)
 	case Bool:
-		text = strconv.FormatBool(text != "" && text != "false")
+		var v *fault.Violation
+		if text, v = (rule.Bool{}).Clean(cmp.Or(text, "false")); v != nil {
+			return nil, v.Code
+		}
 	case Time:
 		text, err = parseTime(text)
 	case UUID:

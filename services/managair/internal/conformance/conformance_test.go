@@ -212,7 +212,7 @@ func change(kind string, v values, id string) backoffice.Change {
 			text = "2026-02-02T02:40:00"
 		}
 		field, _ := s.Field(f.In())
-		if value, code := field.Clean(text); code == "" {
+		if value, code := field.Clean(text, c.ID == ""); code == "" {
 			c.Values[f.In()] = value
 		} else {
 			c.Values["!"] = &code // the form is shown again with it

@@ -47,17 +47,13 @@ func joinIDs(ids []int64) string {
 	return strings.Join(texts, ",")
 }
 
-// openEnd stands for an installation without an end in documents: the largest
-// 32-bit Unix time. A real end may be later; that one second cannot be an end.
-const openEnd = 1<<31 - 1
-
 // takeMoment takes a time, which documents write in Unix seconds, or as "now".
 func takeMoment(f *jsonapi.Fields, field inventory.Field, set func(*string) *fault.Violation) {
 	seconds := int64(-1)
 	f.Moment(field.Name, &seconds, inventory.MinMoment, inventory.MaxMoment, jsonapi.Need(field.Required))
 	switch {
 	case seconds < 0: // not given, or wrong
-	case field.Null && seconds == openEnd:
+	case field.Null && seconds == inventory.OpenEnd:
 		refuse(f, set(nil))
 	default:
 		text := time.Unix(seconds, 0).UTC().Format(time.RFC3339)

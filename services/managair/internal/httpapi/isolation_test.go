@@ -91,6 +91,11 @@ func TestIsolation(t *testing.T) {
 			status: 409, code: "last_owner",
 		},
 		{
+			name:    "nor is the list of members emptied",
+			request: patch(owner, "/api/v1/organizations/1/", doc("Organization", `"id":"1","relationships":{"users":{"data":[]}}`)),
+			status:  409, code: "last_owner",
+		},
+		{
 			name:    "members are not included for outsiders",
 			request: get(anonymous, "/api/v1/organizations/1/?include=users"),
 			status:  400, source: "include", lacks: "olga",

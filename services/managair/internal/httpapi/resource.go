@@ -82,7 +82,7 @@ func attributesOf[T any](v *view, kind *inventory.Kind[T], thing *T, more int, o
 		case *time.Time:
 			value = jsonapi.Int(at.Unix())
 		case **time.Time:
-			value = jsonapi.Int(openEnd)
+			value = jsonapi.Int(inventory.OpenEnd)
 			if *at != nil {
 				value = jsonapi.Int((*at).Unix())
 			}

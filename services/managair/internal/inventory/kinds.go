@@ -197,6 +197,10 @@ const (
 	MaxMoment = 253_402_300_799
 )
 
+// OpenEnd stands in documents, in Unix seconds, for an end that there is not: the largest
+// 32-bit Unix time. A real end may be later; that one second cannot be an end.
+const OpenEnd = 1<<31 - 1
+
 var momentLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04"}
 
 // Clean is part of rule.Rule.

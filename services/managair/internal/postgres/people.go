@@ -43,7 +43,7 @@ func organizations() kind[inventory.Organization, int64] {
 			case old != nil && slices.Equal(old.Users, o.Users):
 				return nil
 			case old != nil:
-				return exec(ctx, tx, "DELETE FROM membership WHERE organization_id = @id AND user_id <> ALL(@users)",
+				return exec(ctx, tx, "DELETE FROM membership WHERE organization_id = @id AND user_id <> ALL(coalesce(@users, ARRAY[]::bigint[]))",
 					pgx.NamedArgs{"id": o.ID, "users": o.Users})
 			case caller.Administers:
 				return nil // they choose the members, and need not be one

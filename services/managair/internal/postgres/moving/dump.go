@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
 // Dump writes the rows of the models as the predecessor writes them, all as
@@ -90,7 +92,7 @@ var dumpSQL = map[string]string{
 	fixture.ModelInstallation: `
 		SELECT to_json(id), json_build_object('node', node_id, 'room', room_id,
 		       'from_timestamp_s', extract(epoch FROM from_time)::bigint,
-		       'to_timestamp_s', coalesce(extract(epoch FROM to_time)::bigint, 2147483647),
+		       'to_timestamp_s', coalesce(extract(epoch FROM to_time)::bigint, ` + strconv.Itoa(inventory.OpenEnd) + `),
 		       'description', description, 'is_public', is_public, 'image', coalesce(image, ''))
 		  FROM installation ORDER BY id`,
 	fixture.ModelSample: `
