@@ -65,7 +65,7 @@ func Grant(ctx context.Context, log *slog.Logger, connString string, passwords m
 	}
 	cfg.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
 		if n.Severity == "WARNING" {
-			log.WarnContext(ctx, n.Message)
+			log.WarnContext(ctx, "notice of the database", "notice", n.Message)
 		}
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"testing"
@@ -90,9 +91,7 @@ func (c client) do(ctx context.Context, method, path, contentType string, body i
 	if c.from != "" {
 		req.Header.Set("X-Forwarded-For", c.from)
 	}
-	for name, values := range c.more {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, c.more)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return answer{body: []byte(err.Error())}
