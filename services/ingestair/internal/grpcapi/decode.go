@@ -271,6 +271,9 @@ func (m *metadata) bytes(num protowire.Number, b []byte) error {
 	case metadataProtocol:
 		return setText(&m.meta.Protocol, b, maxProtocol)
 	case metadataApplication:
+		if len(b) > maxApplication {
+			return nil // cut, it would be another one
+		}
 		return setText(&m.meta.Application, b, maxApplication)
 	case metadataReceivedAt:
 		m.received = true

@@ -23,7 +23,7 @@ func TestCodesAreReadAsPeopleWriteThem(t *testing.T) {
 
 func TestPolicies(t *testing.T) {
 	t.Parallel()
-	for text, ok := range map[string]bool{"open": true, "code": true, "CODE": false, "application": false} {
+	for text, ok := range map[string]bool{"open": true, "code": true, "application": true, "CODE": false, "serial": false} {
 		var p claim.Policy
 		if err := p.UnmarshalText([]byte(text)); (err == nil) != ok {
 			t.Errorf("CLAIM_POLICY=%s: %v", text, err)

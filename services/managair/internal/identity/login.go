@@ -38,6 +38,10 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 		return User{}, err
 	}
 	ok, outdated, err := a.hasher.Verify(ctx, brake.asker, password, hash)
+	if _, crowded := errors.AsType[*TooManyAttempts](err); crowded {
+		// Nobody has looked at the password: the crowd must not use up their tries.
+		err = errors.Join(err, a.store.ForgetAttempts(ctx, brake.tries))
+	}
 	if err != nil {
 		return User{}, err
 	}

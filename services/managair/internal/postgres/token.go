@@ -30,7 +30,7 @@ const selectTokens = `
 	SELECT t.id, t.organization_id, o.name, t.node_id, n.alias, t.name, coalesce(u.username, ''), t.made_at, t.last_used_at, t.revoked_at
 	  FROM ingestion_token t
 	  JOIN organization o ON o.id = t.organization_id
-	  LEFT JOIN node n ON n.id = t.node_id
+	  LEFT JOIN node n ON n.id = t.node_id AND n.owner_id = t.organization_id
 	  LEFT JOIN user_account u ON u.id = t.maker_id
 	 WHERE `
 

@@ -71,7 +71,9 @@ function seed({ sql }: Stack): void {
   sql(`INSERT INTO ingestion_token (organization_id, node_id, name, digest, last_used_at, revoked_at)
        SELECT min(owner_id), NULL, 'Wetterstation auf dem Dach', sha256('script'), now(), NULL FROM node
         UNION ALL SELECT owner_id, id, 'Alt', sha256('old'), NULL, now() FROM node WHERE no = (SELECT min(no) FROM node)`);
-  sql(`INSERT INTO network_application (application, organization_id) SELECT 'schule-am-park', min(id) FROM organization`);
+  sql(
+    `INSERT INTO network_application (application, organization_id) SELECT 'schule-am-park', min(id) FROM organization`,
+  );
   sql(`INSERT INTO staff_right (user_id, subject) SELECT max(id), 'node' FROM user_account`);
 }
 
