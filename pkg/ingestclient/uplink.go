@@ -56,9 +56,12 @@ func Metadata(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingest
 		DevEui:      uint64(u.DevEUI),
 		DeviceId:    strings.ToValidUTF8(u.DeviceID[:min(len(u.DeviceID), maxDeviceID)], ""),
 		Protocol:    d.Protocol(),
-		Application: strings.ToValidUTF8(u.Application[:min(len(u.Application), maxApplication)], ""),
+		Application: strings.ToValidUTF8(u.Application, ""),
 		FCnt:        &u.FCnt,
 		Source:      source,
+	}
+	if len(md.Application) > maxApplication {
+		md.Application = "" // cut, it would be another one
 	}
 	if u.FPort != 0 {
 		md.FPort = new(uint32(u.FPort))

@@ -44,8 +44,12 @@ func showInvitation(v *view, i *identity.Invitation) jsonapi.Resource {
 	}
 }
 
-func (h *auth) invitations(w http.ResponseWriter, r *http.Request) error {
-	v := h.api.newView(r)
+// listFew answers with what there is of an organization, or of all: there are few, and
+// they are on one page.
+func listFew[T any](
+	a *API, w http.ResponseWriter, r *http.Request, show func(*view, *T) jsonapi.Resource, find func(v *view, organization int64) ([]T, error),
+) error {
+	v := a.newView(r)
 	defer v.free()
 	var err error
 	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: []string{"organization"}}); err != nil {
@@ -55,17 +59,22 @@ func (h *auth) invitations(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := h.accounts.Invitations(r.Context(), v.caller.UserID, q.Organization)
+	found, err := find(v, q.Organization)
 	if err != nil {
 		return err
 	}
 	resources := make([]jsonapi.Resource, len(found))
 	for i := range found {
-		resources[i] = showInvitation(v, &found[i])
+		resources[i] = show(v, &found[i])
 	}
-	// There are few, and they are on one page.
-	page := &jsonapi.Page{Number: 1, Count: len(found), URL: h.api.BaseURL(r) + r.URL.Path + "/", Query: v.query.Values}
-	return h.api.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources, Page: page})
+	page := &jsonapi.Page{Number: 1, Count: len(found), URL: a.BaseURL(r) + r.URL.Path + "/", Query: v.query.Values}
+	return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources, Page: page})
+}
+
+func (h *auth) invitations(w http.ResponseWriter, r *http.Request) error {
+	return listFew(h.api, w, r, showInvitation, func(v *view, organization int64) ([]identity.Invitation, error) {
+		return h.accounts.Invitations(r.Context(), v.caller.UserID, organization)
+	})
 }
 
 // withInvitation does something with the invitation in the path.

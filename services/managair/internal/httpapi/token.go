@@ -59,28 +59,12 @@ func showToken(v *view, t *token.Token, more ...jsonapi.Attribute) jsonapi.Resou
 	}
 }
 
+func showOneToken(v *view, t *token.Token) jsonapi.Resource { return showToken(v, t) }
+
 func (t *tokens) list(w http.ResponseWriter, r *http.Request) error {
-	v := t.api.newView(r)
-	defer v.free()
-	var err error
-	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: []string{"organization"}}); err != nil {
-		return err
-	}
-	q, err := inventoryQuery(v.query)
-	if err != nil {
-		return err
-	}
-	found, err := t.store.Tokens(r.Context(), v.caller, q.Organization)
-	if err != nil {
-		return err
-	}
-	resources := make([]jsonapi.Resource, len(found))
-	for i := range found {
-		resources[i] = showToken(v, &found[i])
-	}
-	// There are few, and they are on one page.
-	page := &jsonapi.Page{Number: 1, Count: len(found), URL: t.api.BaseURL(r) + r.URL.Path + "/", Query: v.query.Values}
-	return t.api.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources, Page: page})
+	return listFew(t.api, w, r, showOneToken, func(v *view, organization int64) ([]token.Token, error) {
+		return t.store.Tokens(r.Context(), v.caller, organization)
+	})
 }
 
 func (t *tokens) get(w http.ResponseWriter, r *http.Request) error {
