@@ -92,9 +92,13 @@ func sorted[K any](keys []K, compare func(a, b K) int) {
 	}
 }
 
-// compare tells what a sample is beside one that was there with the same key.
+// compare tells what a sample is beside one that was there with the same key. That a
+// sensor is at fault may be found out after its sample was stored, or before it is repeated.
 func compare(s, there measurement.Sample) keeping.Outcome {
 	s.Time = there.Time
+	if s.Status == measurement.Faulty || there.Status == measurement.Faulty {
+		s.Status = there.Status
+	}
 	if s == there {
 		return keeping.Duplicate
 	}

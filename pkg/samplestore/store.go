@@ -33,6 +33,7 @@ type Store struct {
 	nodes  nodeMap
 	months months
 	writes sync.Pool
+	stuck  atomic.Pointer[map[int32]stuck]
 
 	// boldFrom is how many samples a flush has at least that is written without
 	// expecting repeated ones; careful is how many more flushes may not be.
@@ -115,6 +116,7 @@ func (s *Store) attempt(ctx context.Context, w *write) error {
 		return err
 	}
 	w.split()
+	s.markStuck(w)
 	if len(w.known)+len(w.unknown)+len(w.rejected)+len(w.flush.Uplinks) == 0 {
 		return nil
 	}

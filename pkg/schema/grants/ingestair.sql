@@ -4,6 +4,7 @@ GRANT USAGE ON SCHEMA public TO :role;
 
 GRANT SELECT (id, no, eui64, owner_id) ON node TO :role;
 GRANT SELECT ON node_epoch TO :role;
+GRANT SELECT ON stuck_sensor TO :role;
 -- It looks up the token of a caller, and makes, revives or widens none.
 GRANT SELECT (digest, organization_id, node_id, revoked_at, last_used_at), UPDATE (last_used_at) ON ingestion_token TO :role;
 

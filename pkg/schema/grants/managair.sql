@@ -21,6 +21,9 @@ GRANT SELECT, INSERT ON retired_node TO :role;
 -- Samples: read, adopted, loaded, copied from the predecessor. Roll-ups are the ingestair's,
 -- but for hours that have to be rolled up again.
 GRANT SELECT, INSERT ON sample, sample_late TO :role;
+-- What turns out to be the value of a stuck sensor is marked so, and nothing else is changed.
+GRANT UPDATE (status) ON sample TO :role;
+GRANT SELECT, INSERT, UPDATE ON stuck_sensor TO :role;
 GRANT SELECT ON sample_hour, sample_day, sample_total, sample_rollup_state TO :role;
 GRANT SELECT, INSERT, UPDATE ON node_status TO :role;
 GRANT SELECT, INSERT, DELETE ON node_status_journal TO :role;

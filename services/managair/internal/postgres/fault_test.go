@@ -80,6 +80,11 @@ func TestTheCheckFindsFaults(t *testing.T) {
 		}, faultRow{}},
 		{"silent since", func(no int32) { h.newest(t, no, before(1), 0, "E") }, faultRow{}},
 		{"at rest for six days", func(no int32) { h.days(t, no, 6, 48, 420, 420); h.newest(t, no, now, 420, "M") }, faultRow{}},
+		{"stale air for a month", func(no int32) {
+			h.days(t, no, 40, 48, 430, 1800)
+			h.days(t, no, 30, 48, 800, 800)
+			h.newest(t, no, now, 800, "M")
+		}, faultRow{fidelity.Frozen, before(30)}},
 		{"at rest for seven days", func(no int32) { h.days(t, no, 7, 48, 420, 420); h.newest(t, no, now, 420, "M") }, faultRow{fidelity.Frozen, before(7)}},
 	}
 	want, names := map[inventory.NodeID]faultRow{}, map[inventory.NodeID]string{}
@@ -96,8 +101,8 @@ func TestTheCheckFindsFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sum.Faulty != 3 {
-		t.Errorf("counted %d faulty nodes, want 3", sum.Faulty)
+	if sum.Faulty != 4 {
+		t.Errorf("counted %d faulty nodes, want 4", sum.Faulty)
 	}
 	for id, got := range h.faults(t) {
 		if diff := cmp.Diff(want[id], got); diff != "" {
@@ -113,7 +118,7 @@ func TestTheCheckFindsFaults(t *testing.T) {
 		t.Errorf("an hour later, want(-) got(+):\n%s", diff)
 	}
 	h.newest(t, first, clock(3), 600, "M")
-	if sum, err = (postgres.Fidelity{Pool: h.as}).Check(t.Context(), clock(3)); err != nil || sum.Faulty != 2 || sum.Alive != len(cases)-2 {
+	if sum, err = (postgres.Fidelity{Pool: h.as}).Check(t.Context(), clock(3)); err != nil || sum.Faulty != 3 || sum.Alive != len(cases)-2 {
 		t.Errorf("after it was mended: %+v, %v", sum, err)
 	}
 }

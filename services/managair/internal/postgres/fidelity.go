@@ -86,39 +86,6 @@ const (
 		               count(*) FILTER (WHERE fidelity = 'M') AS missing,
 		               count(*) FILTER (WHERE fidelity = 'D') AS dead
 		          FROM assessed) AS counted`
-
-	// What nodes measure that report; it comes after the other statement. Only of those that
-	// said the same all of yesterday more than one day is looked at. Yesterday's last hours
-	// may not be rolled up yet, so it may have fewer samples.
-	checkFaults = `
-		WITH assessed AS MATERIALIZED (
-			SELECT f.node_no, f.fault AS before,
-			       CASE
-			           WHEN f.fidelity <> 'E' THEN NULL
-			           WHEN s.last_status = 'E' THEN @implausible
-			           WHEN s.last_co2_ppm > @rest AND same.lately = @frozen_days OR same.days = @frozen_at_rest_days THEN @frozen
-			       END AS fault,
-			       CASE WHEN s.last_status = 'E' THEN s.last_sample_at ELSE same.since END AS since
-			  FROM node_fidelity f
-			  JOIN node_status s ON s.node_no = f.node_no
-			  LEFT JOIN sample_day y ON y.node_no = s.node_no AND y.day = @yesterday
-			        AND y.co2_min = s.last_co2_ppm AND y.co2_max = s.last_co2_ppm,
-			       LATERAL (
-			           SELECT count(*) AS days, count(*) FILTER (WHERE d.day > l.day) AS lately,
-			                  CASE count(*) WHEN @frozen_at_rest_days THEN min(d.day) ELSE min(d.day) FILTER (WHERE d.day > l.day) END AS since
-			             FROM sample_day d, (SELECT @yesterday::timestamptz - make_interval(days => @frozen_days::integer)) AS l (day)
-			            WHERE d.node_no = y.node_no AND d.day <= @yesterday
-			              AND d.day > @yesterday::timestamptz - make_interval(days => @frozen_at_rest_days::integer)
-			              AND d.co2_min = y.co2_min AND d.co2_max = y.co2_min
-			              AND (d.n >= @frozen_samples OR d.day = @yesterday)
-			       ) AS same
-		), changed AS (
-			UPDATE node_fidelity f
-			   SET fault = a.fault, fault_since = CASE WHEN a.fault IS NOT NULL THEN a.since END
-			  FROM assessed a
-			 WHERE f.node_no = a.node_no AND a.fault IS DISTINCT FROM a.before
-		)
-		UPDATE fidelity_check SET faulty = (SELECT count(fault) FROM assessed)`
 )
 
 // Check judges all nodes as of now. It does nothing, and returns what the other one
@@ -152,15 +119,7 @@ func judge(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return exec(ctx, tx, checkFaults, pgx.NamedArgs{
-		"yesterday":           now.UTC().Truncate(day).Add(-day),
-		"implausible":         string(fidelity.Implausible),
-		"frozen":              string(fidelity.Frozen),
-		"rest":                fidelity.RestCO2PPM,
-		"frozen_days":         int32(fidelity.FrozenAfter / day),
-		"frozen_at_rest_days": int32(fidelity.FrozenAtRestAfter / day),
-		"frozen_samples":      fidelity.FrozenSamples,
-	})
+	return judgeFaults(ctx, tx, now)
 }
 
 // Latest returns what the latest check counted.

@@ -59,7 +59,7 @@ const STEADY_PPM_PER_HOUR = 120;
 export function slopePpmPerHour(samples: readonly Sample[]): number | null {
   const newest = samples.at(-1);
   if (!newest) return null;
-  const recent = samples.filter((sample) => sample.time >= newest.time - TREND_SPAN_S);
+  const recent = samples.filter((sample) => !sample.faulty && sample.time >= newest.time - TREND_SPAN_S);
   if (recent.length < 3) return null;
   const meanTime = recent.reduce((sum, sample) => sum + sample.time, 0) / recent.length;
   const meanCo2 = recent.reduce((sum, sample) => sum + sample.co2, 0) / recent.length;

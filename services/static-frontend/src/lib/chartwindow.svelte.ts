@@ -115,7 +115,7 @@ export class WindowSeries {
       const last = own.at(-1)?.time ?? 0;
       const newer = lane
         .flatMap((one) => this.fresh().get(one.id) ?? [])
-        .filter((sample) => sample.time > last);
+        .filter((sample) => sample.time > last && !sample.faulty);
       return newer.length ? [...own, ...newer] : own;
     }),
   );

@@ -6160,7 +6160,7 @@ export interface components {
                  */
                 readonly fidelity?: "U" | "E" | "M" | "D";
                 /**
-                 * @description What is wrong with what the node measures. implausible: its newest sample has CO2 that no air has, or the node calls itself faulty; frozen: it has told the same CO2 for days; null: nothing is known against it.
+                 * @description What is wrong with what the node measures. implausible: its newest sample has CO2 that no air has, or the node calls itself faulty; frozen: it has told the same CO2 for days (its samples have the measurement_status E, but for some weeks at up to 500 ppm); null: nothing is known against it.
                  * @enum {string|null}
                  */
                 readonly fault?: "implausible" | "frozen" | null;

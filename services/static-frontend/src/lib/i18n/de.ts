@@ -32,7 +32,8 @@ export const de = {
   "now.measured": "gemessen {age}",
   "now.absentHint":
     "Der Sensor steht bereit und hat noch nichts gesendet. Der erste Wert erscheint hier von selbst.",
-  "now.faultyHint": "Er meldet Werte, die keine Luft hat. Über die Luft sagt das nichts.",
+  "now.faultyHint":
+    "Er meldet Werte, die keine Luft hat, oder seit Tagen denselben. Über die Luft sagt das nichts.",
   "now.staleHint":
     "Der letzte Wert ({level}) ist vom {time}. Wie die Luft jetzt ist, sagt er nicht: Der Sensor meldet sich gerade nicht.",
 
@@ -334,7 +335,7 @@ export const de = {
   "sensor.fault.implausible":
     "Der Sensor meldet CO₂-Werte, die keine Luft hat, oder nennt sich selbst gestört: zuerst {since}. Über die Luft sagen sie nichts und werden nicht gezeigt. Oft hilft es, ihn neu zu starten; sonst ist er zu tauschen.",
   "sensor.fault.frozen":
-    "Der Sensor meldet Tag und Nacht denselben CO₂-Wert: zuerst {since}. So still steht die Luft in keinem Raum. Oft hilft es, ihn neu zu starten; sonst ist er zu tauschen.",
+    "Der Sensor meldet Tag und Nacht denselben CO₂-Wert: zuerst {since}. So still steht die Luft in keinem Raum, und gezeigt wird es nicht mehr; nur bis 500 ppm, wie in einem leeren Raum, bis zu acht Wochen lang. Oft hilft es, ihn neu zu starten; sonst ist er zu tauschen.",
   "sensor.allWell": "Alle Sensoren, die senden sollten, senden.",
   "sensor.never.one": "{n} Sensor hat noch nie gesendet.",
   "sensor.never.other": "{n} Sensoren haben noch nie gesendet.",

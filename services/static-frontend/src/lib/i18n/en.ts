@@ -34,7 +34,8 @@ export const en: Messages = {
   "now.measured": "measured {age}",
   "now.absentHint":
     "The sensor is set up and has not sent anything yet. The first value will appear here by itself.",
-  "now.faultyHint": "It reports values that no air has. That says nothing about the air.",
+  "now.faultyHint":
+    "It reports values that no air has, or the same one for days. That says nothing about the air.",
   "now.staleHint":
     "The last value ({level}) is from {time}. It does not tell how the air is now: the sensor is silent at the moment.",
 
@@ -330,7 +331,7 @@ export const en: Messages = {
   "sensor.fault.implausible":
     "The sensor reports CO₂ that no air has, or calls itself faulty: first {since}. That says nothing about the air and is not shown. Starting it again often helps; otherwise it has to be replaced.",
   "sensor.fault.frozen":
-    "The sensor reports the same CO₂ day and night: first {since}. The air of no room stands so still. Starting it again often helps; otherwise it has to be replaced.",
+    "The sensor reports the same CO₂ day and night: first {since}. The air of no room stands so still, and it is no longer shown; only up to 500 ppm, as in an empty room, for up to eight weeks. Starting it again often helps; otherwise it has to be replaced.",
   "sensor.allWell": "All sensors that should send do send.",
   "sensor.never.one": "{n} sensor has never sent.",
   "sensor.never.other": "{n} sensors have never sent.",

@@ -1,0 +1,46 @@
+package samplestore
+
+import (
+	"testing"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/keeping"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
+)
+
+// What a stuck sensor goes on telling is kept, and marked; what else it tells, and what
+// others tell, is what it was.
+func TestSamplesOfStuckSensorsAreMarked(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	for n := 1; n <= 2; n++ {
+		nodetest.Register(t, s.pool, node(n), lorawan.EUI64(n))
+	}
+	mustKeep(t, s, sample{1, noon, 800})
+	exec(t, s, `INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at) SELECT no, $2, 800, $2 FROM node WHERE id = $1`, node(1), noon)
+	if err := s.LearnStuck(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	later := noon.Add(time.Hour)
+	wantOutcomes(t, "stuck and not", mustKeep(t, s,
+		sample{1, later, 800}, sample{1, later.Add(time.Minute), 802}, sample{1, noon.Add(-time.Minute), 800}, sample{2, later, 800}),
+		keeping.Stored, keeping.Stored, keeping.Stored, keeping.Stored)
+	if n := scan[int](t, s, "SELECT count(*) FROM sample WHERE status = 'E' AND time = $1", later); n != 1 {
+		t.Errorf("%d are marked at %v, want the one of the stuck sensor", n, later)
+	}
+	if n := scan[int](t, s, "SELECT count(*) FROM sample WHERE status = 'E'"); n != 1 {
+		t.Errorf("%d are marked, want 1", n)
+	}
+	// The same again is the same, whether the mark came before or after it.
+	wantOutcomes(t, "before the mark", mustKeep(t, s, sample{1, noon, 800}), keeping.Duplicate)
+	exec(t, s, "UPDATE stuck_sensor SET released_at = now()")
+	if err := s.LearnStuck(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantOutcomes(t, "after it", mustKeep(t, s, sample{1, later, 800}, sample{1, later, 804}), keeping.Duplicate, keeping.Conflict)
+	mustKeep(t, s, sample{1, later.Add(time.Hour), 800})
+	if n := scan[int](t, s, "SELECT count(*) FROM sample WHERE status = 'E'"); n != 1 {
+		t.Errorf("%d are marked when the sensor moves again, want 1 still", n)
+	}
+}

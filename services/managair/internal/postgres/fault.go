@@ -1,0 +1,182 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
+)
+
+// The steps of judgeFaults, which comes after the check of who reports.
+const (
+	// Whatever else it tells, it moves again.
+	releaseStuck = `
+		UPDATE stuck_sensor x
+		   SET released_at = @now
+		  FROM node_status s
+		 WHERE x.released_at IS NULL AND s.node_no = x.node_no AND s.last_co2_ppm <> x.co2_ppm`
+
+	// standing are the nodes that say the same as all of yesterday, and for how long they
+	// have: only of those more than one day is looked at. Yesterday's last hours may not be
+	// rolled up yet, so it may have fewer samples. Days of a stuck sensor are not rolled up.
+	standing = `
+		SELECT f.node_no, s.last_co2_ppm, same.*
+		  FROM node_fidelity f
+		  JOIN node_status s ON s.node_no = f.node_no
+		  JOIN sample_day y ON y.node_no = s.node_no AND y.day = @yesterday
+		       AND y.co2_min = s.last_co2_ppm AND y.co2_max = s.last_co2_ppm,
+		       LATERAL (
+		           SELECT count(*) FILTER (WHERE d.day > @yesterday::timestamptz - @frozen::interval) AS lately,
+		                  count(*) FILTER (WHERE d.day > @yesterday::timestamptz - @frozen_at_rest::interval) AS week,
+		                  count(*) AS days,
+		                  min(d.day) FILTER (WHERE d.day > @yesterday::timestamptz - @frozen_at_rest::interval) AS since
+		             FROM sample_day d
+		            WHERE d.node_no = y.node_no AND d.day <= @yesterday
+		              AND d.day > @yesterday::timestamptz - @stuck_at_rest::interval
+		              AND d.co2_min = y.co2_min AND d.co2_max = y.co2_min
+		              AND (d.n >= @frozen_samples OR d.day = @yesterday)
+		       ) AS same
+		 WHERE f.fidelity = 'E' AND s.last_status <> 'E'`
+
+	// It is stuck since the last day on which it said something else.
+	findStuck = `
+		INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at)
+		SELECT node_no, (SELECT coalesce(max(d.day) FILTER (WHERE d.co2_min <> last_co2_ppm OR d.co2_max <> last_co2_ppm) + interval '24 hours', min(d.day))
+		                   FROM sample_day d
+		                  WHERE d.node_no = standing.node_no AND d.day <= @yesterday), last_co2_ppm, @now
+		  FROM (` + standing + `) standing
+		 WHERE CASE WHEN last_co2_ppm > @rest THEN lately = @frozen_days ELSE days = @stuck_at_rest_days END
+		    ON CONFLICT DO NOTHING`
+
+	lastingStuck = `SELECT node_no, since, co2_ppm, found_at FROM stuck_sensor WHERE released_at IS NULL ORDER BY node_no`
+
+	// One node in each statement: then no plan can read the samples of all.
+	markStuck = `
+		UPDATE sample
+		   SET status = 'E'
+		 WHERE node_no = @node AND time >= @from AND co2_ppm = @co2 AND status <> 'E'
+		RETURNING time`
+
+	markNewestStuck = `
+		UPDATE node_status s
+		   SET last_status = 'E'
+		  FROM stuck_sensor x
+		 WHERE x.released_at IS NULL AND s.node_no = x.node_no AND s.last_co2_ppm = x.co2_ppm
+		   AND s.last_sample_at >= x.since AND s.last_status <> 'E'`
+
+	// Only what changed is written.
+	checkFaults = `
+		WITH assessed AS MATERIALIZED (
+			SELECT f.node_no, f.fault AS before,
+			       CASE
+			           WHEN f.fidelity <> 'E' THEN NULL
+			           WHEN x.node_no IS NOT NULL THEN @frozen_fault
+			           WHEN s.last_status = 'E' THEN @implausible
+			           WHEN standing.week = @frozen_at_rest_days THEN @frozen_fault
+			       END AS fault,
+			       coalesce(x.since, CASE WHEN s.last_status = 'E' THEN s.last_sample_at ELSE standing.since END) AS since
+			  FROM node_fidelity f
+			  JOIN node_status s ON s.node_no = f.node_no
+			  LEFT JOIN stuck_sensor x ON x.node_no = f.node_no AND x.released_at IS NULL
+			  LEFT JOIN (` + standing + `) standing ON standing.node_no = f.node_no
+		), changed AS (
+			UPDATE node_fidelity f
+			   SET fault = a.fault, fault_since = CASE WHEN a.fault IS NOT NULL THEN a.since END
+			  FROM assessed a
+			 WHERE f.node_no = a.node_no AND a.fault IS DISTINCT FROM a.before
+		)
+		UPDATE fidelity_check SET faulty = (SELECT count(fault) FROM assessed)`
+)
+
+// markAgain is how far back the samples of a sensor that was stuck before are looked at:
+// the ingestair marks them itself, but for those of the moment in which it did not know.
+const markAgain = 2 * time.Hour
+
+// judgeFaults finds out what is wrong with nodes that report.
+func judgeFaults(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	args := pgx.NamedArgs{
+		"now":                 now,
+		"yesterday":           now.UTC().Truncate(day).Add(-day),
+		"implausible":         string(fidelity.Implausible),
+		"frozen_fault":        string(fidelity.Frozen),
+		"rest":                fidelity.RestCO2PPM,
+		"frozen":              fidelity.FrozenAfter,
+		"frozen_at_rest":      fidelity.FrozenAtRestAfter,
+		"stuck_at_rest":       fidelity.StuckAtRestAfter,
+		"frozen_days":         int64(fidelity.FrozenAfter / day),
+		"frozen_at_rest_days": int64(fidelity.FrozenAtRestAfter / day),
+		"stuck_at_rest_days":  int64(fidelity.StuckAtRestAfter / day),
+		"frozen_samples":      fidelity.FrozenSamples,
+	}
+	for _, sql := range []string{releaseStuck, findStuck} {
+		if err := exec(ctx, tx, sql, args); err != nil {
+			return err
+		}
+	}
+	if err := markSamples(ctx, tx, now); err != nil {
+		return err
+	}
+	for _, sql := range []string{markNewestStuck, checkFaults} {
+		if err := exec(ctx, tx, sql, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type stuckSensor struct {
+	NodeNo  int32
+	Since   time.Time
+	CO2PPM  int16
+	FoundAt time.Time
+}
+
+// markSamples marks the samples of stuck sensors, and has their hours rolled up again.
+func markSamples(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	rows, err := tx.Query(ctx, lastingStuck)
+	if err != nil {
+		return err
+	}
+	stuck, err := pgx.CollectRows(rows, pgx.RowToStructByPos[stuckSensor])
+	if err != nil {
+		return err
+	}
+	for _, sensor := range stuck {
+		from := sensor.Since
+		if recently := now.Add(-markAgain); sensor.FoundAt.Before(now) && from.Before(recently) {
+			from = recently
+		}
+		rows, err := tx.Query(ctx, markStuck, pgx.NamedArgs{"node": sensor.NodeNo, "from": from, "co2": sensor.CO2PPM})
+		if err != nil {
+			return err
+		}
+		times, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
+		if err != nil {
+			return err
+		}
+		if err := exec(ctx, tx, noteLateHours, pgx.NamedArgs{"node": sensor.NodeNo, "hours": hoursOf(times)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const noteLateHours = `
+	SELECT note_late_hours(array_agg(@node::integer), array_agg(hour))
+	  FROM unnest(@hours::timestamptz[]) AS hour
+	HAVING count(*) > 0`
+
+// hoursOf returns each hour that some of the times are in, once.
+func hoursOf(times []time.Time) []time.Time {
+	hours := []time.Time{}
+	seen := map[time.Time]bool{}
+	for _, t := range times {
+		if hour := t.UTC().Truncate(time.Hour); !seen[hour] {
+			seen[hour] = true
+			hours = append(hours, hour)
+		}
+	}
+	return hours
+}
