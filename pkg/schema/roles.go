@@ -54,8 +54,8 @@ func Digest() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
-// Grant gives the roles of the services what is due to them, and nothing else, in one
-// transaction. For a service that has a password, the role is made, or gets this password;
+// Grant gives the roles of the services what is due to them, and takes from them what else
+// they were granted in our schema (clear.sql says what stays), in one transaction. For a service that has a password, the role is made, or gets this password;
 // the others' roles are left to administrators, and may be missing. It is run by the owner
 // of the tables, after Up.
 func Grant(ctx context.Context, log *slog.Logger, connString string, passwords map[Service]string) error {

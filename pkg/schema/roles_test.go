@@ -149,6 +149,88 @@ func TestServicesCannotMore(t *testing.T) {
 	}
 }
 
+// What others passed on cannot be taken back by the owner; it is told.
+func TestGrantTellsWhatOthersGranted(t *testing.T) {
+	t.Parallel()
+	database, owner, asAdmin := server(t, "CREATEROLE")
+	var told bytes.Buffer
+	grant := func() {
+		t.Helper()
+		err := schema.Grant(t.Context(), slog.New(slog.NewTextHandler(&told, nil)), database,
+			map[schema.Service]string{schema.Ingestair: "of the ingestair", schema.Managair: "of managair"})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	grant()
+	if strings.Contains(told.String(), "may take it back") {
+		t.Errorf("before: %s", told.String())
+	}
+	other := owner + "_other"
+	asAdmin("CREATE ROLE " + other)
+	t.Cleanup(func() { asAdmin("DROP OWNED BY " + other + " CASCADE; DROP ROLE " + other) })
+	asAdmin("GRANT SELECT ON user_account TO " + other + " WITH GRANT OPTION")
+	asAdmin("SET ROLE " + other + "; GRANT SELECT ON user_account TO " + owner + "_ingestair; RESET ROLE")
+	grant()
+	if want := "SELECT because " + other + " granted it"; !strings.Contains(told.String(), want) {
+		t.Errorf("%q is not told: %s", want, told.String())
+	}
+}
+
+// Migrations come before the grants: until then nobody but the owner runs what runs as the owner.
+func TestOwnersFunctionsAreForNobodyElse(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	if _, err := schema.Up(t.Context(), slog.New(slog.DiscardHandler), url); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	var n int
+	var open string
+	err = conn.QueryRow(t.Context(), `
+		SELECT count(*), coalesce(string_agg(p.oid::regprocedure::text, ', ')
+		                 FILTER (WHERE proacl IS NULL OR EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0)), '')
+		  FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND prosecdef`).Scan(&n, &open)
+	if err != nil || n == 0 || open != "" {
+		t.Errorf("of %d functions that run as the owner, PUBLIC may run %s (%v)", n, open, err)
+	}
+}
+
+// A month that somebody works with keeps its half-built index, and no other month's.
+func TestHalfBuiltIndexesOfOtherMonthsGo(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	for _, month := range []string{"2031-05", "2031-06", "2031-07"} {
+		for _, sql := range []string{
+			"SELECT ensure_sample_partition('MONTH-01')", "CREATE INDEX NAME_ccnew ON NAME (time)",
+			"UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'NAME_ccnew'::regclass",
+		} {
+			sql = strings.NewReplacer("MONTH", month, "NAME", "sample_y"+strings.Replace(month, "-", "m", 1)).Replace(sql)
+			if _, err := pool.Exec(t.Context(), sql); err != nil {
+				t.Fatal(sql, err)
+			}
+		}
+	}
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	exec(t, tx, "LOCK TABLE sample_y2031m06 IN ACCESS SHARE MODE")
+	if _, err := pool.Exec(t.Context(), "SELECT drop_half_built_sample_indexes()"); err != nil {
+		t.Fatal(err)
+	}
+	var left string
+	err = pool.QueryRow(t.Context(), "SELECT coalesce(string_agg(relname, ', '), '') FROM pg_class WHERE relname LIKE '%ccnew'").Scan(&left)
+	if err != nil || left != "sample_y2031m06_ccnew" {
+		t.Errorf("left: %q, %v", left, err)
+	}
+}
+
 // Tables that a session makes for itself do not stand in for those of functions that run as
 // the owner.
 func TestOwnersFunctionsUseOwnersTables(t *testing.T) {
@@ -225,6 +307,7 @@ func connect(t *testing.T, ownerURL string, service schema.Service, password, sq
 func TestGrantMakesRolesAndKeepsThem(t *testing.T) {
 	t.Parallel()
 	database, owner, asAdmin := server(t, "CREATEROLE")
+	asAdmin("ALTER SCHEMA public OWNER TO " + owner)
 	var told bytes.Buffer
 	grant := func(ingestair string) {
 		t.Helper()
@@ -247,8 +330,12 @@ func TestGrantMakesRolesAndKeepsThem(t *testing.T) {
 	// What somebody granted by hand is taken back; a new password takes the place of the old.
 	asAdmin("GRANT ALL ON user_account, node, sample TO " + owner + "_ingestair")
 	asAdmin("GRANT EXECUTE ON FUNCTION detach_sample_partition TO " + owner + "_ingestair, PUBLIC")
+	asAdmin("GRANT CREATE ON SCHEMA public TO " + owner + "_ingestair")
 	grant("second")
-	for _, sql := range []string{"SELECT FROM user_account", "SELECT alias FROM node", "TRUNCATE sample", "SELECT detach_sample_partition(now())"} {
+	for _, sql := range []string{
+		"SELECT FROM user_account", "SELECT alias FROM node", "TRUNCATE sample", "SELECT detach_sample_partition(now())",
+		"CREATE TABLE public.mine (x integer)",
+	} {
 		if err := connect(t, database, schema.Ingestair, "second", sql); !pgdb.IsRefused(err) {
 			t.Errorf("%s: %v", sql, err)
 		}

@@ -1,4 +1,9 @@
--- What a role had is taken from it, in the transaction in which it gets what is due.
+-- What a role was granted in our schema is taken from it, in the transaction in which it gets
+-- what is due: on the schema, its tables, columns, sequences and functions, as far as the owner
+-- granted it, or a superuser in the owner's stead. What others granted who may pass it on is
+-- theirs to take back, and is warned of. Roles that it is a member of, and what PUBLIC may, stay.
+REVOKE ALL ON SCHEMA public FROM :role;
+
 DO $$
 DECLARE
     granted record;
@@ -17,6 +22,24 @@ BEGIN
            AND EXISTS (SELECT FROM aclexplode(p.proacl) WHERE grantee = ':role'::regrole)
     LOOP
         EXECUTE 'REVOKE ALL ON ' || granted.thing || ' FROM :role';
+    END LOOP;
+
+    FOR granted IN
+        SELECT privilege_type AS what, thing, pg_get_userbyid(grantor) AS whose
+          FROM (SELECT c.oid::regclass::text AS thing, x.*
+                  FROM pg_class c, aclexplode(c.relacl) x WHERE c.relnamespace = 'public'::regnamespace
+                UNION ALL
+                SELECT a.attrelid::regclass || '.' || a.attname, x.*
+                  FROM pg_attribute a, aclexplode(a.attacl) x
+                 WHERE a.attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+                UNION ALL
+                SELECT p.oid::regprocedure::text, x.*
+                  FROM pg_proc p, aclexplode(p.proacl) x WHERE p.pronamespace = 'public'::regnamespace
+                UNION ALL
+                SELECT 'schema public', x.* FROM pg_namespace n, aclexplode(n.nspacl) x WHERE n.oid = 'public'::regnamespace) acl
+         WHERE grantee = ':role'::regrole
+    LOOP
+        RAISE WARNING '%: % may % because % granted it, who may take it back', granted.thing, ':role', granted.what, granted.whose;
     END LOOP;
 END
 $$;

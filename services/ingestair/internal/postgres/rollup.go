@@ -40,14 +40,14 @@ const (
 
 	// By node, because the samples' key begins with it.
 	rollUpHours = `
-	INSERT INTO sample_hour
-	SELECT h.*
+	INSERT INTO sample_hour (hour, node_no, ` + aggregates + `)
+	SELECT h.hour, h.node_no, ` + aggregates + `
 	  FROM node n, LATERAL sample_hours_raw(n.no, @from_time, @to_time) h
 	 ORDER BY h.node_no, h.hour
 	    ON CONFLICT (node_no, hour) DO UPDATE SET ` + replaceHour
 
 	rollUpDays = `
-	INSERT INTO sample_day
+	INSERT INTO sample_day (day, node_no, ` + aggregates + `)
 	SELECT date_trunc('day', hour, 'UTC') AS day, node_no, ` + sumHours + `
 	  FROM sample_hour
 	 WHERE hour >= date_trunc('day', @from_time::timestamptz, 'UTC') AND hour < @to_time
@@ -72,8 +72,8 @@ const (
 	SELECT node_no, hour FROM chosen ORDER BY node_no, hour`
 
 	rollUpLateHours = `
-	INSERT INTO sample_hour
-	SELECT h.*
+	INSERT INTO sample_hour (hour, node_no, ` + aggregates + `)
+	SELECT h.hour, h.node_no, ` + aggregates + `
 	  FROM unnest(@nos::integer[], @hours::timestamptz[]) AS l (node_no, hour),
 	       LATERAL sample_hours_raw(l.node_no, l.hour, l.hour + interval '1 hour') h
 	 ORDER BY h.node_no, h.hour
@@ -92,7 +92,7 @@ const (
 	  FROM unnest(@nos::integer[], @hours::timestamptz[]) AS l (node_no, hour)`
 
 	rollUpLateDays = `
-	INSERT INTO sample_day
+	INSERT INTO sample_day (day, node_no, ` + aggregates + `)
 	SELECT d.day, d.node_no, s.*
 	  FROM (` + lateDays + `) d,
 	       LATERAL (SELECT ` + sumHours + `
@@ -108,6 +108,11 @@ const (
 	 WHERE s.node_no = d.node_no AND s.day = d.day
 	   AND NOT EXISTS (SELECT FROM sample_hour h
 	                    WHERE h.node_no = d.node_no AND h.hour >= d.day AND h.hour < d.day + interval '24 hours')`
+
+	// Columns are named, because versions to come have more of them.
+	aggregates = `
+	       n, co2_sum, co2_min, co2_max, temperature_n, temperature_sum, temperature_min, temperature_max,
+	       rel_humidity_n, rel_humidity_sum, rel_humidity_min, rel_humidity_max`
 
 	sumHours = `
 	       sum(n)::integer, sum(co2_sum)::integer, min(co2_min), max(co2_max),

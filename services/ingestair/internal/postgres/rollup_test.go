@@ -12,6 +12,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
+	"github.com/clairberlin/clair-stack/pkg/schema/tomorrow"
 )
 
 // lines returns the rows of a query as texts.
@@ -56,7 +57,20 @@ func checkRollups(t *testing.T, s *world, when string, no int, from, to time.Tim
 // of the job, and compares after each.
 func TestRollupsAreExact(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
+	t.Run("today", func(t *testing.T) {
+		t.Parallel()
+		testRollupsAreExact(t, newStore(t))
+	})
+	t.Run("on the schema of tomorrow", func(t *testing.T) {
+		t.Parallel()
+		s := newStore(t)
+		exec(t, s, tomorrow.SQL)
+		testRollupsAreExact(t, s)
+	})
+}
+
+func testRollupsAreExact(t *testing.T, s *world) {
+	t.Helper()
 	random := rand.New(rand.NewPCG(5, 6))
 	const span = 6 * 24 * time.Hour
 	now := scan[time.Time](t, s, "SELECT now()").UTC()

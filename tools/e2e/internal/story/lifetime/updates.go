@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/schema/tomorrow"
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/play"
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/stack"
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/swarm"
@@ -80,13 +81,7 @@ func (s *lifetime) rollBack(ctx context.Context) error {
 // every table gets another column, and the list of migrations one that this version
 // does not know. Then this version is deployed once more, and has nothing to do.
 func (s *lifetime) expandSchema(ctx context.Context) error {
-	_, err := s.stack.SQL(ctx, `
-		DO $$ DECLARE t regclass; BEGIN
-			SET LOCAL lock_timeout = '5s';
-			FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-			LOOP EXECUTE format('ALTER TABLE %s ADD COLUMN of_tomorrow integer DEFAULT 1', t); END LOOP;
-			INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true);
-		END $$`)
+	_, err := s.stack.SQL(ctx, tomorrow.SQL)
 	if err != nil {
 		return err
 	}
