@@ -6,13 +6,11 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
-
-// maxDeviceID and maxApplication are bounds of the ingestion service.
-const maxDeviceID, maxApplication = 64, 64
 
 // Uplink returns a decoded uplink as the ingestion service takes it.
 func Uplink(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingestv1.Source) *ingestv1.Uplink {
@@ -54,13 +52,13 @@ func status(s measurement.Status) ingestv1.MeasurementStatus {
 func Metadata(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingestv1.Source) *ingestv1.UplinkMetadata {
 	md := &ingestv1.UplinkMetadata{
 		DevEui:      uint64(u.DevEUI),
-		DeviceId:    strings.ToValidUTF8(u.DeviceID[:min(len(u.DeviceID), maxDeviceID)], ""),
+		DeviceId:    strings.ToValidUTF8(u.DeviceID[:min(len(u.DeviceID), keeping.MaxDeviceID)], ""),
 		Protocol:    d.Protocol(),
 		Application: strings.ToValidUTF8(u.Application, ""),
 		FCnt:        &u.FCnt,
 		Source:      source,
 	}
-	if len(md.Application) > maxApplication {
+	if len(md.Application) > keeping.MaxApplication {
 		md.Application = "" // cut, it would be another one
 	}
 	if u.FPort != 0 {

@@ -77,6 +77,7 @@ type room struct {
 	size        *string
 	public      string
 	began       int64
+	ended       *int64
 	site        string
 	models      []int64
 }
@@ -92,7 +93,14 @@ func (r *room) take(f *jsonapi.Fields) {
 		r.public = *s
 		return nil
 	})
-	f.Moment("began", &r.began, 0, 1<<40, jsonapi.Optional)
+	f.Moment("began", 0, 1<<40, jsonapi.Optional, jsonapi.NotNull, func(seconds *int64) *fault.Violation {
+		r.began = *seconds
+		return nil
+	})
+	f.Moment("ended", 0, 1<<40, jsonapi.Optional, jsonapi.Nullable, func(seconds *int64) *fault.Violation {
+		r.ended = seconds
+		return nil
+	})
 	f.ToOne("site", "Site", jsonapi.Required, func(id string) *fault.Violation {
 		if id == "7" {
 			return &fault.Violation{Code: "does_not_exist", Args: []any{id}}
@@ -111,7 +119,7 @@ func TestFields(t *testing.T) {
 	const site = `"relationships":{"site":{"data":{"type":"Site","id":"3"}}}`
 	all := room{
 		name: "Aula", description: new(""), seats: 30, floors: new(int64(-1)), size: new("30.5"), public: "true",
-		site: "3", models: []int64{1, 2},
+		ended: new(int64(9)), site: "3", models: []int64{1, 2},
 	}
 	for _, test := range []struct {
 		name, members string
@@ -119,12 +127,15 @@ func TestFields(t *testing.T) {
 		room          room
 	}{
 		{
-			"everything", `"attributes":{"name":" Aula ","description":"","seats":30,"floors":-1,"size":30.5,"public":true,"began":0},
+			"everything", `"attributes":{"name":" Aula ","description":"","seats":30,"floors":-1,"size":30.5,"public":true,"began":0,"ended":9},
 			"relationships":{"site":{"data":{"type":"Site","id":3}},"models":{"data":[{"type":"Model","id":"1"},{"type":"Model","id":"2"},{"type":"Model","id":"1"}]}}`,
 			"", all,
 		},
 		{"numbers as texts", `"attributes":{"name":"a","seats":"30"},` + site, "", room{name: "a", seats: 30, site: "3"}},
 		{"null where it may be", `"attributes":{"name":"a","floors":null,"size":null,"description":null},` + site, "", room{name: "a", site: "3"}},
+		{"an end that there is not", `"attributes":{"name":"a","began":7,"ended":null},` + site, "", room{name: "a", began: 7, site: "3"}},
+		{"a begin that there is not", `"attributes":{"name":"a","began":null},` + site, "null /data/attributes/began", room{name: "a", site: "3"}},
+		{"half a second", `"attributes":{"name":"a","began":1.5},` + site, "invalid invalid_integer /data/attributes/began", room{name: "a", site: "3"}},
 		{"nothing", `"attributes":{}`, "required /data/attributes/name; required /data/relationships/site", room{}},
 		{
 			"all errors at once", `"attributes":{"name":"Festsaal","seats":101,"size":0.25},` + site,

@@ -137,13 +137,25 @@ func (f *Fields) Int(name string, dst *int64, low, high int64, need Need) {
 	f.take(name, rule.Int{Low: low, High: high}, need, NotNull, func(s *string) { *dst = number(*s) })
 }
 
-// Moment is Int for Unix seconds, where "now" is the time of the request.
-func (f *Fields) Moment(name string, dst *int64, low, high int64, need Need) {
+// Moment is Take for Unix seconds, where "now" is the time of the request.
+func (f *Fields) Moment(name string, low, high int64, need Need, gap Gap, set func(seconds *int64) *fault.Violation) {
 	if data, ok := f.body.Attributes[name]; ok && string(data) == `"now"` {
-		*dst = f.Now.Unix()
+		now := f.Now.Unix()
+		f.refuse(name, set(&now))
 		return
 	}
-	f.Int(name, dst, low, high, need)
+	bounds := rule.Int{Low: low, High: high}
+	f.Take(name, bounds, need, gap, func(text *string) *fault.Violation {
+		if text == nil {
+			return set(nil)
+		}
+		clean, v := bounds.Clean(*text)
+		if v != nil {
+			return v
+		}
+		seconds := number(clean)
+		return set(&seconds)
+	})
 }
 
 // OptInt is Int for a number that may be null.

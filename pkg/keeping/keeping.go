@@ -24,6 +24,13 @@ type Uplink struct {
 	Registered bool
 }
 
+// Lengths of what network servers call things, in bytes: those of the contract, and of the
+// columns. A longer name of an application is none: cut, it would be another one.
+const (
+	MaxDeviceID    = 64
+	MaxApplication = 64
+)
+
 // Metadata is how an uplink came. Zero values are unknown.
 type Metadata struct {
 	DevEUI   lorawan.EUI64

@@ -267,14 +267,14 @@ func (m *metadata) number(num protowire.Number, v uint64) {
 func (m *metadata) bytes(num protowire.Number, b []byte) error {
 	switch num {
 	case metadataDeviceID:
-		return setText(&m.meta.DeviceID, b, maxDeviceID)
+		return setText(&m.meta.DeviceID, b, keeping.MaxDeviceID)
 	case metadataProtocol:
 		return setText(&m.meta.Protocol, b, maxProtocol)
 	case metadataApplication:
-		if len(b) > maxApplication {
+		if len(b) > keeping.MaxApplication {
 			return nil // cut, it would be another one
 		}
-		return setText(&m.meta.Application, b, maxApplication)
+		return setText(&m.meta.Application, b, keeping.MaxApplication)
 	case metadataReceivedAt:
 		m.received = true
 		return fields(b, func(num protowire.Number, typ protowire.Type, v uint64, _ []byte) error {
@@ -293,9 +293,7 @@ func (m *metadata) bytes(num protowire.Number, b []byte) error {
 
 // Lengths in bytes, as in the contract.
 const (
-	maxDeviceID    = 64
 	maxProtocol    = 32
-	maxApplication = 64
 	maxForwarder   = 64
 	maxReason      = 1024
 	maxPayload     = 255

@@ -211,3 +211,14 @@ func TestOddNames(t *testing.T) {
 	v.want("POST", "/accounts/logout/", "x=1", 303, "")
 	v.logIn("zoe\u0301", password)
 }
+
+// What no column keeps is said of the field it came in.
+func TestFormsThatAreNoText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.visitor(t)
+	v.header.Set("Accept-Language", "en")
+	v.want("POST", "/accounts/login/", "login=a%00b&password=x", 400, "login: It has characters that cannot be kept.")
+	v.want("POST", "/accounts/signup/", "username=a%00b&email=a@b.de", 400, "User name: It has characters that cannot be kept.")
+	v.want("POST", "/accounts/signup/", "username=%ff", 400, "User name: It has characters that cannot be kept.")
+}

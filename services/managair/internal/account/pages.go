@@ -152,7 +152,7 @@ func (p *Pages) methods(get, post handler, login bool) http.Handler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := web.ParseForm(r); err != nil {
-			http.Error(w, "bad form", http.StatusBadRequest)
+			p.fail(w, r, err)
 			return
 		}
 		if err := h(w, r); err != nil {
@@ -212,6 +212,7 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, identity.ErrUnknownKey):
 		title, text, status = words.TitleKeyUnknown, words.KeyUnknown, http.StatusGone
+	case status == http.StatusBadRequest: // see web.WrongForm
 	case status == http.StatusNotFound:
 		title, text = words.TitleNotFound, words.AccountNotFound
 	case status == http.StatusServiceUnavailable:
@@ -222,6 +223,9 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	v := newView(r, title)
 	v.Bad = text.In(v.Lang)
+	if status == http.StatusBadRequest {
+		v.Bad = web.WrongForm(v.Lang, err)
+	}
 	if err := show(w, r, status, v, messagePage(v)); err != nil {
 		p.log.ErrorContext(r.Context(), "page failed", "err", err)
 	}

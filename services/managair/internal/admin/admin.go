@@ -190,7 +190,7 @@ func (a *Admin) guard(h handler) http.Handler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := web.ParseForm(r); err != nil {
-			http.Error(w, "bad form", http.StatusBadRequest)
+			a.fail(w, rq, err)
 			return
 		}
 		var err error
@@ -207,6 +207,8 @@ func (a *Admin) fail(w http.ResponseWriter, r *request, err error) {
 	status := fault.HTTPStatus(err)
 	v := r.view(words.AdminFailed.In(r.lang))
 	switch status {
+	case http.StatusBadRequest:
+		v.Bad = web.WrongForm(r.lang, err)
 	case http.StatusNotFound:
 		v.Title, v.Bad = words.AdminNotFound.In(r.lang), words.NotFoundLong.In(r.lang)
 	case http.StatusServiceUnavailable:

@@ -149,9 +149,9 @@ func posted(lang string, form url.Values, s *backoffice.Subject, fields []backof
 			raw = strings.Join(form[prefix+f.Name], ",")
 		}
 		row[f.Name] = raw
-		value, code := f.Clean(raw, creating)
-		if code != "" {
-			wrong[prefix+f.Name] = words.WrongWith(code).In(lang)
+		value, broken := f.Clean(raw, creating)
+		if broken != nil {
+			wrong[prefix+f.Name] = problem(lang, broken)
 			continue
 		}
 		c.Values[f.Name] = value

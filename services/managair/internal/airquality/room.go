@@ -3,10 +3,12 @@ package airquality
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
@@ -29,6 +31,7 @@ type RoomStore interface {
 type Service struct {
 	Rooms   RoomStore
 	Samples telemetry.Store
+	Log     *slog.Logger
 }
 
 // Room analyzes a room over the period that is chosen by its time zone. The
@@ -38,9 +41,11 @@ func (s Service) Room(ctx context.Context, caller access.Caller, id int64, perio
 	if err != nil {
 		return nil, err
 	}
-	loc, err := time.LoadLocation(room.TimeZone)
+	loc, err := inventory.Location(room.TimeZone)
 	if err != nil {
-		return nil, fmt.Errorf("time zone of room %d: %w", id, err)
+		// It came by a way that asks no rule; managair check names the site, too.
+		s.Log.WarnContext(ctx, "the site's time zone is unknown; its days are cut in UTC", "room", id, "error", err)
+		loc = time.UTC
 	}
 	a := Begin(period(loc))
 	from, to := a.Period.From.Add(-MaxGap), a.Period.To.Add(MaxGap)

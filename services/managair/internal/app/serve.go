@@ -79,8 +79,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	}
 	queue := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = queue.Close() }()
-	limits.Organizations = quotas.Organizations
-	people := newPeople(log, pool, queue, apiCfg.PublicURL, limits)
+	people := newPeople(log, pool, queue, apiCfg.PublicURL, limits.Owning(quotas.Organizations))
 	pictures, err := media.New(mediaCfg)
 	if err != nil {
 		return err
@@ -102,7 +101,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	tokens := postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens}
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
-		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples},
+		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Log: log},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
 		Accounts: people.accounts, Doors: people.doors, Tokens: tokens,
 		Images: httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},

@@ -8,14 +8,13 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
-	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
@@ -44,9 +43,6 @@ const (
 	JSON     Kind = "json"
 	Bytes    Kind = "bytes"
 )
-
-// TimeLayout is how times are written in forms, in UTC.
-const TimeLayout = "2006-01-02T15:04:05"
 
 // Field is a field of a subject. Its name is that of the column.
 type Field struct {
@@ -188,7 +184,7 @@ var Subjects = []*Subject{
 	{
 		Name: "network_application", Group: "devices", Order: "application",
 		Fields: []Field{
-			name("application", claim.MaxApplication),
+			name("application", keeping.MaxApplication),
 			{Name: "organization_id", Kind: Ref, Required: true, Of: "organization"},
 		},
 		Columns: []string{"application", "organization_id"}, Search: []string{"application"}, Filters: []string{"organization_id"},
@@ -268,7 +264,7 @@ var Subjects = []*Subject{
 	{
 		Name: "api_token", Group: "people", Order: "-created_at", SuperuserOnly: true, Fixed: true, Deletable: true,
 		Fields: []Field{
-			user, name("name", 100),
+			user, name("name", identity.TokenName.Max),
 			{Name: "scope", Kind: Choice, Choices: []string{"read", "write"}},
 			{Name: "created_at", Kind: Time},
 			{Name: "expires_at", Kind: Time},
@@ -281,8 +277,8 @@ var Subjects = []*Subject{
 		Name: "invitation", Group: "people", Order: "-created_at", Fixed: true, Deletable: true,
 		Fields: []Field{
 			{Name: "organization_id", Kind: Ref, Of: "organization"},
-			name("email", 254),
-			{Name: "role", Kind: Choice, Choices: []string{"O", "I"}},
+			name("email", identity.MaxEmail),
+			{Name: "role", Kind: Choice, Choices: identity.InvitationRole},
 			{Name: "inviter_id", Kind: Ref, Of: "user_account"},
 			{Name: "created_at", Kind: Time},
 			{Name: "expires_at", Kind: Time},
@@ -473,44 +469,54 @@ type Store interface {
 }
 
 // Clean checks the text of a field as it comes from a form, of something new or of what
-// is there. The code is "" when it is fine.
-func (f Field) Clean(text string, creating bool) (value *string, code string) {
+// is there, and returns what is wrong with it, nil for nothing.
+func (f Field) Clean(text string, creating bool) (value *string, wrong *fault.Violation) {
 	if f.Kind != LongText {
 		text = strings.TrimSpace(text)
 	}
 	if text == "" && f.Kind == Many {
-		return &text, "" // nothing is ticked: a list with nothing in it
+		return &text, nil // nothing is ticked: a list with nothing in it
 	}
 	if text == "" && f.Kind != Bool {
 		if f.Required && f.Kind == Text {
-			return nil, "blank"
+			return nil, f.broken("blank")
 		}
 		if f.Required {
-			return nil, "required"
+			return nil, f.broken("required")
 		}
 		if f.Kind == Text {
-			return &text, ""
+			return &text, nil
 		}
-		return nil, ""
+		return nil, nil
 	}
 	if f.Rule != nil {
 		text = f.plain(text)
-		return &text, ""
+		return &text, nil
 	}
-	if f.Max > 0 && len([]rune(text)) > f.Max {
-		return nil, "max_length"
+	if f.Max > 0 {
+		text, wrong = rule.Text{Max: f.Max}.Clean(text)
 	}
-	if strings.ContainsRune(text, 0) {
-		return nil, "invalid"
-	}
-	if f.Check != nil {
+	if f.Check != nil && wrong == nil {
 		text, err := f.Check(text, creating)
 		if v, ok := errors.AsType[*fault.Violation](err); ok {
-			return nil, v.Code
+			return nil, v
 		}
-		return &text, ""
+		return &text, nil
 	}
-	return f.parse(text)
+	switch f.Kind {
+	case Bool:
+		text, wrong = rule.Bool{}.Clean(cmp.Or(text, "false"))
+	case Choice:
+		text, wrong = rule.Choice(f.Choices).Clean(text)
+	}
+	if wrong != nil {
+		return nil, f.broken(wrong.Code, wrong.Args...)
+	}
+	return &text, nil
+}
+
+func (f Field) broken(code string, args ...any) *fault.Violation {
+	return &fault.Violation{Field: f.Name, Code: code, Args: args}
 }
 
 // plain makes of what a form sends the text that the rule of the inventory knows: forms
@@ -525,56 +531,4 @@ func (f Field) plain(text string) string {
 	default:
 		return text
 	}
-}
-
-func (f Field) parse(text string) (*string, string) {
-	var err error
-	switch f.Kind {
-	case Int:
-		_, err = strconv.ParseInt(text, 10, 32)
-	case Decimal:
-		text = strings.Replace(text, ",", ".", 1)
-		_, err = strconv.ParseFloat(text, 64)
-	case Bool:
-		var v *fault.Violation
-		if text, v = (rule.Bool{}).Clean(cmp.Or(text, "false")); v != nil {
-			return nil, v.Code
-		}
-	case Time:
-		text, err = parseTime(text)
-	case UUID:
-		var id uuid.UUID
-		id, err = uuid.Parse(text)
-		text = id.String()
-	case EUI:
-		var eui lorawan.EUI64
-		eui, err = lorawan.ParseEUI64(text)
-		text = eui.String()
-	case Choice:
-		if !slices.Contains(f.Choices, text) {
-			return nil, "invalid_choice"
-		}
-	case Many:
-		for id := range strings.SplitSeq(text, ",") {
-			if _, err = strconv.ParseInt(id, 10, 64); err != nil {
-				break
-			}
-		}
-	}
-	if err != nil {
-		return nil, "invalid"
-	}
-	return &text, ""
-}
-
-// parseTime takes what browsers send, with and without seconds.
-func parseTime(text string) (string, error) {
-	text = strings.Replace(text, " ", "T", 1)
-	t, err := time.Parse(TimeLayout, text)
-	if err != nil {
-		if t, err = time.Parse("2006-01-02T15:04", text); err != nil {
-			return "", err
-		}
-	}
-	return t.Format(TimeLayout), nil
 }

@@ -60,9 +60,6 @@ type Request struct {
 	Organization int64 // that may use it; 0: any
 }
 
-// MaxApplication is the length of the longest id of an application.
-const MaxApplication = 64
-
 // Lifetime is how long a code can be used.
 const Lifetime = 30 * 24 * time.Hour
 

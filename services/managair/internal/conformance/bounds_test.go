@@ -12,9 +12,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/rule"
-	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
@@ -40,7 +40,7 @@ var bounds = func() map[string]string {
 		"invitation_email_length":       between("length(email)", 3, identity.MaxEmail),
 		"invitation_role":               oneOf("role", inventory.Owner, inventory.Inspector),
 		"account_session_digest_length": digest, "claim_code_digest_length": digest, "api_token_digest_length": digest,
-		"network_application_application_length": between("length(application)", 1, claim.MaxApplication),
+		"network_application_application_length": between("length(application)", 1, keeping.MaxApplication),
 		"ingestion_token_digest_length":          digest, "ingestion_token_name_length": between("length(name)", 1, int64(token.Name.Max)),
 		"invitation_digest_length": digest, "known_device_digest_length": digest,
 		"claim_code_eui64_form": "eui64 " + euiForm, "heard_device_eui64_form": "eui64 " + euiForm,

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
@@ -81,22 +83,35 @@ var broken = []brokenValue{
 	{kind: "organization", field: "name", value: strings.Repeat("ü", 51), code: "max_length"},
 	{kind: "organization", field: "name", value: "Fremd", code: "unique"},
 	{kind: "membership", field: "role", value: "X", code: "invalid_choice"},
+	{kind: "organization", field: "name", value: "a\x00b", code: "null_characters_not_allowed", not: []string{"move"}}, // no table holds it
+	{kind: "organization", field: "description", value: "a\x00b", code: "null_characters_not_allowed", not: []string{"move"}},
 	{kind: "address", field: "zip", value: "!!%<>", code: "invalid", text: "invalid_zip"},
 	{kind: "address", field: "zip", value: "123456", code: "max_length"},
 	{kind: "address", field: "latitude", value: "1.1234567", code: "max_decimal_places"},
 	{kind: "site", field: "time_zone", value: "Nonsense/Zone", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}}, // the predecessor knows none
 	{kind: "site", field: "time_zone", value: "Local", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
+	// There is no machine that has not these, and they mean the same on no two.
+	{kind: "site", field: "time_zone", value: "posix/Europe/Berlin", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
+	{kind: "site", field: "time_zone", value: "right/UTC", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
+	{kind: "site", field: "time_zone", value: "Factory", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
+	{kind: "site", field: "time_zone", value: "localtime", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
+	{kind: "site", field: "address", value: "1,1", code: "does_not_exist", not: []string{"fixture"}}, // it has numbers there
 	{kind: "room", field: "name", value: strings.Repeat("x", 51), code: "max_length"},
 	{kind: "room", field: "size_sqm", value: "12345.0", code: "max_whole_digits"},
 	{kind: "room", field: "height_m", value: "2.55", code: "max_decimal_places"},
 	{kind: "room", field: "max_occupancy", value: "2147483648", code: "max_value"},
 	{kind: "node", field: "alias", value: strings.Repeat("x", 101), code: "max_length"},
 	{kind: "node", field: "expected_interval_s", value: "59", code: "min_value", not: []string{"fixture"}},
+	{kind: "node", field: "eui64", value: "9876B6000000000", code: "invalid", text: "invalid_eui64"},
 	{kind: "node", field: "eui64", value: "9876B60000000002", code: "unique", text: "eui64_taken", not: []string{"change"}},
 	{kind: "node", field: "eui64", value: "9876B60000000002", code: "other_device", not: []string{"create", "fixture"}},
 	{kind: "node", field: "protocol", value: "2", code: "other_device", not: []string{"create", "fixture"}},
 	{kind: "node", field: "id", value: node2[:35] + "9", code: "id_mismatch", not: []string{"change", "fixture"}}, // the predecessor's are kept
 	{kind: "installation", field: "room", value: "2", code: "invalid", text: "different_organizations"},
+	{kind: "installation", field: "to_timestamp_s", value: "1500000000", code: "ends_before_start"},
+	{kind: "installation", field: "from_timestamp_s", value: "1770000000.5", code: "invalid", not: []string{"move"}}, // the predecessor has whole numbers
+	{kind: "installation", field: "to_timestamp_s", value: "1780000000.5", code: "invalid", not: []string{"move"}},
+	{kind: "installation", field: "node", value: node1, code: "overlap", not: []string{"change", "fixture"}}, // it would be itself
 	{kind: "room", field: "site", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
 	{kind: "site", field: "operator", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
 	{kind: "node", field: "owner", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
@@ -141,8 +156,10 @@ func newWorld(t *testing.T) *world {
 	}
 	as := pgtest.As(t, schema.Managair, pool)
 	accounts := identity.NewAccounts(postgres.NewIdentity(as), identitytest.Hasher(), nil, identity.DefaultLimits(), time.Now)
-	api := httpapi.New(httpapi.Config{}, slog.New(slog.DiscardHandler), nil, httpapi.Domain{
+	log := slog.New(slog.DiscardHandler)
+	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Accounts: accounts, Tokens: postgres.Tokens{Pool: as},
+		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: log},
 	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {
@@ -199,6 +216,20 @@ func document(kind string, v values, id string) string {
 	return string(encoded)
 }
 
+// clock writes Unix seconds as forms do.
+func clock(seconds string) string {
+	whole, part, _ := strings.Cut(seconds, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return seconds
+	}
+	text := time.Unix(n, 0).UTC().Format("2006-01-02T15:04:05")
+	if part != "" {
+		text += "." + part
+	}
+	return text
+}
+
 // change puts values where a form of the admin pages has them.
 func change(kind string, v values, id string) backoffice.Change {
 	s, _ := backoffice.Find(kind)
@@ -208,14 +239,14 @@ func change(kind string, v values, id string) backoffice.Change {
 		if !ok {
 			continue
 		}
-		if f.Column == "from_time" {
-			text = "2026-02-02T02:40:00"
+		if _, ok := f.Rule.(inventory.Moment); ok {
+			text = clock(text)
 		}
 		field, _ := s.Field(f.In())
-		if value, code := field.Clean(text, c.ID == ""); code == "" {
+		if value, wrong := field.Clean(text, c.ID == ""); wrong == nil {
 			c.Values[f.In()] = value
 		} else {
-			c.Values["!"] = &code // the form is shown again with it
+			c.Values["!"] = &wrong.Code // the form is shown again with it
 		}
 	}
 	return c

@@ -36,11 +36,14 @@ func sourceRow(t *testing.T, old *pgx.Conn, kind string, v values, id string) {
 		}
 		columns, texts = append(columns, name), append(texts, literal(text, isNumber(f)))
 	}
+	if kind == "installation" {
+		if !slices.Contains(columns, "to_timestamp_s") {
+			columns, texts = append(columns, "to_timestamp_s"), append(texts, "2147483647")
+		}
+		columns, texts = append(columns, "is_public"), append(texts, "false")
+	}
 	for i, name := range columns {
 		texts[i] += " AS " + name
-	}
-	if kind == "installation" {
-		texts = append(texts, "2147483647 AS to_timestamp_s", "false AS is_public")
 	}
 	sql := "CREATE TABLE " + tables[kind] + " AS SELECT " + strings.Join(texts, ", ")
 	if _, err := old.Exec(t.Context(), sql); err != nil {
@@ -61,7 +64,7 @@ func TestTheMoveRefusesTheSame(t *testing.T) {
 	w := newWorld(t)
 	old, source := djangotest.New(t, 0)
 	for _, row := range broken {
-		if slices.Contains(row.not, "fixture") {
+		if slices.Contains(row.not, "fixture") || slices.Contains(row.not, "move") {
 			continue
 		}
 		var drop []string

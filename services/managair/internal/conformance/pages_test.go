@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
@@ -70,12 +71,13 @@ func form(kind string, v values, prefix string) url.Values {
 	f := url.Values{}
 	for _, field := range kinds[kind].fields {
 		text, ok := v[field.Name]
+		_, moment := field.Rule.(inventory.Moment)
 		switch {
 		case !ok && field.Default != "":
 			f.Set(prefix+field.In(), field.Default)
 		case !ok:
-		case field.Column == "from_time":
-			f.Set(prefix+field.In(), "2026-02-02T02:40")
+		case moment:
+			f.Set(prefix+field.In(), clock(text))
 		default:
 			f.Set(prefix+field.In(), text)
 		}

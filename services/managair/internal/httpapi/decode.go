@@ -47,18 +47,17 @@ func joinIDs(ids []int64) string {
 	return strings.Join(texts, ",")
 }
 
-// takeMoment takes a time, which documents write in Unix seconds, or as "now".
+// takeMoment takes a time, which documents write in Unix seconds, or as "now". An end that
+// there is not is null or OpenEnd.
 func takeMoment(f *jsonapi.Fields, field inventory.Field, set func(*string) *fault.Violation) {
-	seconds := int64(-1)
-	f.Moment(field.Name, &seconds, inventory.MinMoment, inventory.MaxMoment, jsonapi.Need(field.Required))
-	switch {
-	case seconds < 0: // not given, or wrong
-	case field.Null && seconds == inventory.OpenEnd:
-		refuse(f, set(nil))
-	default:
-		text := time.Unix(seconds, 0).UTC().Format(time.RFC3339)
-		refuse(f, set(&text))
-	}
+	f.Moment(field.Name, inventory.MinMoment, inventory.MaxMoment, jsonapi.Need(field.Required), jsonapi.Gap(field.Null),
+		func(seconds *int64) *fault.Violation {
+			if seconds == nil || field.Null && *seconds == inventory.OpenEnd {
+				return set(nil)
+			}
+			text := time.Unix(*seconds, 0).UTC().Format(time.RFC3339)
+			return set(&text)
+		})
 }
 
 // refuse adds what is wrong, if anything is.

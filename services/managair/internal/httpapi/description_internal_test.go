@@ -62,8 +62,11 @@ func attribute(f inventory.Field) object {
 	case inventory.EUI:
 		of["pattern"] = "^[0-9A-F]{16}$"
 	case inventory.Moment:
-		// An open end has a number of its own; null is not taken.
-		return object{"type": []any{"string", "integer"}, "minimum": float64(inventory.MinMoment), "maximum": float64(inventory.MaxMoment)}
+		of = object{"type": []any{"string", "integer"}, "minimum": float64(inventory.MinMoment), "maximum": float64(inventory.MaxMoment)}
+		if f.Null {
+			of["type"] = []any{"string", "integer", "null"}
+		}
+		return of
 	}
 	if f.Null {
 		of["type"] = []any{of["type"], "null"}
@@ -144,7 +147,7 @@ func checkAttribute(t *testing.T, schema string, f inventory.Field, got object, 
 	if !request {
 		switch f.Rule.(type) {
 		case inventory.Moment:
-			want["type"] = "integer"
+			want["type"] = "integer" // an open end has a number of its own
 		case rule.Text:
 			delete(want, "pattern") // what was there before the rule is answered, too
 		}

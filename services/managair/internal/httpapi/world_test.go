@@ -157,7 +157,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	nodes := postgres.Fidelity{Pool: as}
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as),
-		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as)},
+		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
 		Accounts: accounts, Doors: doors, Tokens: postgres.Tokens{Pool: as, Limit: 3},
 		Images: httpapi.Images{

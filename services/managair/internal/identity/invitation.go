@@ -6,6 +6,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/rule"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
 const (
@@ -38,7 +39,7 @@ type Invited struct {
 }
 
 // InvitationRole is what the role of an invitation must be like: as of memberships.
-var InvitationRole = rule.Choice{"O", "I"}
+var InvitationRole = rule.Choice{inventory.Owner, inventory.Inspector}
 
 // InvitationStore keeps invitations. What the caller is no OWNER of is not there.
 type InvitationStore interface {
@@ -124,7 +125,7 @@ func (a *Accounts) InvitedBy(ctx context.Context, key string) (Invitation, error
 
 // Accept makes the user a member.
 func (a *Accounts) Accept(ctx context.Context, userID int64, key string) (Invitation, error) {
-	i, err := a.store.Accept(ctx, DigestOf(key), userID, a.now(), a.limits.Organizations)
+	i, err := a.store.Accept(ctx, DigestOf(key), userID, a.now(), a.limits.organizations)
 	return i, unknownKey(err)
 }
 

@@ -22,10 +22,16 @@ type Limits struct {
 	MailsToAddress       int    `env:"MAILS_TO_ADDRESS" envDefault:"5" desc:"mails to one address that somebody can cause in an hour"`
 	SignUp               SignUp `env:"SIGN_UP" envDefault:"open" desc:"who may make an account: open (anybody), invitation (those at whose address an invitation waits), closed (administrators make them)"`
 	Tokens               int    `env:"MAX_TOKENS_PER_ACCOUNT" envDefault:"50" desc:"named tokens of one account"`
-	// Organizations is how many an account may be OWNER of when it accepts one more; it is
-	// the inventory's quota. 0: no bound.
-	Organizations  int
-	MailsFromPlace int `env:"MAILS_FROM_PLACE" envDefault:"50" desc:"mails that one place can cause in an hour"`
+	MailsFromPlace       int    `env:"MAILS_FROM_PLACE" envDefault:"50" desc:"mails that one place can cause in an hour"`
+
+	organizations int // see Owning
+}
+
+// Owning returns the limits with how many organizations an account may be OWNER of when it
+// accepts one more: that is a quota of the inventory. 0: no bound.
+func (l Limits) Owning(organizations int) Limits {
+	l.organizations = organizations
+	return l
 }
 
 // DefaultLimits are those that hold when nothing is set.

@@ -166,12 +166,11 @@ func (a *Accounts) StartToken(ctx context.Context, userID int64, session int64) 
 // validity of 0 does not end. The owner is told by mail.
 func (a *Accounts) CreateToken(ctx context.Context, user User, name string, scope Scope, validity time.Duration, c Client) (secret string, t Token, err error) {
 	userID := user.ID
-	name = strings.TrimSpace(name)
+	name, wrong := TokenName.Clean(name)
 	switch {
-	case name == "":
-		return "", t, &fault.Violation{Field: "name", Code: "required"}
-	case len(name) > 100:
-		return "", t, &fault.Violation{Field: "name", Code: "max_length"}
+	case wrong != nil:
+		wrong.Field = "name"
+		return "", t, wrong
 	case scope != ScopeRead && scope != ScopeWrite:
 		return "", t, &fault.Violation{Field: "scope", Code: "invalid_choice"}
 	case validity < 0:

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/rule"
 )
 
 // User is an account. Who belongs to which organization is the inventory's matter.
@@ -37,6 +38,9 @@ const (
 	MaxName     = 150
 	MaxEmail    = 254
 )
+
+// TokenName is what the name of a person's token must be like.
+var TokenName = rule.Text{Max: 100}
 
 // CleanUsername cuts surrounding blanks off a name, folds the forms of its letters
 // (NFKC) and checks it: letters, digits and @ . + - _ as with the predecessor. An e-mail address as a name would let

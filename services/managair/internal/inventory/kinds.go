@@ -52,16 +52,6 @@ var Sites = Kind[Site]{Table: "site", parts: []part[Site]{
 	{Field{Name: "time_zone", Rule: rule.Text{Max: 64, Form: isTimeZone, Wrong: "invalid_time_zone"}, Default: DefaultTimeZone}, func(s *Site) any { return &s.TimeZone }},
 }}
 
-// isTimeZone reports whether name is an IANA time zone. Go would also take names that
-// mean the zone of this machine.
-func isTimeZone(name string) bool {
-	if name == "" || name == "Local" {
-		return false
-	}
-	_, err := time.LoadLocation(name)
-	return err == nil
-}
-
 // Rooms is the kind Room.
 var Rooms = Kind[Room]{Table: "room", parts: []part[Room]{
 	{name(50), func(r *Room) any { return &r.Name }},
@@ -207,7 +197,7 @@ var momentLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15
 func (Moment) Clean(text string) (string, *fault.Violation) {
 	for _, layout := range momentLayouts {
 		t, err := time.Parse(layout, text)
-		if err != nil {
+		if err != nil || t.Nanosecond() != 0 {
 			continue
 		}
 		if _, v := (rule.Int{Low: MinMoment, High: MaxMoment}).Clean(strconv.FormatInt(t.Unix(), 10)); v != nil {

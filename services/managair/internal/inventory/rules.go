@@ -162,10 +162,11 @@ func (f Field) clean(text string) (string, *fault.Violation) {
 
 // checkReference refuses what cannot be an id: it is the id of nothing.
 func (f Field) checkReference(text string) *fault.Violation {
-	if f.Many && text == "" {
-		return nil
+	ids := []string{text}
+	if f.Many {
+		ids = slices.DeleteFunc(strings.Split(text, ","), func(id string) bool { return id == "" })
 	}
-	for id := range strings.SplitSeq(text, ",") {
+	for _, id := range ids {
 		_, err := strconv.ParseInt(id, 10, 64)
 		ok := err == nil
 		if f.Of == "node" {

@@ -58,3 +58,7 @@ export const site = {
   description: { maxlength: 20000 },
   time_zone: { required: true, maxlength: 64 },
 };
+
+export const claimCode = { maxlength: 40 };
+
+export const tokenName = { required: true, maxlength: 100 };

@@ -12,7 +12,9 @@ import (
 	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/rule"
+	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/token"
 )
 
 const head = `// Code generated from services/managair/internal/inventory by tools/dev/generate.sh. DO NOT EDIT.
@@ -45,7 +47,10 @@ func write(w io.Writer) error {
 			return err
 		}
 	}
-	return nil
+	// What is beside the things of the book.
+	_, err := fmt.Fprintf(w, "\nexport const claimCode = { maxlength: %d };\n\nexport const tokenName = { required: true, maxlength: %d };\n",
+		claim.MaxCode, token.Name.Max)
+	return err
 }
 
 // limitsOf returns the attributes of HTML that say what the rule of a field says. What

@@ -182,60 +182,64 @@ func TestStricterRules(t *testing.T) {
 		extract(epoch FROM to_time)::bigint), ' ' ORDER BY id), '') FROM installation`
 	tests := []struct {
 		name, rows, query, left, repaired string
+		code                              string // the rule that is broken, as at other doors
 	}{
 		{
 			"overlap", installation(1, 100, 200) + "," + installation(2, 150, 2147483647), spans,
-			"1:100-200", "1:100-150 2:150-",
+			"1:100-200", "1:100-150 2:150-", "overlap",
 		},
-		{"touching spans are fine", installation(1, 100, 200) + "," + installation(2, 200, 300), spans, "1:100-200 2:200-300", "1:100-200 2:200-300"},
-		{"ends after that of 32 bits are fine", installation(1, 100, 4102444800), spans, "1:100-4102444800", "1:100-4102444800"},
-		{"an end after the calendar's", installation(1, 100, 253402300800), spans, "1:100-", "1:100-"},
-		{"same start", installation(2, 100, 300) + "," + installation(1, 100, 200), spans, "1:100-200", "1:100-200"},
-		{"ends before it starts", installation(1, 300, 200), spans, "", ""},
+		{"touching spans are fine", installation(1, 100, 200) + "," + installation(2, 200, 300), spans, "1:100-200 2:200-300", "1:100-200 2:200-300", ""},
+		{"ends after that of 32 bits are fine", installation(1, 100, 4102444800), spans, "1:100-4102444800", "1:100-4102444800", ""},
+		{"an end after the calendar's", installation(1, 100, 253402300800), spans, "1:100-", "1:100-", ""},
+		{"same start", installation(2, 100, 300) + "," + installation(1, 100, 200), spans, "1:100-200", "1:100-200", "overlap"},
+		{"ends before it starts", installation(1, 300, 200), spans, "", "", "ends_before_start"},
 		{
 			"chain of overlaps", installation(1, 100, 400) + "," + installation(2, 150, 180) + "," + installation(3, 160, 500), spans,
-			"1:100-400", "1:100-150 2:150-160 3:160-500",
+			"1:100-400", "1:100-150 2:150-160 3:160-500", "overlap",
 		},
 		{
 			"site without operator", `{"model":"core.site","pk":2,"fields":{"name":"T","address":1,"operator":null}}`,
-			"SELECT coalesce(string_agg(o.name, ' '), '') FROM site s JOIN organization o ON o.id = operator_id WHERE s.id = 2", "", "Ohne Betreiber",
+			"SELECT coalesce(string_agg(o.name, ' '), '') FROM site s JOIN organization o ON o.id = operator_id WHERE s.id = 2", "", "Ohne Betreiber", "null",
 		},
 		{
 			"negative occupancy", `{"model":"core.room","pk":2,"fields":{"name":"T","site":1,"max_occupancy":-1}}`,
-			"SELECT coalesce(string_agg(name || coalesce(max_occupancy::text, '?'), ' '), '') FROM room WHERE id = 2", "", "T?",
+			"SELECT coalesce(string_agg(name || coalesce(max_occupancy::text, '?'), ' '), '') FROM room WHERE id = 2", "", "T?", "min_value",
 		},
 		{
 			"latitude", `{"model":"core.address","pk":2,"fields":{"street1":"X","zip":"1","city":"X","latitude":"91.0","longitude":"8"}}`,
-			"SELECT coalesce(string_agg(format('%s %s', latitude, longitude), ''), '') FROM address WHERE id = 2", "", " 8.000000",
+			"SELECT coalesce(string_agg(format('%s %s', latitude, longitude), ''), '') FROM address WHERE id = 2", "", " 8.000000", "max_value",
 		},
 		{
 			"names that differ in case",
 			`{"model":"auth.user","pk":1,"fields":{"username":"Vera","password":"!"}},
 			 {"model":"auth.user","pk":2,"fields":{"username":"vera","password":"!"}}`,
-			"SELECT string_agg(username, ' ' ORDER BY id) FROM user_account", "Vera", "Vera vera-2",
+			"SELECT string_agg(username, ' ' ORDER BY id) FROM user_account", "Vera", "Vera vera-2", "unique",
 		},
 		{
 			"one address of two users",
 			`{"model":"auth.user","pk":1,"fields":{"username":"a","password":"!"}},{"model":"auth.user","pk":2,"fields":{"username":"b","password":"!"}},
 			 {"model":"account.emailaddress","pk":1,"fields":{"user":1,"email":"x@y.de","verified":true,"primary":true}},
 			 {"model":"account.emailaddress","pk":2,"fields":{"user":2,"email":"X@y.de","verified":true,"primary":true}}`,
-			"SELECT string_agg(email || verified, ' ' ORDER BY id) FROM email_address", "x@y.detrue", "x@y.detrue X@y.defalse",
+			"SELECT string_agg(email || verified, ' ' ORDER BY id) FROM email_address", "x@y.detrue", "x@y.detrue X@y.defalse", "unique",
 		},
 		{
 			"no trade name", `{"model":"core.nodemodel","pk":2,"fields":{"name":"N","trade_name":"","manufacturer":"M","sensor_type":"M","quantities":[]}}`,
-			"SELECT string_agg(trade_name, ' ' ORDER BY id) FROM node_model", "M N", "M N",
+			"SELECT string_agg(trade_name, ' ' ORDER BY id) FROM node_model", "M N", "M N", "",
 		},
 		{
 			"no device EUI", `{"model":"core.node","pk":"00000000-0000-0000-0000-000000000002","fields":{"eui64":"no idea","alias":"N","protocol":1,"model":1,"owner":1}}`,
-			"SELECT count(*)::text FROM node", "1", "1",
+			"SELECT count(*)::text FROM node", "1", "1", "invalid",
 		},
 		{
 			"refers to nothing", `{"model":"core.room","pk":2,"fields":{"name":"T","site":99}}`,
-			"SELECT count(*)::text FROM room", "1", "1",
+			"SELECT count(*)::text FROM room", "1", "1", "does_not_exist",
+		},
+		{
+			"half a second", strings.Replace(installation(1, 100, 200), "100", "100.5", 1), spans, "", "", "invalid",
 		},
 		{
 			"text too long", `{"model":"core.room","pk":2,"fields":{"name":"` + strings.Repeat("x", 51) + `","site":1}}`,
-			"SELECT count(*)::text FROM room", "1", "1",
+			"SELECT count(*)::text FROM room", "1", "1", "max_length",
 		},
 	}
 	for _, test := range tests {
@@ -259,8 +263,12 @@ func TestStricterRules(t *testing.T) {
 				lossless := test.name == "no trade name" || test.name == "an end after the calendar's"
 				listed := 0
 				for _, p := range report.Problems {
-					if p.Outcome != fixture.Notice {
-						listed++
+					if p.Outcome == fixture.Notice {
+						continue
+					}
+					listed++
+					if p.Code != test.code {
+						t.Errorf("repair %t: code %q, want %q", repair, p.Code, test.code)
 					}
 				}
 				if (listed == 0) != fine || (!repair && (report.LeftOut() == 0) != (fine || lossless)) {

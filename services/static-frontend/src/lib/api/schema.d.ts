@@ -5970,10 +5970,10 @@ export interface components {
                     /** @description Unix time in seconds, or `now`: the time at which the server has the request. */
                     from_timestamp_s: string | number;
                     /**
-                     * @description Unix time in seconds, or `now`. 2147483647: the node is still there.
+                     * @description Unix time in seconds, or `now`. Null or 2147483647: the node is still there.
                      * @default 2147483647
                      */
-                    to_timestamp_s: string | number;
+                    to_timestamp_s: string | number | null;
                     description?: string | null;
                     /** @default false */
                     is_public: boolean;
@@ -6005,10 +6005,10 @@ export interface components {
                     /** @description Unix time in seconds, or `now`: the time at which the server has the request. */
                     from_timestamp_s?: string | number;
                     /**
-                     * @description Unix time in seconds, or `now`. 2147483647: the node is still there.
+                     * @description Unix time in seconds, or `now`. Null or 2147483647: the node is still there.
                      * @default 2147483647
                      */
-                    to_timestamp_s: string | number;
+                    to_timestamp_s: string | number | null;
                     description?: string | null;
                     /** @default false */
                     is_public: boolean;
