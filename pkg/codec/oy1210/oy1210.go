@@ -18,9 +18,9 @@ const (
 	// FPort is the frame port of the sensor's measurements.
 	FPort = 2
 
-	payloadBytes                         = 5
-	temperatureOffset, temperatureMaxRaw = 800, 0xFFF // tenths of a degree
-	humidityOffset                       = 250        // tenths of a percent
+	payloadBytes      = 5
+	temperatureOffset = 800 // tenths of a degree
+	humidityOffset    = 250 // tenths of a percent
 )
 
 // Decoder is the codec.Decoder of OY1210 uplinks.
@@ -50,14 +50,6 @@ func (Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
 		RelHumidityPercent:     measurement.Known(percent(humidity)),
 		Status:                 measurement.Measured,
 	}}}, nil
-}
-
-// Encode returns the payload that a sensor sends for a sample.
-func Encode(s measurement.Sample) []byte {
-	t := min(max(s.TemperatureDecicelsius.Value+temperatureOffset, 0), temperatureMaxRaw)
-	h := min(max(s.RelHumidityPercent.Value, 0), 100)*10 + humidityOffset
-	co2 := min(max(s.CO2PPM, 0), 0xFFFF)
-	return []byte{byte(t >> 4), byte(h >> 4), byte(t&0xF)<<4 | byte(h&0xF), byte(co2 >> 8), byte(co2)}
 }
 
 // percent rounds tenths; what is below 0 stays below.

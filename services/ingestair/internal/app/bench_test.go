@@ -40,7 +40,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/benchsize"
 	"github.com/clairberlin/clair-stack/pkg/config"
-	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
@@ -376,39 +375,6 @@ func (x *bench) unary(address string, samples, perCall, callers int) float64 {
 	return float64(samples) / time.Since(start).Seconds()
 }
 
-// gathered is unary by way of the client library, whose callers share requests.
-func (x *bench) gathered(samples, perCall, callers int) float64 {
-	x.Helper()
-	client, err := ingestclient.New(ingestclient.Config{Address: x.grpc, Token: config.NewSecret(token)})
-	if err != nil {
-		x.Fatal(err)
-	}
-	defer func() { _ = client.Close() }()
-	gatherer := ingestclient.NewGatherer(client)
-	defer gatherer.Close()
-	calls := make(chan []*ingestv1.Uplink, samples/perCall)
-	for range samples / perCall {
-		calls <- x.uplinks(perCall)
-	}
-	close(calls)
-	start := time.Now()
-	g, ctx := errgroup.WithContext(x.Context())
-	for range callers {
-		g.Go(func() error {
-			for uplinks := range calls {
-				if _, err := gatherer.Store(ctx, uplinks...); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		x.Fatal(err)
-	}
-	return float64(samples) / time.Since(start).Seconds()
-}
-
 // inProcess is unary without gRPC: callers of the ingester itself, in this
 // process, with the same database.
 func (x *bench) inProcess(samples, perCall, callers int) float64 {
@@ -589,7 +555,7 @@ func BenchmarkSaturated(b *testing.B) {
 	x.floor(samples / 3)
 	x.saturate(samples/3, 100, 4) // warm
 	echo := x.echo()
-	var floors, streams, unaries, pings, gathered, direct, pingEchoes, unaryEchoes []float64
+	var floors, streams, unaries, pings, direct, pingEchoes, unaryEchoes []float64
 	var floorCPU, streamCPU, unaryCPU, pingCPU [2]time.Duration
 	mallocs, flushes := 0.0, 0.0
 	spent := func(on *[2]time.Duration, do func() float64) float64 {
@@ -606,7 +572,6 @@ func BenchmarkSaturated(b *testing.B) {
 		mallocs += x.metric("go_memstats_mallocs_total") - m0
 		unaryEchoes = append(unaryEchoes, x.unary(echo, samples/4, perUplink, 64))
 		unaries = append(unaries, spent(&unaryCPU, func() float64 { return x.unary(x.grpc, samples/4, perUplink, 64) }))
-		gathered = append(gathered, x.gathered(samples/4, perUplink, 64))
 		direct = append(direct, x.inProcess(samples/4, perUplink, 64))
 		f0 := x.metric("ingestair_flush_samples_count")
 		pings = append(pings, spent(&pingCPU, func() float64 { return x.pingPong(x.grpc, samples/4, perUplink, 64) }))
@@ -637,8 +602,6 @@ func BenchmarkSaturated(b *testing.B) {
 	b.ReportMetric(median(pings)/median(floors), "callers64/floor")
 	b.ReportMetric(median(pingEchoes), "callers64-echo-samples/s")
 	b.ReportMetric(median(pings)/possible(pingEchoes), "callers64/possible")
-	b.ReportMetric(median(gathered), "library64-samples/s")
-	b.ReportMetric(median(gathered)/median(floors), "library64/floor")
 	b.ReportMetric(perSample(pingCPU[0], samples/4), "callers64-service-µs/sample")
 	b.ReportMetric(perSample(pingCPU[1], samples/4), "callers64-database-µs/sample")
 	b.ReportMetric(float64(rounds*samples/4)/flushes, "callers64-samples/flush")

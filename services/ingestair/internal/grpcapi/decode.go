@@ -293,12 +293,12 @@ func (m *metadata) bytes(num protowire.Number, b []byte) error {
 
 // Lengths in bytes, as in the contract.
 const (
-	maxProtocol    = 32
-	maxForwarder   = 64
-	maxReason      = 1024
-	maxPayload     = 255
-	maxEnvelope    = 64 << 10
-	maxUndecoded   = 1000
+	maxProtocol  = 32
+	maxForwarder = 64
+	maxReason    = 1024
+	maxPayload   = 255
+	maxEnvelope  = 64 << 10
+	maxUndecoded = 1000
 )
 
 // setText takes a string. What is too long is cut: a strange name is no reason to
