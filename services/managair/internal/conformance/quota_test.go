@@ -129,7 +129,7 @@ func TestQuotasCountWhatComesAlong(t *testing.T) {
 			return err
 		}},
 		{"a second installation", "quota_installations", func() error {
-			_, err := store.Installations.Create(t.Context(), olga, inventory.Installation{NodeID: node, RoomID: 1, From: time.Now()})
+			_, err := store.Installations.Create(t.Context(), olga, inventory.Installation{NodeID: node, RoomID: 1, From: time.Now().Truncate(time.Second)})
 			return err
 		}},
 	} {

@@ -34,17 +34,17 @@ var races = []struct {
 	},
 	{
 		"a node is installed and sold",
-		[2]string{"INSERT INTO installation (node_id, room_id, from_time) VALUES ('" + node2 + "', 1, now())", "UPDATE node SET owner_id = 2 WHERE id = '" + node2 + "'"},
+		[2]string{"INSERT INTO installation (node_id, room_id, from_time) VALUES ('" + node2 + "', 1, date_trunc('second', now()))", "UPDATE node SET owner_id = 2 WHERE id = '" + node2 + "'"},
 		[2]string{"invalid", "conflict"},
 	},
 	{
 		"a node is installed while its room moves",
-		[2]string{"INSERT INTO installation (node_id, room_id, from_time) VALUES ('" + node2 + "', 3, now())", "UPDATE room SET site_id = 2 WHERE id = 3"},
+		[2]string{"INSERT INTO installation (node_id, room_id, from_time) VALUES ('" + node2 + "', 3, date_trunc('second', now()))", "UPDATE room SET site_id = 2 WHERE id = 3"},
 		[2]string{"invalid", "conflict"},
 	},
 	{
 		"a node is installed while the site changes hands",
-		[2]string{"INSERT INTO installation (node_id, room_id, from_time) VALUES ('" + node2 + "', 3, now())", "UPDATE site SET operator_id = 2 WHERE id = 3"},
+		[2]string{"INSERT INTO installation (node_id, room_id, from_time) VALUES ('" + node2 + "', 3, date_trunc('second', now()))", "UPDATE site SET operator_id = 2 WHERE id = 3"},
 		[2]string{"invalid", "conflict"},
 	},
 	{
