@@ -26,8 +26,8 @@ for name in version_key backup_password $(secret_names); do
       [ -s "$SECRETS/ingest_token" ] || random >"$SECRETS/ingest_token"
       cp "$SECRETS/ingest_token" "$file"
       ;;
-    db_passwords | db_initial_password)
-      # What services try, and what a new database is made with; rotating makes them differ.
+    db_initial_password)
+      # What a new database is made with; rotating makes it differ.
       [ -s "$SECRETS/db_password" ] || random >"$SECRETS/db_password"
       cp "$SECRETS/db_password" "$file"
       ;;

@@ -48,6 +48,19 @@ if [[ $'\n'$(deployed_secret_names)$'\n' == *$'\n'redis_acl$'\n'* ]]; then
     esac
   done
 fi
+# Services of an earlier version log in to the database as its owner. The migration makes
+# the roles with which those of this version do.
+if [[ $'\n'$(deployed_secret_names)$'\n' == *$'\n'db_managair$'\n'* ]] && ! $migrate; then
+  for service in $before; do
+    case $service in
+      *managair_server | *managair_worker | *_ingestair)
+        given=$(on service inspect --format '{{json .Spec.TaskTemplate.ContainerSpec.Secrets}}' "$service") ||
+          fail "it cannot be seen how $service logs in to the database; nothing was deployed"
+        [[ $given == *db_managair* || $given == *db_ingestair* ]] || migrate=true
+        ;;
+    esac
+  done
+fi
 export_secret_versions
 confirm "deploy version $CLAIR_VERSION"
 

@@ -19,6 +19,12 @@ case ${ARGS[0]} in
   *) confirm "run 'managair ${ARGS[0]}'" ;;
 esac
 
+if [ "${ARGS[0]}" = migrate ]; then
+  # The owner's work; the role of the service may not.
+  export_secret_versions
+  run_managair "${ARGS[@]}"
+  exit
+fi
 id=$(container managair_server)
 flags=(--interactive)
 if [ -t 0 ] && [ -t 1 ]; then

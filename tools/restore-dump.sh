@@ -31,7 +31,8 @@ done
 confirm_always "replace the database of '$CLAIR_STACK' by $file"
 
 db=$(container db)
-managair=$(container managair_server)
+export_secret_versions
+JOB_IMAGE=$(on service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' "$(full_name managair_server)")
 sql() { run_in "$db" --interactive -- psql --quiet --username clair --dbname postgres --set ON_ERROR_STOP=1; }
 fresh=clair_restored
 old=clair_before_$(date -u +%Y%m%dT%H%M%SZ)
@@ -46,7 +47,8 @@ if ! { if [ "$file" = - ]; then cat; else cat "$file"; fi; } |
   drop_fresh
   fail "the dump could not be read; the database is as it was"
 fi
-if ! run_in "$managair" --env "DB_NAME=$fresh" -- /managair migrate >&2; then
+# The roles of services get there what is due to them, too.
+if ! JOB_DATABASE=$fresh JOB_IMAGE=$JOB_IMAGE run_managair migrate; then
   drop_fresh
   fail "the dump could not be migrated to the deployed version; the database is as it was"
 fi

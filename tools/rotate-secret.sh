@@ -10,8 +10,9 @@
 #
 #   ingest_token  the servers first learn to take both tokens, then the callers get
 #                 the new one, then the old one is forgotten
-#   db_password   the services first learn to try both passwords, then the role of the
-#                 running database gets the new one, then what asks with one only does
+#   db_SERVICE    the service first learns to try both passwords, then its role of the
+#                 running database gets the new one, then the old one is forgotten
+#   db_password   the owner of the database, who is the tools' alone, gets another one
 #   redis_USER    Redis first learns to take both passwords, then the service gets the
 #                 new one, then the old one is forgotten; Redis restarts twice, and once
 #                 more for redis_default. One that ended half way is ended first
@@ -39,7 +40,6 @@ replace() { # NAME VALUE
 
 case $name in
   ingest_tokens) fail -2 "rotate ingest_token; this follows" ;;
-  db_passwords) fail -2 "rotate db_password; this follows" ;;
   db_initial_password) fail -2 "only a new database is asked for it; rotate db_password" ;;
   redis_acl) fail -2 "it is made of the others; rotate redis_USER" ;;
   version_key) fail -2 "it is not given to any service" ;;
@@ -53,12 +53,25 @@ case $name in
     deploy
     ;;
   db_password)
-    old=$(cat "$SECRETS/db_password") new=$(random)
-    replace db_passwords "$new"$'\n'"$old"
-    deploy
+    deploy # services of an earlier version log in with it
+    new=$(random)
     set_db_password "$new" || fail "the database did not take the new password; everything goes on with the old one"
-    # db_passwords stays as it is: the old one is worth nothing any more.
     replace db_password "$new"
+    deploy
+    ;;
+  db_managair | db_ingestair | db_exporter)
+    # The first line is the one in force. Where an earlier rotation ended half way, the
+    # other has not come to be.
+    old=$(head -n 1 "$SECRETS/$name") new=$(random)
+    # The exporter takes what it is given for one password; its figures have a gap.
+    if [ "$name" != db_exporter ]; then
+      replace "$name" "$old"$'\n'"$new"
+      deploy
+    fi
+    printf '%s' "$new" >"$SECRETS/$name.new"
+    mv "$SECRETS/$name.new" "$SECRETS/$name"
+    export_secret_versions
+    run_managair migrate || fail "the database did not take the new password; tools/deploy-stack.sh tries again"
     deploy
     ;;
   redis_*)

@@ -317,21 +317,31 @@ services_say() {
   return 1
 }
 
-# run_managair ARGUMENT... runs a command of managair as a job of its own, in the
-# version of the environment, with the stack's database and secrets; prints what
-# it prints and returns 1 if it fails.
+# run_managair ARGUMENT... runs a command of managair as a job of its own, as the owner of
+# the stack's database, in the version of the environment (or JOB_IMAGE), on the database
+# clair (or JOB_DATABASE); prints what it prints and returns 1 if it fails. The passwords of
+# the roles that it is to make go along.
 run_managair() {
-  local job=${CLAIR_STACK}_job_$$_$RANDOM secret=${CLAIR_STACK}_db_password_$VERSION_DB_PASSWORD
+  local job=${CLAIR_STACK}_job_$$_$RANDOM name variable secret secrets=()
   local state result=1 deadline=$((SECONDS + ${JOB_TIMEOUT:-300}))
-  # The stack adopts it when it is deployed.
-  on secret inspect "$secret" >/dev/null 2>&1 ||
-    on secret create --label "com.docker.stack.namespace=$CLAIR_STACK" "$secret" "$SECRETS/db_password" >/dev/null
+  for name in $(deployed_secret_names); do
+    case $name in
+      db_password) variable=DB_PASSWORD_FILE ;;
+      db_managair | db_ingestair | db_exporter) variable=${name^^}_PASSWORD_FILE ;;
+      *) continue ;;
+    esac
+    secret=VERSION_${name^^}
+    secret=${CLAIR_STACK}_${name}_${!secret}
+    # The stack adopts it when it is deployed.
+    on secret inspect "$secret" >/dev/null 2>&1 ||
+      on secret create --label "com.docker.stack.namespace=$CLAIR_STACK" "$secret" "$SECRETS/$name" >/dev/null
+    secrets+=(--secret "source=$secret,target=$name" --env "$variable=/run/secrets/$name")
+  done
   on service create --quiet --detach --name "$job" --mode replicated-job --restart-condition none \
     --no-resolve-image --with-registry-auth --read-only --cap-drop ALL --no-healthcheck \
-    --network "${CLAIR_STACK}_backend" --secret "source=$secret,target=db_password" \
-    --env DB_HOST=db --env DB_NAME=clair --env DB_USER=clair --env DB_SSLMODE=disable \
-    --env DB_PASSWORD_FILE=/run/secrets/db_password --env LOG_FORMAT=text \
-    "${CLAIR_REGISTRY:-clairberlin}/managair:$CLAIR_VERSION" "$@" >/dev/null || return 1
+    --network "${CLAIR_STACK}_backend" "${secrets[@]}" --env LOG_FORMAT=text \
+    --env DB_HOST=db --env "DB_NAME=${JOB_DATABASE:-clair}" --env DB_USER=clair --env DB_SSLMODE=disable \
+    "${JOB_IMAGE:-${CLAIR_REGISTRY:-clairberlin}/managair:$CLAIR_VERSION}" "$@" >/dev/null || return 1
   while :; do
     state=$(on service ps --format '{{.CurrentState}} {{.Error}}' "$job" 2>/dev/null | head -n 1)
     case $state in

@@ -3,9 +3,11 @@ package lifetime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/load"
+	"github.com/clairberlin/clair-stack/tools/e2e/internal/play"
 )
 
 func (s *lifetime) rotateToken(ctx context.Context) error {
@@ -20,10 +22,10 @@ func (s *lifetime) rotateToken(ctx context.Context) error {
 	return s.load.CheckUplinks(ctx, "the rotation")
 }
 
-// rotateDatabasePassword changes what all services log in to the database with. It
-// restarts no database, and nobody notices. That the services log in with the new one
-// shows when the database is killed.
-func (s *lifetime) rotateDatabasePassword(ctx context.Context) error {
+// rotateDatabasePasswords changes what the ingestair logs in to the database with, and the
+// owner's password. They restart no database, and nobody notices. That the ingestair logs in
+// with the new one shows when the database is killed.
+func (s *lifetime) rotateDatabasePasswords(ctx context.Context) error {
 	if err := s.load.StartUplinks(ctx); err != nil {
 		return err
 	}
@@ -32,20 +34,34 @@ func (s *lifetime) rotateDatabasePassword(ctx context.Context) error {
 		return err
 	}
 	s.load.Requests = load.StartRequests(context.WithoutCancel(ctx), load.AskProxy())
-	begun := time.Now()
-	_, err = s.stack.Tool(ctx, "rotate-secret.sh", "db_password")
-	took := time.Since(begun)
+	for _, name := range []string{"db_ingestair", "db_password"} {
+		begun := time.Now()
+		if _, err = s.stack.Tool(ctx, "rotate-secret.sh", name); err != nil {
+			break
+		}
+		s.stack.Report("rotation of "+name, "%.0f s", time.Since(begun).Seconds())
+	}
 	if err == nil {
 		err = s.stack.DeployUnchanged(ctx)
 	}
-	failed := s.load.EndRequests("during the rotation of the database's password", "")
+	failed := s.load.EndRequests("during the rotation of the database's passwords", "")
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
-	s.stack.Report("rotation of the database's password", "%.0f s", took.Seconds())
 	after, err := s.stack.Container(ctx, "db")
 	if err == nil && after != before {
 		err = errors.New("the database was restarted")
 	}
-	return errors.Join(err, s.load.CheckUplinks(ctx, "the rotation of the database's password"))
+	return errors.Join(err, s.load.CheckUplinks(ctx, "the rotation of the database's passwords"))
+}
+
+// checkRoles looks who is logged in to the database.
+func (s *lifetime) checkRoles(ctx context.Context) error {
+	return play.Until(ctx, func() error {
+		who, err := s.stack.SQL(ctx, "SELECT string_agg(DISTINCT usename::text, ' ' ORDER BY usename::text) FROM pg_stat_activity WHERE client_addr IS NOT NULL")
+		if err == nil && who != "clair_ingestair clair_managair" && who != "clair_exporter clair_ingestair clair_managair" {
+			err = fmt.Errorf("logged in to the database are: %s", who)
+		}
+		return err
+	})
 }
