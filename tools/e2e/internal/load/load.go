@@ -88,8 +88,11 @@ func (l *Load) End(ctx context.Context, during string) (requests, others error) 
 func (l *Load) EndRequests(when, remark string) error {
 	n, failures, p99 := l.Requests.Stop()
 	l.stack.Report("HTTP requests "+when, "%d, failed %d, p99 %d ms%s", n, len(failures), p99.Milliseconds(), remark)
+	for _, failure := range failures {
+		_, _ = fmt.Fprintln(l.stack.Notes.Log, "failed:", failure)
+	}
 	if len(failures) > 0 {
-		return fmt.Errorf("%d of %d requests failed, the first: %s", len(failures), n, failures[0])
+		return fmt.Errorf("%d of %d requests failed (all are in the log), the first: %s, the last: %s", len(failures), n, failures[0], failures[len(failures)-1])
 	}
 	return nil
 }
