@@ -27,6 +27,7 @@ const (
 	Unauthenticated      // who is calling is unknown
 	Forbidden            // the caller may see it, but not do this
 	Unavailable          // try again later
+	Contended            // it was ended for the sake of another; try again at once
 )
 
 // String returns the kind in lower case, as it stands in logs.
@@ -44,6 +45,8 @@ func (k Kind) String() string {
 		return "forbidden"
 	case Unavailable:
 		return "unavailable"
+	case Contended:
+		return "contended"
 	default:
 		return "internal"
 	}
@@ -123,7 +126,7 @@ func HTTPStatus(err error) int {
 		return http.StatusUnauthorized
 	case Forbidden:
 		return http.StatusForbidden
-	case Unavailable:
+	case Unavailable, Contended:
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError
@@ -153,7 +156,7 @@ func GRPCStatus(err error) error {
 		code = codes.Unauthenticated
 	case Forbidden:
 		code = codes.PermissionDenied
-	case Unavailable:
+	case Unavailable, Contended:
 		code = codes.Unavailable
 	default:
 		code = codes.Internal

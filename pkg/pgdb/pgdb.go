@@ -147,15 +147,18 @@ func Violation(err error) (code, constraint string, ok bool) {
 }
 
 // Translate gives err the kind Unavailable when the database is away, starting,
-// stopping, read-only or out of connections, and NotFound when a query for one
-// row found none, and Invalid for texts that it cannot keep. Other errors,
-// violations too, come back as they are: only the caller knows what they mean.
+// stopping, read-only or out of connections, Contended when it ended a transaction for the
+// sake of another one, NotFound when a query for one row found none, and Invalid for texts
+// that it cannot keep. Other errors, violations too, come back as they are: only the caller
+// knows what they mean.
 func Translate(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, pgx.ErrNoRows):
 		return fault.Wrap(fault.NotFound, err, "not found")
+	case IsContended(err):
+		return fault.Wrap(fault.Contended, err, "the database is busy with the same")
 	case IsUnavailable(err):
 		return fault.Wrap(fault.Unavailable, err, "the database is not available")
 	case isUnstorableText(err):

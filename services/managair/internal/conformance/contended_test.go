@@ -2,9 +2,12 @@ package conformance_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
@@ -66,5 +69,53 @@ func TestDeadlocksAreTriedAgain(t *testing.T) {
 		SELECT (SELECT string_agg(name, ' ' ORDER BY id) FROM room WHERE site_id = 1) || ' ' || (SELECT string_agg(alias, ' ' ORDER BY id) FROM node)`).Scan(&names)
 	if want := "Klasse.. Zweite.. Eins.. Zwei.."; err != nil || names != want {
 		t.Errorf("%q (%v), want %q: each done once", names, err, want)
+	}
+}
+
+// A migration locks tables one after the other, and so does a question, in another order.
+// Whoever asks does not see that the database ended it for the migration's sake.
+func TestReadsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tried := false
+	for _, tables := range [][2]string{{"room", "site"}, {"site", "room"}} {
+		migration := begin(t, w.pool, "IMMEDIATE")
+		lock := func(table string) {
+			if _, err := migration.Exec(t.Context(), "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lock(tables[0])
+		answer := make(chan int, 1)
+		go func() {
+			r := httptest.NewRequest(http.MethodGet, "http://h/api/v1/rooms/1/", http.NoBody)
+			rec := httptest.NewRecorder()
+			w.api.ServeHTTP(rec, r.WithContext(access.WithCaller(r.Context(), caller)))
+			answer <- rec.Code
+		}()
+		for waits := false; !waits; {
+			const waiting = "SELECT count(*) > 0 FROM pg_locks WHERE relation = to_regclass($1) AND NOT granted"
+			if err := w.pool.QueryRow(t.Context(), waiting, tables[0]).Scan(&waits); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// If the question has the other table, the two wait for each other from here on, and
+		// the question, which has waited longer, is ended.
+		var has bool
+		const holding = "SELECT count(*) > 0 FROM pg_locks WHERE relation = to_regclass($1) AND granted"
+		if err := w.pool.QueryRow(t.Context(), holding, tables[1]).Scan(&has); err != nil {
+			t.Fatal(err)
+		}
+		tried = tried || has
+		lock(tables[1])
+		if err := migration.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if code := <-answer; code != http.StatusOK {
+			t.Errorf("%v: answered %d", tables, code)
+		}
+	}
+	if !tried {
+		t.Error("the question had no table when it waited, in either order")
 	}
 }
