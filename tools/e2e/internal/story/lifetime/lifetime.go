@@ -56,6 +56,7 @@ func (s *lifetime) Steps() []story.Step {
 		{Name: "secrets and volumes are created", Do: s.stack.Prepare},
 		{Name: "the stack is deployed and healthy", Do: s.stack.Deploy},
 		{Name: "containers are bounded, and ours may do little", Do: s.checkContainers},
+		{Name: "the engine answers the proxy's questions, and no others", Do: s.askEngine},
 		{Name: "deploying again restarts nothing", Do: s.deployAgain},
 		{Name: "fixtures are loaded, a superuser is created", Do: s.loadData},
 		{Name: "the API answers through the proxy", Do: s.readAPI},
