@@ -136,8 +136,8 @@ func (s *lifetime) askEngine(ctx context.Context) error {
 		allowed bool
 	}{
 		{"GET /_ping", true},
-		{"GET /v1.44/services", true},
-		{"GET /v1.44/tasks?filters=%7B%7D", true},
+		{"GET /services", true},
+		{"GET /tasks?filters=%7B%7D", true},
 		{"GET /v1.44/secrets", false},
 		{"GET /v1.44/configs", false},
 		{"GET /v1.44/containers/json", false},
