@@ -7,6 +7,7 @@ package schema
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -16,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
 )
 
 //go:embed migrations/*.sql
@@ -37,16 +40,28 @@ type Migration struct {
 	AppliedAt time.Time // zero: pending
 }
 
+// attempts bounds how often migrating is begun again because a migration and somebody who
+// works on the database waited for each other's tables, and the migration was ended.
+const attempts = 10
+
 // Up applies what is pending and returns it. Concurrent calls, from other
 // processes too, wait for each other.
 func Up(ctx context.Context, log *slog.Logger, connString string) ([]Migration, error) {
 	var applied []Migration
 	err := withProvider(log, connString, func(p *goose.Provider) error {
-		results, err := p.Up(ctx)
-		for _, r := range results {
-			applied = append(applied, Migration{r.Source.Version, r.Source.Path, time.Now()})
+		for n := 1; ; n++ {
+			results, err := p.Up(ctx)
+			if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+				results = partial.Applied
+			}
+			for _, r := range results {
+				applied = append(applied, Migration{r.Source.Version, r.Source.Path, time.Now()})
+			}
+			if n == attempts || !pgdb.IsContended(err) {
+				return err
+			}
+			log.WarnContext(ctx, "a migration lost its tables to somebody else; it is begun again", "err", err)
 		}
-		return err
 	})
 	if err != nil {
 		return applied, fmt.Errorf("migrate: %w", err)

@@ -39,6 +39,85 @@ func TestUpTwiceAppliesOnce(t *testing.T) {
 	}
 }
 
+// Somebody reads one of the tables that a migration locks, and then the other one. Whom
+// the server ends is open; the test goes on until it is the migration.
+func TestMigrationIsBegunAgain(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	url := pgtest.Empty(t)
+	if _, err := schema.Up(t.Context(), log, url); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		downTo(t, url, 83) // 84 locks node_fidelity, then fidelity_check
+		reader, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		won := readWhileMigrating(t, reader, func() {
+			_, err := schema.Up(t.Context(), log, url)
+			done <- err
+		})
+		if err := reader.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil {
+			t.Fatalf("the reader has won: %v; the migration: %v", won, err)
+		}
+		if won {
+			return
+		}
+	}
+	t.Error("it was always the reader")
+}
+
+// readWhileMigrating reports whether the reader, who is asked to wait for the migration
+// that waits for them, got an answer.
+func readWhileMigrating(t *testing.T, reader *pgx.Conn, migrate func()) bool {
+	t.Helper()
+	read := func(sql string) (is bool, err error) {
+		err = reader.QueryRow(t.Context(), sql).Scan(&is)
+		return is, err
+	}
+	if _, err := reader.Exec(t.Context(), "BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read("SELECT count(*) > 0 FROM fidelity_check"); err != nil {
+		t.Fatal(err)
+	}
+	go migrate()
+	for waits := false; !waits; {
+		var err error
+		if waits, err = read("SELECT count(*) > 0 FROM pg_locks WHERE relation = 'fidelity_check'::regclass AND NOT granted"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := read("SELECT count(*) > 0 FROM node_fidelity")
+	if err != nil && !pgdb.IsContended(err) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// downTo takes back all migrations after one.
+func downTo(t *testing.T, url string, version int64) {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := stdlib.OpenDB(*cfg)
+	defer func() { _ = db.Close() }()
+	down, err := goose.NewProvider(goose.DialectPostgres, db, schema.Files())
+	if err == nil {
+		_, err = down.DownTo(t.Context(), version)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestDownLeavesNothing(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
@@ -50,15 +129,9 @@ func TestDownLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	downTo(t, url, 0)
 	db := stdlib.OpenDB(*cfg)
 	defer func() { _ = db.Close() }()
-	down, err := goose.NewProvider(goose.DialectPostgres, db, schema.Files())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := down.DownTo(t.Context(), 0); err != nil {
-		t.Fatal(err)
-	}
 	// Tables, sequences, indexes, and functions that no extension brought.
 	const left = `
 		SELECT coalesce(string_agg(name, ', '), '') FROM (

@@ -78,8 +78,9 @@ func (s *lifetime) rollBack(ctx context.Context) error {
 }
 
 // expandSchema does to the schema what versions to come may do while this one runs:
-// every table gets another column, and the list of migrations one that this version
-// does not know. Then this version is deployed once more, and has nothing to do.
+// every table gets another column, one after the other, and the list of migrations one
+// that this version does not know. Then this version is deployed once more, and has
+// nothing to do.
 func (s *lifetime) expandSchema(ctx context.Context) error {
 	_, err := s.stack.SQL(ctx, tomorrow.SQL)
 	if err != nil {
