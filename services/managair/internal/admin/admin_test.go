@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -500,5 +501,40 @@ func TestTokensOfOrganizations(t *testing.T) {
 		       count(*), count(*) FILTER (WHERE changes ? 'digest') FROM audit_log WHERE subject = 'ingestion_token' AND actor_name = 'admin'`,
 	).Scan(&made, &good, &logged, &secrets); err != nil || made != 2 || good != 0 || logged != 4 || secrets != 0 {
 		t.Errorf("%d made, %d good, %d in the log, %d with what they are kept by (%v); want 2, 0, 4, 0", made, good, logged, secrets, err)
+	}
+}
+
+// A sensor that the wrong ones registered goes to its owner in one save, together with its
+// installations, which stay in the log.
+func TestSensorIsHandedOver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	root := s.as(t, "admin")
+	const node = "3b95a1b2-74e7-9e98-52c4-4acae441f0ae"
+	_, _, leads := root.post("/admin/organization/add/", "name=Rightful")
+	organization := strings.TrimSuffix(strings.TrimPrefix(leads, "/admin/organization/"), "/?done=saved")
+	_, page := root.get("/admin/node/" + node + "/")
+	form := url.Values{
+		"owner_id": {organization}, "model_id": {"1"}, "protocol_id": {"1"}, "alias": {"Clairchen Schwarz"}, "eui64": {"003CB7EA62A7DCBB"},
+	}
+	installations := regexp.MustCompile(`name="(i0\.\d+\.)here"`).FindAllStringSubmatch(page, -1)
+	if len(installations) == 0 {
+		t.Fatalf("no installations in:\n%s", page)
+	}
+	if status, body, _ := root.post("/admin/node/"+node+"/", form.Encode()); status != http.StatusUnprocessableEntity {
+		t.Errorf("with its installations: %d\n%s", status, body)
+	}
+	for _, in := range installations {
+		form.Set(in[1]+"here", "1")
+		form.Set(in[1]+"delete", "on")
+	}
+	if status, body, leads := root.post("/admin/node/"+node+"/", form.Encode()); leads != "/admin/node/"+node+"/?done=saved" {
+		t.Errorf("without them: %d\n%s", status, body)
+	}
+	if _, page := root.get("/admin/node/" + node + "/"); strings.Contains(page, installations[0][1]+"here") {
+		t.Errorf("the installations are still there:\n%s", page)
+	}
+	if _, history := root.get("/admin/node/" + node + "/history/"); !strings.Contains(history, "<del>2</del>") || !strings.Contains(history, "<ins>"+organization+"</ins>") {
+		t.Errorf("the log does not tell of it:\n%s", history)
 	}
 }

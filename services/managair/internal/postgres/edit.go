@@ -37,9 +37,29 @@ func valueOf(f backoffice.Field, argument string) string {
 
 // Apply is part of backoffice.Store.
 func (b Backoffice) Apply(ctx context.Context, caller access.Caller, changes []backoffice.Change) (string, error) {
-	var first string
 	caller.Administers = true
+	first, err := b.apply(ctx, caller, changes, "IMMEDIATE")
+	if len(changes) > 1 && constraint.Violation(err) != nil {
+		// A sensor goes to others, and its installations go: one breaks a rule without the
+		// other. Whether all of it does is asked at the end, which names no item.
+		if id, err := b.apply(ctx, caller, changes, "DEFERRED"); err == nil {
+			return id, nil
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("apply changes: %w", pgdb.Translate(err))
+	}
+	return first, nil
+}
+
+// apply makes changes in one transaction. Rules over several rows are asked after each
+// (IMMEDIATE), or after all of them (DEFERRED).
+func (b Backoffice) apply(ctx context.Context, caller access.Caller, changes []backoffice.Change, rules string) (string, error) {
+	var first string
 	err := inTx(ctx, b.Pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET CONSTRAINTS ALL "+rules); err != nil {
+			return err
+		}
 		for i, c := range changes {
 			if err := allowed(ctx, tx, caller, c.Subject); err != nil {
 				return err
@@ -54,10 +74,7 @@ func (b Backoffice) Apply(ctx context.Context, caller access.Caller, changes []b
 		}
 		return keepAdministrable(ctx, tx)
 	})
-	if err != nil {
-		return "", fmt.Errorf("apply changes: %w", pgdb.Translate(err))
-	}
-	return first, nil
+	return first, err
 }
 
 // refused says which item breaks a rule, and calls its field as the subject does.
