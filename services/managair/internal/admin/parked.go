@@ -36,6 +36,12 @@ func (d parkedData) register(n backoffice.ParkedNode) string {
 	return "/admin/node/add/?" + known.Encode()
 }
 
+// assign leads to the form that assigns a device's application to an organization, or
+// shows to which it is assigned.
+func assign(n backoffice.ParkedNode) string {
+	return "/admin/network_application/?" + url.Values{"q": {n.Application}}.Encode()
+}
+
 func (a *Admin) parked(w http.ResponseWriter, r *request) error {
 	return a.showParked(w, r, http.StatusOK, "", nil)
 }

@@ -414,6 +414,7 @@ type ParkedNode struct {
 	DevEUI      string
 	DeviceID    string
 	Protocol    string // of its codec
+	Application string // at the network server, as the forwarder told it last; empty: unknown
 	Samples     int64
 	First, Last time.Time
 }

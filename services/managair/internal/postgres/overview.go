@@ -18,13 +18,15 @@ func (b Backoffice) Parked(ctx context.Context, caller access.Caller) ([]backoff
 		return nil, err
 	}
 	rows, err := b.Pool.Query(ctx, `
-		SELECT node_id, coalesce(max(dev_eui), ''), coalesce(max(device_id), ''), coalesce(max(protocol), ''),
-		       count(*), min(time), max(time)
-		  FROM parked_sample GROUP BY node_id ORDER BY max(time) DESC, node_id LIMIT 500`)
+		SELECT p.*, coalesce((SELECT h.application FROM heard_device h WHERE h.eui64 = p.dev_eui), '') AS application
+		  FROM (SELECT node_id, coalesce(max(dev_eui), '') AS dev_eui, coalesce(max(device_id), '') AS device_id,
+		               coalesce(max(protocol), '') AS protocol, count(*) AS samples, min(time) AS first, max(time) AS last
+		          FROM parked_sample GROUP BY node_id ORDER BY max(time) DESC, node_id LIMIT 500) p
+		 ORDER BY p.last DESC, p.node_id`)
 	if err != nil {
 		return nil, fmt.Errorf("list parked samples: %w", pgdb.Translate(err))
 	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[backoffice.ParkedNode])
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[backoffice.ParkedNode])
 	if err != nil {
 		return nil, fmt.Errorf("list parked samples: %w", pgdb.Translate(err))
 	}
