@@ -22,10 +22,20 @@ func (s *lifetime) rotateToken(ctx context.Context) error {
 	return s.load.CheckUplinks(ctx, "the rotation")
 }
 
-// rotateDatabasePasswords changes what the ingestair logs in to the database with, and the
-// owner's password. They restart no database, and nobody notices. That the ingestair logs in
-// with the new one shows when the database is killed.
-func (s *lifetime) rotateDatabasePasswords(ctx context.Context) error {
+// rotateServicePassword changes what the ingestair logs in to the database with. That it
+// does so with the new one shows when the database is killed.
+func (s *lifetime) rotateServicePassword(ctx context.Context) error {
+	return s.rotateDatabasePassword(ctx, "db_ingestair")
+}
+
+// rotateOwnerPassword changes the password of the owner of the database, whom the tools are.
+func (s *lifetime) rotateOwnerPassword(ctx context.Context) error {
+	return s.rotateDatabasePassword(ctx, "db_password")
+}
+
+// rotateDatabasePassword changes a password of the database under load, and restarts no
+// database: nobody notices.
+func (s *lifetime) rotateDatabasePassword(ctx context.Context, name string) error {
 	if err := s.load.StartUplinks(ctx); err != nil {
 		return err
 	}
@@ -34,25 +44,22 @@ func (s *lifetime) rotateDatabasePasswords(ctx context.Context) error {
 		return err
 	}
 	s.load.Requests = load.StartRequests(context.WithoutCancel(ctx), load.AskProxy())
-	for _, name := range []string{"db_ingestair", "db_password"} {
-		begun := time.Now()
-		if _, err = s.stack.Tool(ctx, "rotate-secret.sh", name); err != nil {
-			break
-		}
-		s.stack.Report("rotation of "+name, "%.0f s", time.Since(begun).Seconds())
-	}
+	begun := time.Now()
+	_, err = s.stack.Tool(ctx, "rotate-secret.sh", name)
+	took := time.Since(begun)
 	if err == nil {
 		err = s.stack.DeployUnchanged(ctx)
 	}
-	failed := s.load.EndRequests("during the rotation of the database's passwords", "")
+	failed := s.load.EndRequests("during the rotation of "+name, "")
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
+	s.stack.Report("rotation of "+name, "%.0f s", took.Seconds())
 	after, err := s.stack.Container(ctx, "db")
 	if err == nil && after != before {
 		err = errors.New("the database was restarted")
 	}
-	return errors.Join(err, s.load.CheckUplinks(ctx, "the rotation of the database's passwords"))
+	return errors.Join(err, s.load.CheckUplinks(ctx, "the rotation of "+name))
 }
 
 // checkRoles looks who is logged in to the database.
