@@ -3,10 +3,10 @@
 import { untrack } from "svelte";
 import type { Sample } from "./air";
 import type { Installation } from "./api/installations";
-import { fetchSeries } from "./api/samples";
+import { fetchBuckets, fetchSeries } from "./api/samples";
 import { clock } from "./clock.svelte";
 import { Remote } from "./resource.svelte";
-import { SPAN_S, type Span } from "./series";
+import { bucketsFrom, SPAN_S, stepFor, withNewer, type Lane, type Span, type Step } from "./series";
 
 /** Nothing can be seen in less. */
 export const SHORTEST_S = 1800;
@@ -53,10 +53,17 @@ export class ChartWindow {
   }
 }
 
+interface Loaded {
+  from: number;
+  to: number;
+  step: Step;
+  lanes: Lane[];
+}
+
 /** The series of a room for a window: what is looked at, in the detail that can be seen. */
 export class WindowSeries {
-  readonly remote: Remote<Sample[][]>;
-  #loaded: { from: number; to: number } | null = null;
+  readonly remote: Remote<Loaded>;
+  #loaded: Loaded | null = null;
 
   /** maxPoints: more than the chart has pixels, so that the picture stays true. */
   constructor(
@@ -71,17 +78,27 @@ export class WindowSeries {
       // A bit more than what is seen, so that panning does not meet an edge at once.
       const from = Math.max(0, Math.round(view.from - width / 2));
       const to = Math.round(Math.min(view.to + width / 2, clock.now + 60));
-      const samples = await Promise.all(
+      const step = stepFor(width);
+      const lanes = await Promise.all(
         this.lanes().map(async (lane) => {
           const touching = lane.filter((one) => one.from < to && (one.to ?? Infinity) > from);
-          const parts = await Promise.all(
-            touching.map((one) => fetchSeries(one.id, { from, to, maxPoints }, signal)),
-          );
-          return parts.flat();
+          const [samples, buckets] = await Promise.all([
+            // Days are drawn as such.
+            Promise.all(
+              touching.map((one) =>
+                step === 86_400 ? [] : fetchSeries(one.id, { from, to, maxPoints }, signal),
+              ),
+            ),
+            // Samples are thinned out for the picture: what is least, most and usual is asked for.
+            Promise.all(
+              touching.map((one) => (step === 0 ? [] : fetchBuckets(one.id, { from, to, step }, signal))),
+            ),
+          ]);
+          return { samples: samples.flat(), buckets: buckets.flat() };
         }),
       );
-      this.#loaded = { from, to };
-      return samples;
+      this.#loaded = { from, to, step, lanes };
+      return this.#loaded;
     });
     $effect(() => {
       void [this.lanes(), this.window().span];
@@ -101,22 +118,43 @@ export class WindowSeries {
   #wanting(from: number, to: number): boolean {
     const have = this.#loaded;
     if (!have) return !this.remote.loading;
-    const tooCoarse = have.to - have.from > (to - from) * 6;
+    const tooCoarse = have.to - have.from > (to - from) * 6 || have.step !== stepFor(to - from);
     // Where the window follows the present, new values come by themselves.
     return (
       tooCoarse || from < have.from || (!this.window().view.following && Math.min(to, clock.now) > have.to)
     );
   }
 
-  /** What was fetched and what came in since, a list for each lane. */
-  samples = $derived.by(() =>
+  /** The stretches that all figures of the window come from. */
+  step = $derived.by((): Step => this.remote.current?.step ?? 0);
+  /** Their length: each sample of a short window stands for itself. */
+  seconds = $derived(this.step || 1);
+  /** Days are drawn, and not samples. */
+  days = $derived(this.step === 86_400);
+
+  /** Whether all of the window was fetched: nothing is said of one that was not. */
+  complete = $derived.by(() => {
+    const have = this.remote.current;
+    const { from, to, following } = this.window().view;
+    return !!have && have.from <= from && (following || Math.min(to, clock.now) <= have.to);
+  });
+
+  /** What was fetched and what came in since, for each lane. */
+  lanesNow = $derived.by((): Lane[] =>
     this.lanes().map((lane, index) => {
-      const own = this.remote.current?.[index] ?? [];
-      const last = own.at(-1)?.time ?? 0;
+      const own = this.remote.current?.lanes[index] ?? { samples: [], buckets: [] };
+      const loadedTo = this.remote.current?.to ?? 0;
+      const last = own.samples.at(-1)?.time ?? (this.days ? loadedTo - 60 : 0);
       const newer = lane
         .flatMap((one) => this.fresh().get(one.id) ?? [])
         .filter((sample) => sample.time > last && !sample.faulty);
-      return newer.length ? [...own, ...newer] : own;
+      const samples = newer.length && !this.days ? [...own.samples, ...newer] : own.samples;
+      const buckets =
+        this.step === 0 ? bucketsFrom(samples, 1) : withNewer(own.buckets, bucketsFrom(newer, this.step));
+      return { samples, buckets };
     }),
   );
+
+  /** The stretches of all lanes. */
+  buckets = $derived(this.lanesNow.flatMap((lane) => lane.buckets));
 }

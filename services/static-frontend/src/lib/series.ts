@@ -1,6 +1,8 @@
 // Series as a chart wants them. Pure functions.
-import type { Installation } from "./api/installations";
+import { fromAbsolute } from "@internationalized/date";
 import { GAP_S, type Sample } from "./air";
+import type { Installation } from "./api/installations";
+import type { Bucket, Range, RESOLUTIONS } from "./api/samples";
 
 export type Quantity = "co2" | "temperature" | "humidity";
 export type Span = "day" | "week" | "month" | "year";
@@ -67,53 +69,183 @@ export function columnsOf(lanes: readonly (readonly Sample[])[], quantity: Quant
   return [times, ...columns];
 }
 
+/** How long the stretches are that figures of a window come from; 0: from the samples, which are few. */
+export type Step = 0 | keyof typeof RESOLUTIONS;
+
+/** From here on lines of samples are a barcode: days are drawn, with what was least and most. */
+const DAYS_FROM_S = 62 * 86_400;
+
+export function stepFor(widthS: number): Step {
+  if (widthS <= 6 * 3600) return 0;
+  if (widthS <= 3 * 86_400) return 600;
+  return widthS <= DAYS_FROM_S ? 3600 : 86_400;
+}
+
+/** What a lane has: samples to draw, or days, and stretches to reckon with. */
+export interface Lane {
+  samples: readonly Sample[];
+  buckets: readonly Bucket[];
+}
+
+function join(a: Range | null, value: number | null, before: number): Range | null {
+  if (value === null) return a;
+  if (!a) return { mean: value, min: value, max: value };
+  return {
+    mean: a.mean + (value - a.mean) / (before + 1),
+    min: Math.min(a.min, value),
+    max: Math.max(a.max, value),
+  };
+}
+
+/** Stretches of samples that the server was not asked for, or that came in since. */
+export function bucketsFrom(samples: readonly Sample[], step: number): Bucket[] {
+  const buckets: Bucket[] = [];
+  let count = 0;
+  for (const { time, co2, temperature, humidity } of samples) {
+    const start = time - (time % step);
+    let bucket = buckets.at(-1);
+    if (bucket?.time !== start) {
+      bucket = { time: start, co2: null, temperature: null, humidity: null };
+      buckets.push(bucket);
+      count = 0;
+    }
+    bucket.co2 = join(bucket.co2, co2, count);
+    bucket.temperature = join(bucket.temperature, temperature, count);
+    bucket.humidity = join(bucket.humidity, humidity, count);
+    count++;
+  }
+  return buckets;
+}
+
+/** Stretches with those that came in since; where they meet, both make one. */
+export function withNewer(buckets: readonly Bucket[], newer: readonly Bucket[]): Bucket[] {
+  const last = buckets.at(-1);
+  const [first, ...rest] = newer;
+  if (!last || last.time !== first?.time) return [...buckets, ...newer];
+  const both = (a: Range | null, b: Range | null): Range | null =>
+    a && b
+      ? { mean: (a.mean + b.mean) / 2, min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) }
+      : (a ?? b);
+  const joined = {
+    time: last.time,
+    co2: both(last.co2, first.co2),
+    temperature: both(last.temperature, first.temperature),
+    humidity: both(last.humidity, first.humidity),
+  };
+  return [...buckets.slice(0, -1), joined, ...rest];
+}
+
+/** Days with their extremes: three columns for each lane, mean, least and most; noon is where a day stands. */
+export function bandsOf(lanes: readonly (readonly Bucket[])[], quantity: Quantity, step: number): Columns {
+  const byTime = lanes.map((own) => new Map(own.map((bucket) => [bucket.time, bucket[quantity]])));
+  const starts = [...new Set(lanes.flatMap((own) => own.map(({ time }) => time)))].sort((a, b) => a - b);
+  const times: number[] = [];
+  for (const start of starts) {
+    // A day of which nothing is known breaks the line.
+    if (times.length && start > times.at(-1)! + step) times.push(times.at(-1)! + step);
+    times.push(start);
+  }
+  const columns = byTime.flatMap((own) =>
+    (["mean", "min", "max"] as const).map((name) => times.map((time) => own.get(time)?.[name] ?? null)),
+  );
+  return [times.map((time) => time + step / 2), ...columns];
+}
+
+/**
+ * The row of a chart's table that a place on its line speaks of: null in a gap, and beyond the ends.
+ * near is how far off a row may be whose neighbour on that side is missing.
+ */
+export function rowAt(
+  [times, ...columns]: Columns,
+  nearest: number,
+  time: number,
+  near: number,
+): number | null {
+  const known = (row: number) => columns.some((column) => column[row] != null);
+  const own = times[nearest];
+  if (own === undefined || !known(nearest)) return null;
+  const beside = time < own ? nearest - 1 : nearest + 1;
+  // Of another lane only: the line goes on over it.
+  const broken = columns.some((column) => column[beside] === null) || times[beside] === undefined;
+  return broken && Math.abs(time - own) > near ? null : nearest;
+}
+
 export interface Summary {
-  count: number;
   min: number;
   max: number;
   mean: number;
 }
 
+/**
+ * What was measured in a window, of the stretches that it touches. The mean is one over time: each stretch
+ * counts for as long as it lies in the window, however many samples it has; of what is not known, nothing.
+ */
 export function summaryOf(
-  samples: readonly Sample[],
+  buckets: readonly Bucket[],
   quantity: Quantity,
+  step: number,
   from: number,
   to: number,
 ): Summary | null {
-  let count = 0;
+  let seconds = 0;
   let sum = 0;
   let min = Infinity;
   let max = -Infinity;
-  for (const sample of samples) {
-    const value = sample[quantity];
-    if (value === null || sample.time < from || sample.time > to) continue;
-    count++;
-    sum += value;
-    min = Math.min(min, value);
-    max = Math.max(max, value);
+  for (const bucket of buckets) {
+    const range = bucket[quantity];
+    const within = Math.min(to, bucket.time + step) - Math.max(from, bucket.time);
+    if (!range || within <= 0) continue;
+    seconds += within;
+    sum += range.mean * within;
+    min = Math.min(min, range.min);
+    max = Math.max(max, range.max);
   }
-  return count === 0 ? null : { count, min, max, mean: sum / count };
+  return seconds === 0 ? null : { min, max, mean: sum / seconds };
 }
 
-export interface Bucket extends Summary {
+export type RowStep = "quarter" | "hour" | "day" | "month";
+
+export interface Row extends Summary {
   from: number;
 }
 
-/** At most about so many rows of equal length, for the table beside the chart. */
-export function bucketsOf(
-  samples: readonly Sample[],
+export function rowStepFor(widthS: number): RowStep {
+  if (widthS <= 6 * 3600) return "quarter";
+  if (widthS <= 36 * 3600) return "hour";
+  return widthS <= DAYS_FROM_S ? "day" : "month";
+}
+
+/** Rows for the table beside the chart, in steps of the calendar and of the clock on the wall. */
+export function rowsOf(
+  buckets: readonly Bucket[],
   quantity: Quantity,
+  step: number,
   from: number,
   to: number,
-  rows = 24,
-): Bucket[] {
-  const step = Math.max(300, Math.ceil((to - from) / rows / 300) * 300);
-  const buckets: Bucket[] = [];
-  for (let start = from; start < to; start += step) {
-    const summary = summaryOf(samples, quantity, start, Math.min(to, start + step) - 1);
-    if (summary) buckets.push({ from: start, ...summary });
+  timeZone: string,
+): Row[] {
+  const rowStep = rowStepFor(to - from);
+  const rows: Row[] = [];
+  let at = fromAbsolute(from * 1000, timeZone).set({ second: 0, millisecond: 0 });
+  if (rowStep === "quarter") at = at.set({ minute: at.minute - (at.minute % 15) });
+  else if (rowStep === "hour") at = at.set({ minute: 0 });
+  else at = at.set({ minute: 0, hour: 0, ...(rowStep === "month" && { day: 1 }) });
+  const length = { quarter: { minutes: 15 }, hour: { hours: 1 }, day: { days: 1 }, month: { months: 1 } }[
+    rowStep
+  ];
+  for (;;) {
+    const start = at.toDate().getTime() / 1000;
+    if (start >= to) return rows;
+    at = at.add(length);
+    const summary = summaryOf(
+      buckets,
+      quantity,
+      step,
+      Math.max(from, start),
+      Math.min(to, at.toDate().getTime() / 1000),
+    );
+    if (summary) rows.push({ from: start, ...summary });
   }
-  return buckets;
 }
 
 /** CSV as spreadsheets read it: a header, ISO 8601 times in UTC, decimal points. */

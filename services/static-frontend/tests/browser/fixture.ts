@@ -111,6 +111,31 @@ const sites = [
   },
 ];
 
+/** What the server has for stretches of time; without one, the samples. */
+function bucketed(samples: FixtureSample[], resolution: string | null): unknown[] {
+  const step = { "10m": 600, "1h": 3600, "1d": 86_400 }[resolution ?? ""];
+  if (!step) return samples;
+  const groups = new Map<number, FixtureSample[]>();
+  for (const sample of samples) {
+    const start = sample.timestamp_s - (sample.timestamp_s % step);
+    const group = groups.get(start);
+    if (group) group.push(sample);
+    else groups.set(start, [sample]);
+  }
+  return [...groups].map(([start, own]) => {
+    const figures = (["co2_ppm", "temperature_celsius", "rel_humidity_percent"] as const).flatMap((name) => {
+      const values = own.map((sample) => Number(sample[name]));
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      return [
+        [name, mean.toFixed(name === "temperature_celsius" ? 1 : 0)],
+        [`${name}_min`, String(Math.min(...values))],
+        [`${name}_max`, String(Math.max(...values))],
+      ];
+    });
+    return { timestamp_s: start, sample_count: own.length, ...Object.fromEntries(figures) };
+  });
+}
+
 export class Fixture {
   readonly world: World;
   readonly requests: string[] = [];
@@ -390,11 +415,14 @@ export class Fixture {
           type: "Installation-Timeseries",
           id,
           attributes: {
-            samples: this.series(
-              id!,
-              Number(filter("from") ?? 0),
-              Number(filter("to") ?? this.world.now),
-              Number(url.searchParams.get("max_points") ?? 0),
+            samples: bucketed(
+              this.series(
+                id!,
+                Number(filter("from") ?? 0),
+                Number(filter("to") ?? this.world.now),
+                Number(url.searchParams.get("max_points") ?? 0),
+              ),
+              url.searchParams.get("resolution"),
             ),
           },
         });

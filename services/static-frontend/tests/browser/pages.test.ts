@@ -2,7 +2,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launch, open } from "./browser";
 import { Fixture } from "./fixture";
-import { look } from "./shots";
+import { look, picture } from "./shots";
 
 /** Several are looked at side by side. */
 vi.setConfig({ testTimeout: 300_000 });
@@ -186,6 +186,39 @@ describe("room page", () => {
     const moved = await chart.getAttribute("aria-label");
     await page.keyboard.press("+");
     await expect.poll(() => chart.getAttribute("aria-label")).not.toBe(moved);
+    await close();
+  });
+
+  test("a year is drawn by its days, told by its months, and says where nothing is known", async () => {
+    const { page, close } = await open(browser, `${base}/rooms/1`);
+    await page.getByRole("button", { name: "Jahr" }).click();
+    await page.getByText("Die Linie ist das Mittel jedes Tages", { exact: false }).waitFor();
+    await page.getByText("Als Tabelle").click();
+    const rows = page.getByRole("table").first().getByRole("row");
+    await expect.poll(() => rows.count()).toBeGreaterThanOrEqual(13);
+    expect(await rows.count()).toBeLessThanOrEqual(15);
+    // What stands under the chart is what its days say, and not what is left when samples are thinned out.
+    const figures = async (text: string) =>
+      (await page.getByText(text, { exact: false }).last().innerText()).match(/[\d.]+(?= ppm)/g)!.map(Number);
+    const [low, high, mean] = await figures("im Mittel");
+    expect(low).toBeLessThan(mean!);
+    expect(mean).toBeLessThan(high!);
+    const chart = page.getByRole("application");
+    const box = (await chart.boundingBox())!;
+    await page.mouse.move(box.x + box.width - 60, box.y + 100);
+    await expect
+      .poll(() => page.locator("figcaption").innerText())
+      .toMatch(/\d{4}\s+[\d.]+ ppm \(\d+–[\d.]+\)/);
+    await picture(page, "room-year");
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.emulateMedia({ colorScheme: "dark" });
+    await picture(page, "room-year-narrow-dark");
+    await page.setViewportSize({ width: 1440, height: 900 });
+    // A year earlier there was nothing.
+    for (let step = 0; step < 3; step++) await page.getByRole("button", { name: "Früher" }).click();
+    await page.getByText("In diesem Zeitraum gibt es keine Messwerte.").first().waitFor();
+    await page.mouse.move(box.x + box.width / 2, box.y + 100);
+    expect(await page.locator("figcaption").innerText()).not.toMatch(/\d ppm/);
     await close();
   });
 

@@ -1,7 +1,19 @@
 import { describe, expect, test } from "vitest";
 import type { Sample } from "../../src/lib/air";
 import type { Installation } from "../../src/lib/api/installations";
-import { bucketsOf, columnsOf, csvOf, gapFor, lanesOf, summaryOf } from "../../src/lib/series";
+import type { Bucket } from "../../src/lib/api/samples";
+import {
+  bandsOf,
+  bucketsFrom,
+  columnsOf,
+  csvOf,
+  gapFor,
+  lanesOf,
+  rowAt,
+  rowsOf,
+  summaryOf,
+  withNewer,
+} from "../../src/lib/series";
 
 const at = (time: number, co2: number, temperature: number | null = null): Sample => ({
   time,
@@ -55,19 +67,88 @@ test("lanes with other times stand in one table", () => {
   ]);
 });
 
-test("the summary looks at the window only, ends included", () => {
-  const samples = [at(0, 100), at(10, 200), at(20, 600), at(30, 900)];
-  expect(summaryOf(samples, "co2", 10, 20)).toEqual({ count: 2, min: 200, max: 600, mean: 400 });
-  expect(summaryOf(samples, "temperature", 0, 30)).toBeNull();
+const bucket = (time: number, mean: number, min = mean, max = mean): Bucket => ({
+  time,
+  co2: { mean, min, max },
+  temperature: null,
+  humidity: null,
 });
 
-test("buckets cover the window without counting a sample twice, and leave out empty ones", () => {
-  const samples = [at(0, 1), at(299, 3), at(300, 5), at(900, 7)];
-  expect(bucketsOf(samples, "co2", 0, 1200).map((one) => [one.from, one.count])).toEqual([
-    [0, 2],
-    [300, 1],
-    [900, 1],
+describe("figures of a window", () => {
+  test("are of what it touches, and of samples themselves where it is short", () => {
+    const samples = bucketsFrom([at(0, 100), at(10, 200), at(20, 600), at(30, 900)], 1);
+    expect(summaryOf(samples, "co2", 1, 10, 21)).toEqual({ min: 200, max: 600, mean: 400 });
+    expect(summaryOf(samples, "temperature", 1, 0, 31)).toBeNull();
+  });
+  test("weigh time, and not samples: a busy hour counts as much as a quiet one", () => {
+    const busy = Array.from({ length: 60 }, (_, i) => at(i * 60, 2000));
+    const quiet = [at(3600, 400), at(5400, 400)];
+    const hours = bucketsFrom([...busy, ...quiet], 3600);
+    expect(summaryOf(hours, "co2", 3600, 0, 7200)).toEqual({ min: 400, max: 2000, mean: 1200 });
+    // Half of the first hour only; of the third nothing is known.
+    expect(summaryOf(hours, "co2", 3600, 1800, 9000)?.mean).toBeCloseTo(2800 / 3);
+  });
+  test("what came in since belongs to its stretch", () => {
+    const all = withNewer(
+      [bucket(0, 500), bucket(600, 700)],
+      bucketsFrom([at(900, 900), at(1300, 400)], 600),
+    );
+    expect(all.map(({ time, co2 }) => [time, co2?.mean, co2?.max])).toEqual([
+      [0, 500, 500],
+      [600, 800, 900],
+      [1200, 400, 400],
+    ]);
+  });
+});
+
+describe("rows of the table", () => {
+  const berlin = "Europe/Berlin";
+  const time = (iso: string) => Date.parse(iso) / 1000;
+  test("a week has days of the wall's calendar, and the day on which clocks change is one", () => {
+    const from = time("2026-10-23T10:00:00Z");
+    const hours = Array.from({ length: 96 }, (_, i) => bucket(from + i * 3600, i < 12 ? 500 : 600));
+    expect(
+      rowsOf(hours, "co2", 3600, from, from + 96 * 3600, berlin).map((row) => [row.from, row.mean]),
+    ).toEqual([
+      [time("2026-10-22T22:00:00Z"), 500],
+      [time("2026-10-23T22:00:00Z"), 600],
+      [time("2026-10-24T22:00:00Z"), 600],
+      [time("2026-10-25T23:00:00Z"), 600],
+      [time("2026-10-26T23:00:00Z"), 600],
+    ]);
+  });
+  test("a year has months, and those of which nothing is known are left out", () => {
+    const days = [
+      bucket(time("2026-01-15T00:00:00Z"), 500),
+      bucket(time("2026-03-15T00:00:00Z"), 700, 400, 2000),
+    ];
+    expect(
+      rowsOf(days, "co2", 86_400, time("2026-01-10T00:00:00Z"), time("2026-06-01T00:00:00Z"), berlin),
+    ).toEqual([
+      { from: time("2025-12-31T23:00:00Z"), min: 500, max: 500, mean: 500 },
+      { from: time("2026-02-28T23:00:00Z"), min: 400, max: 2000, mean: 700 },
+    ]);
+  });
+});
+
+test("days are drawn with what was least and most, and break where one is missing", () => {
+  const day = 86_400;
+  expect(bandsOf([[bucket(0, 500, 400, 900), bucket(day, 600), bucket(3 * day, 700)]], "co2", day)).toEqual([
+    [0.5 * day, 1.5 * day, 2.5 * day, 3.5 * day],
+    [500, 600, null, 700],
+    [400, 600, null, 700],
+    [900, 600, null, 700],
   ]);
+});
+
+test("in a gap the readout is of nothing", () => {
+  const columns = columnsOf([[at(0, 500), at(300, 510), at(90_000, 520), at(90_300, 530)]], "co2");
+  const rows = columns[0];
+  expect(rowAt(columns, 1, 310, 20)).toBe(1); // as good as on it
+  expect(rowAt(columns, rows.indexOf(301), 20_000, 20)).toBeNull();
+  expect(rowAt(columns, rows.indexOf(90_000), 80_000, 20)).toBeNull();
+  expect(rowAt(columns, rows.indexOf(90_000), 90_100, 20)).toBe(rows.indexOf(90_000));
+  expect(rowAt(columns, rows.indexOf(90_300), 99_000, 20)).toBeNull(); // beyond the end
 });
 
 test("CSV quotes names and defuses formulas", () => {

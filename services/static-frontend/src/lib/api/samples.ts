@@ -39,6 +39,54 @@ export async function fetchSeries(
   return samplesOf(data.attributes.samples).filter((sample) => !sample.faulty);
 }
 
+/** What a sensor measured in a stretch of time, in exact figures, however many samples that were. */
+export interface Range {
+  mean: number;
+  min: number;
+  max: number;
+}
+
+export interface Bucket {
+  /** Its begin. */
+  time: number;
+  co2: Range | null;
+  temperature: Range | null;
+  humidity: Range | null;
+}
+
+/** The stretches that the server knows sums, minima and maxima of; days are those of UTC. */
+export const RESOLUTIONS = { 600: "10m", 3600: "1h", 86_400: "1d" } as const;
+
+function toBucket(value: unknown): Bucket | null {
+  const raw = value as Record<string, unknown>;
+  const time = numberOrNull(raw.timestamp_s);
+  const range = (name: string): Range | null => {
+    const [mean, min, max] = [name, `${name}_min`, `${name}_max`].map((one) => numberOrNull(raw[one]));
+    return mean == null || min == null || max == null ? null : { mean, min, max };
+  };
+  if (time === null) return null;
+  return {
+    time,
+    co2: range("co2_ppm"),
+    temperature: range("temperature_celsius"),
+    humidity: range("rel_humidity_percent"),
+  };
+}
+
+export async function fetchBuckets(
+  installationId: string,
+  query: { from: number; to: number; step: keyof typeof RESOLUTIONS },
+  signal?: AbortSignal,
+): Promise<Bucket[]> {
+  const { data } = await get(
+    `installations/${encodeURIComponent(installationId)}/timeseries/`,
+    { "filter[from]": query.from, "filter[to]": query.to, resolution: RESOLUTIONS[query.step] },
+    signal,
+  );
+  const all = Array.isArray(data.attributes.samples) ? (data.attributes.samples as unknown[]) : [];
+  return all.map(toBucket).filter((bucket) => bucket !== null);
+}
+
 export function samplesOf(value: unknown): Sample[] {
   if (!Array.isArray(value)) return [];
   return value.map(toSample).filter((sample) => sample !== null);
