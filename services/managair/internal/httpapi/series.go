@@ -212,7 +212,8 @@ func addSeriesRoutes[T any, ID comparable](a *API, parent, res *resource[T, ID])
 	)
 }
 
-// decorateSeries adds to a series what it holds; the bounds are those asked for.
+// decorateSeries adds to a series what it holds. The bounds are those asked for, and where
+// none is, those of the installation.
 func (a *API) decorateSeries(ctx context.Context, v *view, spans []seriesSpan, resources []jsonapi.Resource) error {
 	asked, err := a.ask(ctx, v, spans)
 	if err != nil {
@@ -224,8 +225,15 @@ func (a *API) decorateSeries(ctx context.Context, v *view, spans []seriesSpan, r
 		if v.detail {
 			asked.stream(v, r, i)
 		}
-		add(r, "from_timestamp_s", jsonapi.Int(asked.from.Unix()))
-		add(r, "to_timestamp_s", jsonapi.Int(asked.to.Unix()))
+		from, to := asked.wanted[i].From, asked.wanted[i].To
+		if v.query.Filter["from"] != "" {
+			from = asked.from
+		}
+		if v.query.Filter["to"] != "" {
+			to = asked.to
+		}
+		add(r, "from_timestamp_s", jsonapi.Int(from.Unix()))
+		add(r, "to_timestamp_s", jsonapi.Int(to.Unix()))
 		add(r, "query_timestamp_s", jsonapi.Int(asked.now.Unix()))
 		if v.detail {
 			add(r, "samples", jsonapi.Hole())
