@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 func TestKindSurvivesWrapping(t *testing.T) {
@@ -88,9 +89,9 @@ func TestViolation(t *testing.T) {
 		kind fault.Kind
 		text string
 	}{
-		{fault.Violation{Field: "name", Code: "max_length", Args: []any{50}}, fault.Invalid, "name: max_length 50"},
-		{fault.Violation{Code: "last_owner", Conflict: true}, fault.Conflict, "last_owner"},
-		{fault.Violation{Field: "time_s", Code: "in_future", Detail: "tomorrow"}, fault.Invalid, "time_s: in_future tomorrow"},
+		{fault.Violation{Field: "name", Reason: reason.MaxLength, Args: []any{50}}, fault.Invalid, "name: max_length 50"},
+		{fault.Violation{Reason: reason.LastOwner, Conflict: true}, fault.Conflict, "last_owner"},
+		{fault.Violation{Field: "time_s", Reason: reason.InFuture, Detail: "tomorrow"}, fault.Invalid, "time_s: in_future tomorrow"},
 	} {
 		err := fmt.Errorf("create: %w", &test.v)
 		if fault.KindOf(err) != test.kind || fault.Text(err) != test.text {

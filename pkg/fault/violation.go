@@ -3,6 +3,8 @@ package fault
 import (
 	"fmt"
 	"strings"
+
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // Violation says what is wrong with a field of a thing that somebody hands over.
@@ -15,10 +17,9 @@ type Violation struct {
 	// whole. Reference is set when the field refers to another thing.
 	Field     string
 	Reference bool
-	// Code is stable: programs rely on it. Text names the text when the code has
-	// several, and Args complete it.
-	Code, Text string
-	Args       []any
+	// Reason is what is wrong, Args the figures of the case.
+	Reason reason.Reason
+	Args   []any
 	// Detail is what there is to add in English, for those who run the service.
 	Detail string
 	// Conflict is set when the thing is right in itself, but contradicts what is there;
@@ -26,9 +27,12 @@ type Violation struct {
 	Conflict, Contradictory bool
 }
 
+// Code is what programs rely on.
+func (v *Violation) Code() string { return v.Reason.Code() }
+
 // Error names the field, the code, and what there is to add.
 func (v *Violation) Error() string {
-	words := []string{v.Code, v.Text, fmt.Sprint(v.Args...), v.Detail}
+	words := []string{v.Code(), fmt.Sprint(v.Args...), v.Detail}
 	text := strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 	if v.Field == "" {
 		return text

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // Body is the primary data of a request: a resource as the client sees it.
@@ -32,7 +34,7 @@ func ParseBody(data []byte, typ, id string) (Body, error) {
 	var b Body
 	if len(bytes.TrimSpace(data)) == 0 {
 		if id != "" {
-			return b, documentError("missing_id")
+			return b, documentError(reason.DocumentWithoutID)
 		}
 		return b, nil
 	}
@@ -42,7 +44,7 @@ func ParseBody(data []byte, typ, id string) (Body, error) {
 	}
 	primary, ok := top["data"]
 	if !ok {
-		return b, documentError("no_primary_data")
+		return b, documentError(reason.NoPrimaryData)
 	}
 	return parseResource(primary, typ, id, nil)
 }
@@ -52,34 +54,34 @@ func parseResource(primary json.RawMessage, typ, id string, known Locals) (Body,
 	var b Body
 	members, err := object(primary)
 	if err != nil {
-		return b, documentError("not_an_object")
+		return b, documentError(reason.NotAnObject)
 	}
 	var ok bool
 	if b.Type, ok, err = textMember(members, "type"); err != nil || !ok {
-		return b, documentError("missing_type")
+		return b, documentError(reason.DocumentWithoutType)
 	}
 	if b.ID, b.HasID, err = textMember(members, "id"); err != nil {
-		return b, documentError("invalid_id")
+		return b, documentError(reason.DocumentID)
 	}
 	if lid, given, _ := textMember(members, "lid"); given && !b.HasID && id != "" {
 		b.ID, b.HasID = known[Identifier{b.Type, lid}], true
 	}
 	if b.Type != typ {
-		return b, Errors{{Status: 409, Code: "error", Pointer: "/data", Detail: fmt.Sprintf(
+		return b, Errors{{Status: 409, Reason: reason.Error, Pointer: "/data", Detail: fmt.Sprintf(
 			"The resource object's type (%s) is not the type that constitute the collection represented by the endpoint (%s).", b.Type, typ)}}
 	}
 	if id != "" && !b.HasID {
-		return b, documentError("missing_id")
+		return b, documentError(reason.DocumentWithoutID)
 	}
 	if id != "" && b.ID != id {
-		return b, Errors{{Status: 409, Code: "error", Pointer: "/data", Detail: fmt.Sprintf(
+		return b, Errors{{Status: 409, Reason: reason.Error, Pointer: "/data", Detail: fmt.Sprintf(
 			"The resource object's id (%s) does not match url's lookup id (%s)", b.ID, id)}}
 	}
 	if b.Attributes, err = optionalObject(members, "attributes"); err != nil {
-		return b, Errors{{Status: 400, Code: "invalid", Pointer: "/data/attributes"}}
+		return b, Errors{{Status: 400, Reason: reason.Invalid, Pointer: "/data/attributes"}}
 	}
 	if b.Relationships, err = optionalObject(members, "relationships"); err != nil {
-		return b, Errors{{Status: 400, Code: "invalid", Pointer: "/data/relationships"}}
+		return b, Errors{{Status: 400, Reason: reason.Invalid, Pointer: "/data/relationships"}}
 	}
 	return b, nil
 }
@@ -105,7 +107,7 @@ func ParseLinkage(data []byte, typ string) ([]Identifier, error) {
 	}
 	primary, ok := top["data"]
 	if !ok {
-		return nil, documentError("no_primary_data")
+		return nil, documentError(reason.NoPrimaryData)
 	}
 	ids, e := identifiers(primary, typ, "/data", nil)
 	if e != nil {
@@ -115,11 +117,11 @@ func ParseLinkage(data []byte, typ string) ([]Identifier, error) {
 }
 
 func parseError(err error) error {
-	return Errors{{Status: 400, Code: "parse_error", Pointer: "/data", Args: []any{err.Error()}}}
+	return Errors{{Status: 400, Reason: reason.ParseError, Pointer: "/data", Args: []any{err.Error()}}}
 }
 
-func documentError(text string) error {
-	return Errors{{Status: 400, Code: "parse_error", Text: text, Pointer: "/data"}}
+func documentError(why reason.Reason) error {
+	return Errors{{Status: 400, Reason: why, Pointer: "/data"}}
 }
 
 var errNoObject = errors.New("not an object")
@@ -185,7 +187,7 @@ func textOf(data json.RawMessage) (string, bool) {
 func identifiers(data json.RawMessage, typ, pointer string, known Locals) ([]Identifier, *Error) {
 	var list []json.RawMessage
 	if string(data) == "null" || json.Unmarshal(data, &list) != nil {
-		return nil, &Error{Status: 400, Code: "invalid", Text: "not_a_list", Pointer: pointer}
+		return nil, &Error{Status: 400, Reason: reason.NotAList, Pointer: pointer}
 	}
 	ids := make([]Identifier, 0, len(list))
 	for _, item := range list {
@@ -200,27 +202,27 @@ func identifiers(data json.RawMessage, typ, pointer string, known Locals) ([]Ide
 
 func identifier(data json.RawMessage, typ, pointer string, known Locals) (Identifier, *Error) {
 	if string(data) == "null" {
-		return Identifier{}, &Error{Status: 400, Code: "null", Pointer: pointer}
+		return Identifier{}, &Error{Status: 400, Reason: reason.Null, Pointer: pointer}
 	}
 	members, err := object(data)
 	if err != nil {
-		return Identifier{}, &Error{Status: 400, Code: "incorrect_type", Pointer: pointer}
+		return Identifier{}, &Error{Status: 400, Reason: reason.IncorrectType, Pointer: pointer}
 	}
 	givenType, ok, err := textMember(members, "type")
 	if err != nil || !ok {
-		return Identifier{}, &Error{Status: 400, Code: "missing_type", Pointer: pointer}
+		return Identifier{}, &Error{Status: 400, Reason: reason.MissingType, Pointer: pointer}
 	}
 	id, ok, err := textMember(members, "id")
 	if lid, given, _ := textMember(members, "lid"); given && err == nil && !ok {
 		if id, ok = known[Identifier{givenType, lid}]; !ok {
-			return Identifier{}, &Error{Status: 400, Code: "does_not_exist", Pointer: pointer, Args: []any{lid}}
+			return Identifier{}, &Error{Status: 400, Reason: reason.DoesNotExist, Pointer: pointer, Args: []any{lid}}
 		}
 	}
 	if err != nil || !ok {
-		return Identifier{}, &Error{Status: 400, Code: "missing_id", Pointer: pointer}
+		return Identifier{}, &Error{Status: 400, Reason: reason.MissingID, Pointer: pointer}
 	}
 	if givenType != typ {
-		return Identifier{}, &Error{Status: 409, Code: "error", Pointer: pointer, Detail: fmt.Sprintf(
+		return Identifier{}, &Error{Status: 409, Reason: reason.Error, Pointer: pointer, Detail: fmt.Sprintf(
 			"Incorrect relation type. Expected %s, received %s.", typ, givenType)}
 	}
 	return Identifier{givenType, id}, nil

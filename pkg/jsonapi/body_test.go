@@ -11,10 +11,21 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 )
 
-// said is what an error says: status, code, text and place of each entry.
+// more tells apart the reasons that have a code in common.
+var more = map[reason.Reason]string{
+	reason.DocumentID: "invalid_id", reason.DocumentWithoutID: "missing_id", reason.DocumentWithoutType: "missing_type",
+	reason.NoPrimaryData: "no_primary_data", reason.NotAnObject: "not_an_object", reason.NotAList: "not_a_list",
+	reason.InvalidText: "invalid_text", reason.InvalidQuery: "invalid_query", reason.InvalidParameter: "invalid_parameter",
+	reason.InvalidPage: "invalid_page", reason.UnknownFilter: "unknown_filter", reason.UnknownSort: "unknown_sort",
+	reason.NoOperations: "no_operations", reason.TooManyOperations: "too_many_operations", reason.OperationUnsupported: "operation_unsupported",
+	reason.InvalidInteger: "invalid_integer", reason.InvalidNumber: "invalid_number", reason.InvalidBoolean: "invalid_boolean",
+}
+
+// said is what an error says: status, code, reason and place of each entry.
 func said(err error) string {
 	errs, ok := errors.AsType[jsonapi.Errors](err)
 	if !ok {
@@ -23,7 +34,7 @@ func said(err error) string {
 	var lines []string
 	for _, e := range errs {
 		lines = append(lines, strings.Join(strings.Fields(strings.Join([]string{
-			map[int]string{400: "", 409: "conflict"}[e.Status], e.Code, e.Text, e.Pointer + e.Parameter,
+			map[int]string{400: "", 409: "conflict"}[e.Status], e.Code(), more[e.Reason], e.Pointer + e.Parameter,
 		}, " ")), " "))
 	}
 	return strings.Join(lines, "; ")
@@ -103,7 +114,7 @@ func (r *room) take(f *jsonapi.Fields) {
 	})
 	f.ToOne("site", "Site", jsonapi.Required, func(id string) *fault.Violation {
 		if id == "7" {
-			return &fault.Violation{Code: "does_not_exist", Args: []any{id}}
+			return &fault.Violation{Reason: reason.DoesNotExist, Args: []any{id}}
 		}
 		r.site = id
 		return nil

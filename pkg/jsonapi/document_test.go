@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 func classroom() jsonapi.Resource {
@@ -113,11 +114,11 @@ func TestPages(t *testing.T) {
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	errs := jsonapi.Errors{
-		jsonapi.ErrorOf(&fault.Violation{Field: "site", Reference: true, Code: "conflict", Conflict: true}),
-		jsonapi.ErrorOf(&fault.Violation{Field: "name", Code: "blank"}),
-		jsonapi.ErrorOf(&fault.Violation{Code: "last_owner"}),
-		jsonapi.ErrorOf(&fault.Violation{Field: "id", Code: "id_mismatch", Contradictory: true}),
-		{Status: 400, Code: "invalid", Parameter: "sort", Detail: "so\tnot"},
+		jsonapi.ErrorOf(&fault.Violation{Field: "site", Reference: true, Reason: reason.Conflict, Conflict: true}),
+		jsonapi.ErrorOf(&fault.Violation{Field: "name", Reason: reason.Blank}),
+		jsonapi.ErrorOf(&fault.Violation{Reason: reason.LastOwner}),
+		jsonapi.ErrorOf(&fault.Violation{Field: "id", Reason: reason.IDMismatch, Contradictory: true}),
+		{Status: 400, Reason: reason.Invalid, Parameter: "sort", Detail: "so\tnot"},
 	}
 	const want = `{"errors":[{"detail":"","status":"409","source":{"pointer":"/data/relationships/site"},"code":"conflict"},` +
 		`{"detail":"","status":"400","source":{"pointer":"/data/attributes/name"},"code":"blank"},` +

@@ -6,39 +6,47 @@ import (
 	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // Error is one entry of an error document.
 type Error struct {
 	// Status is the HTTP status.
 	Status int
-	// Code is stable: programs may rely on it.
-	Code string
+	// Reason is what is wrong, Args the figures of the case.
+	Reason reason.Reason
+	Args   []any
 	// Detail is for people, in their language. When it is empty, the edge makes it
-	// from Text and Args.
+	// from Reason and Args.
 	Detail string
-	// Text names the text when one code has several; else it is empty, and the text
-	// is the code's.
-	Text string
-	// Args complete the text.
-	Args []any
 	// Pointer is the place in the document, Parameter the query parameter that is
 	// wrong; at most one is set.
 	Pointer, Parameter string
 }
 
-// Error returns code and place.
+// Code is what programs rely on.
+func (e *Error) Code() string { return e.Reason.Code() }
+
+// In returns what people read of it in a language.
+func (e *Error) In(language string) string {
+	if e.Detail != "" {
+		return e.Detail
+	}
+	return e.Reason.In(language, e.Args...)
+}
+
+// Error returns code, place and text.
 func (e *Error) Error() string {
 	place := e.Pointer
 	if place == "" {
 		place = e.Parameter
 	}
-	return strings.Join(strings.Fields(e.Code+" "+e.Text+" "+place+" "+e.Detail), " ")
+	return strings.Join(strings.Fields(e.Code()+" "+place+" "+e.In("en")), " ")
 }
 
 // ErrorOf gives a violation the form of an entry: its place in the request's document.
 func ErrorOf(v *fault.Violation) *Error {
-	e := &Error{Status: http.StatusBadRequest, Code: v.Code, Text: v.Text, Args: v.Args, Pointer: "/data"}
+	e := &Error{Status: http.StatusBadRequest, Reason: v.Reason, Args: v.Args, Pointer: "/data"}
 	switch {
 	case v.Reference:
 		e.Pointer = RelationshipPointer(v.Field)
@@ -108,7 +116,7 @@ func (e Errors) Append(dst []byte) []byte {
 			dst = append(dst, '}')
 		}
 		dst = append(dst, `,"code":`...)
-		dst = AppendString(dst, one.Code)
+		dst = AppendString(dst, one.Code())
 		dst = append(dst, '}')
 	}
 	return append(dst, "]}"...)

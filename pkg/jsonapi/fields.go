@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 )
 
@@ -37,12 +38,12 @@ func (f *Fields) Err() error {
 // Fail adds what is wrong with a field.
 func (f *Fields) Fail(v *fault.Violation) { f.errs = append(f.errs, ErrorOf(v)) }
 
-func (f *Fields) fail(name, code string, args ...any) {
-	f.Fail(&fault.Violation{Field: name, Code: code, Args: args})
+func (f *Fields) fail(name string, why reason.Reason, args ...any) {
+	f.Fail(&fault.Violation{Field: name, Reason: why, Args: args})
 }
 
-func (f *Fields) failReference(name, code string, args ...any) {
-	f.Fail(&fault.Violation{Field: name, Reference: true, Code: code, Args: args})
+func (f *Fields) failReference(name string, why reason.Reason, args ...any) {
+	f.Fail(&fault.Violation{Field: name, Reference: true, Reason: why, Args: args})
 }
 
 // HasRelationship reports whether the body has the relationship.
@@ -76,14 +77,14 @@ func (f *Fields) Take(name string, r rule.Rule, need Need, gap Gap, set func(*st
 	data, ok := f.body.Attributes[name]
 	if !ok {
 		if f.creating && need == Required {
-			f.fail(name, "required")
+			f.fail(name, reason.Required)
 		}
 		return
 	}
 	_, isText := r.(rule.Text)
 	if string(data) == "null" || gap == Nullable && f.body.Form && string(data) == `""` && !isText {
 		if gap == NotNull {
-			f.fail(name, "null")
+			f.fail(name, reason.Null)
 			return
 		}
 		f.refuse(name, set(nil))
@@ -94,7 +95,7 @@ func (f *Fields) Take(name string, r rule.Rule, need Need, gap Gap, set func(*st
 		text = string(data)
 	}
 	if !ok && isText {
-		f.Fail(&fault.Violation{Field: name, Code: "invalid", Text: "invalid_text"})
+		f.Fail(&fault.Violation{Field: name, Reason: reason.InvalidText})
 		return
 	}
 	f.refuse(name, set(&text))
@@ -217,7 +218,7 @@ func (f *Fields) linkage(name, typ string, need Need) (string, bool) {
 	data, ok := f.body.Relationships[name]
 	if !ok {
 		if f.creating && need == Required {
-			f.failReference(name, "required")
+			f.failReference(name, reason.Required)
 		}
 		return "", false
 	}
@@ -238,7 +239,7 @@ func (f *Fields) ToManyIDs(name, typ string, need Need) (ids []int64, given bool
 	data, ok := f.body.Relationships[name]
 	if !ok {
 		if f.creating && need == Required {
-			f.failReference(name, "required")
+			f.failReference(name, reason.Required)
 		}
 		return nil, false
 	}
@@ -254,7 +255,7 @@ func (f *Fields) ToManyIDs(name, typ string, need Need) (ids []int64, given bool
 	for _, one := range list {
 		id, err := strconv.ParseInt(one.ID, 10, 64)
 		if err != nil {
-			f.failReference(name, "does_not_exist", one.ID)
+			f.failReference(name, reason.DoesNotExist, one.ID)
 			return nil, false
 		}
 		if !slices.Contains(ids, id) {
@@ -269,22 +270,22 @@ func (f *Fields) ToManyIDs(name, typ string, need Need) (ids []int64, given bool
 func (f *Fields) ReadOnlyRelationship(names ...string) {
 	for _, name := range names {
 		if f.HasRelationship(name) {
-			f.failReference(name, "read_only")
+			f.failReference(name, reason.ReadOnly)
 		}
 	}
 }
 
 func relationshipData(data json.RawMessage, name string) (json.RawMessage, *Error) {
 	if string(data) == "null" {
-		return nil, &Error{Status: 400, Code: "null", Pointer: RelationshipPointer(name)}
+		return nil, &Error{Status: 400, Reason: reason.Null, Pointer: RelationshipPointer(name)}
 	}
 	members, err := object(data)
 	if err != nil {
-		return nil, &Error{Status: 400, Code: "incorrect_type", Pointer: RelationshipPointer(name)}
+		return nil, &Error{Status: 400, Reason: reason.IncorrectType, Pointer: RelationshipPointer(name)}
 	}
 	linkage, ok := members["data"]
 	if !ok {
-		return nil, &Error{Status: 400, Code: "required", Pointer: RelationshipPointer(name)}
+		return nil, &Error{Status: 400, Reason: reason.Required, Pointer: RelationshipPointer(name)}
 	}
 	return linkage, nil
 }

@@ -3,6 +3,8 @@ package jsonapi
 import (
 	"encoding/json"
 	"strconv"
+
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // ExtAtomic names the extension for lists of operations of which all are done or
@@ -38,14 +40,14 @@ type Locals map[Identifier]string
 func ParseOperations(data []byte, most int) ([]Operation, error) {
 	top, err := object(data)
 	if err != nil {
-		return nil, Errors{{Status: 400, Code: "parse_error", Args: []any{err.Error()}}}
+		return nil, Errors{{Status: 400, Reason: reason.ParseError, Args: []any{err.Error()}}}
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(top["atomic:operations"], &list) != nil || len(list) == 0 {
-		return nil, Errors{{Status: 400, Code: "invalid", Text: "no_operations", Pointer: "/atomic:operations"}}
+		return nil, Errors{{Status: 400, Reason: reason.NoOperations, Pointer: "/atomic:operations"}}
 	}
 	if len(list) > most {
-		return nil, Errors{{Status: 400, Code: "invalid", Text: "too_many_operations", Pointer: "/atomic:operations", Args: []any{most}}}
+		return nil, Errors{{Status: 400, Reason: reason.TooManyOperations, Pointer: "/atomic:operations", Args: []any{most}}}
 	}
 	operations := make([]Operation, len(list))
 	for i, one := range list {
@@ -59,14 +61,14 @@ func ParseOperations(data []byte, most int) ([]Operation, error) {
 func (o *Operation) parse(text json.RawMessage) *Error {
 	members, err := object(text)
 	if err != nil {
-		return &Error{Status: 400, Code: "incorrect_type"}
+		return &Error{Status: 400, Reason: reason.IncorrectType}
 	}
 	o.Op, _, _ = textMember(members, "op")
 	if o.Op != OpAdd && o.Op != OpUpdate && o.Op != OpRemove {
-		return &Error{Status: 400, Code: "invalid_choice", Pointer: "/op", Args: []any{o.Op, "add, update, remove"}}
+		return &Error{Status: 400, Reason: reason.InvalidChoice, Pointer: "/op", Args: []any{o.Op, "add, update, remove"}}
 	}
 	if _, ok := members["href"]; ok {
-		return &Error{Status: 400, Code: "invalid", Text: "operation_unsupported", Pointer: "/href"}
+		return &Error{Status: 400, Reason: reason.OperationUnsupported, Pointer: "/href"}
 	}
 	o.data = members["data"]
 	target, place := members["ref"], "/ref"
@@ -75,19 +77,19 @@ func (o *Operation) parse(text json.RawMessage) *Error {
 	}
 	named, err := object(target)
 	if err != nil {
-		return &Error{Status: 400, Code: "required", Pointer: place}
+		return &Error{Status: 400, Reason: reason.Required, Pointer: place}
 	}
 	if _, ok := named["relationship"]; ok {
-		return &Error{Status: 400, Code: "invalid", Text: "operation_unsupported", Pointer: place + "/relationship"}
+		return &Error{Status: 400, Reason: reason.OperationUnsupported, Pointer: place + "/relationship"}
 	}
 	o.Type, _, _ = textMember(named, "type")
 	if o.Type == "" {
-		return &Error{Status: 400, Code: "missing_type", Pointer: place}
+		return &Error{Status: 400, Reason: reason.MissingType, Pointer: place}
 	}
 	o.ID, _, _ = textMember(named, "id")
 	o.LID, _, _ = textMember(named, "lid")
 	if o.ID == "" && o.LID == "" && o.Op != OpAdd {
-		return &Error{Status: 400, Code: "missing_id", Pointer: place}
+		return &Error{Status: 400, Reason: reason.MissingID, Pointer: place}
 	}
 	return nil
 }
@@ -99,7 +101,7 @@ func (o *Operation) Resolve(known Locals) error {
 	}
 	id, ok := known[Identifier{o.Type, o.LID}]
 	if !ok {
-		return Errors{{Status: 400, Code: "does_not_exist", Args: []any{o.LID}}}
+		return Errors{{Status: 400, Reason: reason.DoesNotExist, Args: []any{o.LID}}}
 	}
 	o.ID = id
 	return nil
@@ -113,7 +115,7 @@ func (o *Operation) Body(known Locals) (Body, error) {
 		id = ""
 	}
 	if o.data == nil {
-		return Body{}, documentError("no_primary_data")
+		return Body{}, documentError(reason.NoPrimaryData)
 	}
 	b, err := parseResource(o.data, o.Type, id, known)
 	b.locals = known

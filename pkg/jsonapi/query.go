@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // MaxPageSize is the largest page; larger sizes are cut to it.
@@ -52,7 +54,7 @@ func ParseQuery(rawQuery string, known Known) (Query, error) {
 	}
 	values, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return q, Errors{{Status: 400, Code: "invalid", Text: "invalid_query"}}
+		return q, Errors{{Status: 400, Reason: reason.InvalidQuery}}
 	}
 	q.Values = values
 	var errs Errors
@@ -75,7 +77,7 @@ func ParseQuery(rawQuery string, known Known) (Query, error) {
 
 func (q *Query) take(name, value string, known Known) *Error {
 	if !storable(value) {
-		return &Error{Status: 400, Code: "invalid", Text: "invalid_value", Parameter: name}
+		return &Error{Status: 400, Reason: reason.Invalid, Parameter: name}
 	}
 	family, member, bracketed := cutBrackets(name)
 	switch {
@@ -86,7 +88,7 @@ func (q *Query) take(name, value string, known Known) *Error {
 		for _, key := range splitList(value) {
 			bare, descending := strings.CutPrefix(key, "-")
 			if !slices.Contains(known.Sorts, bare) {
-				return &Error{Status: 400, Code: "invalid", Text: "unknown_sort", Parameter: name, Args: []any{bare, strings.Join(known.Sorts, ", ")}}
+				return &Error{Status: 400, Reason: reason.UnknownSort, Parameter: name, Args: []any{bare, strings.Join(known.Sorts, ", ")}}
 			}
 			q.Sort = append(q.Sort, SortField{bare, descending})
 		}
@@ -94,7 +96,7 @@ func (q *Query) take(name, value string, known Known) *Error {
 		set(&q.Extra, name, value)
 	case bracketed && family == "filter":
 		if !slices.Contains(known.Filters, member) {
-			return &Error{Status: 400, Code: "invalid", Text: "unknown_filter", Parameter: name, Args: []any{member, strings.Join(known.Filters, ", ")}}
+			return &Error{Status: 400, Reason: reason.UnknownFilter, Parameter: name, Args: []any{member, strings.Join(known.Filters, ", ")}}
 		}
 		set(&q.Filter, member, value)
 	case bracketed && family == "fields":
@@ -114,11 +116,11 @@ func (q *Query) take(name, value string, known Known) *Error {
 		}
 		number, err := strconv.Atoi(value)
 		if err != nil || number < 1 || number > maxPageNumber {
-			return &Error{Status: 404, Code: "not_found", Text: "invalid_page", Parameter: name}
+			return &Error{Status: 404, Reason: reason.InvalidPage, Parameter: name}
 		}
 		q.PageNumber = number
 	default:
-		return &Error{Status: 400, Code: "invalid", Text: "invalid_parameter", Parameter: name, Args: []any{name}}
+		return &Error{Status: 400, Reason: reason.InvalidParameter, Parameter: name, Args: []any{name}}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // All keeps a flush. When the store cannot take some row, the flush is halved until
@@ -34,7 +35,7 @@ func refuse(ctx context.Context, store Store, f *Flush, err error, refused func(
 	r := &f.Rows[0]
 	uplink := f.Uplinks[r.Uplink]
 	refused(uplink, r, err)
-	r.Fault = &fault.Violation{Code: Refused, Detail: fault.Text(err)}
+	r.Fault = &fault.Violation{Reason: reason.Refused, Detail: fault.Text(err)}
 	rejected := slices.Clip(f.Rejected)
 	if !uplink.Registered {
 		rejected = append(rejected, RejectedRow{NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: r.Fault})

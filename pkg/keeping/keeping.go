@@ -13,6 +13,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // Uplink is one message of a node, or whatever else brings samples of one node.
@@ -96,20 +97,13 @@ func (o Outcome) String() string {
 	return [...]string{"pending", "stored", "duplicate", "conflict", "rejected", "parked"}[o]
 }
 
-// ForeignNode is the reason of a sample of a node that its sender may not write.
-const ForeignNode = "foreign_node"
-
-// Foreign says what is wrong with such a sample.
+// Foreign says what is wrong with a sample of a node that its sender may not write.
 func Foreign() *fault.Violation {
 	return &fault.Violation{
-		Code: ForeignNode, Field: "node_id",
+		Reason: reason.ForeignNode, Field: "node_id",
 		Detail: "this token may not write for this node: it is not registered, of another organization, or not the one that the token is for",
 	}
 }
-
-// Refused is the reason of a sample that the store cannot take although it
-// breaks no rule that we know.
-const Refused = "refused"
 
 // Row is one sample on its way into the store.
 type Row struct {

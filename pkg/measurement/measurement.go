@@ -11,6 +11,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // Sample is one measurement. Its key is its node and its time.
@@ -52,23 +53,16 @@ const MaxAhead = 5 * time.Minute
 // Earliest is the time before which no sample can be.
 var Earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// The codes of broken rules; the fields are those of the ingestion contract.
-const (
-	OutOfRange = "out_of_range"
-	InFuture   = "in_future"
-	TooOld     = "too_old"
-)
-
 // Check returns the first rule that the sample breaks, or nil. It asks for what a
 // sample cannot be kept without; what Judge settles breaks no rule.
 func (s Sample) Check(now time.Time) *fault.Violation {
 	switch {
 	case s.CO2PPM < MinCO2PPM || s.CO2PPM > MaxCO2PPM:
-		return &fault.Violation{Code: OutOfRange, Field: "co2_ppm", Detail: fmt.Sprintf("%d is outside %d..%d", s.CO2PPM, MinCO2PPM, MaxCO2PPM)}
+		return &fault.Violation{Reason: reason.OutOfRange, Field: "co2_ppm", Detail: fmt.Sprintf("%d is outside %d..%d", s.CO2PPM, MinCO2PPM, MaxCO2PPM)}
 	case s.Time.Before(Earliest):
-		return &fault.Violation{Code: TooOld, Field: "time_s", Detail: fmt.Sprintf("%s is before %s", s.Time.UTC().Format(time.RFC3339), Earliest.Format(time.RFC3339))}
+		return &fault.Violation{Reason: reason.TooOld, Field: "time_s", Detail: fmt.Sprintf("%s is before %s", s.Time.UTC().Format(time.RFC3339), Earliest.Format(time.RFC3339))}
 	case s.Time.After(now.Add(MaxAhead)):
-		return &fault.Violation{Code: InFuture, Field: "time_s", Detail: fmt.Sprintf("%s is %v ahead of the server's clock, at most %v are allowed",
+		return &fault.Violation{Reason: reason.InFuture, Field: "time_s", Detail: fmt.Sprintf("%s is %v ahead of the server's clock, at most %v are allowed",
 			s.Time.UTC().Format(time.RFC3339), s.Time.Sub(now).Round(time.Second), MaxAhead)}
 	}
 	return nil

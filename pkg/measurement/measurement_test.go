@@ -6,6 +6,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 func TestCheck(t *testing.T) {
@@ -19,20 +20,20 @@ func TestCheck(t *testing.T) {
 		name   string
 		change func(*measurement.Sample)
 		field  string // "": plausible
-		reason string
+		why    reason.Reason
 	}{
-		{"a usual sample", func(*measurement.Sample) {}, "", ""},
+		{"a usual sample", func(*measurement.Sample) {}, "", reason.Reason{}},
 		{"CO2 alone", func(s *measurement.Sample) {
 			s.TemperatureDecicelsius, s.RelHumidityPercent = measurement.Reading{}, measurement.Reading{}
-		}, "", ""},
-		{"the most CO2", func(s *measurement.Sample) { s.CO2PPM = 10000 }, "", ""},
-		{"no CO2 at all", func(s *measurement.Sample) { s.CO2PPM = 0 }, "", ""},
-		{"too much CO2", func(s *measurement.Sample) { s.CO2PPM = 10001 }, "co2_ppm", measurement.OutOfRange},
-		{"too hot, which costs the temperature only", func(s *measurement.Sample) { s.TemperatureDecicelsius.Value = 32767 }, "", ""},
-		{"too humid, which costs the humidity only", func(s *measurement.Sample) { s.RelHumidityPercent.Value = 255 }, "", ""},
-		{"five minutes ahead", func(s *measurement.Sample) { s.Time = now.Add(5 * time.Minute) }, "", ""},
-		{"further ahead", func(s *measurement.Sample) { s.Time = now.Add(5*time.Minute + time.Second) }, "time_s", measurement.InFuture},
-		{"from the last century", func(s *measurement.Sample) { s.Time = time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC) }, "time_s", measurement.TooOld},
+		}, "", reason.Reason{}},
+		{"the most CO2", func(s *measurement.Sample) { s.CO2PPM = 10000 }, "", reason.Reason{}},
+		{"no CO2 at all", func(s *measurement.Sample) { s.CO2PPM = 0 }, "", reason.Reason{}},
+		{"too much CO2", func(s *measurement.Sample) { s.CO2PPM = 10001 }, "co2_ppm", reason.OutOfRange},
+		{"too hot, which costs the temperature only", func(s *measurement.Sample) { s.TemperatureDecicelsius.Value = 32767 }, "", reason.Reason{}},
+		{"too humid, which costs the humidity only", func(s *measurement.Sample) { s.RelHumidityPercent.Value = 255 }, "", reason.Reason{}},
+		{"five minutes ahead", func(s *measurement.Sample) { s.Time = now.Add(5 * time.Minute) }, "", reason.Reason{}},
+		{"further ahead", func(s *measurement.Sample) { s.Time = now.Add(5*time.Minute + time.Second) }, "time_s", reason.InFuture},
+		{"from the last century", func(s *measurement.Sample) { s.Time = time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC) }, "time_s", reason.TooOld},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -45,8 +46,8 @@ func TestCheck(t *testing.T) {
 				}
 				return
 			}
-			if fault == nil || fault.Field != tt.field || fault.Code != tt.reason {
-				t.Errorf("got %+v, want %s at %s", fault, tt.reason, tt.field)
+			if fault == nil || fault.Field != tt.field || fault.Reason != tt.why {
+				t.Errorf("got %+v, want %s at %s", fault, tt.why.Code(), tt.field)
 			}
 		})
 	}

@@ -5,6 +5,7 @@
 package rule
 
 import (
+	"cmp"
 	"math"
 	"math/big"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // Rule is what a value must be like.
@@ -23,22 +25,20 @@ type Rule interface {
 	Clean(text string) (string, *fault.Violation)
 }
 
-func broken(code string, args ...any) *fault.Violation {
-	return &fault.Violation{Code: code, Args: args}
+func broken(why reason.Reason, args ...any) *fault.Violation {
+	return &fault.Violation{Reason: why, Args: args}
 }
-
-func invalid(text string) *fault.Violation { return &fault.Violation{Code: "invalid", Text: text} }
 
 // Text is a text of up to Max characters without blanks around it.
 type Text struct {
 	Max int
 	// Blank allows the empty text.
 	Blank bool
-	// Pattern and Form say which texts have the right form; Wrong names the text that
-	// says otherwise. All may be missing.
+	// Pattern and Form say which texts have the right form; Wrong is what is wrong with
+	// the others. All may be missing.
 	Pattern *regexp.Regexp
 	Form    func(string) bool
-	Wrong   string
+	Wrong   reason.Reason
 }
 
 // MaxFreeText bounds texts that have no length of their own, in characters.
@@ -50,16 +50,16 @@ var Free = Text{Max: MaxFreeText, Blank: true}
 // Clean is part of Rule.
 func (r Text) Clean(text string) (string, *fault.Violation) {
 	if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
-		return "", broken("null_characters_not_allowed")
+		return "", broken(reason.NullCharactersNotAllowed)
 	}
 	text = strings.TrimSpace(text)
 	switch {
 	case utf8.RuneCountInString(text) > r.Max:
-		return "", broken("max_length", r.Max)
+		return "", broken(reason.MaxLength, r.Max)
 	case text == "" && !r.Blank:
-		return "", broken("blank")
+		return "", broken(reason.Blank)
 	case r.Pattern != nil && !r.Pattern.MatchString(text), r.Form != nil && !r.Form(text):
-		return "", invalid(r.Wrong)
+		return "", broken(cmp.Or(r.Wrong, reason.Invalid))
 	}
 	return text, nil
 }
@@ -71,13 +71,13 @@ type Int struct{ Low, High int64 }
 func (r Int) Clean(text string) (string, *fault.Violation) {
 	number, ok := parseNumber(text)
 	if !ok || !number.IsInt() {
-		return "", invalid("invalid_integer")
+		return "", broken(reason.InvalidInteger)
 	}
 	switch n := number.Num(); {
 	case n.Cmp(big.NewInt(r.Low)) < 0:
-		return "", broken("min_value", r.Low)
+		return "", broken(reason.MinValue, r.Low)
 	case n.Cmp(big.NewInt(r.High)) > 0:
-		return "", broken("max_value", r.High)
+		return "", broken(reason.MaxValue, r.High)
 	default:
 		return n.String(), nil
 	}
@@ -123,19 +123,19 @@ func (r Decimal) Bounds() (low, high string) {
 func (r Decimal) Clean(text string) (string, *fault.Violation) {
 	number, ok := parseNumber(text)
 	if !ok {
-		return "", invalid("invalid_number")
+		return "", broken(reason.InvalidNumber)
 	}
 	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(r.Places)), nil)
 	wholeLimit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(r.Digits-r.Places)), nil)
 	switch {
 	case !new(big.Rat).Mul(number, new(big.Rat).SetInt(scale)).IsInt():
-		return "", broken("max_decimal_places", r.Places)
+		return "", broken(reason.MaxDecimalPlaces, r.Places)
 	case new(big.Rat).Abs(number).Cmp(new(big.Rat).SetInt(wholeLimit)) >= 0:
-		return "", broken("max_whole_digits", r.Digits-r.Places)
+		return "", broken(reason.MaxWholeDigits, r.Digits-r.Places)
 	case r.Low != -Unbounded && number.Cmp(big.NewRat(r.Low, 1)) < 0:
-		return "", broken("min_value", r.Low)
+		return "", broken(reason.MinValue, r.Low)
 	case r.High != Unbounded && number.Cmp(big.NewRat(r.High, 1)) > 0:
-		return "", broken("max_value", r.High)
+		return "", broken(reason.MaxValue, r.High)
 	default:
 		return number.FloatString(r.Places), nil
 	}
@@ -152,7 +152,7 @@ func (Bool) Clean(text string) (string, *fault.Violation) {
 	case slices.Contains([]string{"false", "0", "no", "off", "n", "f"}, word):
 		return "false", nil
 	default:
-		return "", invalid("invalid_boolean")
+		return "", broken(reason.InvalidBoolean)
 	}
 }
 
@@ -162,7 +162,7 @@ type Choice []string
 // Clean is part of Rule.
 func (r Choice) Clean(text string) (string, *fault.Violation) {
 	if !slices.Contains(r, text) {
-		return "", broken("invalid_choice", text, strings.Join(r, ", "))
+		return "", broken(reason.InvalidChoice, text, strings.Join(r, ", "))
 	}
 	return text, nil
 }

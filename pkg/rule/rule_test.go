@@ -4,14 +4,15 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 )
 
 func TestClean(t *testing.T) {
 	t.Parallel()
 	name := rule.Text{Max: 5}
-	digits := rule.Text{Max: 5, Pattern: regexp.MustCompile(`^\d+$`), Wrong: "no_digits"}
-	even := rule.Text{Max: 5, Form: func(s string) bool { return len(s)%2 == 0 }, Wrong: "odd"}
+	digits := rule.Text{Max: 5, Pattern: regexp.MustCompile(`^\d+$`), Wrong: reason.InvalidZip}
+	even := rule.Text{Max: 5, Form: func(s string) bool { return len(s)%2 == 0 }, Wrong: reason.InvalidTimeZone}
 	percent := rule.Int{Low: 0, High: 100}
 	degrees := rule.Decimal{Digits: 5, Places: 2, Low: -90, High: 90}
 	metres := rule.Decimal{Digits: 3, Places: 1, Low: 0, High: rule.Unbounded}
@@ -55,7 +56,7 @@ func TestClean(t *testing.T) {
 		got, v := test.rule.Clean(test.text)
 		code := ""
 		if v != nil {
-			code = v.Code
+			code = v.Code()
 		}
 		if got != test.want || code != test.code {
 			t.Errorf("%s: %q is %q, %q; want %q, %q", test.name, test.text, got, code, test.want, test.code)

@@ -7,6 +7,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 )
 
@@ -23,7 +24,7 @@ func TestUnregisteredDevicesAreHeard(t *testing.T) {
 	for _, f := range []*keeping.Flush{
 		{At: noon, Uplinks: uplink(3)},
 		{At: noon, Uplinks: uplink(4), Rejected: []keeping.RejectedRow{{
-			NodeID: node(4), DevEUI: 4, Sample: measurement.Sample{Time: noon, CO2PPM: 1}, Fault: &fault.Violation{Code: measurement.OutOfRange},
+			NodeID: node(4), DevEUI: 4, Sample: measurement.Sample{Time: noon, CO2PPM: 1}, Fault: &fault.Violation{Reason: reason.OutOfRange},
 		}}},
 		{At: noon, Uplinks: uplink(2)},
 		{At: noon, Uplinks: uplink(5), Past: true},
@@ -87,7 +88,7 @@ func TestWhatIsSaidOfRegisteredNodesOnlyIsNotKeptAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantOutcomes(t, "outcomes", []keeping.Outcome{f.Rows[0].Outcome, f.Rows[1].Outcome, f.Rows[2].Outcome}, keeping.Stored, keeping.Rejected, keeping.Rejected)
-	if f.Rows[1].Fault.Code != measurement.TooOld || f.Rows[2].Fault.Code != keeping.ForeignNode {
+	if f.Rows[1].Fault.Reason != reason.TooOld || f.Rows[2].Fault.Reason != reason.ForeignNode {
 		t.Errorf("faults: %v, %v", f.Rows[1].Fault, f.Rows[2].Fault)
 	}
 	const aside = "SELECT (SELECT count(*) FROM parked_sample) + (SELECT count(*) FROM rejected_sample) + (SELECT count(*) FROM heard_device)"

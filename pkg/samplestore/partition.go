@@ -11,8 +11,8 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
-	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // month counts the (UTC) months since the year 0.
@@ -75,7 +75,7 @@ func (s *Store) ensurePartitions(ctx context.Context, w *write) error {
 		}
 		if !usable {
 			w.reject(r, &fault.Violation{
-				Code: measurement.TooOld, Field: "time_s",
+				Reason: reason.TooOld, Field: "time_s",
 				Detail: "the samples of " + last.begin().Format("2006-01") + " are archived",
 			})
 		}

@@ -42,7 +42,7 @@ func (w *write) rejectParameters() [][]byte {
 		temperature.bigint(r.Sample.TemperatureDecicelsius)
 		humidity.bigint(r.Sample.RelHumidityPercent)
 		euis.text(r.DevEUI.OrEmpty())
-		reasons.text(r.Fault.Code)
+		reasons.text(r.Fault.Code())
 		names.text(r.Fault.Field)
 		details.text(r.Fault.Detail)
 		statuses.char(byte(cmp.Or(r.Sample.Status, measurement.Measured)))

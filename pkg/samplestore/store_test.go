@@ -22,6 +22,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 )
@@ -406,7 +407,7 @@ func TestArchivedMonth(t *testing.T) {
 	f := flushOf(sample{1, noon.Add(time.Hour), 400}, sample{1, noon.AddDate(0, 1, 0), 400})
 	// One that was rejected before; the first transaction does not know of the archive,
 	// and fails.
-	f.Rejected = []keeping.RejectedRow{{NodeID: node(1), Fault: &fault.Violation{Code: measurement.InFuture, Field: "time_s", Detail: "tomorrow"}}}
+	f.Rejected = []keeping.RejectedRow{{NodeID: node(1), Fault: &fault.Violation{Reason: reason.InFuture, Field: "time_s", Detail: "tomorrow"}}}
 	if err := s.Keep(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}

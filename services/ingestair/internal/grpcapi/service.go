@@ -14,7 +14,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
-	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/tracing"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
@@ -252,22 +252,22 @@ func rejections(r *ingest.Result) []*ingestv1.Rejection {
 	var to []*ingestv1.Rejection
 	for _, rejection := range r.Rejections {
 		to = append(to, &ingestv1.Rejection{
-			Sample: uint32(rejection.Sample), Reason: reasonOf(rejection.Fault.Code),
+			Sample: uint32(rejection.Sample), Reason: reasonOf(rejection.Fault.Reason),
 			Field: rejection.Fault.Field, Detail: rejection.Fault.Detail,
 		})
 	}
 	return to
 }
 
-func reasonOf(r string) ingestv1.Rejection_Reason {
+func reasonOf(r reason.Reason) ingestv1.Rejection_Reason {
 	switch r {
-	case measurement.InFuture:
+	case reason.InFuture:
 		return ingestv1.Rejection_REASON_IN_FUTURE
-	case measurement.TooOld:
+	case reason.TooOld:
 		return ingestv1.Rejection_REASON_TOO_OLD
-	case keeping.Refused:
+	case reason.Refused:
 		return ingestv1.Rejection_REASON_REFUSED
-	case keeping.ForeignNode:
+	case reason.ForeignNode:
 		return ingestv1.Rejection_REASON_FOREIGN_NODE
 	default:
 		return ingestv1.Rejection_REASON_OUT_OF_RANGE

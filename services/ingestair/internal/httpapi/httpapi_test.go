@@ -210,7 +210,7 @@ func TestLegacy(t *testing.T) {
 		},
 		{
 			"implausible", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795345200,"co2_ppm":10001,"temperature_celsius":-20.1,"rel_humidity_percent":101}`), 400,
-			`{"errors":[{"detail":"this value is too large; the most is 10000","status":"400","source":{"pointer":"/data/attributes/co2_ppm"},"code":"max_value"}]}`,
+			`{"errors":[{"detail":"This is too much: the most is 10000.","status":"400","source":{"pointer":"/data/attributes/co2_ppm"},"code":"max_value"}]}`,
 		},
 		{
 			"in the future", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795349101,"co2_ppm":613}`), 400,
@@ -218,7 +218,7 @@ func TestLegacy(t *testing.T) {
 		},
 		{
 			"two decimals", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795345200,"co2_ppm":613,"temperature_celsius":21.55}`), 400,
-			`{"errors":[{"detail":"too many decimal places; the most is 1","status":"400","source":{"pointer":"/data/attributes/temperature_celsius"},"code":"max_decimal_places"}]}`,
+			`{"errors":[{"detail":"This has too many decimal places: no more than 1 are allowed.","status":"400","source":{"pointer":"/data/attributes/temperature_celsius"},"code":"max_decimal_places"}]}`,
 		},
 	} {
 		status, body := request{"POST", tt.path, "application/vnd.api+json", "", tt.body}.send(h)

@@ -14,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
@@ -40,18 +41,18 @@ func (s *Server) legacy(ctx context.Context, scope ingest.Scope, body []byte) an
 		status = http.StatusAccepted
 	case keeping.Conflict:
 		return jsonAPIErrors(&jsonapi.Error{
-			Status: http.StatusConflict, Code: "unique", Pointer: "/data",
+			Status: http.StatusConflict, Reason: reason.Unique, Pointer: "/data",
 			Detail: "there is another sample of this node and time",
 		})
 	case keeping.Rejected:
 		f := result.Rejections[0].Fault
-		if f.Code == keeping.ForeignNode {
+		if f.Reason == reason.ForeignNode {
 			return jsonAPIErrors(&jsonapi.Error{
-				Status: http.StatusForbidden, Code: "permission_denied", Detail: f.Detail, Pointer: jsonapi.RelationshipPointer("node"),
+				Status: http.StatusForbidden, Reason: reason.PermissionDenied, Detail: f.Detail, Pointer: jsonapi.RelationshipPointer("node"),
 			})
 		}
 		return jsonAPIErrors(&jsonapi.Error{
-			Status: http.StatusBadRequest, Code: "invalid", Detail: f.Detail, Pointer: jsonapi.AttributePointer(legacyName(f.Field)),
+			Status: http.StatusBadRequest, Reason: reason.Invalid, Detail: f.Detail, Pointer: jsonapi.AttributePointer(legacyName(f.Field)),
 		})
 	}
 	doc := jsonapi.Document{One: legacyResource(node, batch.Samples[0])} // as it was judged
@@ -86,7 +87,7 @@ func parseLegacy(body []byte) (node uuid.UUID, s measurement.Sample, err error) 
 	f.OptInt("rel_humidity_percent", &humidity, math.MinInt32, math.MaxInt32)
 	f.ToOne("node", "Node", jsonapi.Required, func(id string) *fault.Violation {
 		if node, err = uuid.Parse(id); err != nil {
-			return &fault.Violation{Code: "does_not_exist", Args: []any{id}}
+			return &fault.Violation{Reason: reason.DoesNotExist, Args: []any{id}}
 		}
 		return nil
 	})
@@ -131,18 +132,18 @@ func legacyResource(node uuid.UUID, s measurement.Sample) *jsonapi.Resource {
 
 // legacyProblem is the answer to a request that has not come as far as its sample.
 func legacyProblem(status int, text string) answer {
-	code, ok := map[int]string{
-		http.StatusUnauthorized:          "not_authenticated",
-		http.StatusMethodNotAllowed:      "method_not_allowed",
-		http.StatusUnsupportedMediaType:  "unsupported_media_type",
-		http.StatusRequestEntityTooLarge: "too_large",
-		http.StatusBadRequest:            "parse_error",
-		http.StatusTooManyRequests:       "throttled",
+	why, ok := map[int]reason.Reason{
+		http.StatusUnauthorized:          reason.NotAuthenticated,
+		http.StatusMethodNotAllowed:      reason.MethodNotAllowed,
+		http.StatusUnsupportedMediaType:  reason.UnsupportedMediaType,
+		http.StatusRequestEntityTooLarge: reason.TooLarge,
+		http.StatusBadRequest:            reason.ParseError,
+		http.StatusTooManyRequests:       reason.Throttled,
 	}[status]
 	if !ok {
-		code = "error"
+		why = reason.Error
 	}
-	return jsonAPIErrors(&jsonapi.Error{Status: status, Code: code, Detail: text})
+	return jsonAPIErrors(&jsonapi.Error{Status: status, Reason: why, Detail: text})
 }
 
 // jsonAPIErrors is the answer to a request that is wrong.
@@ -151,38 +152,12 @@ func jsonAPIErrors(err error) answer {
 	if !ok {
 		one, ok := errors.AsType[*jsonapi.Error](err)
 		if !ok {
-			one = &jsonapi.Error{Status: http.StatusBadRequest, Code: "parse_error", Detail: err.Error()}
+			one = &jsonapi.Error{Status: http.StatusBadRequest, Reason: reason.ParseError, Detail: err.Error()}
 		}
 		list = jsonapi.Errors{one}
 	}
 	for _, e := range list {
-		if e.Detail == "" {
-			e.Detail = detail(e)
-		}
+		e.Detail = e.In("en")
 	}
 	return answer{list.Status(), list.Append(nil), jsonapi.MediaType}
-}
-
-// detail says in words what a code means.
-func detail(e *jsonapi.Error) string {
-	text, ok := map[string]string{
-		"required":           "this field is missing",
-		"null":               "this field may not be null",
-		"invalid":            "this value is not of the right kind",
-		"min_value":          "this value is too small; the least is",
-		"max_value":          "this value is too large; the most is",
-		"max_decimal_places": "too many decimal places; the most is",
-		"max_whole_digits":   "too many digits before the point; the most is",
-		"incorrect_type":     "a resource identifier is expected",
-		"missing_type":       "a resource identifier needs a type",
-		"does_not_exist":     "there is no such node:",
-		"parse_error":        "this is no JSON:API document",
-	}[e.Code]
-	if !ok {
-		text = e.Code
-	}
-	for _, arg := range e.Args {
-		text += fmt.Sprint(" ", arg)
-	}
-	return text
 }

@@ -76,7 +76,7 @@ func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) a
 	}
 	for _, r := range result.Rejections {
 		a.Rejections = append(a.Rejections, jsonRejection{
-			Sample: r.Sample, Reason: strings.ToUpper(r.Fault.Code), Field: jsonName(r.Fault.Field), Detail: r.Fault.Detail,
+			Sample: r.Sample, Reason: strings.ToUpper(r.Fault.Code()), Field: jsonName(r.Fault.Field), Detail: r.Fault.Detail,
 		})
 	}
 	status := http.StatusOK

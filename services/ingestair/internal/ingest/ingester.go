@@ -15,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 const (
@@ -191,7 +192,7 @@ func faultOf(s measurement.Sample, now time.Time) *fault.Violation {
 	case measurement.Measured, measurement.Repeated, measurement.Faulty:
 		return s.Check(now)
 	default:
-		return &fault.Violation{Code: measurement.OutOfRange, Field: "status", Detail: "the status is unknown"}
+		return &fault.Violation{Reason: reason.OutOfRange, Field: "status", Detail: "the status is unknown"}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // RejectedStore gives back the samples that were rejected.
@@ -94,7 +95,7 @@ func (in *Ingester) storeKept(ctx context.Context, kept []KeptSample) (total Out
 	}
 	// Rejected for another reason, by the database, it was kept aside once more.
 	for _, r := range result.Rejections {
-		if r.Fault.Code != kept[r.Sample].Reason {
+		if r.Fault.Code() != kept[r.Sample].Reason {
 			done = append(done, kept[r.Sample].ID)
 		}
 	}
@@ -105,7 +106,7 @@ func (in *Ingester) storeKept(ctx context.Context, kept []KeptSample) (total Out
 // our clock was behind, or the sender's ahead.
 func (in *Ingester) RunRejudge(ctx context.Context, store RejectedStore, log *slog.Logger) {
 	repeat(ctx, log.With("task", "samples from the future"), rejudgeEvery, func(ctx context.Context) (bool, error) {
-		q := RejectedQuery{Reason: measurement.InFuture, Until: in.now().Add(measurement.MaxAhead)}
+		q := RejectedQuery{Reason: reason.InFuture.Code(), Until: in.now().Add(measurement.MaxAhead)}
 		total, err := in.Rejudge(ctx, store, q)
 		if n := total[keeping.Stored]; n > 0 {
 			log.InfoContext(ctx, "samples from the future stored: their time has come; was the clock of this host behind?", "count", n)

@@ -8,6 +8,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ingesttoken"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	"github.com/clairberlin/clair-stack/pkg/schema/tomorrow"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
@@ -30,7 +31,7 @@ func TestTheStoreOnTheSchemaOfTomorrow(t *testing.T) {
 	}
 	nodetest.Register(t, s.pool, node(2), 2)
 	f := &keeping.Flush{At: noon, Rejected: []keeping.RejectedRow{{
-		NodeID: node(1), Sample: measurement.Sample{CO2PPM: 1}, Fault: &fault.Violation{Code: measurement.TooOld},
+		NodeID: node(1), Sample: measurement.Sample{CO2PPM: 1}, Fault: &fault.Violation{Reason: reason.TooOld},
 	}}}
 	undecoded := []ingest.UndecodedUplink{{Meta: keeping.Metadata{DevEUI: 7, ReceivedAt: noon}, Reason: "why"}}
 	exec(t, s, "INSERT INTO ingestion_token (organization_id, name, digest) SELECT min(id), 'x', $1 FROM organization", make([]byte, 32))

@@ -7,6 +7,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -117,7 +118,7 @@ func TestForget(t *testing.T) {
 	f := &keeping.Flush{}
 	for i := range 5 {
 		f.Rejected = append(f.Rejected, keeping.RejectedRow{
-			NodeID: node(1), Sample: measurement.Sample{CO2PPM: i}, Fault: &fault.Violation{Code: measurement.TooOld},
+			NodeID: node(1), Sample: measurement.Sample{CO2PPM: i}, Fault: &fault.Violation{Reason: reason.TooOld},
 		})
 	}
 	for range 2 { // a sample that comes again is kept aside once

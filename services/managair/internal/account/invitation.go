@@ -45,7 +45,7 @@ func (p *Pages) answerInvitation(w http.ResponseWriter, r *http.Request) error {
 		_, err := p.accounts.Accept(r.Context(), c.User.ID, key)
 		if full, ok := errors.AsType[*fault.Violation](err); ok {
 			v := newView(r, words.TitleInvitation)
-			v.Bad = words.Errors[full.Text].In(v.Lang, full.Args...)
+			v.Bad = full.Reason.In(v.Lang, full.Args...)
 			return show(w, r, http.StatusConflict, v, messagePage(v))
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
@@ -97,7 +98,7 @@ func (p *Pages) signUp(w http.ResponseWriter, r *http.Request) error {
 // twice checks a password that is entered twice.
 func twice(form url.Values, first, second string) error {
 	if form.Get(first) != form.Get(second) {
-		return &fault.Violation{Field: "repeat", Code: "password_mismatch"}
+		return &fault.Violation{Field: "repeat", Reason: reason.PasswordMismatch}
 	}
 	return nil
 }

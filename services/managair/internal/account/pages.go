@@ -4,7 +4,6 @@
 package account
 
 import (
-	"cmp"
 	"errors"
 	"log/slog"
 	"math"
@@ -189,7 +188,7 @@ func refuse(w http.ResponseWriter, r *http.Request, v *view, page templ.Componen
 		v.Bad = words.TooMany.In(v.Lang, (seconds+59)/60)
 		status = http.StatusTooManyRequests
 	} else if e, ok := errors.AsType[*fault.Violation](err); ok {
-		v.Wrong[e.Field] = words.WrongWith(cmp.Or(e.Text, e.Code)).In(v.Lang, e.Args...)
+		v.Wrong[e.Field] = e.Reason.In(v.Lang, e.Args...)
 	} else {
 		switch {
 		case errors.Is(err, identity.ErrWrongCredentials):

@@ -225,7 +225,7 @@ func TestChanges(t *testing.T) {
 	}{
 		{"create", "/admin/organization/add/", "name=New&description=", 303, "/admin/organization/4/?done=saved", ""},
 		{"taken name", "/admin/organization/add/", "name=New", 422, "", "in use already"},
-		{"missing name", "/admin/organization/add/", "name=+", 422, "", "Please fill this in"},
+		{"missing name", "/admin/organization/add/", "name=+", 422, "", "may not be blank"},
 		{"inline rows", "/admin/organization/4/", "name=New&i0.new.here=1&i0.new.user_id=2&i0.new.role=O&i1.new.here=1&i1.new.name=Site&i1.new.address_id=1", 303, "/admin/organization/4/?done=saved", ""},
 		{"wrong inline row", "/admin/organization/4/", "name=Newer&i1.new.here=1&i1.new.name=Site&i1.new.address_id=1", 422, "", "in use already"},
 		{"overlap", "/admin/installation/add/", "node_id=3b95a1b2-74e7-9e98-52c4-4acae441f0ae&room_id=1&from_time=2021-01-01T00:00", 422, "", "already installed"},
@@ -287,9 +287,9 @@ func TestNodeIDsAreDerived(t *testing.T) {
 		t.Errorf("the node of a protocol without a codec goes to %q, want %q\n%s", leads, want, body)
 	}
 	for what, form := range map[string]string{
-		"The id follows from protocol and device EUI": "protocol_id=2&alias=N&model_id=1&owner_id=1&eui64=A81758FFFE000001&id=00000000-0000-0000-0000-000000000001",
-		"Please choose one of the possibilities":      "protocol_id=4711" + node + "A81758FFFE000002",
-		"Please fill this in":                         "protocol_id=1" + node,
+		"The id of a sensor follows from its protocol and device EUI": "protocol_id=2&alias=N&model_id=1&owner_id=1&eui64=A81758FFFE000001&id=00000000-0000-0000-0000-000000000001",
+		"There is no such thing": "protocol_id=4711" + node + "A81758FFFE000002",
+		"This field is required": "protocol_id=1" + node,
 	} {
 		if status, body, _ := root.post("/admin/node/add/", form); status != http.StatusUnprocessableEntity || !strings.Contains(body, what) {
 			t.Errorf("%s: %d, want %q in:\n%s", form, status, what, body)
@@ -324,9 +324,9 @@ func TestUnknownDevicesAreRegistered(t *testing.T) {
 	for form, want := range map[string]string{
 		"eui64=a81758fffe000009&organization_id=1": "within 30 days with the code",
 		"eui64=9876B600001193E0&organization_id=":  "The device is registered already, by: ", // one of the fixtures
-		"eui64=&organization_id=1":                 "Please fill this in",
+		"eui64=&organization_id=1":                 "This field is required",
 		"eui64=nonsense&organization_id=":          "An EUI-64 has 16 hexadecimal digits",
-		"eui64=A81758FFFE000009&organization_id=x": "Please choose one of the possibilities",
+		"eui64=A81758FFFE000009&organization_id=x": "There is no such thing",
 	} {
 		if _, body, _ := root.post("/admin/parked/", form); !strings.Contains(body, want) {
 			t.Errorf("POST %s: no %q in:\n%s", form, want, body)
@@ -476,11 +476,11 @@ func TestTokensOfOrganizations(t *testing.T) {
 	for form, want := range map[string]string{
 		"name=Dach&organization_id=1&node_id=":                    "The token “Dach” is clair-ingest-",
 		"name=Flur&organization_id=1&node_id=" + node:             "The token “Flur” is clair-ingest-",
-		"name=&organization_id=1&node_id=":                        "Please fill this in",
-		"name=x&organization_id=&node_id=":                        "Please fill this in",
-		"name=x&organization_id=999&node_id=":                     "Please choose one of the possibilities",
-		"name=x&organization_id=1&node_id=" + others:              "Please choose one of the possibilities",
-		"name=x&organization_id=1&node_id=nonsense":               "Please choose one of the possibilities",
+		"name=&organization_id=1&node_id=":                        "This field is required",
+		"name=x&organization_id=&node_id=":                        "This field is required",
+		"name=x&organization_id=999&node_id=":                     "There is no such thing",
+		"name=x&organization_id=1&node_id=" + others:              "There is no such thing",
+		"name=x&organization_id=1&node_id=nonsense":               "There is no such thing",
 		"name=" + strings.Repeat("x", 101) + "&organization_id=1": "100",
 	} {
 		if _, body, _ := root.post(add, form); !strings.Contains(body, want) {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
@@ -61,7 +62,7 @@ func (a *Admin) claimCode(w http.ResponseWriter, r *request) error {
 	wanted := claim.Request{EUI64: r.PostForm.Get("eui64")}
 	device := wanted.EUI64
 	if wanted.Organization, err = strconv.ParseInt(r.PostForm.Get("organization_id"), 10, 64); err != nil && r.PostForm.Get("organization_id") != "" {
-		wrong["organization_id"] = words.WrongWith("does_not_exist").In(r.lang)
+		wrong["organization_id"] = reason.DoesNotExist.In(r.lang)
 	}
 	if node := r.PostForm.Get("node"); node != "" {
 		if wanted.Node, err = uuid.Parse(node); err != nil {
@@ -69,7 +70,7 @@ func (a *Admin) claimCode(w http.ResponseWriter, r *request) error {
 		}
 		device = node
 	} else if device == "" {
-		wrong["eui64"] = words.WrongWith("required").In(r.lang)
+		wrong["eui64"] = reason.Required.In(r.lang)
 	}
 	code := ""
 	if len(wrong) == 0 {

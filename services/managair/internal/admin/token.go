@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
@@ -64,21 +65,21 @@ func (a *Admin) makeToken(w http.ResponseWriter, r *request) error {
 func wantedToken(r *request, wrong wrongs) token.Wanted {
 	wanted := token.Wanted{Name: r.PostForm.Get("name")}
 	if wanted.Name == "" {
-		wrong["name"] = words.WrongWith("required").In(r.lang)
+		wrong["name"] = reason.Required.In(r.lang)
 	}
 	var err error
 	organization := r.PostForm.Get("organization_id")
 	if wanted.OrganizationID, err = strconv.ParseInt(organization, 10, 64); err != nil {
-		code := "does_not_exist"
+		why := reason.DoesNotExist
 		if organization == "" {
-			code = "required"
+			why = reason.Required
 		}
-		wrong["organization_id"] = words.WrongWith(code).In(r.lang)
+		wrong["organization_id"] = why.In(r.lang)
 	}
 	if text := r.PostForm.Get("node_id"); text != "" {
 		node, ok := inventory.ParseNodeID(text)
 		if !ok {
-			wrong["node_id"] = words.WrongWith("does_not_exist").In(r.lang)
+			wrong["node_id"] = reason.DoesNotExist.In(r.lang)
 		}
 		wanted.NodeID = &node
 	}

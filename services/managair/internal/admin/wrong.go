@@ -1,13 +1,9 @@
 package admin
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
-	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // wrongs are the texts of what is wrong, by the input's name.
@@ -38,10 +34,7 @@ func asColumn(err error) error {
 
 // problem says what the store refuses.
 func problem(lang string, e *fault.Violation) string {
-	t := words.WrongWith(cmp.Or(e.Text, e.Code)).In(lang)
-	if strings.Contains(t, "%") {
-		t = fmt.Sprintf(t, e.Args...)
-	}
+	t := e.Reason.In(lang, e.Args...)
 	if e.Detail != "" {
 		t += " (" + e.Detail + ")"
 	}

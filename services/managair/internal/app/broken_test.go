@@ -65,8 +65,8 @@ func TestUpgradeOfABrokenInventory(t *testing.T) {
 	}
 	says := run("check")
 	for _, want := range []string{
-		`address 1 "Weg 1": zip: invalid invalid_zip; correct it at /admin/address/1/`,
-		`site 1 "Schule": time_zone: invalid invalid_time_zone; correct it at /admin/site/1/`,
+		`address 1 "Weg 1": zip: A postal code consists of letters, digits, blanks and hyphens. Correct it at /admin/address/1/`,
+		`site 1 "Schule": time_zone: This is not a time zone. What is meant is a name such as Europe/Berlin. Correct it at /admin/site/1/`,
 		`installation 1: its node "Eins" belongs to "Haus", its room "Saal" to "Fremd"; `,
 		`organization 2 "Fremd": it has no OWNER; make somebody its owner at /admin/organization/2/`,
 	} {

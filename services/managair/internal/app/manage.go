@@ -358,7 +358,7 @@ func (p *prompt) newPassword(known ...string) (string, error) {
 		case first == "":
 			p.cmd.PrintErrln("It is empty.")
 		case weakness != identity.NotWeak:
-			if p.ask(fmt.Sprintf("It is weak: %s. Use it all the same? (y/N)", strings.ReplaceAll(string(weakness), "_", " ")), "") == "y" {
+			if p.ask(fmt.Sprintf("It is weak: %s. Use it all the same? (y/N)", strings.TrimSuffix(weakness.In("en"), ".")), "") == "y" {
 				return first, nil
 			}
 		default:

@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -277,19 +278,8 @@ func userNamed(ctx context.Context, store identity.Store, name string) (identity
 
 // describeField says in English what identity and inventory refuse.
 func describeField(err error) error {
-	e, ok := errors.AsType[*fault.Violation](err)
-	if !ok {
-		return err
+	if v, ok := errors.AsType[*fault.Violation](err); ok {
+		return errors.New(fixture.Describe(v))
 	}
-	field := e.Field
-	switch e.Code {
-	case "unique":
-		return fmt.Errorf("that %s is taken", field)
-	case "required":
-		return fmt.Errorf("%s is missing", field)
-	case "max_length":
-		return fmt.Errorf("%s is too long", field)
-	default:
-		return fmt.Errorf("%s does not have the right form", field)
-	}
+	return err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
@@ -480,10 +481,10 @@ func (f Field) Clean(text string, creating bool) (value *string, wrong *fault.Vi
 	}
 	if text == "" && f.Kind != Bool {
 		if f.Required && f.Kind == Text {
-			return nil, f.broken("blank")
+			return nil, f.broken(reason.Blank)
 		}
 		if f.Required {
-			return nil, f.broken("required")
+			return nil, f.broken(reason.Required)
 		}
 		if f.Kind == Text {
 			return &text, nil
@@ -511,13 +512,13 @@ func (f Field) Clean(text string, creating bool) (value *string, wrong *fault.Vi
 		text, wrong = rule.Choice(f.Choices).Clean(text)
 	}
 	if wrong != nil {
-		return nil, f.broken(wrong.Code, wrong.Args...)
+		return nil, f.broken(wrong.Reason, wrong.Args...)
 	}
 	return &text, nil
 }
 
-func (f Field) broken(code string, args ...any) *fault.Violation {
-	return &fault.Violation{Field: f.Name, Code: code, Args: args}
+func (f Field) broken(why reason.Reason, args ...any) *fault.Violation {
+	return &fault.Violation{Field: f.Name, Reason: why, Args: args}
 }
 
 // plain makes of what a form sends the text that the rule of the inventory knows: forms

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // Policy says what it takes to register a device that sends already.
@@ -85,12 +86,12 @@ func DigestOf(code string) [sha256.Size]byte {
 
 // Refuse says that a device cannot be registered with a code, or without one.
 func (p Policy) Refuse(code string) *fault.Violation {
-	v := &fault.Violation{Field: "claim_code", Code: "claim_needed", Conflict: true}
-	if p == Application {
-		v.Text = "claim_needed_application"
-	}
-	if code != "" {
-		v.Code, v.Text = "claim_wrong", ""
+	v := &fault.Violation{Field: "claim_code", Reason: reason.ClaimNeeded, Conflict: true}
+	switch {
+	case code != "":
+		v.Reason = reason.ClaimWrong
+	case p == Application:
+		v.Reason = reason.ClaimNeededApplication
 	}
 	return v
 }

@@ -24,7 +24,7 @@ func (w *world) claimUnder(t *testing.T, terms claim.Terms, who access.Caller, n
 	n.ClaimCode = code
 	_, err := postgres.NewInventoryWithin(w.as, postgres.Terms{Claims: terms}).Nodes.Create(access.WithCaller(t.Context(), who), who, n)
 	if v, ok := errors.AsType[*fault.Violation](err); ok {
-		return v.Code
+		return v.Code()
 	}
 	if err != nil {
 		return err.Error()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
@@ -76,51 +77,50 @@ var kinds = map[string]struct {
 	"installation": {values{"node": node2, "room": "1", "from_timestamp_s": "1770000000"}, "installations", "Installation", fixture.ModelInstallation, "1", inventory.Installations.Fields(), nil},
 }
 
-// broken is the table: one value makes a good thing a wrong one. Where text is set the
-// code has several texts. not lists the doors that cannot say it.
+// broken is the table: one value makes a good thing a wrong one. not lists the doors that cannot say it.
 var broken = []brokenValue{
-	{kind: "organization", field: "name", value: "", code: "blank"},
-	{kind: "organization", field: "name", value: strings.Repeat("ü", 51), code: "max_length"},
-	{kind: "organization", field: "name", value: "Fremd", code: "unique"},
-	{kind: "membership", field: "role", value: "X", code: "invalid_choice"},
-	{kind: "organization", field: "name", value: "a\x00b", code: "null_characters_not_allowed", not: []string{"move"}}, // no table holds it
-	{kind: "organization", field: "description", value: "a\x00b", code: "null_characters_not_allowed", not: []string{"move"}},
-	{kind: "address", field: "zip", value: "!!%<>", code: "invalid", text: "invalid_zip"},
-	{kind: "address", field: "zip", value: "123456", code: "max_length"},
-	{kind: "address", field: "latitude", value: "1.1234567", code: "max_decimal_places"},
-	{kind: "site", field: "time_zone", value: "Nonsense/Zone", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}}, // the predecessor knows none
-	{kind: "site", field: "time_zone", value: "Local", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
+	{kind: "organization", field: "name", value: "", why: reason.Blank},
+	{kind: "organization", field: "name", value: strings.Repeat("ü", 51), why: reason.MaxLength},
+	{kind: "organization", field: "name", value: "Fremd", why: reason.Unique},
+	{kind: "membership", field: "role", value: "X", why: reason.InvalidChoice},
+	{kind: "organization", field: "name", value: "a\x00b", why: reason.NullCharactersNotAllowed, not: []string{"move"}}, // no table holds it
+	{kind: "organization", field: "description", value: "a\x00b", why: reason.NullCharactersNotAllowed, not: []string{"move"}},
+	{kind: "address", field: "zip", value: "!!%<>", why: reason.InvalidZip},
+	{kind: "address", field: "zip", value: "123456", why: reason.MaxLength},
+	{kind: "address", field: "latitude", value: "1.1234567", why: reason.MaxDecimalPlaces},
+	{kind: "site", field: "time_zone", value: "Nonsense/Zone", why: reason.InvalidTimeZone, not: []string{"fixture"}}, // the predecessor knows none
+	{kind: "site", field: "time_zone", value: "Local", why: reason.InvalidTimeZone, not: []string{"fixture"}},
 	// There is no machine that has not these, and they mean the same on no two.
-	{kind: "site", field: "time_zone", value: "posix/Europe/Berlin", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
-	{kind: "site", field: "time_zone", value: "right/UTC", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
-	{kind: "site", field: "time_zone", value: "Factory", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
-	{kind: "site", field: "time_zone", value: "localtime", code: "invalid", text: "invalid_time_zone", not: []string{"fixture"}},
-	{kind: "site", field: "address", value: "1,1", code: "does_not_exist", not: []string{"fixture"}}, // it has numbers there
-	{kind: "room", field: "name", value: strings.Repeat("x", 51), code: "max_length"},
-	{kind: "room", field: "size_sqm", value: "12345.0", code: "max_whole_digits"},
-	{kind: "room", field: "height_m", value: "2.55", code: "max_decimal_places"},
-	{kind: "room", field: "max_occupancy", value: "2147483648", code: "max_value"},
-	{kind: "node", field: "alias", value: strings.Repeat("x", 101), code: "max_length"},
-	{kind: "node", field: "expected_interval_s", value: "59", code: "min_value", not: []string{"fixture"}},
-	{kind: "node", field: "eui64", value: "9876B6000000000", code: "invalid", text: "invalid_eui64"},
-	{kind: "node", field: "eui64", value: "9876B60000000002", code: "unique", text: "eui64_taken", not: []string{"change"}},
-	{kind: "node", field: "eui64", value: "9876B60000000002", code: "other_device", not: []string{"create", "fixture"}},
-	{kind: "node", field: "protocol", value: "2", code: "other_device", not: []string{"create", "fixture"}},
-	{kind: "node", field: "id", value: node2[:35] + "9", code: "id_mismatch", not: []string{"change", "fixture"}}, // the predecessor's are kept
-	{kind: "installation", field: "room", value: "2", code: "invalid", text: "different_organizations"},
-	{kind: "installation", field: "to_timestamp_s", value: "1500000000", code: "ends_before_start"},
-	{kind: "installation", field: "from_timestamp_s", value: "1770000000.5", code: "invalid", not: []string{"move"}}, // the predecessor has whole numbers
-	{kind: "installation", field: "to_timestamp_s", value: "1780000000.5", code: "invalid", not: []string{"move"}},
-	{kind: "installation", field: "node", value: node1, code: "overlap", not: []string{"change", "fixture"}}, // it would be itself
-	{kind: "room", field: "site", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
-	{kind: "site", field: "operator", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
-	{kind: "node", field: "owner", value: "2", code: "conflict", text: "installed_elsewhere", not: []string{"create"}},
-	{kind: "membership", field: "role", value: "I", code: "last_owner", not: []string{"create"}},
+	{kind: "site", field: "time_zone", value: "posix/Europe/Berlin", why: reason.InvalidTimeZone, not: []string{"fixture"}},
+	{kind: "site", field: "time_zone", value: "right/UTC", why: reason.InvalidTimeZone, not: []string{"fixture"}},
+	{kind: "site", field: "time_zone", value: "Factory", why: reason.InvalidTimeZone, not: []string{"fixture"}},
+	{kind: "site", field: "time_zone", value: "localtime", why: reason.InvalidTimeZone, not: []string{"fixture"}},
+	{kind: "site", field: "address", value: "1,1", why: reason.DoesNotExist, not: []string{"fixture"}}, // it has numbers there
+	{kind: "room", field: "name", value: strings.Repeat("x", 51), why: reason.MaxLength},
+	{kind: "room", field: "size_sqm", value: "12345.0", why: reason.MaxWholeDigits},
+	{kind: "room", field: "height_m", value: "2.55", why: reason.MaxDecimalPlaces},
+	{kind: "room", field: "max_occupancy", value: "2147483648", why: reason.MaxValue},
+	{kind: "node", field: "alias", value: strings.Repeat("x", 101), why: reason.MaxLength},
+	{kind: "node", field: "expected_interval_s", value: "59", why: reason.MinValue, not: []string{"fixture"}},
+	{kind: "node", field: "eui64", value: "9876B6000000000", why: reason.InvalidEUI64},
+	{kind: "node", field: "eui64", value: "9876B60000000002", why: reason.EUI64Taken, not: []string{"change"}},
+	{kind: "node", field: "eui64", value: "9876B60000000002", why: reason.OtherDevice, not: []string{"create", "fixture"}},
+	{kind: "node", field: "protocol", value: "2", why: reason.OtherDevice, not: []string{"create", "fixture"}},
+	{kind: "node", field: "id", value: node2[:35] + "9", why: reason.IDMismatch, not: []string{"change", "fixture"}}, // the predecessor's are kept
+	{kind: "installation", field: "room", value: "2", why: reason.DifferentOrganizations},
+	{kind: "installation", field: "to_timestamp_s", value: "1500000000", why: reason.EndsBeforeStart},
+	{kind: "installation", field: "from_timestamp_s", value: "1770000000.5", why: reason.Invalid, not: []string{"move"}}, // the predecessor has whole numbers
+	{kind: "installation", field: "to_timestamp_s", value: "1780000000.5", why: reason.Invalid, not: []string{"move"}},
+	{kind: "installation", field: "node", value: node1, why: reason.Overlap, not: []string{"change", "fixture"}}, // it would be itself
+	{kind: "room", field: "site", value: "2", why: reason.InstalledElsewhere, not: []string{"create"}},
+	{kind: "site", field: "operator", value: "2", why: reason.InstalledElsewhere, not: []string{"create"}},
+	{kind: "node", field: "owner", value: "2", why: reason.InstalledElsewhere, not: []string{"create"}},
+	{kind: "membership", field: "role", value: "I", why: reason.LastOwner, not: []string{"create"}},
 }
 
 type brokenValue struct {
 	kind, field, value string
-	code, text         string
+	why                reason.Reason
 	not                []string
 }
 
@@ -246,7 +246,7 @@ func change(kind string, v values, id string) backoffice.Change {
 		if value, wrong := field.Clean(text, c.ID == ""); wrong == nil {
 			c.Values[f.In()] = value
 		} else {
-			c.Values["!"] = &wrong.Code // the form is shown again with it
+			c.Values["!"] = new(wrong.Code()) // the form is shown again with it
 		}
 	}
 	return c
@@ -264,9 +264,9 @@ func (w *world) admin(t *testing.T, changes ...backoffice.Change) string {
 		return fmt.Sprint(err)
 	}
 	if v.Item != len(changes)-1 {
-		return fmt.Sprintf("%s of change %d", v.Code, v.Item)
+		return fmt.Sprintf("%s of change %d", v.Code(), v.Item)
 	}
-	return v.Code
+	return v.Code()
 }
 
 // isNumber reports whether the predecessor has a number there.
@@ -346,8 +346,8 @@ func TestEveryDoorRefusesTheSame(t *testing.T) {
 			got["loaddata"] = w.fixture(t, row.kind, row.existing(), of.pk)
 		}
 		for _, door := range slices.Sorted(maps.Keys(got)) {
-			if got[door] != row.code {
-				t.Errorf("%s.%s = %.60q by %s: %s, want %s", row.kind, row.field, row.value, door, got[door], row.code)
+			if got[door] != row.why.Code() {
+				t.Errorf("%s.%s = %.60q by %s: %s, want %s", row.kind, row.field, row.value, door, got[door], row.why.Code())
 			}
 		}
 	}
@@ -451,7 +451,7 @@ func TestRowRulesInSQL(t *testing.T) {
 		_, err := w.pool.Exec(t.Context(), sql)
 		got := ""
 		if v := constraint.Violation(err); v != nil {
-			got = v.Code
+			got = v.Code()
 		}
 		if got != code {
 			t.Errorf("%s: %q (%v), want %q", sql, got, err, code)

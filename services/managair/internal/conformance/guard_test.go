@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -184,14 +185,14 @@ func TestCodesAreOfDevices(t *testing.T) {
 		}
 	}
 	_, err := postgres.Backoffice{Pool: w.as}.ClaimCode(t.Context(), caller, claim.Request{EUI64: n.EUI64})
-	if v := constraint.Violation(err); v == nil || v.Code != "claim_registered" || v.Field != "eui64" || v.Args[0] != "Haus" || !fault.Is(err, fault.Conflict) {
+	if v := constraint.Violation(err); v == nil || v.Code() != "claim_registered" || v.Field != "eui64" || v.Args[0] != "Haus" || !fault.Is(err, fault.Conflict) {
 		t.Errorf("a code for a device that is registered: %v, want claim_registered by Haus", err)
 	}
 	for what, wanted := range map[string]claim.Request{
 		"invalid":        {EUI64: "nonsense"},
 		"does_not_exist": {EUI64: "9876B600000C0009", Organization: 4711},
 	} {
-		if _, err := (postgres.Backoffice{Pool: w.as}).ClaimCode(t.Context(), caller, wanted); constraint.Violation(err) == nil || constraint.Violation(err).Code != what {
+		if _, err := (postgres.Backoffice{Pool: w.as}).ClaimCode(t.Context(), caller, wanted); constraint.Violation(err) == nil || constraint.Violation(err).Code() != what {
 			t.Errorf("a code for %v: %v, want %s", wanted, err, what)
 		}
 	}
@@ -254,7 +255,7 @@ func TestSilentSensorsAreFew(t *testing.T) {
 		}
 		refused := func(err error) bool {
 			v := constraint.Violation(err)
-			return v != nil && v.Code == "quota_exceeded" && v.Text == "quota_silent" && v.Conflict
+			return v != nil && v.Reason == reason.QuotaSilent && v.Conflict
 		}
 		coded := w.code(t, claim.Request{EUI64: newNode(9).EUI64})
 		for n, code := range map[int]string{1: "", 2: "", 9: coded} {

@@ -88,8 +88,8 @@ func TestTheMoveRefusesTheSame(t *testing.T) {
 				codes = append(codes, p.Code)
 			}
 		}
-		if fmt.Sprint(codes) != fmt.Sprint([]string{row.code}) {
-			t.Errorf("%s.%s = %.60q: %v, want %s: %v", row.kind, row.field, row.value, codes, row.code, report.Problems)
+		if fmt.Sprint(codes) != fmt.Sprint([]string{row.why.Code()}) {
+			t.Errorf("%s.%s = %.60q: %v, want %s: %v", row.kind, row.field, row.value, codes, row.why.Code(), report.Problems)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"cmp"
 	"fmt"
 	"html"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
@@ -21,7 +21,6 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
-	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // pages are the admin pages as the administrator's browser has them.
@@ -47,7 +46,7 @@ func (w *world) pages(t *testing.T) pages {
 
 // post sends a form. The answer is the code, if the page refuses it in the words for
 // that code; else it tells what came instead.
-func (p pages) post(t *testing.T, path string, form url.Values, code, text string) string {
+func (p pages) post(t *testing.T, path string, form url.Values, why reason.Reason) string {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "http://h/admin/"+path, strings.NewReader(form.Encode())).WithContext(t.Context())
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -55,14 +54,13 @@ func (p pages) post(t *testing.T, path string, form url.Values, code, text strin
 	r.AddCookie(p.cookie)
 	answer := httptest.NewRecorder()
 	p.handler.ServeHTTP(answer, r)
-	// Up to the first figure, which the rules know.
-	says, _, _ := strings.Cut(words.WrongWith(cmp.Or(text, code)).In("en"), "%")
+	says, _, _ := strings.Cut(why.In("en"), ".") // before the figures, which the rules know
 	body := html.UnescapeString(answer.Body.String())
 	if answer.Code < 400 || answer.Code >= 500 || says == "" || !strings.Contains(body, says) {
 		_, alert, _ := strings.Cut(body, `role="alert"`)
 		return fmt.Sprintf("%d to %q: %.300s", answer.Code, answer.Header().Get("Location"), alert)
 	}
-	return code
+	return why.Code()
 }
 
 // form puts values where a form of the admin pages has them, beside what it is filled in
@@ -136,18 +134,18 @@ func TestThePagesRefuseTheSame(t *testing.T) {
 		if !slices.Contains(row.not, "create") {
 			wrong := maps.Clone(of.good)
 			wrong[row.field] = row.value
-			got["add"] = p.post(t, row.kind+"/add/", form(row.kind, wrong, ""), row.code, row.text)
+			got["add"] = p.post(t, row.kind+"/add/", form(row.kind, wrong, ""), row.why)
 			if path, f, ok := inline(row.kind, row.field, wrong); ok {
-				got["inline"] = p.post(t, path, f, row.code, row.text)
+				got["inline"] = p.post(t, path, f, row.why)
 				inlines++
 			}
 		}
 		if !slices.Contains(row.not, "change") {
-			got["edit"] = p.post(t, row.kind+"/"+of.pk+"/", form(row.kind, row.existing(), ""), row.code, row.text)
+			got["edit"] = p.post(t, row.kind+"/"+of.pk+"/", form(row.kind, row.existing(), ""), row.why)
 		}
 		for _, door := range slices.Sorted(maps.Keys(got)) {
-			if got[door] != row.code {
-				t.Errorf("%s.%s = %.60q by %s: %s, want %s", row.kind, row.field, row.value, door, got[door], row.code)
+			if got[door] != row.why.Code() {
+				t.Errorf("%s.%s = %.60q by %s: %s, want %s", row.kind, row.field, row.value, door, got[door], row.why.Code())
 			}
 		}
 	}
@@ -168,7 +166,7 @@ func TestTheLastOwnerStaysOnThePages(t *testing.T) {
 		"organization/2/": row,
 		"membership/":     {"id": {"2"}, "action": {"delete"}, "sure": {"1"}},
 	} {
-		if got := p.post(t, path, f, "last_owner", ""); got != "last_owner" {
+		if got := p.post(t, path, f, reason.LastOwner); got != "last_owner" {
 			t.Errorf("%s: %s", path, got)
 		}
 	}

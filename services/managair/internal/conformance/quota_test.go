@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -24,30 +25,31 @@ func TestQuotasHoldAtOnce(t *testing.T) {
 	tokens := postgres.NewIdentity(w.pool)
 	olga := access.Caller{UserID: 1}
 	for _, quota := range []struct {
-		text, count string
-		add         func(n int) error
+		why   reason.Reason
+		count string
+		add   func(n int) error
 	}{
-		{"quota_organizations", "SELECT count(*) FROM membership WHERE user_id = 1 AND role = 'O'", func(n int) error {
+		{reason.QuotaOrganizations, "SELECT count(*) FROM membership WHERE user_id = 1 AND role = 'O'", func(n int) error {
 			_, err := store.Organizations.Create(t.Context(), olga, inventory.Organization{Name: fmt.Sprint("O", n)})
 			return err
 		}},
-		{"quota_addresses", "SELECT count(*) FROM address WHERE created_by = 1", func(n int) error {
+		{reason.QuotaAddresses, "SELECT count(*) FROM address WHERE created_by = 1", func(n int) error {
 			_, err := store.Addresses.Create(t.Context(), olga, inventory.Address{Street1: fmt.Sprint("Weg", n), Zip: "10827", City: "Berlin"})
 			return err
 		}},
-		{"quota_sites", "SELECT count(*) FROM site WHERE operator_id = 1", func(n int) error {
+		{reason.QuotaSites, "SELECT count(*) FROM site WHERE operator_id = 1", func(n int) error {
 			_, err := store.Sites.Create(t.Context(), olga, inventory.Site{Name: fmt.Sprint("S", n), OperatorID: 1, AddressID: 1, TimeZone: inventory.DefaultTimeZone})
 			return err
 		}},
-		{"quota_rooms", "SELECT count(*) FROM room WHERE site_id = 1", func(n int) error {
+		{reason.QuotaRooms, "SELECT count(*) FROM room WHERE site_id = 1", func(n int) error {
 			_, err := store.Rooms.Create(t.Context(), olga, inventory.Room{Name: fmt.Sprint("R", n), SiteID: 1})
 			return err
 		}},
-		{"quota_nodes", "SELECT count(*) FROM node WHERE owner_id = 1", func(n int) error {
+		{reason.QuotaNodes, "SELECT count(*) FROM node WHERE owner_id = 1", func(n int) error {
 			_, err := store.Nodes.Create(t.Context(), olga, newNode(n))
 			return err
 		}},
-		{"quota_tokens", "SELECT count(*) FROM api_token WHERE user_id = 1", func(n int) error {
+		{reason.QuotaTokens, "SELECT count(*) FROM api_token WHERE user_id = 1", func(n int) error {
 			_, digest := identity.NewSecret()
 			_, err := tokens.CreateToken(t.Context(), digest, identity.Token{UserID: 1, Name: fmt.Sprint("T", n), Scope: identity.ScopeRead, CreatedAt: time.Now()}, limit)
 			return err
@@ -58,15 +60,15 @@ func TestQuotasHoldAtOnce(t *testing.T) {
 			all.Go(func() {
 				err := quota.add(n)
 				v, refused := errors.AsType[*fault.Violation](err)
-				if err != nil && (!refused || v.Code != "quota_exceeded" || v.Text != quota.text || !v.Conflict || fmt.Sprint(v.Args) != fmt.Sprint([]any{limit})) {
-					t.Errorf("%s: %v", quota.text, err)
+				if err != nil && (!refused || v.Reason != quota.why || !v.Conflict || fmt.Sprint(v.Args) != fmt.Sprint([]any{limit})) {
+					t.Errorf("%s: %v", quota.why.In("en"), err)
 				}
 			})
 		}
 		all.Wait()
 		var n int
 		if err := w.pool.QueryRow(t.Context(), quota.count).Scan(&n); err != nil || n != limit {
-			t.Errorf("%s: there are %d (%v), want %d", quota.text, n, err, limit)
+			t.Errorf("%s: there are %d (%v), want %d", quota.why.In("en"), n, err, limit)
 		}
 	}
 	// What is there can be changed, and administrators give more.
@@ -95,7 +97,7 @@ func TestQuotasHoldWhereThingsMoveTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = store.Nodes.Change(t.Context(), olga, made.ID, func(n *inventory.Node) error { n.OwnerID = 1; return nil })
-	if v, ok := errors.AsType[*fault.Violation](err); !ok || v.Code != "quota_exceeded" || v.Field != "owner" || !v.Reference {
+	if v, ok := errors.AsType[*fault.Violation](err); !ok || v.Code() != "quota_exceeded" || v.Field != "owner" || !v.Reference {
 		t.Errorf("a third node: %v, want quota_exceeded of owner", err)
 	}
 }
@@ -113,28 +115,29 @@ func TestQuotasCountWhatComesAlong(t *testing.T) {
 	w.exec(t, `INSERT INTO organization (id, name) VALUES (3, 'Dritte')`)
 	w.exec(t, `INSERT INTO invitation (organization_id, email, role, digest, created_at, expires_at) VALUES (3, 'i@x.de', 'O', $1, now(), now() + interval '1 day')`, invited[:])
 	for _, step := range []struct {
-		name, text string
-		do         func() error
+		name string
+		why  reason.Reason
+		do   func() error
 	}{
-		{"a site with two rooms, beside one", "quota_rooms", func() error {
+		{"a site with two rooms, beside one", reason.QuotaRooms, func() error {
 			_, err := store.Sites.Change(t.Context(), olga, 2, func(s *inventory.Site) error { s.OperatorID = 1; return nil })
 			return err
 		}},
-		{"made OWNER of a second one", "quota_organizations", func() error {
+		{"made OWNER of a second one", reason.QuotaOrganizations, func() error {
 			_, err := store.Memberships.Change(t.Context(), olga, 9, func(m *inventory.Membership) error { m.Role = inventory.Owner; return nil })
 			return err
 		}},
-		{"invited as OWNER of a second one", "quota_organizations", func() error {
+		{"invited as OWNER of a second one", reason.QuotaOrganizations, func() error {
 			_, err := postgres.NewIdentity(w.pool).Accept(t.Context(), invited, 2, time.Now(), 1)
 			return err
 		}},
-		{"a second installation", "quota_installations", func() error {
+		{"a second installation", reason.QuotaInstallations, func() error {
 			_, err := store.Installations.Create(t.Context(), olga, inventory.Installation{NodeID: node, RoomID: 1, From: time.Now().Truncate(time.Second)})
 			return err
 		}},
 	} {
-		if v, ok := errors.AsType[*fault.Violation](step.do()); !ok || v.Code != "quota_exceeded" || v.Text != step.text {
-			t.Errorf("%s: %v, want %s", step.name, v, step.text)
+		if v, ok := errors.AsType[*fault.Violation](step.do()); !ok || v.Reason != step.why {
+			t.Errorf("%s: %v, want %s", step.name, v, step.why.In("en"))
 		}
 	}
 	w.exec(t, "DELETE FROM room WHERE name = 'Zweiter'")

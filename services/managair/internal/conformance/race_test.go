@@ -78,7 +78,7 @@ func TestTheSecondOfTwoIsRefused(t *testing.T) {
 					t.Fatalf("the first one: %v", err)
 				}
 				err := <-ended
-				if v := constraint.Violation(err); v == nil || v.Code != race.codes[second] {
+				if v := constraint.Violation(err); v == nil || v.Code() != race.codes[second] {
 					t.Errorf("the second one: %v, want %s", err, race.codes[second])
 				}
 				w.unbroken(t)
@@ -117,7 +117,7 @@ func TestOneOfTwoThatEndTogetherIsRefused(t *testing.T) {
 				refused++
 				// Two who wait for each other are told by the database.
 				pgErr, _ := errors.AsType[*pgconn.PgError](err)
-				if v := constraint.Violation(err); (v == nil || !slices.Contains(race.codes[:], v.Code)) && (pgErr == nil || pgErr.Code != deadlock) {
+				if v := constraint.Violation(err); (v == nil || !slices.Contains(race.codes[:], v.Code())) && (pgErr == nil || pgErr.Code != deadlock) {
 					t.Errorf("refused with %v", err)
 				}
 			}

@@ -31,7 +31,7 @@ func TestASnapshotThatIsTooOldBreaksNothing(t *testing.T) {
 						err := w.oneAfterTheOther(t, isolation, race.sql[first], race.sql[second])
 						pgErr, _ := errors.AsType[*pgconn.PgError](err)
 						v := constraint.Violation(err)
-						if (v == nil || v.Code != race.codes[second]) && (pgErr == nil || pgErr.Code != serialization) {
+						if (v == nil || v.Code() != race.codes[second]) && (pgErr == nil || pgErr.Code != serialization) {
 							t.Errorf("the second one: %v, want %s or %s", err, race.codes[second], serialization)
 						}
 						w.unbroken(t)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 )
@@ -42,7 +43,7 @@ func (a *API) addAirQuality(service airquality.Service) {
 		Route{Method: http.MethodGet, Pattern: pattern + "/{month}", Audience: access.Public, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			year, month, err := airquality.ParseMonth(r.PathValue("month"))
 			if err != nil {
-				return jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "invalid_month", Args: []any{r.PathValue("month")}}}
+				return jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.InvalidMonth, Args: []any{r.PathValue("month")}}}
 			}
 			return answer(w, r, func(loc *time.Location) airquality.Period { return airquality.Month(year, month, loc) })
 		}},

@@ -11,10 +11,12 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
 // auth is /api/v1/auth/: logging in and out, one's own account, and passwords.
@@ -48,7 +50,12 @@ func WriteRefusal(w http.ResponseWriter, r *http.Request, log *slog.Logger, err 
 		err = throttled(w, e)
 	}
 	if fault.Is(err, fault.Unauthenticated) {
-		err = jsonapi.Errors{{Status: http.StatusUnauthorized, Code: "authentication_failed"}}
+		err = jsonapi.Errors{{Status: http.StatusUnauthorized, Reason: reason.AuthenticationFailed}}
+	}
+	for refusal, why := range map[error]reason.Reason{session.ErrCSRF: reason.CSRFNotRepeated, session.ErrCrossOrigin: reason.CrossOrigin} {
+		if errors.Is(err, refusal) {
+			err = jsonapi.Errors{{Status: http.StatusForbidden, Reason: why}}
+		}
 	}
 	WriteError(w, r, log, err)
 }
@@ -58,13 +65,13 @@ func secretText(f *jsonapi.Fields, b jsonapi.Body, name string) string {
 	var s string
 	switch raw, ok := b.Attributes[name]; {
 	case !ok:
-		f.Fail(&fault.Violation{Field: name, Code: "required"})
+		f.Fail(&fault.Violation{Field: name, Reason: reason.Required})
 	case string(raw) == "null":
-		f.Fail(&fault.Violation{Field: name, Code: "null"})
+		f.Fail(&fault.Violation{Field: name, Reason: reason.Null})
 	case json.Unmarshal(raw, &s) != nil:
-		f.Fail(&fault.Violation{Field: name, Code: "invalid", Text: "invalid_text"})
+		f.Fail(&fault.Violation{Field: name, Reason: reason.InvalidText})
 	case s == "":
-		f.Fail(&fault.Violation{Field: name, Code: "blank"})
+		f.Fail(&fault.Violation{Field: name, Reason: reason.Blank})
 	}
 	return s
 }
@@ -92,9 +99,9 @@ func (h *auth) logIn(w http.ResponseWriter, r *http.Request) error {
 	user, err := h.accounts.LogIn(r.Context(), name, password, session.ClientOf(r))
 	switch {
 	case errors.Is(err, identity.ErrWrongCredentials):
-		return nonFieldError("wrong_credentials")
+		return nonFieldError(reason.WrongCredentials)
 	case errors.Is(err, identity.ErrNotConfirmed):
-		return nonFieldError("email_not_verified")
+		return nonFieldError(reason.EmailNotVerified)
 	case err != nil:
 		return authError(w, err)
 	}
@@ -112,8 +119,8 @@ func (h *auth) logIn(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-func nonFieldError(text string) error {
-	return jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: text, Pointer: jsonapi.AttributePointer("non_field_errors")}}
+func nonFieldError(why reason.Reason) error {
+	return jsonapi.Errors{{Status: http.StatusBadRequest, Reason: why, Pointer: jsonapi.AttributePointer("non_field_errors")}}
 }
 
 // authError shows what the accounts refuse.
@@ -123,11 +130,7 @@ func authError(w http.ResponseWriter, err error) error {
 		if field == "new_password" {
 			field = "new_password2" // where the predecessor reports it
 		}
-		one := &jsonapi.Error{Status: http.StatusBadRequest, Code: e.Code, Pointer: jsonapi.AttributePointer(field)}
-		if e.Code == "max_length" {
-			one.Args = []any{identity.MaxUsername}
-		}
-		return jsonapi.Errors{one}
+		return jsonapi.Errors{{Status: http.StatusBadRequest, Reason: e.Reason, Args: e.Args, Pointer: jsonapi.AttributePointer(field)}}
 	}
 	if e, ok := errors.AsType[*identity.TooManyAttempts](err); ok {
 		return throttled(w, e)
@@ -138,7 +141,7 @@ func authError(w http.ResponseWriter, err error) error {
 func throttled(w http.ResponseWriter, e *identity.TooManyAttempts) error {
 	seconds := int(math.Ceil(e.Wait.Seconds()))
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	return jsonapi.Errors{{Status: http.StatusTooManyRequests, Code: "throttled", Args: []any{seconds}}}
+	return jsonapi.Errors{{Status: http.StatusTooManyRequests, Reason: reason.Throttled, Args: []any{seconds}}}
 }
 
 // respond answers 200 with one resource, which no cache keeps.
@@ -151,9 +154,9 @@ func respond(w http.ResponseWriter, r *http.Request, res *jsonapi.Resource) erro
 
 // respondDetail answers 200 with a text, as the predecessor does: data without
 // type and id.
-func respondDetail(w http.ResponseWriter, r *http.Request, text string) error {
+func respondDetail(w http.ResponseWriter, r *http.Request, text words.Text) error {
 	w.Header().Set("Cache-Control", "no-store")
-	body := jsonapi.AppendString([]byte(`{"data":{"detail":`), detail(web.LanguageOf(r), &jsonapi.Error{Text: text}))
+	body := jsonapi.AppendString([]byte(`{"data":{"detail":`), text.In(web.LanguageOf(r)))
 	writeBody(w, r, http.StatusOK, append(body, "}}"...))
 	return nil
 }
@@ -162,7 +165,7 @@ func (h *auth) logOut(w http.ResponseWriter, r *http.Request) error {
 	if err := h.doors.End(w, r); err != nil {
 		return err
 	}
-	return respondDetail(w, r, "logged_out")
+	return respondDetail(w, r, words.APILoggedOut)
 }
 
 func showUser(u identity.User) *jsonapi.Resource {
@@ -230,7 +233,7 @@ func (h *auth) changeUser(w http.ResponseWriter, r *http.Request) error {
 func newPassword(f *jsonapi.Fields, body jsonapi.Body) string {
 	first, second := secretText(f, body, "new_password1"), secretText(f, body, "new_password2")
 	if f.Err() == nil && first != second {
-		f.Fail(&fault.Violation{Field: "new_password2", Code: "password_mismatch"})
+		f.Fail(&fault.Violation{Field: "new_password2", Reason: reason.PasswordMismatch})
 	}
 	return first
 }
@@ -252,7 +255,7 @@ func (h *auth) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err := h.accounts.ChangePassword(r.Context(), c.User, old, password, identity.Kept{Secret: c.Secret()}, session.ClientOf(r)); err != nil {
 		return authError(w, err)
 	}
-	return respondDetail(w, r, "password_changed")
+	return respondDetail(w, r, words.APIPasswordChanged)
 }
 
 func (h *auth) requestReset(w http.ResponseWriter, r *http.Request) error {
@@ -269,7 +272,7 @@ func (h *auth) requestReset(w http.ResponseWriter, r *http.Request) error {
 	if err := h.accounts.RequestReset(r.Context(), email, session.ClientOf(r)); err != nil {
 		return authError(w, err)
 	}
-	return respondDetail(w, r, "reset_mail_sent")
+	return respondDetail(w, r, words.APIResetMailSent)
 }
 
 func (h *auth) reset(w http.ResponseWriter, r *http.Request) error {
@@ -284,10 +287,10 @@ func (h *auth) reset(w http.ResponseWriter, r *http.Request) error {
 	}
 	err = h.accounts.Reset(r.Context(), uid+"-"+token, password, nil, session.ClientOf(r))
 	if errors.Is(err, identity.ErrUnknownKey) {
-		return jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "key_unknown", Pointer: jsonapi.AttributePointer("token")}}
+		return jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.KeyUnknown, Pointer: jsonapi.AttributePointer("token")}}
 	}
 	if err != nil {
 		return authError(w, err)
 	}
-	return respondDetail(w, r, "password_changed")
+	return respondDetail(w, r, words.APIPasswordChanged)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/cors"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
@@ -77,7 +78,7 @@ func (a *API) protect(next http.Handler) http.Handler {
 				panic(cause)
 			}
 			a.log.ErrorContext(r.Context(), "panic in a handler", "err", cause, "stack", string(debug.Stack()))
-			writeError(w, r, a.log, jsonapi.Errors{{Status: http.StatusInternalServerError, Code: "error"}})
+			writeError(w, r, a.log, jsonapi.Errors{{Status: http.StatusInternalServerError, Reason: reason.Error}})
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -96,7 +97,7 @@ func (a *API) limit(next http.Handler) http.Handler {
 		header.Set("RateLimit", `"client";r=`+strconv.Itoa(remaining)+";t="+strconv.Itoa(wait))
 		if wait > 0 {
 			header.Set("Retry-After", strconv.Itoa(wait))
-			writeError(w, r, a.log, jsonapi.Errors{{Status: http.StatusTooManyRequests, Code: "throttled", Args: []any{wait}}})
+			writeError(w, r, a.log, jsonapi.Errors{{Status: http.StatusTooManyRequests, Reason: reason.Throttled, Args: []any{wait}}})
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -9,13 +9,16 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
-func errNotFound() error { return jsonapi.Errors{{Status: http.StatusNotFound, Code: "not_found"}} }
+func errNotFound() error {
+	return jsonapi.Errors{{Status: http.StatusNotFound, Reason: reason.NotFound}}
+}
 
 func errNotAuthenticated() error {
-	return jsonapi.Errors{{Status: http.StatusUnauthorized, Code: "not_authenticated"}}
+	return jsonapi.Errors{{Status: http.StatusUnauthorized, Reason: reason.NotAuthenticated}}
 }
 
 // WriteError answers with the error document that stands for err, in the
@@ -30,7 +33,7 @@ func writeError(w http.ResponseWriter, r *http.Request, log *slog.Logger, err er
 	for i, e := range errs {
 		if e.Detail == "" {
 			translated := *e
-			translated.Detail = detail(language, e)
+			translated.Detail = e.In(language)
 			errs[i] = &translated
 		}
 	}
@@ -58,12 +61,12 @@ func errorsOf(ctx context.Context, log *slog.Logger, err error) jsonapi.Errors {
 		return jsonapi.Errors{jsonapi.ErrorOf(v)}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return jsonapi.Errors{{Status: http.StatusRequestEntityTooLarge, Code: "too_large"}}
+		return jsonapi.Errors{{Status: http.StatusRequestEntityTooLarge, Reason: reason.TooLarge}}
 	}
 	status := fault.HTTPStatus(err)
 	if ctx.Err() != nil && fault.KindOf(err) == fault.Unavailable || errors.Is(err, context.DeadlineExceeded) {
 		// Cancelled queries look like a database that is away.
-		return jsonapi.Errors{{Status: http.StatusServiceUnavailable, Code: "unavailable", Text: "too_slow"}}
+		return jsonapi.Errors{{Status: http.StatusServiceUnavailable, Reason: reason.TooSlow}}
 	}
 	switch status {
 	case http.StatusInternalServerError:
@@ -71,25 +74,25 @@ func errorsOf(ctx context.Context, log *slog.Logger, err error) jsonapi.Errors {
 	case http.StatusServiceUnavailable:
 		log.WarnContext(ctx, "request failed", "err", err)
 	}
-	return jsonapi.Errors{{Status: status, Code: codeOf(status)}}
+	return jsonapi.Errors{{Status: status, Reason: reasonOf(status)}}
 }
 
-func codeOf(status int) string {
+func reasonOf(status int) reason.Reason {
 	switch status {
 	case http.StatusBadRequest:
-		return "invalid"
+		return reason.Invalid
 	case http.StatusUnauthorized:
-		return "not_authenticated"
+		return reason.NotAuthenticated
 	case http.StatusForbidden:
-		return "permission_denied"
+		return reason.PermissionDenied
 	case http.StatusNotFound:
-		return "not_found"
+		return reason.NotFound
 	case http.StatusConflict:
-		return "conflict"
+		return reason.Conflict
 	case http.StatusServiceUnavailable:
-		return "unavailable"
+		return reason.Unavailable
 	default:
-		return "error"
+		return reason.Error
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
@@ -100,11 +101,11 @@ func (a *API) keepImage(r *http.Request, data []byte) (*string, error) {
 	name, content, err := a.images.Convert(r.Context(), data)
 	switch {
 	case errors.Is(err, media.ErrNoImage):
-		return nil, imageError("image_invalid")
+		return nil, imageError(reason.ImageInvalid)
 	case errors.Is(err, media.ErrTooLarge):
-		return nil, imageError("image_too_large", media.MaxPixels)
+		return nil, imageError(reason.ImageTooLarge, media.MaxPixels)
 	case errors.Is(err, media.ErrTooCostly):
-		return nil, imageError("image_too_costly")
+		return nil, imageError(reason.ImageTooCostly)
 	case err != nil:
 		return nil, err
 	}
@@ -114,8 +115,8 @@ func (a *API) keepImage(r *http.Request, data []byte) (*string, error) {
 	return &name, nil
 }
 
-func imageError(text string, args ...any) error {
-	return jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: text, Args: args, Pointer: jsonapi.AttributePointer("image")}}
+func imageError(why reason.Reason, args ...any) error {
+	return jsonapi.Errors{{Status: http.StatusBadRequest, Reason: why, Args: args, Pointer: jsonapi.AttributePointer("image")}}
 }
 
 // changeImage changes the installation's picture. Of the old one and the new one,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
@@ -137,7 +138,7 @@ func (h *auth) addMember(w http.ResponseWriter, r *http.Request) error {
 				return nil
 			}
 			if who.Email = id; identity.CheckEmail(id) != nil {
-				return &fault.Violation{Field: "user", Reference: true, Code: "does_not_exist", Args: []any{id}}
+				return &fault.Violation{Field: "user", Reference: true, Reason: reason.DoesNotExist, Args: []any{id}}
 			}
 			return nil
 		})
@@ -163,7 +164,7 @@ func (h *auth) inviteAs(w http.ResponseWriter, r *http.Request, typ string, stat
 	f.ToOne("organization", typeOrganization, jsonapi.Required, func(id string) *fault.Violation {
 		var ok bool
 		if who.OrganizationID, ok = int64ID(id); !ok {
-			return &fault.Violation{Field: "organization", Reference: true, Code: "does_not_exist", Args: []any{id}}
+			return &fault.Violation{Field: "organization", Reference: true, Reason: reason.DoesNotExist, Args: []any{id}}
 		}
 		return nil
 	})

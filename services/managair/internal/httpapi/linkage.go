@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -131,7 +132,7 @@ func readLinkage(w http.ResponseWriter, r *http.Request, typ string) ([]int64, e
 	for _, one := range identifiers {
 		id, ok := int64ID(one.ID)
 		if !ok {
-			return nil, jsonapi.Errors{{Status: http.StatusBadRequest, Code: "does_not_exist", Pointer: "/data", Args: []any{one.ID}}}
+			return nil, jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.DoesNotExist, Pointer: "/data", Args: []any{one.ID}}}
 		}
 		ids = append(ids, id)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	stream "github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
@@ -95,7 +96,7 @@ func liveTargetsOf(q jsonapi.Query) (live.Targets, error) {
 		for text := range strings.SplitSeq(value, ",") {
 			id, ok := int64ID(text)
 			if !ok || len(targets) == maxLiveTargets {
-				return nil, jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "invalid_value", Parameter: parameter}}
+				return nil, jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.Invalid, Parameter: parameter}}
 			}
 			targets = append(targets, liveTarget(name, id))
 		}
@@ -168,7 +169,7 @@ func sinceOf(r *http.Request, q jsonapi.Query) (live.Since, error) {
 		seconds, err := strconv.ParseUint(text, 10, 8) // larger ones would wrap around as a duration
 		since.Recent = time.Duration(seconds) * time.Second
 		if err != nil || since.Recent > live.MaxRecent {
-			return since, jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "invalid_value", Parameter: "recent_s"}}
+			return since, jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.Invalid, Parameter: "recent_s"}}
 		}
 	}
 	lastID := q.Extra["last_event_id"]

@@ -5,6 +5,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -96,7 +97,7 @@ func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 					return v
 				}
 				if n.ID == uuid.Nil { // it stands for none
-					return &fault.Violation{Field: "id", Code: "invalid", Text: "invalid_uuid"}
+					return &fault.Violation{Field: "id", Reason: reason.InvalidUUID}
 				}
 				return nil
 			}

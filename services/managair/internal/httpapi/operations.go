@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
@@ -94,7 +95,7 @@ func (a *API) operateAll(ctx context.Context, v *view, operations []jsonapi.Oper
 func (a *API) operateOne(ctx context.Context, v *view, store *inventory.Store, op jsonapi.Operation, known jsonapi.Locals) (operated, error) {
 	on, ok := a.operators[op.Type]
 	if !ok {
-		return operated{}, jsonapi.Errors{{Status: http.StatusBadRequest, Code: "invalid", Text: "operation_unsupported"}}
+		return operated{}, jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.OperationUnsupported}}
 	}
 	if err := op.Resolve(known); err != nil {
 		return operated{}, err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
@@ -182,7 +183,7 @@ func inventoryQuery(q jsonapi.Query) (inventory.Query, error) {
 			iq.Search = strings.Fields(value)
 		}
 		if !valid {
-			errs = append(errs, &jsonapi.Error{Status: 400, Code: "invalid", Text: "invalid_value", Parameter: "filter[" + name + "]"})
+			errs = append(errs, &jsonapi.Error{Status: 400, Reason: reason.Invalid, Parameter: "filter[" + name + "]"})
 		}
 	}
 	if len(errs) > 0 {
@@ -204,7 +205,7 @@ func (u under) put(q *jsonapi.Query) error {
 		return nil
 	}
 	if asked := q.Filter[u.filter]; asked != "" && !u.names(asked) {
-		return jsonapi.Errors{{Status: 400, Code: "invalid", Text: "other_parent", Parameter: "filter[" + u.filter + "]"}}
+		return jsonapi.Errors{{Status: 400, Reason: reason.OtherParent, Parameter: "filter[" + u.filter + "]"}}
 	}
 	if q.Filter == nil {
 		q.Filter = map[string]string{}
@@ -250,7 +251,7 @@ func (res *resource[T, ID]) list(a *API, w http.ResponseWriter, r *http.Request,
 		page.Number = page.Pages()
 	}
 	if page.Number > page.Pages() {
-		return jsonapi.Errors{{Status: http.StatusNotFound, Code: "not_found", Text: "invalid_page", Parameter: "page[number]"}}
+		return jsonapi.Errors{{Status: http.StatusNotFound, Reason: reason.InvalidPage, Parameter: "page[number]"}}
 	}
 	resources, err := res.build(r.Context(), v, things)
 	if err != nil {
@@ -470,7 +471,7 @@ func bodyMedia(r *http.Request) (string, error) {
 }
 
 func unsupportedMedia(media string) error {
-	return jsonapi.Errors{{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Args: []any{media}}}
+	return jsonapi.Errors{{Status: http.StatusUnsupportedMediaType, Reason: reason.UnsupportedMediaType, Args: []any{media}}}
 }
 
 func bodyError(err error) error {
@@ -481,7 +482,7 @@ func bodyError(err error) error {
 	if errors.Is(err, web.ErrSlowBody) {
 		status = http.StatusRequestTimeout
 	}
-	return jsonapi.Errors{{Status: status, Code: "parse_error", Pointer: "/data", Args: []any{err.Error()}}}
+	return jsonapi.Errors{{Status: status, Reason: reason.ParseError, Pointer: "/data", Args: []any{err.Error()}}}
 }
 
 // id returns the id in the path. One of the wrong form is the id of nothing.
@@ -652,7 +653,7 @@ func (a *API) follow(ctx context.Context, v *view, from []jsonapi.Resource, name
 		rel, ok := from[i].Relationship(name)
 		if !ok || !rel.Linkage.Given() {
 			return nil, jsonapi.Errors{{
-				Status: http.StatusBadRequest, Code: "invalid", Text: "include_unknown", Parameter: "include",
+				Status: http.StatusBadRequest, Reason: reason.IncludeUnknown, Parameter: "include",
 				Args: []any{name, strings.Join(includable(&from[i]), ", ")},
 			}}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 )
 
@@ -122,7 +123,7 @@ func (rt *router) methods(pattern string, methods map[string]Route) http.Handler
 				rt.api.describe(w, r, pattern, methods)
 				return
 			}
-			rt.fail(w, r, jsonapi.Errors{{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Args: []any{r.Method}}})
+			rt.fail(w, r, jsonapi.Errors{{Status: http.StatusMethodNotAllowed, Reason: reason.MethodNotAllowed, Args: []any{r.Method}}})
 			return
 		}
 		rt.serve(w, r, route)
@@ -132,7 +133,7 @@ func (rt *router) methods(pattern string, methods map[string]Route) http.Handler
 func (rt *router) serve(w http.ResponseWriter, r *http.Request, route Route) {
 	media, ok := negotiate(r, route)
 	if !ok {
-		rt.fail(w, r, jsonapi.Errors{{Status: http.StatusNotAcceptable, Code: "not_acceptable"}})
+		rt.fail(w, r, jsonapi.Errors{{Status: http.StatusNotAcceptable, Reason: reason.NotAcceptable}})
 		return
 	}
 	if media != jsonapi.MediaType {
@@ -172,7 +173,7 @@ func atTheDoor(r *http.Request, route Route) error {
 	case route.Audience.NeedsAccount() && caller.Anonymous():
 		return errNotAuthenticated()
 	case caller.ReadOnly && route.Method != http.MethodGet:
-		return jsonapi.Errors{{Status: http.StatusForbidden, Code: "permission_denied", Text: "read_only_token"}}
+		return jsonapi.Errors{{Status: http.StatusForbidden, Reason: reason.ReadOnlyToken}}
 	default:
 		return nil
 	}

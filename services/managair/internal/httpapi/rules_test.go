@@ -46,7 +46,7 @@ func TestAnswers(t *testing.T) {
 		{
 			name:    "an unknown parameter is refused",
 			request: get(owner, "/api/v1/rooms/?x=1"),
-			status:  400, code: "invalid", source: "x", contains: "invalid query parameter: x",
+			status:  400, code: "invalid", source: "x", contains: "Diesen Parameter gibt es hier nicht: x",
 		},
 		{
 			name:    "include_timeseries=False leaves it out",
@@ -400,7 +400,7 @@ func TestAnswers(t *testing.T) {
 		{
 			name:    "no primary data",
 			request: post(owner, "/api/v1/rooms/", `{}`),
-			status:  400, code: "parse_error", contains: "does not contain primary data",
+			status:  400, code: "parse_error", contains: "fehlt „data“",
 		},
 		{name: "a list is no document", request: post(owner, "/api/v1/rooms/", `{"data":[]}`), status: 400, code: "parse_error"},
 		{
@@ -446,6 +446,11 @@ func TestAnswers(t *testing.T) {
 			name:    "PUT is not allowed on rooms",
 			request: request{user: owner, method: http.MethodPut, path: "/api/v1/rooms/1/", body: "{}"},
 			status:  405, code: "method_not_allowed",
+		},
+		{
+			name:    "a session that does not repeat its cookie is told what is missing",
+			request: request{session: "session-1", method: http.MethodPatch, path: "/api/v1/rooms/1/", body: "{}"},
+			status:  403, code: "permission_denied", contains: "X-CSRFToken",
 		},
 		{name: "an unknown address is an error document", request: get(owner, "/api/v1/nirgends/"), status: 404, code: "not_found"},
 		{name: "both slash forms are answered", request: get(anonymous, "/api/v1/rooms/1"), status: 200},

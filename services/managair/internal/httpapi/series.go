@@ -12,6 +12,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
@@ -257,7 +258,7 @@ func timeRange(q jsonapi.Query, now time.Time) (from, to time.Time, err error) {
 		}
 		seconds, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || seconds < -inventory.MaxMoment || seconds > inventory.MaxMoment {
-			errs = append(errs, &jsonapi.Error{Status: 400, Code: "invalid", Text: "invalid_integer", Parameter: "filter[" + end.name + "]"})
+			errs = append(errs, &jsonapi.Error{Status: 400, Reason: reason.InvalidInteger, Parameter: "filter[" + end.name + "]"})
 			continue
 		}
 		*end.dst = time.Unix(max(seconds, 0), 0).UTC()
@@ -278,7 +279,7 @@ func seriesOptions(q jsonapi.Query) (*series, error) {
 	var ok bool
 	if s.resolution, ok = resolutions[q.Extra["resolution"]]; !ok {
 		errs = append(errs, &jsonapi.Error{
-			Status: 400, Code: "invalid_choice", Parameter: "resolution",
+			Status: 400, Reason: reason.InvalidChoice, Parameter: "resolution",
 			Args: []any{q.Extra["resolution"], "raw, 10m, 1h, 1d"},
 		})
 	}
@@ -286,11 +287,11 @@ func seriesOptions(q jsonapi.Query) (*series, error) {
 		n, err := strconv.Atoi(text)
 		switch {
 		case err != nil:
-			errs = append(errs, &jsonapi.Error{Status: 400, Code: "invalid", Text: "invalid_integer", Parameter: "max_points"})
+			errs = append(errs, &jsonapi.Error{Status: 400, Reason: reason.InvalidInteger, Parameter: "max_points"})
 		case n < telemetry.MinPoints:
-			errs = append(errs, &jsonapi.Error{Status: 400, Code: "min_value", Parameter: "max_points", Args: []any{telemetry.MinPoints}})
+			errs = append(errs, &jsonapi.Error{Status: 400, Reason: reason.MinValue, Parameter: "max_points", Args: []any{telemetry.MinPoints}})
 		case n > telemetry.MaxPoints:
-			errs = append(errs, &jsonapi.Error{Status: 400, Code: "max_value", Parameter: "max_points", Args: []any{telemetry.MaxPoints}})
+			errs = append(errs, &jsonapi.Error{Status: 400, Reason: reason.MaxValue, Parameter: "max_points", Args: []any{telemetry.MaxPoints}})
 		default:
 			s.maxPoints = n
 		}

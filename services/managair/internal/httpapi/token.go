@@ -8,6 +8,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
@@ -153,5 +154,5 @@ func unknownUnless(ok bool, id string) *fault.Violation {
 	if ok {
 		return nil
 	}
-	return &fault.Violation{Code: "does_not_exist", Args: []any{id}}
+	return &fault.Violation{Reason: reason.DoesNotExist, Args: []any{id}}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
@@ -33,7 +34,7 @@ func newUploads() *uploads {
 
 // errUploadsFull is no news for the log: whoever likes can cause it.
 func errUploadsFull() error {
-	return jsonapi.Errors{{Status: http.StatusServiceUnavailable, Code: "unavailable", Text: "uploads_full"}}
+	return jsonapi.Errors{{Status: http.StatusServiceUnavailable, Reason: reason.UploadsFull}}
 }
 
 // enter waits for one's turn, until leave is called.

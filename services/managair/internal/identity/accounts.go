@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/place"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
@@ -188,7 +189,7 @@ func (a *Accounts) SignUp(ctx context.Context, username, email, password string,
 	}
 	// A taken name has to be told, so it is told for known addresses too.
 	if _, err := a.store.UserByName(ctx, username); err == nil {
-		return &fault.Violation{Field: "username", Code: "unique"}
+		return &fault.Violation{Field: "username", Reason: reason.Unique}
 	} else if !fault.Is(err, fault.NotFound) {
 		return err
 	}
@@ -228,7 +229,7 @@ func (a *Accounts) UpdateProfile(ctx context.Context, user User) (User, error) {
 	}
 	for field, name := range map[string]string{"first_name": user.FirstName, "last_name": user.LastName} {
 		if len([]rune(name)) > MaxName {
-			return User{}, &fault.Violation{Field: field, Code: "max_length"}
+			return User{}, &fault.Violation{Field: field, Reason: reason.MaxLength, Args: []any{MaxName}}
 		}
 	}
 	return a.store.UpdateProfile(ctx, user.ID, username, strings.TrimSpace(user.FirstName), strings.TrimSpace(user.LastName))

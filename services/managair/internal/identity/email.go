@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // CheckEmail checks the form of an e-mail address: one that mail can be sent to,
@@ -16,7 +17,7 @@ func CheckEmail(email string) error {
 	_, domain, found := strings.Cut(email, "@")
 	if err != nil || parsed.Address != email || !found || strings.ContainsAny(email, "\r\n\"<>") ||
 		strings.Trim(domain, ".") != domain || utf8.RuneCountInString(email) > MaxEmail {
-		return &fault.Violation{Field: "email", Code: "invalid"}
+		return &fault.Violation{Field: "email", Reason: reason.Invalid}
 	}
 	return nil
 }
@@ -51,7 +52,7 @@ func (a *Accounts) AddEmail(ctx context.Context, user User, email string, c Clie
 	}
 	for _, e := range addresses {
 		if strings.EqualFold(e.Email, email) {
-			return &fault.Violation{Field: "email", Code: "unique"}
+			return &fault.Violation{Field: "email", Reason: reason.Unique}
 		}
 	}
 	if err := a.limitMail(ctx, email, c); err != nil {

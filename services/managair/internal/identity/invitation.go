@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -71,7 +72,7 @@ func (a *Accounts) invitedAddress(ctx context.Context, inviterID int64, who Invi
 	}
 	email, err := a.store.Fellow(ctx, inviterID, who.UserID)
 	if fault.Is(err, fault.NotFound) {
-		return "", &fault.Violation{Reference: true, Field: "user", Code: "does_not_exist", Args: []any{who.UserID}}
+		return "", &fault.Violation{Reference: true, Field: "user", Reason: reason.DoesNotExist, Args: []any{who.UserID}}
 	}
 	return email, err
 }

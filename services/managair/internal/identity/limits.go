@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
@@ -151,7 +152,7 @@ func (a *Accounts) ConfirmPerson(ctx context.Context, user User, s Session, pass
 		return nil
 	}
 	if password == "" {
-		return &fault.Violation{Field: "password", Code: "required"}
+		return &fault.Violation{Field: "password", Reason: reason.Required}
 	}
 	return a.checkOwn(ctx, "password", user, password, c)
 }

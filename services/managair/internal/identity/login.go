@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // CheckPassword returns the user with that name or e-mail address and password.
@@ -72,7 +73,7 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 func (a *Accounts) checkOwn(ctx context.Context, field string, user User, password string, c Client) error {
 	_, err := a.CheckPassword(ctx, user.Username, password, c)
 	if errors.Is(err, ErrWrongCredentials) {
-		return &fault.Violation{Field: field, Code: "password_incorrect"}
+		return &fault.Violation{Field: field, Reason: reason.PasswordIncorrect}
 	}
 	return err
 }
@@ -81,9 +82,9 @@ func (a *Accounts) checkOwn(ctx context.Context, field string, user User, passwo
 func cleanLogin(name string) (string, error) {
 	switch {
 	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
-		return "", &fault.Violation{Field: "username", Code: "invalid"}
+		return "", &fault.Violation{Field: "username", Reason: reason.Invalid}
 	case utf8.RuneCountInString(name) > MaxEmail:
-		return "", &fault.Violation{Field: "username", Code: "max_length"}
+		return "", &fault.Violation{Field: "username", Reason: reason.MaxLength, Args: []any{MaxEmail}}
 	}
 	return norm.NFKC.String(strings.TrimSpace(name)), nil
 }
@@ -172,9 +173,9 @@ func (a *Accounts) CreateToken(ctx context.Context, user User, name string, scop
 		wrong.Field = "name"
 		return "", t, wrong
 	case scope != ScopeRead && scope != ScopeWrite:
-		return "", t, &fault.Violation{Field: "scope", Code: "invalid_choice"}
+		return "", t, &fault.Violation{Field: "scope", Reason: reason.InvalidChoice}
 	case validity < 0:
-		return "", t, &fault.Violation{Field: "validity", Code: "invalid"}
+		return "", t, &fault.Violation{Field: "validity", Reason: reason.Invalid}
 	}
 	secret, digest := NewSecret()
 	t = Token{UserID: userID, Name: name, Scope: scope, CreatedAt: a.now()}

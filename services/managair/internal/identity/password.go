@@ -17,6 +17,7 @@ import (
 	"github.com/alexedwards/argon2id"
 	"github.com/trustelem/zxcvbn"
 
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
@@ -166,39 +167,30 @@ func KnownHash(hash string) bool {
 	return err == nil
 }
 
-// Weakness is why a password is refused.
-type Weakness string
+// NotWeak is the weakness of a password that is not refused.
+var NotWeak reason.Reason
 
-// The weaknesses. NotWeak is none.
-const (
-	NotWeak         Weakness = ""
-	TooShort        Weakness = "password_too_short"
-	TooLong         Weakness = "password_too_long"
-	OnlyDigits      Weakness = "password_entirely_numeric"
-	TooSimilar      Weakness = "password_too_similar"
-	TooCommon       Weakness = "password_too_common"
-	minPasswordRune          = 8
-)
+const minPasswordRunes = 8
 
 // JudgePassword applies the rules of the predecessor: eight characters, not only
 // digits, not like what is known of the user, and not easy to guess. The last one
 // is judged with zxcvbn (Wheeler, USENIX Security 2016) instead of by one list.
-func JudgePassword(password string, known ...string) Weakness {
+func JudgePassword(password string, known ...string) reason.Reason {
 	switch {
-	case utf8.RuneCountInString(password) < minPasswordRune:
-		return TooShort
+	case utf8.RuneCountInString(password) < minPasswordRunes:
+		return reason.PasswordTooShort
 	case len(password) > maxPasswordBytes:
-		return TooLong
+		return reason.PasswordTooLong
 	case strings.Trim(password, "0123456789") == "":
-		return OnlyDigits
+		return reason.PasswordEntirelyNumeric
 	case similar(password, known):
-		return TooSimilar
+		return reason.PasswordTooSimilar
 	}
 	// Its cost grows with the square of the length; what is long is not short of guesses.
 	judged := password[:min(len(password), 64)]
 	// Score 0 and 1: fewer than 10^6 guesses.
 	if zxcvbn.PasswordStrength(judged, known).Score < 2 {
-		return TooCommon
+		return reason.PasswordTooCommon
 	}
 	return NotWeak
 }

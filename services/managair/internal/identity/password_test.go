@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/argon2"
+
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // The hashes are those of the predecessor's fixtures.
@@ -94,17 +96,17 @@ func TestJudgePassword(t *testing.T) {
 	known := []string{"veraVersuch", "vera@versuch.de", "Vera", "Versuch"}
 	tests := []struct {
 		password string
-		want     Weakness
+		want     reason.Reason
 	}{
-		{"seven77", TooShort},
-		{"äöüßéè", TooShort},
-		{"9182736450", OnlyDigits},
-		{"veraVersuch1", TooSimilar},
-		{"VERAVERSUCH", TooSimilar},
-		{"password1", TooCommon},
-		{"qwertzuiop", TooCommon},
-		{"aaaaaaaaaaaa", TooCommon},
-		{strings.Repeat("x1-", 500), TooLong},
+		{"seven77", reason.PasswordTooShort},
+		{"äöüßéè", reason.PasswordTooShort},
+		{"9182736450", reason.PasswordEntirelyNumeric},
+		{"veraVersuch1", reason.PasswordTooSimilar},
+		{"VERAVERSUCH", reason.PasswordTooSimilar},
+		{"password1", reason.PasswordTooCommon},
+		{"qwertzuiop", reason.PasswordTooCommon},
+		{"aaaaaaaaaaaa", reason.PasswordTooCommon},
+		{strings.Repeat("x1-", 500), reason.PasswordTooLong},
 		{"veracity of the klavier", NotWeak},
 		{"Trompete-7-blau", NotWeak},
 	}

@@ -61,7 +61,7 @@ func (a *Accounts) setPassword(ctx context.Context, user User, password string, 
 // judge refuses weak passwords.
 func judge(password string, user User) error {
 	if weakness := JudgePassword(password, user.known()...); weakness != NotWeak {
-		return &fault.Violation{Field: "new_password", Code: string(weakness)}
+		return &fault.Violation{Field: "new_password", Reason: weakness}
 	}
 	return nil
 }

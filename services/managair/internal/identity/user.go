@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 )
 
@@ -50,11 +51,11 @@ func CleanUsername(name string) (string, error) {
 	name = norm.NFKC.String(strings.TrimSpace(name))
 	switch {
 	case name == "":
-		return "", &fault.Violation{Field: "username", Code: "required"}
+		return "", &fault.Violation{Field: "username", Reason: reason.Required}
 	case utf8.RuneCountInString(name) > MaxUsername:
-		return "", &fault.Violation{Field: "username", Code: "max_length"}
+		return "", &fault.Violation{Field: "username", Reason: reason.MaxLength, Args: []any{MaxUsername}}
 	case strings.ContainsFunc(name, notInUsername), CheckEmail(name) == nil:
-		return "", &fault.Violation{Field: "username", Code: "invalid"}
+		return "", &fault.Violation{Field: "username", Reason: reason.Invalid}
 	}
 	return name, nil
 }
@@ -63,7 +64,7 @@ func CleanUsername(name string) (string, error) {
 func CleanEmail(email string) (string, error) {
 	email = strings.TrimSpace(email)
 	if email == "" {
-		return "", &fault.Violation{Field: "email", Code: "required"}
+		return "", &fault.Violation{Field: "email", Reason: reason.Required}
 	}
 	return email, CheckEmail(email)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 )
@@ -34,7 +35,7 @@ var Memberships = Kind[Membership]{Table: "membership", parts: []part[Membership
 var Addresses = Kind[Address]{Table: "address", parts: []part[Address]{
 	{text("street1", 50), func(a *Address) any { return &a.Street1 }},
 	{Field{Name: "street2", Rule: rule.Text{Max: 50, Blank: true}, Null: true}, func(a *Address) any { return &a.Street2 }},
-	{Field{Name: "zip", Rule: rule.Text{Max: 5, Pattern: zipForm, Wrong: "invalid_zip"}, Required: true}, func(a *Address) any { return &a.Zip }},
+	{Field{Name: "zip", Rule: rule.Text{Max: 5, Pattern: zipForm, Wrong: reason.InvalidZip}, Required: true}, func(a *Address) any { return &a.Zip }},
 	{text("city", 50), func(a *Address) any { return &a.City }},
 	{decimal("latitude", 9, 6, -90, 90), func(a *Address) any { return &a.Latitude }},
 	{decimal("longitude", 9, 6, -180, 180), func(a *Address) any { return &a.Longitude }},
@@ -49,7 +50,7 @@ var Sites = Kind[Site]{Table: "site", parts: []part[Site]{
 	{description, func(s *Site) any { return &s.Description }},
 	{to("operator", "organization"), func(s *Site) any { return &s.OperatorID }},
 	{to("address", "address"), func(s *Site) any { return &s.AddressID }},
-	{Field{Name: "time_zone", Rule: rule.Text{Max: 64, Form: isTimeZone, Wrong: "invalid_time_zone"}, Default: DefaultTimeZone}, func(s *Site) any { return &s.TimeZone }},
+	{Field{Name: "time_zone", Rule: rule.Text{Max: 64, Form: isTimeZone, Wrong: reason.InvalidTimeZone}, Default: DefaultTimeZone}, func(s *Site) any { return &s.TimeZone }},
 }}
 
 // Rooms is the kind Room.
@@ -146,7 +147,7 @@ func (EUI) Clean(text string) (string, *fault.Violation) {
 	}
 	eui, err := lorawan.ParseEUI64(text)
 	if err != nil {
-		return "", &fault.Violation{Code: "invalid", Text: "invalid_eui64"}
+		return "", &fault.Violation{Reason: reason.InvalidEUI64}
 	}
 	return eui.String(), nil
 }
@@ -162,7 +163,7 @@ func (UUID) Clean(text string) (string, *fault.Violation) {
 	}
 	id, ok := ParseNodeID(text)
 	if !ok {
-		return "", &fault.Violation{Code: "invalid", Text: "invalid_uuid"}
+		return "", &fault.Violation{Reason: reason.InvalidUUID}
 	}
 	return id.String(), nil
 }
@@ -205,5 +206,5 @@ func (Moment) Clean(text string) (string, *fault.Violation) {
 		}
 		return momentText(t), nil
 	}
-	return "", &fault.Violation{Code: "invalid"}
+	return "", &fault.Violation{Reason: reason.Invalid}
 }

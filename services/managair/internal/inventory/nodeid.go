@@ -7,6 +7,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // NodeIDOf returns the id of a device: the one under which the forwarder of its protocol
@@ -34,7 +35,7 @@ func (n *Node) Identify(protocol string) *fault.Violation {
 		return v
 	}
 	if n.ID != (NodeID{}) && n.ID != id {
-		return &fault.Violation{Field: "id", Code: "id_mismatch", Args: []any{id}, Contradictory: true}
+		return &fault.Violation{Field: "id", Reason: reason.IDMismatch, Args: []any{id}, Contradictory: true}
 	}
 	n.ID = id
 	return nil
@@ -55,8 +56,8 @@ func (n *Node) SameDevice(old *Node, oldProtocol, protocol string) *fault.Violat
 	case is == was || is == n.ID:
 		return nil
 	case n.EUI64 == old.EUI64:
-		return &fault.Violation{Field: "protocol", Reference: true, Code: "other_device", Contradictory: true}
+		return &fault.Violation{Field: "protocol", Reference: true, Reason: reason.OtherDevice, Contradictory: true}
 	default:
-		return &fault.Violation{Field: "eui64", Code: "other_device", Contradictory: true}
+		return &fault.Violation{Field: "eui64", Reason: reason.OtherDevice, Contradictory: true}
 	}
 }

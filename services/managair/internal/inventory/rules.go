@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 )
 
@@ -103,7 +104,7 @@ func (k *Kind[T]) Set(thing *T, field string, text *string) *fault.Violation {
 	p := k.parts[i]
 	if text == nil {
 		if !p.Null {
-			return p.broken("null")
+			return p.broken(reason.Null)
 		}
 		p.set(thing, nil)
 		return nil
@@ -126,7 +127,7 @@ func (k *Kind[T]) Check(old, thing *T) *fault.Violation {
 		text := p.get(thing)
 		switch {
 		case text == nil && !p.Null:
-			return p.broken("null")
+			return p.broken(reason.Null)
 		case text == nil || p.Reference():
 			continue
 		case old != nil:
@@ -145,8 +146,8 @@ func (k *Kind[T]) Check(old, thing *T) *fault.Violation {
 	return nil
 }
 
-func (f Field) broken(code string, args ...any) *fault.Violation {
-	return &fault.Violation{Field: f.Name, Reference: f.Reference(), Code: code, Args: args}
+func (f Field) broken(why reason.Reason, args ...any) *fault.Violation {
+	return &fault.Violation{Field: f.Name, Reference: f.Reference(), Reason: why, Args: args}
 }
 
 func (f Field) clean(text string) (string, *fault.Violation) {
@@ -173,7 +174,7 @@ func (f Field) checkReference(text string) *fault.Violation {
 			_, ok = ParseNodeID(id)
 		}
 		if !ok {
-			return f.broken("does_not_exist", id)
+			return f.broken(reason.DoesNotExist, id)
 		}
 	}
 	return nil

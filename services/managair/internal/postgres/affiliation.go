@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -57,7 +58,7 @@ func affiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, _, organiza
 	if err := needOwnership(ctx, tx, caller, organization); err != nil {
 		return err
 	}
-	return &fault.Violation{Code: "must_be_invited"}
+	return &fault.Violation{Reason: reason.MustBeInvited}
 }
 
 func disaffiliate(ctx context.Context, tx pgx.Tx, caller access.Caller, user, organization int64) error {
@@ -83,7 +84,7 @@ func needOwnership(ctx context.Context, tx pgx.Tx, caller access.Caller, organiz
 	case err != nil && !isNoRow(err):
 		return err
 	case !visible:
-		return &fault.Violation{Code: "does_not_exist", Args: []any{organization}}
+		return &fault.Violation{Reason: reason.DoesNotExist, Args: []any{organization}}
 	case !owner:
 		return inventory.Forbidden()
 	default:

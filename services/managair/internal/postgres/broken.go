@@ -50,8 +50,8 @@ func brokenOf[T any, ID comparable](ctx context.Context, pool *pgxpool.Pool, k k
 	var broken []string
 	for i := range things {
 		if v := k.rules.Check(nil, &things[i]); v != nil {
-			broken = append(broken, fmt.Sprintf("%s %v %q: %v; correct it at /admin/%[1]s/%[2]v/",
-				k.table, k.idOf(&things[i]), k.rules.Name(&things[i]), v))
+			broken = append(broken, fmt.Sprintf("%s %v %q: %s: %s Correct it at /admin/%[1]s/%[2]v/",
+				k.table, k.idOf(&things[i]), k.rules.Name(&things[i]), v.Field, v.Reason.In("en", v.Args...)))
 		}
 	}
 	return broken, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
@@ -155,7 +156,7 @@ func identifyDevice(ctx context.Context, tx pgx.Tx, wanted claim.Request, args p
 	err := tx.QueryRow(ctx, "SELECT o.name FROM node n JOIN organization o ON o.id = n.owner_id WHERE n.id = @id OR n.eui64 = @eui64", args).Scan(&owner)
 	switch {
 	case err == nil:
-		return &fault.Violation{Field: "eui64", Code: "claim_registered", Args: []any{owner}, Conflict: true}
+		return &fault.Violation{Field: "eui64", Reason: reason.ClaimRegistered, Args: []any{owner}, Conflict: true}
 	case isNoRow(err):
 		return nil
 	default:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
@@ -98,7 +99,7 @@ func keepAdministrable(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if n == 0 {
-		return &fault.Violation{Code: "last_superuser"}
+		return &fault.Violation{Reason: reason.LastSuperuser}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -99,9 +100,9 @@ func mayBeInvited(ctx context.Context, tx pgx.Tx, i identity.Invitation) error {
 	case err != nil:
 		return err
 	case member:
-		return &fault.Violation{Field: inventory.Whole, Code: "unique"}
+		return &fault.Violation{Field: inventory.Whole, Reason: reason.Unique}
 	case waiting >= identity.MaxInvitations:
-		return &fault.Violation{Code: "conflict", Text: "too_many_invitations", Conflict: true}
+		return &fault.Violation{Reason: reason.TooManyInvitations, Conflict: true}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -17,9 +18,9 @@ type crowd struct {
 	// count leaves out @id.
 	of          int64
 	lock, count string
-	// field is where the refusal stands, text what it says.
+	// field is where the refusal stands, why what it says.
 	field inventory.Field
-	text  string
+	why   reason.Reason
 }
 
 // crowding returns what a thing is counted among.
@@ -33,7 +34,7 @@ const (
 func organizationCrowd(q inventory.Quotas, caller access.Caller, _ *inventory.Organization) crowd {
 	return crowd{
 		limit: q.Organizations, of: caller.UserID, lock: lockAccount,
-		count: "SELECT count(*) FROM membership WHERE user_id = @of AND role = 'O' AND organization_id <> @id", text: "quota_organizations",
+		count: "SELECT count(*) FROM membership WHERE user_id = @of AND role = 'O' AND organization_id <> @id", why: reason.QuotaOrganizations,
 	}
 }
 
@@ -45,14 +46,14 @@ func ownerCrowd(q inventory.Quotas, _ access.Caller, m *inventory.Membership) cr
 	return crowd{
 		limit: q.Organizations, of: m.UserID, lock: lockAccount,
 		count: "SELECT count(*) FROM membership WHERE user_id = @of AND role = 'O' AND id <> @id",
-		field: inventory.Field{Name: "role"}, text: "quota_organizations",
+		field: inventory.Field{Name: "role"}, why: reason.QuotaOrganizations,
 	}
 }
 
 func addressCrowd(q inventory.Quotas, caller access.Caller, _ *inventory.Address) crowd {
 	return crowd{
 		limit: q.Addresses, of: caller.UserID, lock: lockAccount,
-		count: "SELECT count(*) FROM address WHERE created_by = @of AND id <> @id", text: "quota_addresses",
+		count: "SELECT count(*) FROM address WHERE created_by = @of AND id <> @id", why: reason.QuotaAddresses,
 	}
 }
 
@@ -60,7 +61,7 @@ func siteCrowd(q inventory.Quotas, _ access.Caller, s *inventory.Site) crowd {
 	return crowd{
 		limit: q.Sites, of: s.OperatorID, lock: lockOrganization,
 		count: "SELECT count(*) FROM site WHERE operator_id = @of AND id <> @id",
-		field: inventory.Field{Name: "operator", Of: "organization"}, text: "quota_sites",
+		field: inventory.Field{Name: "operator", Of: "organization"}, why: reason.QuotaSites,
 	}
 }
 
@@ -70,7 +71,7 @@ func carriedRooms(q inventory.Quotas, _ access.Caller, s *inventory.Site) crowd 
 		limit: q.Rooms, of: s.OperatorID, lock: lockOrganization,
 		count: `SELECT CASE WHEN EXISTS (SELECT FROM room WHERE site_id = @id) THEN count(*) - 1 ELSE 0 END
 		          FROM room r JOIN site s ON s.id = r.site_id WHERE s.operator_id = @of OR s.id = @id`,
-		field: inventory.Field{Name: "operator", Of: "organization"}, text: "quota_rooms",
+		field: inventory.Field{Name: "operator", Of: "organization"}, why: reason.QuotaRooms,
 	}
 }
 
@@ -80,7 +81,7 @@ func installationCrowd(q inventory.Quotas, _ access.Caller, i *inventory.Install
 		lock: "SELECT FROM organization o JOIN site s ON s.operator_id = o.id JOIN room r ON r.site_id = s.id WHERE r.id = @of FOR NO KEY UPDATE OF o",
 		count: `SELECT count(*) FROM installation i JOIN room r ON r.id = i.room_id JOIN site s ON s.id = r.site_id
 		         WHERE s.operator_id = (SELECT s.operator_id FROM room r JOIN site s ON s.id = r.site_id WHERE r.id = @of) AND i.id <> @id`,
-		field: inventory.Field{Name: "room", Of: "room"}, text: "quota_installations",
+		field: inventory.Field{Name: "room", Of: "room"}, why: reason.QuotaInstallations,
 	}
 }
 
@@ -90,7 +91,7 @@ func roomCrowd(q inventory.Quotas, _ access.Caller, r *inventory.Room) crowd {
 		lock: "SELECT FROM organization o JOIN site s ON s.operator_id = o.id WHERE s.id = @of FOR NO KEY UPDATE OF o",
 		count: `SELECT count(*) FROM room r JOIN site s ON s.id = r.site_id
 		         WHERE s.operator_id = (SELECT operator_id FROM site WHERE id = @of) AND r.id <> @id`,
-		field: inventory.Field{Name: "site", Of: "site"}, text: "quota_rooms",
+		field: inventory.Field{Name: "site", Of: "site"}, why: reason.QuotaRooms,
 	}
 }
 
@@ -98,7 +99,7 @@ func nodeCrowd(q inventory.Quotas, _ access.Caller, n *inventory.Node) crowd {
 	return crowd{
 		limit: q.Nodes, of: n.OwnerID, lock: lockOrganization,
 		count: "SELECT count(*) FROM node WHERE owner_id = @of AND id <> @id",
-		field: inventory.Field{Name: "owner", Of: "organization"}, text: "quota_nodes",
+		field: inventory.Field{Name: "owner", Of: "organization"}, why: reason.QuotaNodes,
 	}
 }
 
@@ -113,7 +114,7 @@ func silentCrowd(q inventory.Quotas, n *inventory.Node) crowd {
 		limit: q.Silent, of: n.OwnerID, lock: lockOrganization,
 		count: `SELECT count(*) FROM node n
 		         WHERE n.owner_id = @of AND n.id <> @id AND ` + isSilent,
-		field: inventory.Field{Name: "owner", Of: "organization"}, text: "quota_silent",
+		field: inventory.Field{Name: "owner", Of: "organization"}, why: reason.QuotaSilent,
 	}
 }
 
@@ -156,6 +157,6 @@ func (c crowd) check(ctx context.Context, tx pgx.Tx, id any) error {
 		return nil
 	}
 	return &fault.Violation{
-		Field: c.field.Name, Reference: c.field.Reference(), Code: "quota_exceeded", Text: c.text, Args: []any{c.limit}, Conflict: true,
+		Field: c.field.Name, Reference: c.field.Reference(), Reason: c.why, Args: []any{c.limit}, Conflict: true,
 	}
 }

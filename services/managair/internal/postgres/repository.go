@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
@@ -336,7 +337,7 @@ func (r *repository[T, ID]) Change(ctx context.Context, caller access.Caller, id
 		changed, err = r.get(ctx, tx, caller, id)
 		return err
 	})
-	if v := constraint.Violation(err); v != nil && v.Code == "last_owner" {
+	if v := constraint.Violation(err); v != nil && v.Reason == reason.LastOwner {
 		v.Field, v.Reference = r.kind.ownerField.Name, r.kind.ownerField.Reference()
 	}
 	if err != nil {
@@ -422,7 +423,7 @@ func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, call
 		}
 		if ref.person && !caller.Administers {
 			if ref.id != caller.UserID {
-				return &fault.Violation{Reference: true, Field: ref.relationship, Code: "must_be_invited"}
+				return &fault.Violation{Reference: true, Field: ref.relationship, Reason: reason.MustBeInvited}
 			}
 			continue
 		}
@@ -436,7 +437,7 @@ func (r *repository[T, ID]) checkReferences(ctx context.Context, tx pgx.Tx, call
 			return err
 		}
 		if !visible {
-			return &fault.Violation{Reference: true, Field: ref.relationship, Code: "does_not_exist", Args: []any{ref.id}}
+			return &fault.Violation{Reference: true, Field: ref.relationship, Reason: reason.DoesNotExist, Args: []any{ref.id}}
 		}
 		permitted = permitted && allowed
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 )
 
@@ -133,7 +134,7 @@ func roomForToken(ctx context.Context, tx pgx.Tx, userID int64, limit int) error
 		return err
 	}
 	if limit > 0 && n >= limit {
-		return &fault.Violation{Field: "name", Code: "quota_exceeded", Text: "quota_tokens", Args: []any{limit}, Conflict: true}
+		return &fault.Violation{Field: "name", Reason: reason.QuotaTokens, Args: []any{limit}, Conflict: true}
 	}
 	return nil
 }

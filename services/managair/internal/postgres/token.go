@@ -11,6 +11,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ingesttoken"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
@@ -117,7 +118,7 @@ func (s Tokens) mayMake(ctx context.Context, tx pgx.Tx, caller access.Caller, wa
 	if c := (crowd{
 		limit: s.Limit, of: wanted.OrganizationID, lock: lockOrganization,
 		count: "SELECT count(*) FROM ingestion_token WHERE organization_id = @of AND revoked_at IS NULL AND id <> @id",
-		field: inventory.Field{Name: "organization", Of: "organization"}, text: "quota_ingestion_tokens",
+		field: inventory.Field{Name: "organization", Of: "organization"}, why: reason.QuotaIngestionTokens,
 	}); c.limit > 0 && !caller.Administers {
 		if err := c.check(ctx, tx, int64(0)); err != nil {
 			return err
@@ -130,7 +131,7 @@ func (s Tokens) mayMake(ctx context.Context, tx pgx.Tx, caller access.Caller, wa
 	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM node WHERE id = @node AND owner_id = @organization)",
 		pgx.NamedArgs{"node": wanted.NodeID, "organization": wanted.OrganizationID}).Scan(&own)
 	if err == nil && !own {
-		return &fault.Violation{Field: "node", Reference: true, Code: "does_not_exist", Args: []any{wanted.NodeID}}
+		return &fault.Violation{Field: "node", Reference: true, Reason: reason.DoesNotExist, Args: []any{wanted.NodeID}}
 	}
 	return err
 }
@@ -152,7 +153,7 @@ func (s Tokens) mayMakeFor(ctx context.Context, tx pgx.Tx, caller access.Caller,
 	case !may:
 		return inventory.NotFound()
 	case !is:
-		return &fault.Violation{Field: "organization", Reference: true, Code: "does_not_exist", Args: []any{organization}}
+		return &fault.Violation{Field: "organization", Reference: true, Reason: reason.DoesNotExist, Args: []any{organization}}
 	}
 	return nil
 }

@@ -81,8 +81,8 @@ func CurrentFrom(ctx context.Context) (c *Current, ok bool) {
 // Errors of requests that are refused before anybody looks at what they want.
 var (
 	errInvalidToken = fault.New(fault.Unauthenticated, "invalid token")
-	errCSRF         = fault.New(fault.Forbidden, "the header %s does not repeat the cookie %s", csrfHeader, csrfCookie)
-	errCrossOrigin  = fault.New(fault.Forbidden, "writes from other origins are refused")
+	ErrCSRF         = fault.New(fault.Forbidden, "requests of a session repeat the cookie %[2]s in the header %[1]s", csrfHeader, csrfCookie)
+	ErrCrossOrigin  = fault.New(fault.Forbidden, "writes from other origins are refused")
 )
 
 // Middleware puts the caller into the context (access.CallerFrom, CurrentFrom). A
@@ -99,7 +99,7 @@ func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 		// A token in a header is put there by a program and never by a browser on its own.
 		if current == nil || current.Token == nil {
 			if err := a.origins.Check(r); err != nil {
-				a.refuse(w, r, errCrossOrigin)
+				a.refuse(w, r, ErrCrossOrigin)
 				return
 			}
 		}
@@ -110,7 +110,7 @@ func (a *Authenticator) Middleware(next http.Handler) http.Handler {
 		if current.Session != nil && needsCSRF(r) {
 			got := r.Header.Get(csrfHeader)
 			if subtle.ConstantTimeCompare([]byte(got), []byte(current.Session.CSRF)) != 1 {
-				a.refuse(w, r, errCSRF)
+				a.refuse(w, r, ErrCSRF)
 				return
 			}
 		}

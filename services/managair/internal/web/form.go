@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
@@ -20,7 +21,7 @@ func ParseForm(r *http.Request) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Form)) {
 		if isNoText(key) || slices.ContainsFunc(r.Form[key], isNoText) {
-			v := &fault.Violation{Field: strings.ToValidUTF8(key, "?"), Code: "null_characters_not_allowed"}
+			v := &fault.Violation{Field: strings.ToValidUTF8(key, "?"), Reason: reason.NullCharactersNotAllowed}
 			return fault.Wrap(fault.Invalid, v, "bad form")
 		}
 	}
@@ -34,12 +35,12 @@ func isNoText(s string) bool { return !utf8.ValidString(s) || strings.ContainsRu
 func WrongForm(language string, err error) string {
 	v, ok := errors.AsType[*fault.Violation](err)
 	if !ok {
-		return words.WrongWith("invalid").In(language)
+		return reason.Invalid.In(language)
 	}
 	// Rows of other things have their place before the name.
 	name := v.Field[strings.LastIndexByte(v.Field, '.')+1:]
 	if t := words.Fields[name]; t.Is() {
 		name = t.In(language)
 	}
-	return name + ": " + words.WrongWith(v.Code).In(language, v.Args...)
+	return name + ": " + v.Reason.In(language, v.Args...)
 }

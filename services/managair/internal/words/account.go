@@ -48,7 +48,7 @@ var (
 	KeepTokensHint      = Text{"Alle anderen enden mit dem bisherigen Passwort.", "All others end with the old password."}
 	KeyUnknown          = Text{"Dieser Link wurde schon benutzt oder ist zu alt. Fordern Sie bitte einen neuen an.", "This link has been used or is too old. Please ask for a new one."}
 	LastName            = Text{"Nachname", "Last name"}
-	LastOwner           = Text{"Sie sind die letzte Person mit der Rolle OWNER in: %s. Geben Sie die Rolle vorher weiter oder löschen Sie die Organisation.", "You are the last person with the role OWNER in: %s. Hand the role on first, or delete the organization."}
+	LastOwner           = Text{"Sie sind die letzte Person mit der Rolle Eigentümer in: %s. Geben Sie die Rolle vorher weiter oder löschen Sie die Organisation.", "You are the last person with the role Owner in: %s. Hand the role on first, or delete the organization."}
 	LoginName           = Text{"Benutzername oder E-Mail-Adresse", "User name or e-mail address"}
 	LogoutQuestion      = Text{"Möchten Sie sich abmelden?", "Do you want to log out?"}
 	MailSentIfInvited   = Text{"Wenn %s eingeladen ist, haben wir dorthin geschrieben. Bitte öffnen Sie den Link in der E-Mail, dann können Sie sich anmelden.", "If %s has been invited, we have written there. Please open the link in the mail, then you can log in."}

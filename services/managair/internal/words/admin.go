@@ -59,8 +59,8 @@ var (
 	ClaimCodeInfo      = Text{"Für jedes Gerät, das noch nicht registriert ist, auch eines, das noch nie gesendet hat: Wer den Code hat, registriert es, und sonst niemand. Mit einer Organisation gilt er nur für sie. Ein neuer Code ersetzt den alten.", "For every device that is not registered yet, also one that has never sent: whoever has the code registers it, and nobody else. With an organization it is good for that one only. A new code replaces the old one."}
 	ClaimCodeMake      = Text{"Code machen", "Make the code"}
 	IngestionTokenInfo = Text{"Damit senden Skripte und WLAN-Sensoren Messwerte: für alle Sensoren der Organisation, oder nur für den einen, der hier gewählt wird.", "By it scripts and Wi-Fi sensors send measurements: for all sensors of the organization, or only for the one that is chosen here."}
-	IngestionTokenMade = Text{"Der Schlüssel „%s“ ist %s. Er wird nur jetzt gezeigt.", "The token “%s” is %s. It is shown only now."}
-	IngestionTokenMake = Text{"Schlüssel machen", "Make the token"}
+	IngestionTokenMade = Text{"Das Token „%s“ ist %s. Es wird nur jetzt gezeigt.", "The token “%s” is %s. It is shown only now."}
+	IngestionTokenMake = Text{"Token machen", "Make the token"}
 	ClaimCodeMade      = Text{"Wem das Gerät %s gehört, registriert es binnen 30 Tagen mit dem Code %s. Er wird nur jetzt gezeigt.", "Whoever the device %s belongs to registers it within 30 days with the code %s. It is shown only now."}
 	Parked             = Text{"Unbekannte Geräte", "Unknown devices"}
 	ParkedInfo         = Text{"Diese Geräte senden, sind aber nicht registriert. Ihre Messwerte warten und gehören zum Sensor, sobald er registriert ist.", "These devices send but are not registered. Their measurements wait, and belong to the sensor once it is registered."}

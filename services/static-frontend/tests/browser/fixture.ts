@@ -577,7 +577,7 @@ export class Fixture {
           [
             { name: "Wetterstation auf dem Dach", node_alias: null, used: 300, revoked: null },
             { name: "Raspberry Pi in der Aula", node_alias: "Sensor 2", used: null, revoked: null },
-            { name: "Alter Schlüssel", node_alias: null, used: 86_400, revoked: 3600 },
+            { name: "Altes Token", node_alias: null, used: 86_400, revoked: 3600 },
           ].map(({ name, node_alias, used, revoked }, index) => ({
             type: "IngestionToken",
             id: String(index + 1),

@@ -168,14 +168,14 @@ describe("an owner", () => {
 
   test("makes a token for a script, and revokes it", async () => {
     const { page, problems, close } = await enter("/dashboard/1/settings", "olga");
-    await page.getByRole("link", { name: "Schlüssel verwalten" }).click();
+    await page.getByRole("link", { name: "Token verwalten" }).click();
     await page.getByLabel("Name").fill("Dach");
-    await page.getByRole("button", { name: "Schlüssel machen" }).click();
-    const token = page.getByLabel("Schlüssel", { exact: true });
+    await page.getByRole("button", { name: "Token machen" }).click();
+    const token = page.getByLabel("Token", { exact: true });
     await token.waitFor();
     expect(await token.inputValue()).toMatch(/^clair-ingest-\w{26}$/);
     await page.getByText("noch nie benutzt").waitFor();
-    await page.getByRole("button", { name: "Ich habe ihn notiert" }).click();
+    await page.getByRole("button", { name: "Ich habe es notiert" }).click();
     await token.waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Widerrufen" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Widerrufen" }).click();

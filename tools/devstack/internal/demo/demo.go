@@ -415,10 +415,12 @@ func (d *demo) tell() {
 	row := func(what, where string) { _, _ = fmt.Fprintf(w, "  %s\t%s\n", what, where) }
 	room := d.example.Sites[0].Rooms[0]
 	row("Web", d.url+"/")
+	row("public page of "+room.Name, fmt.Sprintf("%s/rooms/%d", d.url, d.ids.Rooms[room.Name]))
+	row("operators' dashboard", d.url+"/dashboard")
 	row("log in", d.url+"/accounts/login/")
 	row("admin pages", d.url+"/admin/")
 	row("API", d.url+"/api/v1/")
-	row(room.Name, fmt.Sprintf("%s/api/v1/rooms/%d/", d.url, d.ids.Rooms[room.Name]))
+	row(room.Name+" in the API", fmt.Sprintf("%s/api/v1/rooms/%d/", d.url, d.ids.Rooms[room.Name]))
 	row("its samples", fmt.Sprintf("%s/api/v1/installations/%d/?include_timeseries=1",
 		d.url, d.ids.Installations[room.Nodes[0].DevEUI]))
 	row("MQTT broker", d.broker.URL())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
@@ -24,11 +25,11 @@ func Violation(err error) *fault.Violation {
 	case !ok:
 		return nil
 	case strings.HasPrefix(pgErr.Code, "22") && pgErr.Code != unstorable:
-		return &fault.Violation{Code: "invalid", Detail: pgErr.Message}
+		return &fault.Violation{Reason: reason.Invalid, Detail: pgErr.Message}
 	case !strings.HasPrefix(pgErr.Code, "23"):
 		return nil
 	case pgErr.Code == pgdb.NotNullViolation:
-		return &fault.Violation{Field: pgErr.ColumnName, Code: "null"}
+		return &fault.Violation{Field: pgErr.ColumnName, Reason: reason.Null}
 	}
 	if v, ok := inventory.Broken(pgErr.ConstraintName); ok {
 		return v
@@ -43,4 +44,4 @@ func Violation(err error) *fault.Violation {
 const unstorable = "22021"
 
 // InUse says that something refers to what is to be deleted.
-func InUse() *fault.Violation { return &fault.Violation{Code: "in_use", Conflict: true} }
+func InUse() *fault.Violation { return &fault.Violation{Reason: reason.InUse, Conflict: true} }

@@ -75,7 +75,7 @@ func (w *inventoryWriter) row(ctx context.Context, model string, pk any, broken 
 
 func (w *inventoryWriter) refuse(model string, pk any, v *fault.Violation) {
 	w.report.Problem(fixture.Problem{
-		Model: model, PK: fmt.Sprint(pk), Code: v.Code, What: fixture.Describe(v), Repair: "correct it and load again", Outcome: fixture.LeftOut,
+		Model: model, PK: fmt.Sprint(pk), Code: v.Code(), What: fixture.Describe(v), Repair: "correct it and load again", Outcome: fixture.LeftOut,
 	})
 }
 

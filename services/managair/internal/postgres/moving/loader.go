@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 )
@@ -139,7 +140,7 @@ func (l *Loader) takeSample(o *fixture.Object, now time.Time, report *fixture.Re
 const progressStep = 100_000
 
 func unreadable(model, pk string, err error) fixture.Problem {
-	return fixture.Problem{Model: model, PK: pk, Code: "invalid", What: err.Error(), Repair: "correct it and load again", Outcome: fixture.LeftOut}
+	return fixture.Problem{Model: model, PK: pk, Code: reason.Invalid.Code(), What: err.Error(), Repair: "correct it and load again", Outcome: fixture.LeftOut}
 }
 
 func (l *Loader) progress(step string, samples int64) {

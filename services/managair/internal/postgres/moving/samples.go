@@ -114,7 +114,7 @@ func (h *handover) gather(batch []loadedSample) {
 func (h *handover) count() (n fixture.SampleCount) {
 	for i := range h.flush.Rejected {
 		f := h.flush.Rejected[i].Fault
-		n.Reject(f.Code + " " + f.Field)
+		n.Reject(f.Code() + " " + f.Field)
 	}
 	for i := range h.flush.Rows {
 		switch r := &h.flush.Rows[i]; r.Outcome {

@@ -443,7 +443,7 @@ export const en: Messages = {
   "account.email": "E-mail addresses",
   "account.password": "Change password",
   "account.logOut": "Log out",
-  "account.sessions": "Devices logged in, and API tokens",
+  "account.sessions": "Devices logged in, and tokens for programs",
   "account.profile": "Name and user name",
   "account.delete": "Delete account",
   "medal.because": "This was in the way in the last 30 days:",

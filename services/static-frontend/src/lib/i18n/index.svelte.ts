@@ -81,6 +81,11 @@ export function formatTime(
   return new Intl.DateTimeFormat(i18n.language, { ...style, timeZone }).format(new Date(unixS * 1000));
 }
 
+/** A day of the reader's own: what happened to an account or a token is at no site. */
+export function formatDay(unixS: number): string {
+  return new Intl.DateTimeFormat(i18n.language, { dateStyle: "medium" }).format(new Date(unixS * 1000));
+}
+
 /** From when to when, without saying twice what both have in common. */
 export function formatPeriod(fromS: number, toS: number, timeZone: string): string {
   const format = new Intl.DateTimeFormat(i18n.language, {
