@@ -75,6 +75,16 @@ func TestAnswers(t *testing.T) {
 			status:  200, contains: `"to_timestamp_s":1768910400,"query_timestamp_s":1768910400`,
 		},
 		{
+			name:    "the series of an installation begins with it",
+			request: get(anonymous, "/api/v1/installation-timeseries/1/"),
+			status:  200, contains: `"from_timestamp_s":1767225600,"to_timestamp_s":1768910400`,
+		},
+		{
+			name:    "the bounds of a series are those asked for",
+			request: get(anonymous, "/api/v1/installation-timeseries/1/?filter[from]=1500000000&filter[to]=1768000000"),
+			status:  200, contains: `"from_timestamp_s":1500000000,"to_timestamp_s":1768000000`,
+		},
+		{
 			name:    "the time of an air quality query is that of the query",
 			request: get(anonymous, "/api/v1/rooms/1/airquality/2026-01"),
 			status:  200, contains: `"query_timestamp_s":1768910400`,
