@@ -68,6 +68,9 @@ confirm "deploy version $CLAIR_VERSION"
   fail "the engine is no manager of a swarm; 'docker swarm init' makes it one"
 
 remember_updates
+if [ -n "$before" ] && [[ $'\n'$before$'\n' != *_socket_proxy$'\n'* ]]; then
+  fetch_socket_proxy || fail "not every manager has the image of the socket proxy (HAPROXY_IMAGE); nothing was deployed"
+fi
 if $migrate && [ -n "$before" ]; then
   JOB_TIMEOUT=$timeout run_managair migrate || fail "the schema could not be migrated; nothing was deployed"
 fi

@@ -60,18 +60,26 @@ case $name in
     deploy
     ;;
   db_managair | db_ingestair | db_exporter)
-    # The first line is the one in force. Where an earlier rotation ended half way, the
-    # other has not come to be.
+    # The first line is the one in force; where an earlier rotation ended half way, it is
+    # made so. The schema stays that of the deployed version.
+    JOB_IMAGE=$(on service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' "$(full_name managair_server)")
+    enforce() {
+      export_secret_versions
+      run_managair migrate || fail "the database did not take the password; run this again"
+    }
+    enforce
     old=$(head -n 1 "$SECRETS/$name") new=$(random)
     # The exporter takes what it is given for one password; its figures have a gap.
     if [ "$name" != db_exporter ]; then
       replace "$name" "$old"$'\n'"$new"
       deploy
+      replace "$name" "$new"$'\n'"$old"
+      enforce
+      replace "$name" "$new"
+    else
+      replace "$name" "$new"
+      enforce
     fi
-    printf '%s' "$new" >"$SECRETS/$name.new"
-    mv "$SECRETS/$name.new" "$SECRETS/$name"
-    export_secret_versions
-    run_managair migrate || fail "the database did not take the new password; tools/deploy-stack.sh tries again"
     deploy
     ;;
   redis_*)

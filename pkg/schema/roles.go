@@ -55,9 +55,10 @@ func Digest() (string, error) {
 }
 
 // Grant gives the roles of the services what is due to them, and takes from them what else
-// they were granted in our schema (clear.sql says what stays), in one transaction. For a service that has a password, the role is made, or gets this password;
-// the others' roles are left to administrators, and may be missing. It is run by the owner
-// of the tables, after Up.
+// they were granted in our schema (clear.sql says what stays), in one transaction. For a
+// service that has a password, the role is made, or gets this password; the others' roles
+// are left to administrators, and may be missing. It is run by the owner of the tables,
+// after Up.
 func Grant(ctx context.Context, log *slog.Logger, connString string, passwords map[Service]string) error {
 	cfg, err := pgx.ParseConfig(connString)
 	if err != nil {

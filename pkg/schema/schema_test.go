@@ -89,7 +89,7 @@ func readWhileMigrating(t *testing.T, reader *pgx.Conn, migrate func()) bool {
 	go migrate()
 	for waits := false; !waits; {
 		var err error
-		if waits, err = read("SELECT count(*) > 0 FROM pg_locks WHERE relation = 'fidelity_check'::regclass AND NOT granted"); err != nil {
+		if waits, err = read("SELECT count(*) > 0 FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation = 'fidelity_check'::regclass AND NOT granted"); err != nil {
 			t.Fatal(err)
 		}
 	}

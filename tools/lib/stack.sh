@@ -317,13 +317,45 @@ services_say() {
   return 1
 }
 
+# await_job SERVICE WHAT: until all tasks of a job have ended well, or one has not, or
+# JOB_TIMEOUT seconds are over.
+await_job() {
+  local states deadline=$((SECONDS + ${JOB_TIMEOUT:-300}))
+  while :; do
+    states=$(on service ps --format '{{.CurrentState}} {{.Error}}' "$1" 2>/dev/null) || true
+    if grep -q '^Failed\|^Rejected' <<<"$states"; then
+      return 1
+    elif [ -n "$states" ] && ! grep -qv '^Complete' <<<"$states"; then
+      return 0
+    elif [ $SECONDS -ge $deadline ]; then
+      say "$2 did not end in time: ${states:-no task}"
+      return 1
+    fi
+    sleep 0.5
+  done
+}
+
+# fetch_socket_proxy has every manager fetch the image of the socket proxy, and returns 1
+# where one cannot: a reverse proxy without it would know of no service.
+fetch_socket_proxy() {
+  local job=${CLAIR_STACK}_job_$$_$RANDOM result=1
+  local image=${HAPROXY_IMAGE:-$(sed -n 's/.*{HAPROXY_IMAGE:-\(.*\)}.*/\1/p' compose/docker-compose.yml)}
+  on service create --quiet --detach --name "$job" --mode global-job --constraint node.role==manager \
+    --restart-condition none --no-resolve-image --with-registry-auth --read-only --cap-drop ALL --no-healthcheck \
+    "$image" haproxy -v >/dev/null || return 1
+  await_job "$job" "fetching $image" && result=0
+  [ $result = 0 ] || on service ps --no-trunc --format '  {{.Node}}: {{.CurrentState}} {{.Error}}' "$job" >&2 || true
+  on service rm "$job" >/dev/null 2>&1 || true
+  return $result
+}
+
 # run_managair ARGUMENT... runs a command of managair as a job of its own, as the owner of
 # the stack's database, in the version of the environment (or JOB_IMAGE), on the database
 # clair (or JOB_DATABASE); prints what it prints and returns 1 if it fails. The passwords of
 # the roles that it is to make go along.
 run_managair() {
   local job=${CLAIR_STACK}_job_$$_$RANDOM name variable secret secrets=()
-  local state result=1 deadline=$((SECONDS + ${JOB_TIMEOUT:-300}))
+  local result=1
   for name in $(deployed_secret_names); do
     case $name in
       db_password) variable=DB_PASSWORD_FILE ;;
@@ -342,18 +374,7 @@ run_managair() {
     --network "${CLAIR_STACK}_backend" "${secrets[@]}" --env LOG_FORMAT=text \
     --env DB_HOST=db --env "DB_NAME=${JOB_DATABASE:-clair}" --env DB_USER=clair --env DB_SSLMODE=disable \
     "${JOB_IMAGE:-${CLAIR_REGISTRY:-clairberlin}/managair:$CLAIR_VERSION}" "$@" >/dev/null || return 1
-  while :; do
-    state=$(on service ps --format '{{.CurrentState}} {{.Error}}' "$job" 2>/dev/null | head -n 1)
-    case $state in
-      Complete*) result=0; break ;;
-      Failed* | Rejected*) break ;;
-    esac
-    if [ $SECONDS -ge $deadline ]; then
-      say "'managair $*' did not end in time: $state"
-      break
-    fi
-    sleep 0.5
-  done
+  await_job "$job" "'managair $*'" && result=0
   on service logs --raw "$job" 2>&1 | sed "s/^/  managair $1: /" >&2 || true
   on service rm "$job" >/dev/null 2>&1 || true
   return $result

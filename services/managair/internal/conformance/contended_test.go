@@ -90,6 +90,9 @@ func TestReadsAreTriedAgain(t *testing.T) {
 	t.Error("no question was ever ended")
 }
 
+// ofThisDatabase are the locks of this test: copies of one template have the same numbers.
+const ofThisDatabase = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
 // askWhileLocking asks for a room while a migration locks two tables. It reports whether the
 // question had the second one when it waited for the first, and lost it.
 func (w *world) askWhileLocking(t *testing.T, tables [2]string) (ended bool) {
@@ -110,7 +113,7 @@ func (w *world) askWhileLocking(t *testing.T, tables [2]string) (ended bool) {
 		answer <- rec.Code
 	}()
 	locks := func(state, table string) (is bool) {
-		err := w.pool.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_locks WHERE relation = to_regclass($1) AND "+state, table).Scan(&is)
+		err := w.pool.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_locks WHERE "+ofThisDatabase+" AND relation = to_regclass($1) AND "+state, table).Scan(&is)
 		if err != nil {
 			t.Fatal(err)
 		}

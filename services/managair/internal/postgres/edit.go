@@ -39,11 +39,11 @@ func valueOf(f backoffice.Field, argument string) string {
 // Apply is part of backoffice.Store.
 func (b Backoffice) Apply(ctx context.Context, caller access.Caller, changes []backoffice.Change) (string, error) {
 	caller.Administers = true
-	first, err := b.apply(ctx, caller, changes, "IMMEDIATE")
+	first, err := b.apply(ctx, caller, changes, false)
 	if len(changes) > 1 && constraint.Violation(err) != nil {
 		// A sensor goes to others, and its installations go: one breaks a rule without the
 		// other. Whether all of it does is asked at the end, which names no item.
-		if id, err := b.apply(ctx, caller, changes, "DEFERRED"); err == nil {
+		if id, err := b.apply(ctx, caller, changes, true); err == nil {
 			return id, nil
 		}
 	}
@@ -53,13 +53,15 @@ func (b Backoffice) Apply(ctx context.Context, caller access.Caller, changes []b
 	return first, nil
 }
 
-// apply makes changes in one transaction. Rules over several rows are asked after each
-// (IMMEDIATE), or after all of them (DEFERRED).
-func (b Backoffice) apply(ctx context.Context, caller access.Caller, changes []backoffice.Change, rules string) (string, error) {
+// apply makes changes in one transaction. Rules over several rows are asked after each, or
+// after all of them.
+func (b Backoffice) apply(ctx context.Context, caller access.Caller, changes []backoffice.Change, afterAll bool) (string, error) {
 	var first string
 	err := inTx(ctx, b.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET CONSTRAINTS ALL "+rules); err != nil {
-			return err
+		if afterAll {
+			if _, err := tx.Exec(ctx, "SET CONSTRAINTS ALL DEFERRED"); err != nil {
+				return err
+			}
 		}
 		for i, c := range changes {
 			if err := allowed(ctx, tx, caller, c.Subject); err != nil {

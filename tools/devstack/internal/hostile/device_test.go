@@ -149,7 +149,6 @@ func TestDeviceSendsNonsense(t *testing.T) {
 	} {
 		for _, message := range [][]byte{nil, []byte("null"), bytes.Repeat([]byte{0xff}, 1<<20), []byte(strings.Repeat("[", 1<<20))} {
 			stacktest.Publish(t, network, topic, message)
-			s.check(t, true, "")
 		}
 	}
 

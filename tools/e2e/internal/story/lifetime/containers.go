@@ -151,6 +151,7 @@ func (s *lifetime) askEngine(ctx context.Context) error {
 		{"DELETE /v1.44/nodes/x", false},
 		{"POST /v1.44/swarm/leave?force=1", false},
 		{"POST /session", false},
+		{"CONNECT engine:2375", false},
 	} {
 		answer, err := s.stack.Docker(ctx, "exec", door, "bash", "-c",
 			`exec 3<>/dev/tcp/127.0.0.1/2375; printf '%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n' "$0" >&3; head -n 1 <&3`, q.request)
