@@ -26,7 +26,7 @@ const (
 // comes: a weekend and a day off, or all the holidays.
 const (
 	// FrozenAfter and FrozenAtRestAfter are whole days in UTC, yesterday the last of them,
-	// with one value of CO2 only, which is that of the newest sample.
+	// with one value of CO2 only, which is that of all samples since.
 	FrozenAfter       = 3 * 24 * time.Hour
 	FrozenAtRestAfter = 7 * 24 * time.Hour
 	// StuckAtRestAfter is from when on such a sensor is known to be at fault, and no longer

@@ -11,16 +11,18 @@ import (
 
 // The steps of judgeFaults, which comes after the check of who reports.
 const (
-	// Whatever else it tells, it moves again.
+	// Whatever else it tells, it moves again; what no air has is no value.
 	releaseStuck = `
 		UPDATE stuck_sensor x
 		   SET released_at = @now
 		  FROM node_status s
-		 WHERE x.released_at IS NULL AND s.node_no = x.node_no AND s.last_co2_ppm <> x.co2_ppm`
+		 WHERE x.released_at IS NULL AND s.node_no = x.node_no AND s.last_co2_ppm <> x.co2_ppm AND s.last_status <> 'E'`
 
 	// standing are the nodes that say the same as all of yesterday, and for how long they
 	// have: only of those more than one day is looked at. Yesterday's last hours may not be
 	// rolled up yet, so it may have fewer samples. Days of a stuck sensor are not rolled up.
+	// Of those that may be frozen the hours since yesterday are looked at, rolled up or not:
+	// CASE has it done for no others.
 	standing = `
 		SELECT f.node_no, s.last_co2_ppm, same.*
 		  FROM node_fidelity f
@@ -38,17 +40,28 @@ const (
 		              AND d.co2_min = y.co2_min AND d.co2_max = y.co2_min
 		              AND (d.n >= @frozen_samples OR d.day = @yesterday)
 		       ) AS same
-		 WHERE f.fidelity = 'E' AND s.last_status <> 'E'`
+		 WHERE f.fidelity = 'E' AND s.last_status <> 'E'
+		   AND CASE WHEN same.lately = @frozen_days THEN NOT EXISTS (
+		           SELECT FROM sample_hours(s.node_no, @yesterday, @yesterday::timestamptz + interval '48 hours') h
+		            WHERE h.co2_min <> s.last_co2_ppm OR h.co2_max <> s.last_co2_ppm)
+		       END`
 
-	// It is stuck since the last day on which it said something else.
+	// It is stuck since the first whole day of the value after the last one with another, and
+	// after it was stuck before: of that, too, no day is rolled up, whatever its value was.
 	findStuck = `
 		INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at)
-		SELECT node_no, (SELECT coalesce(max(d.day) FILTER (WHERE d.co2_min <> last_co2_ppm OR d.co2_max <> last_co2_ppm) + interval '24 hours', min(d.day))
+		SELECT node_no, (SELECT min(d.day)
 		                   FROM sample_day d
-		                  WHERE d.node_no = standing.node_no AND d.day <= @yesterday), last_co2_ppm, @now
+		                  WHERE d.node_no = standing.node_no AND d.day <= @yesterday
+		                    AND d.day > greatest(
+		                        (SELECT max(o.day) FROM sample_day o
+		                          WHERE o.node_no = standing.node_no AND o.day <= @yesterday
+		                            AND (o.co2_min <> last_co2_ppm OR o.co2_max <> last_co2_ppm)),
+		                        (SELECT max(x.since) FROM stuck_sensor x WHERE x.node_no = standing.node_no),
+		                        '-infinity')), last_co2_ppm, @now
 		  FROM (` + standing + `) standing
-		 WHERE CASE WHEN last_co2_ppm > @rest THEN lately = @frozen_days ELSE days = @stuck_at_rest_days END
-		    ON CONFLICT DO NOTHING`
+		 WHERE last_co2_ppm > @rest OR days = @stuck_at_rest_days
+		    ON CONFLICT (node_no) WHERE released_at IS NULL DO NOTHING`
 
 	lastingStuck = `SELECT node_no, since, co2_ppm, found_at FROM stuck_sensor WHERE released_at IS NULL ORDER BY node_no`
 

@@ -11,15 +11,31 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
-// steady has a node tell the same CO2 every half hour for whole days before fidelityBegin
-// and until clock(1), rolled up as the ingestair does.
+// tells has a node tell the same CO2 every half hour from one time to another, both included.
+func (h house) tells(t testing.TB, no int32, from, to float64, ppm int) {
+	t.Helper()
+	h.exec(t, `SELECT ensure_sample_partition(m) FROM generate_series($1::timestamptz, $2::timestamptz, '1 day') m`, clock(from), clock(to))
+	h.exec(t, `INSERT INTO sample (node_no, time, co2_ppm) SELECT $1, s, $2 FROM generate_series($3::timestamptz, $4::timestamptz, '30 minutes') s`,
+		no, ppm, clock(from), clock(to))
+}
+
+// rollUp leaves the roll-ups of a node as the ingestair does once it has no more to do.
+func (h house) rollUp(t testing.TB, no int32, until float64) {
+	t.Helper()
+	h.exec(t, `UPDATE sample_rollup_state SET rolled_until = $1, late_before = $1`, clock(until))
+	for _, table := range []string{"sample_late", "sample_day", "sample_hour"} {
+		h.exec(t, `DELETE FROM `+table+` WHERE node_no = $1`, no)
+	}
+	h.exec(t, `INSERT INTO sample_hour SELECT * FROM sample_hours_raw($1, '2026-01-01Z', $2)`, no, clock(until))
+	h.exec(t, `INSERT INTO sample_day (day, node_no, n, co2_sum, co2_min, co2_max, temperature_n, temperature_sum, rel_humidity_n, rel_humidity_sum)
+		SELECT date_trunc('day', hour, 'UTC'), node_no, sum(n), sum(co2_sum), min(co2_min), max(co2_max), 0, 0, 0, 0 FROM sample_hour WHERE node_no = $1 GROUP BY 1, 2`, no)
+}
+
+// steady has a node tell the same CO2 for whole days before fidelityBegin and until clock(1).
 func (h house) steady(t testing.TB, no int32, days, ppm int) {
 	t.Helper()
-	h.exec(t, `SELECT ensure_sample_partition(m) FROM generate_series($1::timestamptz - make_interval(days => $2), $1::timestamptz, '1 day') m`, fidelityBegin, days)
-	h.exec(t, `INSERT INTO sample (node_no, time, co2_ppm)
-		SELECT $1, s, $3 FROM generate_series($4::timestamptz - make_interval(days => $2::integer), $4::timestamptz + interval '1 hour', '30 minutes') s`, no, days, ppm, fidelityBegin)
-	h.exec(t, `INSERT INTO sample_hour SELECT * FROM sample_hours_raw($1, $2, $3)`, no, fidelityBegin.AddDate(0, 0, -days), fidelityBegin)
-	h.days(t, no, days, 48, ppm, ppm)
+	h.tells(t, no, float64(-24*days), 1, ppm)
+	h.rollUp(t, no, 0)
 	h.newest(t, no, clock(1), ppm, "M")
 }
 
@@ -54,11 +70,10 @@ func TestAStuckSensorSaysNothingOfTheAir(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, pgtest.New(t))
 	id, no := h.node(t, 0)
+	h.tells(t, no, -4*24-1, -4*24-1, 650)
 	h.steady(t, no, 4, 800)
-	h.exec(t, `INSERT INTO sample (node_no, time, co2_ppm) VALUES ($1, $2, 650)`, no, clock(0.75))
-	h.exec(t, `UPDATE sample_rollup_state SET rolled_until = $1, late_before = $1`, fidelityBegin)
 	h.check(t, 1)
-	// Four days and an hour, and the one that says something else.
+	// Four days and an hour, and the one before that says something else.
 	if got, want := h.stuckState(t, id, no), (stuckState{marked: 4*48 + 3, kept: 4*48 + 4, last: "E", fault: fidelity.Frozen}); got != want {
 		t.Errorf("found: %+v, want %+v", got, want)
 	}
@@ -77,7 +92,7 @@ func TestAStuckSensorSaysNothingOfTheAir(t *testing.T) {
 	}
 
 	// It goes on: one that the ingestair did not know to mark.
-	h.exec(t, `INSERT INTO sample (node_no, time, co2_ppm) VALUES ($1, $2, 800)`, no, clock(2))
+	h.tells(t, no, 2, 2, 800)
 	h.newest(t, no, clock(2), 800, "M")
 	h.check(t, 2)
 	if got, want := h.stuckState(t, id, no), (stuckState{marked: 4*48 + 4, kept: 4*48 + 5, last: "E", fault: fidelity.Frozen}); got != want {
@@ -95,6 +110,7 @@ func TestAStuckSensorSaysNothingOfTheAir(t *testing.T) {
 		t.Errorf("back: fault %q", got)
 	}
 	// It moves again.
+	h.tells(t, no, 11, 11, 801)
 	h.newest(t, no, clock(11), 801, "M")
 	h.check(t, 11)
 	if got := h.stuckState(t, id, no); got.fault != fidelity.NoFault || got.last != "M" {
@@ -131,6 +147,104 @@ func TestAQuietRoomIsNotAFaultySensor(t *testing.T) {
 			got := h.stuckState(t, id, no)
 			if want := map[bool]int{true: tt.days*48 + 3}[tt.marked]; got.marked != want || got.fault != tt.fault {
 				t.Errorf("%d of %d marked, fault %q; want %d, %q", got.marked, got.kept, got.fault, want, tt.fault)
+			}
+		})
+	}
+}
+
+// What a sensor has told today, or late yesterday, counts, whatever it tells now.
+func TestASensorThatMovedIsNotStuck(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		days, ppm  int
+		moved      float64
+		rolledUpTo float64
+	}{
+		"this morning":                       {4, 800, 0.75, 0},
+		"this morning, at rest":              {8, 420, 0.75, 0},
+		"yesterday, which is not rolled up":  {4, 800, -0.75, -2},
+		"yesterday, at rest, not rolled up":  {8, 420, -0.75, -2},
+		"this morning, after eight weeks":    {60, 420, 0.25, 0},
+		"this morning, in an hour that ends": {4, 800, 0.75, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, pgtest.New(t))
+			id, no := h.node(t, 0)
+			h.steady(t, no, tt.days, tt.ppm)
+			h.tells(t, no, tt.moved, tt.moved, 650)
+			h.rollUp(t, no, tt.rolledUpTo)
+			h.check(t, 1)
+			if got := h.stuckState(t, id, no); got.marked != 0 || got.fault != fidelity.NoFault || got.last != "M" {
+				t.Errorf("moved, and found stuck: %+v", got)
+			}
+		})
+	}
+}
+
+// No air is no value: a sensor that warms up after a restart tells some, and stays stuck.
+func TestAnImplausibleSampleDoesNotReleaseAStuckSensor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, pgtest.New(t))
+	id, no := h.node(t, 0)
+	h.steady(t, no, 4, 800)
+	h.check(t, 1)
+	want := h.stuckState(t, id, no)
+	if want.fault != fidelity.Frozen {
+		t.Fatalf("not found: %+v", want)
+	}
+	h.newest(t, no, clock(2), 0, "E")
+	h.check(t, 2)
+	h.newest(t, no, clock(3), 800, "M")
+	h.check(t, 3)
+	if got := h.stuckState(t, id, no); got != want {
+		t.Errorf("after a restart: %+v, want %+v", got, want)
+	}
+	h.newest(t, no, clock(4), 801, "M")
+	h.check(t, 4)
+	if got := h.stuckState(t, id, no); got.fault != fidelity.NoFault || got.last != "M" {
+		t.Errorf("moving: %+v", got)
+	}
+}
+
+// A sensor that sticks again is found again, as soon as one that sticks for the first time.
+func TestASensorSticksAgain(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		ppm, moved int // at once, and the value that it tells once before
+		since      int // day
+		marked     int
+	}{
+		"at another value": {ppm: 900, moved: 900, since: 6, marked: 5*48 + 4*48 + 1},
+		"at the same":      {ppm: 800, moved: 810, since: 7, marked: 5*48 + 3*48 + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, pgtest.New(t))
+			id, no := h.node(t, 0)
+			h.tells(t, no, 0, 23.5, 610)
+			h.tells(t, no, 24, 6*24-0.5, 800)
+			h.rollUp(t, no, 5*24)
+			h.newest(t, no, clock(5*24), 800, "M")
+			h.check(t, 5*24+0.25)
+			if got := h.stuckState(t, id, no); got.fault != fidelity.Frozen || got.marked != 5*48 {
+				t.Fatalf("for the first time: %+v", got)
+			}
+			h.tells(t, no, 6*24, 6*24, tt.moved)
+			h.newest(t, no, clock(6*24), tt.moved, "M")
+			h.check(t, 6*24+0.25)
+			if got := h.stuckState(t, id, no); got.fault != fidelity.NoFault {
+				t.Fatalf("moving: %+v", got)
+			}
+			h.tells(t, no, 6*24+0.5, 10*24, tt.ppm)
+			h.rollUp(t, no, 10*24)
+			h.newest(t, no, clock(10*24), tt.ppm, "M")
+			h.check(t, 10*24+0.25)
+			if got, want := h.stuckState(t, id, no), (stuckState{marked: tt.marked, kept: 10*48 + 1, last: "E", fault: fidelity.Frozen}); got != want {
+				t.Errorf("again: %+v, want %+v", got, want)
+			}
+			if since := h.faults(t)[id].Since; !since.Equal(clock(float64(24 * tt.since))) {
+				t.Errorf("again since %v, want day %d", since, tt.since)
 			}
 		})
 	}
