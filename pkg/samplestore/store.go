@@ -33,7 +33,7 @@ type Store struct {
 	nodes  nodeMap
 	months months
 	writes sync.Pool
-	stuck  atomic.Pointer[map[int32]stuck]
+	stuck  atomic.Pointer[map[int32][]stuck]
 
 	// boldFrom is how many samples a flush has at least that is written without
 	// expecting repeated ones; careful is how many more flushes may not be.
@@ -79,6 +79,11 @@ const maxAttempts = 5
 
 // Keep implements keeping.Store.
 func (s *Store) Keep(ctx context.Context, f *keeping.Flush) error {
+	if s.stuck.Load() == nil {
+		if err := s.LearnStuck(ctx); err != nil {
+			return err
+		}
+	}
 	w := s.writes.Get().(*write)
 	defer s.writes.Put(w)
 	for i := range f.Rows {

@@ -3,6 +3,7 @@ package samplestore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,40 +11,52 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
-// stuck is the value that a sensor does not get away from, and since when.
+// stuck is a value that a sensor did not get away from, since when and until when; nil while
+// it lasts.
 type stuck struct {
 	co2PPM int
 	since  time.Time
+	until  *time.Time
 }
 
-const stuckSensors = `SELECT node_no, co2_ppm::integer, since FROM stuck_sensor WHERE released_at IS NULL`
+// has reports whether a sample is one of those that the sensor was stuck at.
+func (s stuck) has(sample *measurement.Sample) bool {
+	return sample.CO2PPM == s.co2PPM && !sample.Time.Before(s.since) && (s.until == nil || !sample.Time.After(*s.until))
+}
 
-// LearnStuck learns which sensors are stuck, as the check of all nodes has found out. Their
-// samples are kept, and marked: they say nothing of the air.
+const stuckSensors = `SELECT node_no, co2_ppm::integer, since, released_at FROM stuck_sensor`
+
+// LearnStuck learns which sensors are or were stuck, as the check of all nodes has found out.
+// Their samples are kept, however late they come, and marked: they say nothing of the air.
+// Keep learns it the first time; whoever goes on for longer than minutes has to learn it again.
 func (s *Store) LearnStuck(ctx context.Context) error {
 	rows, err := s.pool.Query(ctx, stuckSensors)
 	if err != nil {
 		return Translate(fmt.Errorf("find stuck sensors: %w", err))
 	}
-	found := map[int32]stuck{}
+	found := map[int32][]stuck{}
 	var no int32
 	var one stuck
-	if _, err := pgx.ForEachRow(rows, []any{&no, &one.co2PPM, &one.since}, func() error { found[no] = one; return nil }); err != nil {
+	_, err = pgx.ForEachRow(rows, []any{&no, &one.co2PPM, &one.since, &one.until}, func() error {
+		found[no] = append(found[no], one)
+		return nil
+	})
+	if err != nil {
 		return Translate(fmt.Errorf("find stuck sensors: %w", err))
 	}
 	s.stuck.Store(&found)
 	return nil
 }
 
-// markStuck marks the samples of the sensors that are known to be stuck.
+// markStuck marks the samples of the sensors that are known to be or to have been stuck.
 func (s *Store) markStuck(w *write) {
-	known := s.stuck.Load()
-	if known == nil || len(*known) == 0 {
+	known := *s.stuck.Load()
+	if len(known) == 0 {
 		return
 	}
 	for _, k := range w.known {
 		sample := &w.flush.Rows[k.row].Sample
-		if one, ok := (*known)[k.key.no]; ok && sample.CO2PPM == one.co2PPM && !sample.Time.Before(one.since) {
+		if slices.ContainsFunc(known[k.key.no], func(one stuck) bool { return one.has(sample) }) {
 			sample.Status = measurement.Faulty
 		}
 	}

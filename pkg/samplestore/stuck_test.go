@@ -34,7 +34,7 @@ func TestSamplesOfStuckSensorsAreMarked(t *testing.T) {
 	}
 	// The same again is the same, whether the mark came before or after it.
 	wantOutcomes(t, "before the mark", mustKeep(t, s, sample{1, noon, 800}), keeping.Duplicate)
-	exec(t, s, "UPDATE stuck_sensor SET released_at = now()")
+	exec(t, s, "UPDATE stuck_sensor SET released_at = $1", later.Add(30*time.Minute))
 	if err := s.LearnStuck(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -42,5 +42,23 @@ func TestSamplesOfStuckSensorsAreMarked(t *testing.T) {
 	mustKeep(t, s, sample{1, later.Add(time.Hour), 800})
 	if n := scan[int](t, s, "SELECT count(*) FROM sample WHERE status = 'E'"); n != 1 {
 		t.Errorf("%d are marked when the sensor moves again, want 1 still", n)
+	}
+}
+
+// What comes late of a time in which a sensor was stuck is marked, also by who has not been
+// told of it: a pen asks before it writes for the first time.
+func TestLateSamplesOfASensorThatWasStuckAreMarked(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, node(1), lorawan.EUI64(1))
+	exec(t, s, `INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at, released_at)
+		SELECT no, $2::timestamptz, 800, $2, $2::timestamptz + interval '2 hours' FROM node WHERE id = $1
+		UNION ALL SELECT no, $2::timestamptz + interval '4 hours', 900, $2, NULL FROM node WHERE id = $1`, node(1), noon)
+	hours := func(h float64) time.Time { return noon.Add(time.Duration(h * float64(time.Hour))) }
+	mustKeep(t, s, sample{1, hours(-1), 800}, sample{1, hours(1), 800}, sample{1, hours(1.5), 900}, sample{1, hours(3), 800},
+		sample{1, hours(5), 900}, sample{1, hours(6), 800})
+	got := scan[string](t, s, "SELECT string_agg(extract(hour FROM time AT TIME ZONE 'UTC')::text, ' ' ORDER BY time) FROM sample WHERE status = 'E'")
+	if got != "13 17" {
+		t.Errorf("samples of the hours %q are marked, want those of 13 and 17", got)
 	}
 }

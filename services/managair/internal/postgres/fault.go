@@ -103,9 +103,13 @@ const (
 		UPDATE fidelity_check SET faulty = (SELECT count(fault) FROM assessed)`
 )
 
-// markAgain is how far back the samples of a sensor that was stuck before are looked at:
-// the ingestair marks them itself, but for those of the moment in which it did not know.
-const markAgain = 2 * time.Hour
+// The pen marks what comes of a stuck sensor itself, but for the moments in which it does not
+// know of it yet. Until learnWithin after a sensor was found all of its samples are looked at,
+// for late ones may come in that moment; then, as long as it lasts, those of markAgain.
+const (
+	learnWithin = 15 * time.Minute
+	markAgain   = 2 * time.Hour
+)
 
 // judgeFaults finds out what is wrong with nodes that report.
 func judgeFaults(ctx context.Context, tx pgx.Tx, now time.Time) error {
@@ -158,7 +162,7 @@ func markSamples(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	}
 	for _, sensor := range stuck {
 		from := sensor.Since
-		if recently := now.Add(-markAgain); sensor.FoundAt.Before(now) && from.Before(recently) {
+		if recently := now.Add(-markAgain); sensor.FoundAt.Before(now.Add(-learnWithin)) && from.Before(recently) {
 			from = recently
 		}
 		rows, err := tx.Query(ctx, markStuck, pgx.NamedArgs{"node": sensor.NodeNo, "from": from, "co2": sensor.CO2PPM})

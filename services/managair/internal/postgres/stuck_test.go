@@ -152,6 +152,22 @@ func TestAQuietRoomIsNotAFaultySensor(t *testing.T) {
 	}
 }
 
+// A pen that does not know yet of a stuck sensor may write late samples of it.
+func TestLateSamplesOfAStuckSensorAreFound(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, pgtest.New(t))
+	id, no := h.node(t, 0)
+	h.steady(t, no, 4, 800)
+	h.check(t, 1)
+	want := h.stuckState(t, id, no)
+	h.tells(t, no, -50.25, -50.25, 800)
+	h.check(t, 1.1)
+	want.kept, want.marked = want.kept+1, want.marked+1
+	if got := h.stuckState(t, id, no); got != want || want.fault != fidelity.Frozen {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 // What a sensor has told today, or late yesterday, counts, whatever it tells now.
 func TestASensorThatMovedIsNotStuck(t *testing.T) {
 	t.Parallel()

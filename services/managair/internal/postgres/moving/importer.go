@@ -162,6 +162,9 @@ func (im *Importer) copySamples(ctx context.Context, tx pgx.Tx, snapshot, source
 		}
 		defer chunks.close(ctx)
 		for c := range work {
+			if err := store.LearnStuck(ctx); err != nil {
+				return err
+			}
 			n, problems, err := chunks.copy(ctx, c)
 			if err != nil {
 				return err
@@ -271,7 +274,14 @@ const checksums = `
 	count(*), coalesce(sum(t), 0)::text, coalesce(sum((co2 + 1)::bigint * t), 0)::text,
 	coalesce(sum((temperature + 1000)::bigint * (t % 9973)), 0)::text,
 	coalesce(sum((humidity + 1)::bigint * (t % 9967)), 0)::text,
-	coalesce(sum(ascii(status)::bigint * (t % 9949)), 0)::text`
+	coalesce(sum(ascii(status)::bigint * (t % 9949)) FILTER (WHERE (t >= stuck_since) IS NOT TRUE), 0)::text`
+
+// stuckValues are the values that sensors were stuck at, from the first time on: samples of
+// these may be marked here, and are not in the predecessor's database.
+const stuckValues = `
+	SELECT n.id::text AS node, n.no AS node_no, x.co2_ppm::integer AS co2, extract(epoch FROM min(x.since))::bigint AS stuck_since
+	  FROM stuck_sensor x JOIN node n ON n.no = x.node_no
+	 GROUP BY n.id, x.co2_ppm`
 
 // compare checks that each node's samples are here as they are there. Nodes that
 // are not registered here are left to the report.
@@ -285,26 +295,13 @@ func (im *Importer) compare(ctx context.Context, tx pgx.Tx, report *fixture.Repo
 	if err != nil {
 		return fmt.Errorf("compare: %w", pgdb.Translate(err))
 	}
-	var there, here map[string][6]string
-	var registered map[string]bool
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		if there, err = im.sourceSums(ctx, tx, archived); err != nil {
-			return fmt.Errorf("compare: %w", fromSource(err))
-		}
-		return nil
-	})
-	g.Go(func() (err error) {
-		if here, err = im.sumsHere(ctx, last); err == nil {
-			registered, err = registeredNodes(ctx, im.Loader.Pool)
-		}
-		if err != nil {
-			return fmt.Errorf("compare: %w", pgdb.Translate(err))
-		}
-		return nil
-	})
-	if err := g.Wait(); err != nil {
+	there, here, err := im.bothSums(ctx, tx, archived, last)
+	if err != nil {
 		return err
+	}
+	registered, err := registeredNodes(ctx, im.Loader.Pool)
+	if err != nil {
+		return fmt.Errorf("compare: %w", pgdb.Translate(err))
 	}
 	for node, want := range there {
 		if got := here[node]; registered[node] && got != want {
@@ -321,6 +318,35 @@ func (im *Importer) compare(ctx context.Context, tx pgx.Tx, report *fixture.Repo
 	return nil
 }
 
+// bothSums returns the checksums of each node in the predecessor's database and here.
+func (im *Importer) bothSums(ctx context.Context, src pgx.Tx, archived []span, last int64) (there, here map[string][6]string, err error) {
+	// One snapshot of who was stuck and of what is marked: the next check may find more.
+	tx, err := im.Loader.Pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, nil, fmt.Errorf("compare: %w", pgdb.Translate(err))
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	stuck, err := readStuck(ctx, tx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("compare: %w", pgdb.Translate(err))
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		if there, err = im.sourceSums(ctx, src, archived, stuck); err != nil {
+			return fmt.Errorf("compare: %w", fromSource(err))
+		}
+		return nil
+	})
+	g.Go(func() (err error) {
+		if here, err = sumsHere(ctx, tx, last); err != nil {
+			return fmt.Errorf("compare: %w", pgdb.Translate(err))
+		}
+		return nil
+	})
+	err = g.Wait()
+	return there, here, err
+}
+
 func or0(s string) string {
 	if s == "" {
 		return "0"
@@ -328,23 +354,47 @@ func or0(s string) string {
 	return s
 }
 
-func (im *Importer) sumsHere(ctx context.Context, until int64) (map[string][6]string, error) {
-	return sums(ctx, im.Loader.Pool, `
+// stuckColumns are stuckValues as the predecessor's database is told them.
+type stuckColumns struct {
+	nodes []string
+	co2   []int32
+	since []int64
+}
+
+func readStuck(ctx context.Context, q querier) (c stuckColumns, err error) {
+	rows, err := q.Query(ctx, "SELECT node, co2, stuck_since FROM ("+stuckValues+") x")
+	if err != nil {
+		return c, err
+	}
+	var node string
+	var co2 int32
+	var since int64
+	_, err = pgx.ForEachRow(rows, []any{&node, &co2, &since}, func() error {
+		c.nodes, c.co2, c.since = append(c.nodes, node), append(c.co2, co2), append(c.since, since)
+		return nil
+	})
+	return c, err
+}
+
+func sumsHere(ctx context.Context, q querier, until int64) (map[string][6]string, error) {
+	return sums(ctx, q, `
 		SELECT coalesce((SELECT id::text FROM node WHERE no = s.node_no), ''), `+checksums+`
 		  FROM (SELECT node_no, extract(epoch FROM time)::bigint AS t, co2_ppm AS co2, temperature_decicelsius AS temperature,
 		               rel_humidity_percent AS humidity, status::text AS status
 		          FROM sample WHERE time <= to_timestamp($1)) s
+		  LEFT JOIN (`+stuckValues+`) x USING (node_no, co2)
 		 GROUP BY node_no`, until)
 }
 
-func (im *Importer) sourceSums(ctx context.Context, tx pgx.Tx, archived []span) (map[string][6]string, error) {
+func (im *Importer) sourceSums(ctx context.Context, tx pgx.Tx, archived []span, stuck stuckColumns) (map[string][6]string, error) {
 	return sums(ctx, tx, `
 		SELECT node_id::text, `+checksums+`
 		  FROM (SELECT `+judged+`
 		          FROM (SELECT *, (nullif(temperature_celsius, 'NaN') * 10)::integer AS temperature FROM core_sample) c
 		         WHERE measurement_status IN ('M', 'R', 'E')) s
+		  LEFT JOIN unnest($1::text[]::uuid[], $2::integer[], $3::bigint[]) x (node_id, co2, stuck_since) USING (node_id, co2)
 		 WHERE `+im.plausible(archived)+`
-		 GROUP BY node_id`)
+		 GROUP BY node_id`, stuck.nodes, stuck.co2, stuck.since)
 }
 
 // querier is what pools and transactions have in common.

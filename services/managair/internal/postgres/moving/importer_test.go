@@ -111,6 +111,57 @@ func TestImportNoticesDifferences(t *testing.T) {
 	}
 }
 
+// What the check has marked is no difference, and what comes later of the time in which a
+// sensor was stuck is marked as if it had come before, whoever brings it.
+func TestImportOfAStuckSensor(t *testing.T) {
+	t.Parallel()
+	old, url := djangotest.New(t, 2000)
+	const first, second = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+	begin := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	tells := func(node string, from, to time.Time) {
+		t.Helper()
+		if _, err := old.Exec(t.Context(), `
+			INSERT INTO core_sample (timestamp_s, co2_ppm, measurement_status, node_id)
+			SELECT s, 800, 'M', $3::uuid FROM generate_series($1::bigint, $2::bigint, 1800) s`, from.Unix(), to.Unix(), node); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tells(first, begin, begin.AddDate(0, 0, 5))
+	tells(second, begin, begin.AddDate(0, 0, 5))
+	pool := pgtest.New(t)
+	imported(t, pool, url)
+	// The first is stuck still; the second moves again since the third day.
+	now := begin.AddDate(0, 0, 5)
+	if _, err := pool.Exec(t.Context(), `
+		INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at, released_at)
+		SELECT no, $2, 800, $3, CASE WHEN id <> $1 THEN $4::timestamptz END FROM node WHERE id IN ($1, $5)`,
+		first, begin, now, begin.AddDate(0, 0, 3), second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (postgres.Fidelity{Pool: pool}).Check(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	const marked = `SELECT count(*) FROM sample s JOIN node n ON n.no = s.node_no WHERE s.status = 'E' AND n.id = `
+	if n := count(t, pool, marked+"'"+first+"'"); n != 5*48+1 {
+		t.Fatalf("%d samples are marked, want %d", n, 5*48+1)
+	}
+	if report := imported(t, pool, url); report.Differing != 0 {
+		t.Errorf("after the mark %d differ: %v", report.Differing, report.Problems)
+	}
+	tells(first, now.Add(10*time.Minute), now.AddDate(0, 0, 1))
+	tells(second, begin.Add(10*time.Minute), now)
+	report := imported(t, pool, url)
+	if report.Differing != 0 || report.Samples.Stored != 48+5*48 {
+		t.Errorf("later: %+v, %d differ: %v", report.Samples, report.Differing, report.Problems)
+	}
+	if n := count(t, pool, marked+"'"+first+"'"); n != 5*48+1+48 {
+		t.Errorf("%d samples are marked of the sensor that is stuck, want %d", n, 5*48+1+48)
+	}
+	if n := count(t, pool, marked+"'"+second+"'"); n != 3*48 {
+		t.Errorf("%d samples are marked of the one that was, want %d of what came late", n, 3*48)
+	}
+}
+
 func TestImportFromNothing(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)

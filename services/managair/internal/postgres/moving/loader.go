@@ -163,6 +163,9 @@ func (l *Loader) storeStaged(ctx context.Context, now time.Time, stage *stage, r
 			if batch, more, err = stage.take(ctx, batch[:0]); err != nil || !more {
 				return err
 			}
+			if err := store.LearnStuck(ctx); err != nil {
+				return err
+			}
 			n, err := samples.batch(ctx, batch)
 			if err != nil {
 				return err
