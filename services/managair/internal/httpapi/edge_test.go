@@ -160,6 +160,7 @@ func TestLargeBodiesAreRefused(t *testing.T) {
 // slowStore has long series; reading one lasts until somebody goes on.
 type slowStore struct {
 	telemetry.Store
+	first   time.Time
 	reading chan struct{} // somebody begins to read
 	goOn    chan struct{}
 }
@@ -167,7 +168,7 @@ type slowStore struct {
 func (s slowStore) Summaries(_ context.Context, spans []telemetry.Span, _ bool) ([]telemetry.Summary, error) {
 	all := make([]telemetry.Summary, len(spans))
 	for i := range all {
-		all[i] = telemetry.Summary{Count: 1_000_000, First: &worldNow, Latest: &measurement.Sample{Time: worldNow, Status: measurement.Measured}}
+		all[i] = telemetry.Summary{Count: 1_000_000, First: &s.first, Latest: &measurement.Sample{Time: worldNow, Status: measurement.Measured}}
 	}
 	return all, nil
 }
@@ -182,19 +183,25 @@ func (s slowStore) Samples(ctx context.Context, _ telemetry.Span, _ func(measure
 	}
 }
 
-// While long series are read, further ones wait, charts not for downloads, and
-// nothing else for them.
-func TestLongSeriesWaitForEachOther(t *testing.T) {
-	t.Parallel()
+// slowWorld has long series only, which began so long ago; one is read at once for charts, and one for downloads.
+func slowWorld(t *testing.T, since time.Duration) (*world, slowStore) {
+	t.Helper()
 	pool := newWorld(t).pool
-	store := slowStore{reading: make(chan struct{}), goOn: make(chan struct{})}
+	store := slowStore{first: worldNow.Add(-since), reading: make(chan struct{}), goOn: make(chan struct{})}
 	api := httpapi.New(httpapi.Config{LongReads: 1}, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil,
 		httpapi.Domain{Inventory: postgres.NewInventory(pool), Telemetry: store}, func() time.Time { return worldNow })
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{api: api, handler: handler}
+	return &world{api: api, handler: handler}, store
+}
+
+// While long series are read, further ones wait, charts not for downloads, and
+// nothing else for them.
+func TestLongSeriesWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	w, store := slowWorld(t, 365*24*time.Hour)
 	var asked sync.WaitGroup
 	for _, path := range []string{
 		"/api/v1/installations/1/timeseries/?max_points=10", "/api/v1/installations/1/timeseries/?max_points=10&resolution=10m",
@@ -219,4 +226,40 @@ func TestLongSeriesWaitForEachOther(t *testing.T) {
 	<-store.reading
 	close(store.goOn)
 	asked.Wait()
+}
+
+// Buckets of ten minutes are the figures of a chart when they are as few as its points may be, and do not
+// wait while the same client takes its time for a download. More of them are a download themselves.
+func TestFiguresOfAChartDoNotWaitForDownloads(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		since  time.Duration
+		beside string
+	}{
+		{"as many as points", (telemetry.MaxPoints - 1) * 10 * time.Minute, "timeseries.csv"},
+		{"one more", telemetry.MaxPoints * 10 * time.Minute, "timeseries/?max_points=10"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, store := slowWorld(t, c.since)
+			var asked sync.WaitGroup
+			answered := make(chan struct{}, 2)
+			for _, path := range []string{c.beside, "timeseries/?resolution=10m"} {
+				asked.Go(func() {
+					w.get(t, anonymous, "/api/v1/installations/1/"+path)
+					answered <- struct{}{}
+				})
+			}
+			for range 2 {
+				select {
+				case <-store.reading:
+				case <-answered: // too long ago
+					t.Error("one waits for the other")
+				}
+			}
+			close(store.goOn)
+			asked.Wait()
+		})
+	}
 }

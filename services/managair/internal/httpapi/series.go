@@ -376,7 +376,7 @@ func (a *API) read(r *http.Request, s *series, out *seriesWriter) error {
 	switch {
 	case s.resolution != telemetry.Raw && s.resolution != telemetry.TenMinutes, s.summary.Count < longSeries:
 		return s.read(ctx, a.telemetry, out)
-	case s.maxPoints > 0:
+	case s.maxPoints > 0, s.figures():
 		reading = a.charts
 	}
 	leave, err := reading.Enter(ctx, clientOf(r), turn.Ordinary)
@@ -387,9 +387,19 @@ func (a *API) read(r *http.Request, s *series, out *seriesWriter) error {
 	return s.read(ctx, a.telemetry, out)
 }
 
+// figures reports whether these are the figures of a chart: buckets of ten minutes, no more
+// than it may have points.
+func (s *series) figures() bool {
+	length := int64(time.Duration(telemetry.TenMinutes) / time.Second)
+	return s.resolution == telemetry.TenMinutes && s.maxPoints == 0 &&
+		s.last().Unix()/length-s.first().Unix()/length < telemetry.MaxPoints
+}
+
 // read hands the series to out.
 func (s *series) read(ctx context.Context, store telemetry.Store, out *seriesWriter) error {
 	switch {
+	case s.figures():
+		return s.gather(ctx, store, out)
 	case s.resolution != telemetry.Raw && s.maxPoints == 0:
 		return telemetry.Buckets(ctx, store, s.span, s.resolution, out.bucket)
 	case s.resolution != telemetry.Raw:
@@ -416,7 +426,24 @@ func thin[P any](s *series, of func(P) (int64, int), out func(P) error, read fun
 	if err != nil {
 		return err
 	}
-	for _, p := range d.Points() {
+	return handOn(d.Points(), out)
+}
+
+// gather reads to the end before anything is written: a slow client keeps no connection to the database.
+func (s *series) gather(ctx context.Context, store telemetry.Store, out *seriesWriter) error {
+	var all []telemetry.Bucket
+	err := telemetry.Buckets(ctx, store, s.span, s.resolution, func(b telemetry.Bucket) error {
+		all = append(all, b)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return handOn(all, out.bucket)
+}
+
+func handOn[P any](points []P, out func(P) error) error {
+	for _, p := range points {
 		if err := out(p); err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import type { Installation } from "./api/installations";
 import { fetchBuckets, fetchSeries } from "./api/samples";
 import { clock } from "./clock.svelte";
 import { Remote } from "./resource.svelte";
-import { bucketsFrom, SPAN_S, stepFor, withNewer, type Lane, type Span, type Step } from "./series";
+import { bucketsFrom, joined, SPAN_S, stepFor, type Lane, type Span, type Step } from "./series";
 
 /** Nothing can be seen in less. */
 export const SHORTEST_S = 1800;
@@ -94,7 +94,7 @@ export class WindowSeries {
               touching.map((one) => (step === 0 ? [] : fetchBuckets(one.id, { from, to, step }, signal))),
             ),
           ]);
-          return { samples: samples.flat(), buckets: buckets.flat() };
+          return { samples: samples.flat(), buckets: joined(buckets.flat()) };
         }),
       );
       this.#loaded = { from, to, step, lanes };
@@ -150,7 +150,9 @@ export class WindowSeries {
         .filter((sample) => sample.time > last && !sample.faulty);
       const samples = newer.length && !this.days ? [...own.samples, ...newer] : own.samples;
       const buckets =
-        this.step === 0 ? bucketsFrom(samples, 1) : withNewer(own.buckets, bucketsFrom(newer, this.step));
+        this.step === 0
+          ? bucketsFrom(samples, 1)
+          : joined([...own.buckets, ...bucketsFrom(newer, this.step)]);
       return { samples, buckets };
     }),
   );

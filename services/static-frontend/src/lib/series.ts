@@ -87,52 +87,53 @@ export interface Lane {
   buckets: readonly Bucket[];
 }
 
-function join(a: Range | null, value: number | null, before: number): Range | null {
-  if (value === null) return a;
-  if (!a) return { mean: value, min: value, max: value };
+function both(a: Range | null, b: Range | null): Range | null {
+  if (!a || !b) return a ?? b;
+  const count = a.count + b.count;
   return {
-    mean: a.mean + (value - a.mean) / (before + 1),
-    min: Math.min(a.min, value),
-    max: Math.max(a.max, value),
+    mean: a.mean + ((b.mean - a.mean) * b.count) / count,
+    min: Math.min(a.min, b.min),
+    max: Math.max(a.max, b.max),
+    count,
   };
+}
+
+/**
+ * Stretches in their order, those of one time made one: of the sensors that followed one another in a lane,
+ * and of what came in since. Every sample weighs the same.
+ */
+export function joined(buckets: readonly Bucket[]): Bucket[] {
+  const byTime = new Map<number, Bucket>();
+  for (const bucket of buckets) {
+    const { time } = bucket;
+    const known = byTime.get(time);
+    byTime.set(
+      time,
+      known
+        ? {
+            time,
+            co2: both(known.co2, bucket.co2),
+            temperature: both(known.temperature, bucket.temperature),
+            humidity: both(known.humidity, bucket.humidity),
+          }
+        : bucket,
+    );
+  }
+  return [...byTime.values()].sort((a, b) => a.time - b.time);
 }
 
 /** Stretches of samples that the server was not asked for, or that came in since. */
 export function bucketsFrom(samples: readonly Sample[], step: number): Bucket[] {
-  const buckets: Bucket[] = [];
-  let count = 0;
-  for (const { time, co2, temperature, humidity } of samples) {
-    const start = time - (time % step);
-    let bucket = buckets.at(-1);
-    if (bucket?.time !== start) {
-      bucket = { time: start, co2: null, temperature: null, humidity: null };
-      buckets.push(bucket);
-      count = 0;
-    }
-    bucket.co2 = join(bucket.co2, co2, count);
-    bucket.temperature = join(bucket.temperature, temperature, count);
-    bucket.humidity = join(bucket.humidity, humidity, count);
-    count++;
-  }
-  return buckets;
-}
-
-/** Stretches with those that came in since; where they meet, both make one. */
-export function withNewer(buckets: readonly Bucket[], newer: readonly Bucket[]): Bucket[] {
-  const last = buckets.at(-1);
-  const [first, ...rest] = newer;
-  if (!last || last.time !== first?.time) return [...buckets, ...newer];
-  const both = (a: Range | null, b: Range | null): Range | null =>
-    a && b
-      ? { mean: (a.mean + b.mean) / 2, min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) }
-      : (a ?? b);
-  const joined = {
-    time: last.time,
-    co2: both(last.co2, first.co2),
-    temperature: both(last.temperature, first.temperature),
-    humidity: both(last.humidity, first.humidity),
-  };
-  return [...buckets.slice(0, -1), joined, ...rest];
+  const one = (value: number | null): Range | null =>
+    value === null ? null : { mean: value, min: value, max: value, count: 1 };
+  return joined(
+    samples.map(({ time, co2, temperature, humidity }) => ({
+      time: time - (time % step),
+      co2: one(co2),
+      temperature: one(temperature),
+      humidity: one(humidity),
+    })),
+  );
 }
 
 /** Days with their extremes: three columns for each lane, mean, least and most; noon is where a day stands. */
@@ -179,6 +180,7 @@ export interface Summary {
 /**
  * What was measured in a window, of the stretches that it touches. The mean is one over time: each stretch
  * counts for as long as it lies in the window, however many samples it has; of what is not known, nothing.
+ * Where windows lie side by side, own says of which stretches one has the least and the highest.
  */
 export function summaryOf(
   buckets: readonly Bucket[],
@@ -186,6 +188,7 @@ export function summaryOf(
   step: number,
   from: number,
   to: number,
+  own: (bucket: Bucket) => boolean = () => true,
 ): Summary | null {
   let seconds = 0;
   let sum = 0;
@@ -197,10 +200,11 @@ export function summaryOf(
     if (!range || within <= 0) continue;
     seconds += within;
     sum += range.mean * within;
+    if (!own(bucket)) continue;
     min = Math.min(min, range.min);
     max = Math.max(max, range.max);
   }
-  return seconds === 0 ? null : { min, max, mean: sum / seconds };
+  return min > max ? null : { min, max, mean: sum / seconds };
 }
 
 export type RowStep = "quarter" | "hour" | "day" | "month";
@@ -215,7 +219,10 @@ export function rowStepFor(widthS: number): RowStep {
   return widthS <= DAYS_FROM_S ? "day" : "month";
 }
 
-/** Rows for the table beside the chart, in steps of the calendar and of the clock on the wall. */
+/**
+ * Rows for the table beside the chart, in steps of the calendar and of the clock on the wall. Days of UTC
+ * reach over their ends: least and highest are those of the row in which the middle of a stretch lies.
+ */
 export function rowsOf(
   buckets: readonly Bucket[],
   quantity: Quantity,
@@ -237,13 +244,9 @@ export function rowsOf(
     const start = at.toDate().getTime() / 1000;
     if (start >= to) return rows;
     at = at.add(length);
-    const summary = summaryOf(
-      buckets,
-      quantity,
-      step,
-      Math.max(from, start),
-      Math.min(to, at.toDate().getTime() / 1000),
-    );
+    const end = at.toDate().getTime() / 1000;
+    const own = ({ time }: Bucket) => start <= time + step / 2 && time + step / 2 < end;
+    const summary = summaryOf(buckets, quantity, step, Math.max(from, start), Math.min(to, end), own);
     if (summary) rows.push({ from: start, ...summary });
   }
 }

@@ -8,11 +8,11 @@ import {
   columnsOf,
   csvOf,
   gapFor,
+  joined,
   lanesOf,
   rowAt,
   rowsOf,
   summaryOf,
-  withNewer,
 } from "../../src/lib/series";
 
 const at = (time: number, co2: number, temperature: number | null = null): Sample => ({
@@ -67,9 +67,9 @@ test("lanes with other times stand in one table", () => {
   ]);
 });
 
-const bucket = (time: number, mean: number, min = mean, max = mean): Bucket => ({
+const bucket = (time: number, mean: number, min = mean, max = mean, count = 1): Bucket => ({
   time,
-  co2: { mean, min, max },
+  co2: { mean, min, max, count },
   temperature: null,
   humidity: null,
 });
@@ -88,16 +88,42 @@ describe("figures of a window", () => {
     // Half of the first hour only; of the third nothing is known.
     expect(summaryOf(hours, "co2", 3600, 1800, 9000)?.mean).toBeCloseTo(2800 / 3);
   });
-  test("what came in since belongs to its stretch", () => {
-    const all = withNewer(
-      [bucket(0, 500), bucket(600, 700)],
-      bucketsFrom([at(900, 900), at(1300, 400)], 600),
-    );
-    expect(all.map(({ time, co2 }) => [time, co2?.mean, co2?.max])).toEqual([
-      [0, 500, 500],
-      [600, 800, 900],
-      [1200, 400, 400],
+  test("what came in since belongs to its stretch, and weighs as much as any sample of it", () => {
+    const all = joined([
+      bucket(0, 500),
+      bucket(600, 600, 400, 800, 249),
+      ...bucketsFrom([at(900, 1600), at(1300, 400)], 600),
     ]);
+    expect(all.map(({ time, co2 }) => [time, co2])).toEqual([
+      [0, { mean: 500, min: 500, max: 500, count: 1 }],
+      [600, { mean: 604, min: 400, max: 1600, count: 250 }],
+      [1200, { mean: 400, min: 400, max: 400, count: 1 }],
+    ]);
+  });
+  test("each quantity has a mean of the samples that have it", () => {
+    const samples = [
+      at(0, 500),
+      at(1, 500),
+      at(2, 500),
+      at(3, 500),
+      at(4, 500),
+      at(5, 500, 20),
+      at(6, 500, 30),
+    ];
+    expect(bucketsFrom(samples, 600)[0]?.temperature).toEqual({ mean: 25, min: 20, max: 30, count: 2 });
+    const without = { ...bucket(0, 500, 500, 500, 4) };
+    expect(joined([without, ...bucketsFrom([at(5, 500, 20)], 600)])[0]?.temperature?.mean).toBe(20);
+  });
+  test("a day on which one sensor followed another is one day of both", () => {
+    const day = 86_400;
+    const lane = joined([bucket(0, 500), bucket(day, 600, 400, 2000, 30), bucket(day, 900, 800, 1000, 10)]);
+    expect(bandsOf([lane], "co2", day)).toEqual([
+      [0.5 * day, 1.5 * day],
+      [500, 675],
+      [500, 400],
+      [500, 2000],
+    ]);
+    expect(summaryOf(lane, "co2", day, 0, 2 * day)?.mean).toBe((500 + 675) / 2);
   });
 });
 
@@ -128,6 +154,26 @@ describe("rows of the table", () => {
       { from: time("2025-12-31T23:00:00Z"), min: 500, max: 500, mean: 500 },
       { from: time("2026-02-28T23:00:00Z"), min: 400, max: 2000, mean: 700 },
     ]);
+  });
+  test("least and highest of a day are those of the month in which its middle lies", () => {
+    // Both begin at 22:00 UTC of the day before: of two days a piece reaches into the next month.
+    const days = [
+      bucket(time("2026-03-31T00:00:00Z"), 800, 350, 3000),
+      bucket(time("2026-04-01T00:00:00Z"), 600, 500, 700),
+      bucket(time("2026-04-30T00:00:00Z"), 600, 450, 2500),
+    ];
+    const extremes = (to: string) =>
+      rowsOf(days, "co2", 86_400, time("2026-01-10T00:00:00Z"), time(to), berlin).map((row) => [
+        row.from,
+        row.min,
+        row.max,
+      ]);
+    const march = [time("2026-02-28T23:00:00Z"), 350, 3000];
+    const april = (min: number, max: number) => [time("2026-03-31T22:00:00Z"), min, max];
+    expect(extremes("2026-06-10T00:00:00Z")).toEqual([march, april(450, 2500)]);
+    // A day that is not over counts already; a month of which only a piece of the day before is known does not.
+    expect(extremes("2026-04-01T06:00:00Z")).toEqual([march, april(500, 700)]);
+    expect(extremes("2026-04-30T22:30:00Z")).toEqual([march, april(450, 2500)]);
   });
 });
 

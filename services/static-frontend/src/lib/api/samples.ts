@@ -44,6 +44,7 @@ export interface Range {
   mean: number;
   min: number;
   max: number;
+  count: number;
 }
 
 export interface Bucket {
@@ -60,11 +61,13 @@ export const RESOLUTIONS = { 600: "10m", 3600: "1h", 86_400: "1d" } as const;
 function toBucket(value: unknown): Bucket | null {
   const raw = value as Record<string, unknown>;
   const time = numberOrNull(raw.timestamp_s);
+  // Of samples with CO2, which all have; some may be without one of the others.
+  const count = numberOrNull(raw.sample_count);
+  if (time === null || count === null) return null;
   const range = (name: string): Range | null => {
     const [mean, min, max] = [name, `${name}_min`, `${name}_max`].map((one) => numberOrNull(raw[one]));
-    return mean == null || min == null || max == null ? null : { mean, min, max };
+    return mean == null || min == null || max == null ? null : { mean, min, max, count };
   };
-  if (time === null) return null;
   return {
     time,
     co2: range("co2_ppm"),
