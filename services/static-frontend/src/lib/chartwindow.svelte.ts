@@ -85,13 +85,15 @@ export class WindowSeries {
           const [samples, buckets] = await Promise.all([
             // Days are drawn as such.
             Promise.all(
-              touching.map((one) =>
-                step === 86_400 ? [] : fetchSeries(one.id, { from, to, maxPoints }, signal),
+              touching.map(async (one) =>
+                step === 86_400 ? [] : await fetchSeries(one.id, { from, to, maxPoints }, signal),
               ),
             ),
             // Samples are thinned out for the picture: what is least, most and usual is asked for.
             Promise.all(
-              touching.map((one) => (step === 0 ? [] : fetchBuckets(one.id, { from, to, step }, signal))),
+              touching.map(async (one) =>
+                step === 0 ? [] : await fetchBuckets(one.id, { from, to, step }, signal),
+              ),
             ),
           ]);
           return { samples: samples.flat(), buckets: joined(buckets.flat()) };
