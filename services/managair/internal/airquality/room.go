@@ -44,7 +44,7 @@ func (s Service) Room(ctx context.Context, caller access.Caller, id int64, perio
 	loc, err := inventory.Location(room.TimeZone)
 	if err != nil {
 		// It came by a way that asks no rule; managair check names the site, too.
-		s.Log.WarnContext(ctx, "the site's time zone is unknown; its days are cut in UTC", "room", id, "error", err)
+		s.Log.WarnContext(ctx, "the site's time zone is unknown; its days are cut in UTC", "room", id, "err", err)
 		loc = time.UTC
 	}
 	a := Begin(period(loc))
