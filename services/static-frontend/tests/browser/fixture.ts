@@ -123,16 +123,18 @@ function bucketed(samples: FixtureSample[], resolution: string | null): unknown[
     else groups.set(start, [sample]);
   }
   return [...groups].map(([start, own]) => {
-    const figures = (["co2_ppm", "temperature_celsius", "rel_humidity_percent"] as const).flatMap((name) => {
-      const values = own.map((sample) => Number(sample[name]));
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      return [
-        [name, mean.toFixed(name === "temperature_celsius" ? 1 : 0)],
-        [`${name}_min`, String(Math.min(...values))],
-        [`${name}_max`, String(Math.max(...values))],
-      ];
-    });
-    return { timestamp_s: start, sample_count: own.length, ...Object.fromEntries(figures) };
+    const figures = (["co2_ppm", "temperature_celsius", "rel_humidity_percent"] as const).flatMap(
+      (name): [string, string][] => {
+        const values = own.map((sample) => Number(sample[name]));
+        const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+        return [
+          [name, mean.toFixed(name === "temperature_celsius" ? 1 : 0)],
+          [`${name}_min`, String(Math.min(...values))],
+          [`${name}_max`, String(Math.max(...values))],
+        ];
+      },
+    );
+    return { timestamp_s: start, sample_count: own.length, ...Object.fromEntries<string>(figures) };
   });
 }
 
