@@ -158,7 +158,8 @@ func (s *lifetime) askEngine(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if allowed := strings.Contains(answer, " 200 "); allowed != q.allowed || !allowed && !strings.Contains(answer, " 403 ") {
+		allowed, refused := strings.Contains(answer, " 200 "), strings.Contains(answer, " 403 ") || strings.Contains(answer, " 400 ")
+		if allowed != q.allowed || refused == q.allowed {
 			return fmt.Errorf("%s: the socket proxy answers %q", q.request, answer)
 		}
 	}
