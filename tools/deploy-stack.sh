@@ -33,6 +33,7 @@ while [ ${#ARGS[@]} -gt 0 ]; do
   esac
   ARGS=("${ARGS[@]:1}")
 done
+tell_unread_variables
 before=$(services)
 # Of an earlier version that runs, or of one that was rolled back, no task has a name at
 # Redis yet. Redis takes such callers until all tasks are new ones, and then no more.

@@ -145,6 +145,62 @@ func TestEnvironmentFilesAreReadAndNotRun(t *testing.T) {
 	}
 }
 
+// A slip of the pen in a name leaves a setting as it was: whoever deploys is told.
+func TestVariablesThatNothingReadsAreTold(t *testing.T) {
+	t.Parallel()
+	const base = "DOCKER_CONTEXT=default\nCLAIR_DOMAIN=a.example\nDOCKER_STACK_DEPLOY_ARGS='-c compose/docker-compose.yml'\n"
+	for _, c := range []struct{ name, text, want string }{
+		{"all are read", base + "SIGN_UP=closed\nRESTIC_REPOSITORY=/b\nHTTPS_PROXY=http://p", ""},
+		{"mistyped", base + "SIGNUP=closed\nSIGN_U=closed", "" +
+			"tool: SIGNUP is set, but nothing reads it: is it spelt as in docs/operations.md?\n" +
+			"tool: SIGN_U is set, but nothing reads it: is it spelt as in docs/operations.md?\n"},
+		{"of a file that is left out", base + "MEDIA_S3_BUCKET=b",
+			"tool: MEDIA_S3_BUCKET is set, but no file that DOCKER_STACK_DEPLOY_ARGS deploys reads it; one that does: compose/docker-compose.s3.yml\n"},
+		{"part of a value", base + "PLACE=mail\nEMAIL_HOST=$PLACE.example", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "test.env")
+			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got := unreadVariables(t, file); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+	files, err := filepath.Glob("../../environments/*.env")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no environments: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			path, err := filepath.Abs(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := unreadVariables(t, path); got != "" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+func unreadVariables(t testing.TB, file string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", `. tools/lib/stack.sh
+load_environment "$1"
+tell_unread_variables`, "tool", file)
+	cmd.Dir = "../.."
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/home/operator", "CLAIR_VERSION=test"}
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	return string(said)
+}
+
 // Whatever stands there, it is read or complained of in one sentence, and nothing runs.
 func FuzzEnvironmentFile(f *testing.F) {
 	for _, seed := range []string{"A=b", "A=\"$(touch ran)\"", "A=${B:-`touch ran`}", "A='", ". /dev/null", "A=$A$A", "=", "\xff=\xfe", "A=${A", "A=\\"} {

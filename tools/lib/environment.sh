@@ -2,6 +2,9 @@
 # Environment files are read, not run: what stands there never becomes a command. Names
 # that begin with _env_ are the reader's own.
 
+# What files have set, and what other variables their values are made of.
+_env_set=() _env_used=()
+
 # read_environment FILE exports what a file sets. A line is NAME=VALUE, a comment that
 # begins with #, empty, or ". FILE" for what another file sets; one that ends with a \ goes
 # on in the next. A value may have blanks; single quotes take it as it is; outside of them
@@ -37,6 +40,7 @@ read_environment() {
     fi
     [[ ! $(declare -p "$_env_name" 2>/dev/null) =~ ^declare\ -[a-zA-Z]*r ]] || wrong_line "$_env_name cannot be set"
     export "$_env_name=$_env_value"
+    _env_set+=("$_env_name")
   done <"$_env_file"
 }
 
@@ -81,6 +85,21 @@ read_value() {
   while [[ ${#_env_value} -gt $_env_solid && $_env_value == *[[:space:]] ]]; do _env_value=${_env_value%?}; done
 }
 
+# unread_variables FILE... prints what environment files have set that none of these files
+# mentions, nor a value: most likely a slip of the pen. What other programs read, such as
+# docker, restic and what it stores with, passes.
+unread_variables() {
+  local _env_name
+  for _env_name in "${_env_set[@]}"; do
+    case $_env_name in
+      DOCKER_* | RESTIC_* | RCLONE_* | AWS_* | AZURE_* | B2_* | GOOGLE_* | OS_* | ST_* | SSH_* | GIT_* | XDG_* | *_PROXY | *_proxy) continue ;;
+      PATH | HOME | TMPDIR | TZ | LANG | LC_*) continue ;;
+    esac
+    [[ " ${_env_used[*]-} " != *" $_env_name "* ]] || continue
+    grep -qE "\\\$\{?$_env_name([^A-Za-z0-9_]|\$)" "$@" || echo "$_env_name"
+  done | sort -u
+}
+
 # read_variable adds to _env_value what stands for a variable in _env_rest, which follows
 # a $. A default is plain text.
 read_variable() {
@@ -104,6 +123,7 @@ read_variable() {
     _env_value+='$'
     return
   fi
+  _env_used+=("$_env_of")
   [ -n "${!_env_of+set}" ] || wrong_line "there is no variable '$_env_of'; $WRITE_PLAIN"
   _env_value+=${!_env_of}
 }

@@ -122,11 +122,37 @@ secret_names() {
   sed -n '/^secrets:/,/^[^ #]/s/^  \([a-z_0-9]*\):$/\1/p' compose/docker-compose*.yml | sort -u
 }
 
-# deployed_secret_names: those of the compose files that this environment deploys.
-deployed_secret_names() {
+# deployed_files: the compose files that this environment deploys.
+deployed_files() {
   local word
   for word in $DOCKER_STACK_DEPLOY_ARGS; do
-    [[ $word != *.yml ]] || sed -n '/^secrets:/,/^[^ #]/s/^  \([a-z_0-9]*\):$/\1/p' "$word"
+    [[ $word != *.yml && $word != *.yaml ]] || echo "$word"
+  done
+}
+
+# tell_unread_variables says what the environment file sets without an effect: a mistyped
+# SIGN_UP would leave sign-up open, and nobody would know.
+tell_unread_variables() {
+  local files unread others name
+  mapfile -t files < <(deployed_files)
+  unread=$(unread_variables "${files[@]}" tools/*.sh tools/lib/*.sh)
+  [ -n "$unread" ] || return 0
+  others=$(unread_variables compose/*.yml tools/*.sh tools/lib/*.sh)
+  for name in $unread; do
+    if [[ $'\n'$others$'\n' == *$'\n'$name$'\n'* ]]; then
+      say "$name is set, but nothing reads it: is it spelt as in docs/operations.md?"
+    else
+      say "$name is set, but no file that DOCKER_STACK_DEPLOY_ARGS deploys reads it; one that does:" \
+        "$(grep -lE "\\\$\{?$name([^A-Za-z0-9_]|\$)" compose/*.yml | head -n 1)"
+    fi
+  done
+}
+
+# deployed_secret_names: those of the compose files that this environment deploys.
+deployed_secret_names() {
+  local file
+  for file in $(deployed_files); do
+    sed -n '/^secrets:/,/^[^ #]/s/^  \([a-z_0-9]*\):$/\1/p' "$file"
   done | sort -u
 }
 
