@@ -27,6 +27,7 @@ const (
 	Unauthenticated      // who is calling is unknown
 	Forbidden            // the caller may see it, but not do this
 	Unavailable          // try again later
+	Exhausted            // the caller has had its share; try again later
 	Contended            // it was ended for the sake of another; try again at once
 )
 
@@ -45,6 +46,8 @@ func (k Kind) String() string {
 		return "forbidden"
 	case Unavailable:
 		return "unavailable"
+	case Exhausted:
+		return "exhausted"
 	case Contended:
 		return "contended"
 	default:
@@ -126,6 +129,8 @@ func HTTPStatus(err error) int {
 		return http.StatusUnauthorized
 	case Forbidden:
 		return http.StatusForbidden
+	case Exhausted:
+		return http.StatusTooManyRequests
 	case Unavailable, Contended:
 		return http.StatusServiceUnavailable
 	default:
@@ -156,6 +161,8 @@ func GRPCStatus(err error) error {
 		code = codes.Unauthenticated
 	case Forbidden:
 		code = codes.PermissionDenied
+	case Exhausted:
+		code = codes.ResourceExhausted
 	case Unavailable, Contended:
 		code = codes.Unavailable
 	default:

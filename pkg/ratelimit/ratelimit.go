@@ -41,6 +41,12 @@ func (l *Limiter) Window() int { return int(math.Ceil(float64(l.burst) / float64
 
 // Take takes a token. wait is how many seconds to wait when there is none, else 0.
 func (l *Limiter) Take(client string, now time.Time) (remaining, wait int) {
+	return l.TakeN(client, 1, now)
+}
+
+// TakeN takes n tokens, or as many as a full bucket has, or none.
+func (l *Limiter) TakeN(client string, n int, now time.Time) (remaining, wait int) {
+	n = min(n, l.burst)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	bucket, ok := l.clients[client]
@@ -51,10 +57,10 @@ func (l *Limiter) Take(client string, now time.Time) (remaining, wait int) {
 		bucket = rate.NewLimiter(l.rate, l.burst)
 		l.clients[client] = bucket
 	}
-	if bucket.AllowN(now, 1) {
+	if bucket.AllowN(now, n) {
 		return int(bucket.TokensAt(now)), 0
 	}
-	return 0, l.missing(bucket, now)
+	return 0, l.missing(bucket, n, now)
 }
 
 // Wait returns how many seconds the client has to wait, and takes nothing.
@@ -65,11 +71,11 @@ func (l *Limiter) Wait(client string, now time.Time) int {
 	if !ok || bucket.TokensAt(now) >= 1 {
 		return 0
 	}
-	return l.missing(bucket, now)
+	return l.missing(bucket, 1, now)
 }
 
-func (l *Limiter) missing(bucket *rate.Limiter, now time.Time) int {
-	return max(int(math.Ceil((1-bucket.TokensAt(now))/float64(l.rate))), 1)
+func (l *Limiter) missing(bucket *rate.Limiter, n int, now time.Time) int {
+	return max(int(math.Ceil((float64(n)-bucket.TokensAt(now))/float64(l.rate))), 1)
 }
 
 // forget makes room: of the clients the half that is nearest to a full bucket goes, so

@@ -59,28 +59,64 @@ func (m *months) forget() {
 // ensurePartitions makes the partitions that the pending rows need. Rows of months
 // that were detached are rejected.
 func (s *Store) ensurePartitions(ctx context.Context, w *write) error {
-	archived := map[month]bool{}
-	last, usable := month(-1), false
+	archived, closed := map[month]bool{}, map[month]bool{}
+	type need struct {
+		month
+		open bool
+	}
+	oldest := monthOf(w.flush.At.UTC()) - openedBack
+	last, usable := need{month: -1}, false
 	for i := range w.flush.Rows {
 		r := &w.flush.Rows[i]
 		if w.nos[r.Uplink] == 0 || r.Outcome != keeping.Pending {
 			continue
 		}
-		if m := monthOf(r.Sample.Time); m != last {
+		m := monthOf(r.Sample.Time)
+		n := need{m, m >= oldest || !w.flush.Uplinks[r.Uplink].Registered}
+		if n != last {
 			var err error
-			if usable, err = s.ensurePartition(ctx, m, archived); err != nil {
+			if n.open {
+				usable, err = s.ensurePartition(ctx, m, archived)
+			} else {
+				usable, err = s.hasPartition(ctx, m, closed)
+			}
+			if err != nil {
 				return err
 			}
-			last = m
+			last = n
 		}
 		if !usable {
-			w.reject(r, &fault.Violation{
-				Reason: reason.TooOld, Field: "time_s",
-				Detail: "the samples of " + last.begin().Format("2006-01") + " are archived",
-			})
+			detail := "the samples of " + m.begin().Format("2006-01") + " are archived"
+			if !n.open {
+				detail = "there are no samples of " + m.begin().Format("2006-01") + ", and this token may not begin with some that old"
+			}
+			w.reject(r, &fault.Violation{Reason: reason.TooOld, Field: "time_s", Detail: detail})
 		}
 	}
 	return nil
+}
+
+// openedBack is for how many months back whoever may only speak of registered nodes has
+// one made: all readers pass by each.
+const openedBack = 12
+
+// hasPartition reports whether a month has a partition, without making one; closed
+// remembers those that have none for the time of a flush.
+func (s *Store) hasPartition(ctx context.Context, m month, closed map[month]bool) (usable bool, err error) {
+	if attached, known := s.months.get(m); known {
+		return attached, nil
+	}
+	if closed[m] {
+		return false, nil
+	}
+	if err := s.pool.QueryRow(ctx, "SELECT sample_month_is_open($1)", m.begin()).Scan(&usable); err != nil {
+		return false, fmt.Errorf("look for the partition of %s: %w", m.begin().Format("2006-01"), err)
+	}
+	if usable {
+		s.months.set(m, true)
+	}
+	closed[m] = !usable
+	return usable, nil
 }
 
 // ensurePartition makes a month's partition if there is none. It returns false for

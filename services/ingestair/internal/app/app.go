@@ -14,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/place"
+	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/pkg/tracing"
@@ -36,9 +37,16 @@ type Config struct {
 	Reflection       bool            `env:"INGEST_REFLECTION" envDefault:"false" desc:"gRPC reflection, for development"`
 	TrustedProxies   []place.Network `env:"TRUSTED_PROXIES" desc:"addresses or networks of proxies before the nearest one, comma-separated; the nearest is trusted if its address is private"`
 	Redis            redisconn.Redis `env:"REDIS_URL" envDefault:"redis://localhost:6379/0" desc:"Redis of live values; without it nothing is published, and all else works"`
+	Organization     OrganizationRate
 	Retention        Retention
 	Grace            time.Duration `env:"SHUTDOWN_GRACE" envDefault:"20s" desc:"time to finish what is in hand after SIGTERM"`
 	Drain            time.Duration `env:"DRAIN_DELAY" envDefault:"0s" desc:"how long to take calls after SIGTERM, until callers have noticed"`
+}
+
+// OrganizationRate is what the scripts of one organization may send.
+type OrganizationRate struct {
+	PerSecond float64 `env:"INGEST_ORGANIZATION_RATE" envDefault:"50" desc:"samples that the tokens of one organization may send in a second, on average; 0 for no bound"`
+	Burst     int     `env:"INGEST_ORGANIZATION_BURST" envDefault:"100000" desc:"the same at once"`
 }
 
 // Retention is how long is kept what is no sample of a registered node.
@@ -132,7 +140,7 @@ func (a *App) Run(ctx context.Context) error {
 	o.AddCheck("postgresql", store.Ping)
 	feed := &liveFeed{Publisher: live.NewPublisher(redis, a.Log, o.Registry)}
 	ingester := ingest.New(store, feed, a.Log, a.Now, ingest.NewMetrics(o.Registry))
-	gate := token.NewGate(a.Config.Tokens, store, time.Now)
+	gate := token.NewGate(a.Config.Tokens, store, ratelimit.New(a.Config.Organization.PerSecond, a.Config.Organization.Burst), time.Now)
 	parts := []lifecycle.Part{
 		lifecycle.HTTP("operations", o.Server(a.Log), d.ops),
 		{Name: "live", Run: func(ctx context.Context, ready func()) error {

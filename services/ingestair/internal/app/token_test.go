@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -25,6 +26,7 @@ import (
 
 // school has a node and a token; another organization has a node, too.
 type school struct {
+	url                   string
 	pool                  *pgxpool.Pool
 	at                    app.Addresses
 	mine, theirs, unknown uuid.UUID
@@ -35,7 +37,7 @@ func newSchool(t *testing.T) school {
 	t.Helper()
 	url := pgtest.URL(t)
 	s := school{
-		pool: nodetest.Open(t, url), mine: measurement.NodeID("", 1), theirs: measurement.NodeID("", 2), unknown: measurement.NodeID("", 3),
+		url: url, pool: nodetest.Open(t, url), mine: measurement.NodeID("", 1), theirs: measurement.NodeID("", 2), unknown: measurement.NodeID("", 3),
 	}
 	nodetest.Register(t, s.pool, s.mine, 1)
 	nodetest.Register(t, s.pool, s.theirs, 2)
@@ -238,5 +240,63 @@ func TestAnOrganizationsTokenByHTTP(t *testing.T) {
 	}
 	if got := nodetest.Samples(t, s.pool)[s.mine.String()]; len(got) != 1 {
 		t.Errorf("samples: %v", got)
+	}
+}
+
+// TestAnOrganizationsTokenOpensNoOldMonth: each month is a table that all readers of samples
+// pass by, for good. Where the stack has made one, an organization's script may write too.
+func TestAnOrganizationsTokenOpensNoOldMonth(t *testing.T) {
+	t.Parallel()
+	s := newSchool(t)
+	lastYear, longAgo := now.AddDate(-1, 0, 0), now.AddDate(-10, 0, 0)
+	send := func(token string, at time.Time) string {
+		body := fmt.Sprintf(`{"samples":[{"node":%q,"time_s":%d,"co2_ppm":600}]}`, s.mine, at.Unix())
+		return s.post(t, "/ingest/v1/samples", "Authorization: Bearer "+token, "application/json", body)
+	}
+	for _, tt := range []struct{ name, got, want string }{
+		{"last year", send(s.token, lastYear), `200 {"outcomes":["STORED"]}`},
+		{"long ago", send(s.token, longAgo), `200 {"outcomes":["REJECTED"],"rejections":[{"sample":0,"reason":"TOO_OLD","field":"time_s"`},
+		{"long ago, by the stack", send(token, longAgo), `200 {"outcomes":["STORED"]}`},
+		{"the month is there", send(s.token, longAgo.Add(time.Hour)), `200 {"outcomes":["STORED"]}`},
+	} {
+		if !strings.HasPrefix(tt.got, tt.want) {
+			t.Errorf("%s: %s, want %s", tt.name, tt.got, tt.want)
+		}
+	}
+	if n := s.aside(t); n != 0 {
+		t.Errorf("%d rows are kept aside", n)
+	}
+}
+
+// TestAnOrganizationsTokenIsNoFlood: what one sends is bounded, and others go on.
+func TestAnOrganizationsTokenIsNoFlood(t *testing.T) {
+	t.Parallel()
+	s := newSchool(t)
+	s.at = start(t, s.url, func(a *app.App) {
+		a.Config.HTTPAddress, a.Config.Organization = "127.0.0.1:0", app.OrganizationRate{PerSecond: 0.001, Burst: 5}
+	})
+	client := dial(t, s.at.GRPC)
+	send := func(token string, n int) error {
+		samples := make([]*ingestv1.Sample, n)
+		for i := range samples {
+			samples[i] = sampleAt(now.Add(-time.Duration(i)*time.Minute), 600)
+		}
+		_, err := client.Store(withToken(t.Context(), token), &ingestv1.StoreRequest{Uplinks: []*ingestv1.Uplink{uplinkOf(s.mine, samples...)}})
+		return err
+	}
+	for i, want := range []codes.Code{codes.OK, codes.OK, codes.ResourceExhausted} {
+		if err := send(s.token, 2); status.Code(err) != want {
+			t.Errorf("call %d: %v, want %v", i, err, want)
+		}
+	}
+	if err := send(s.nodes, 2); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("by another token of the organization: %v", err)
+	}
+	if err := send(token, 100); err != nil {
+		t.Errorf("by the stack: %v", err)
+	}
+	body := fmt.Sprintf(`{"samples":[{"node":%q,"time_s":%d,"co2_ppm":600},{"node":%q,"time_s":%d,"co2_ppm":600}]}`, s.mine, now.Unix(), s.mine, now.Unix())
+	if got := s.post(t, "/ingest/v1/samples", "Authorization: Bearer "+s.token, "application/json", body); !strings.HasPrefix(got, `429 {"error":"`) {
+		t.Errorf("by HTTP: %s", got)
 	}
 }

@@ -2,7 +2,6 @@ package grpcapi
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -15,7 +14,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/place"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/token"
 )
 
 // authorize refuses calls without a token before their message is read. Connections wait
@@ -61,8 +59,5 @@ func (s *service) admit(ctx context.Context) (ingest.Scope, error) {
 		from = place.AddressOf(p.Addr.String(), nil, nil)
 	}
 	scope, err := s.gate.Admit(ctx, secret, from)
-	if errors.Is(err, token.ErrTooMany) {
-		return nil, status.Error(codes.ResourceExhausted, err.Error())
-	}
 	return scope, fault.GRPCStatus(err)
 }

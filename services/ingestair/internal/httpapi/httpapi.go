@@ -19,7 +19,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/place"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
-	"github.com/clairberlin/clair-stack/services/ingestair/internal/token"
 )
 
 // Options are choices for a Server.
@@ -133,7 +132,7 @@ func (s *Server) post(closed bool, media func(string) bool, wrong func(status in
 
 func write(w http.ResponseWriter, a answer) {
 	w.Header().Set("Content-Type", a.media)
-	if a.status == http.StatusServiceUnavailable {
+	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "5")
 	}
 	w.WriteHeader(a.status)
@@ -151,10 +150,6 @@ func (s *Server) admit(r *http.Request) (ingest.Scope, error) {
 
 // refusal is the answer to a caller who is not let in.
 func (s *Server) refusal(w http.ResponseWriter, r *http.Request, err error) (status int, text string) {
-	if errors.Is(err, token.ErrTooMany) {
-		w.Header().Set("Retry-After", "1")
-		return http.StatusTooManyRequests, err.Error()
-	}
 	if status, text = s.failed(r.Context(), err); status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}

@@ -95,6 +95,9 @@ func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
 	}
 	call := &Call{batch: b, done: make(chan struct{}), weight: int64(max(len(b.Samples), len(b.Uplinks))) + 1}
 	if b.Scope != nil {
+		if err := b.Scope.Spend(ctx, len(b.Samples)); err != nil {
+			return nil, err
+		}
 		foreign, err := call.restrict(ctx)
 		if err != nil {
 			return nil, err

@@ -2,7 +2,7 @@ package token
 
 import (
 	"context"
-	"errors"
+	"strconv"
 	"sync"
 	"time"
 
@@ -30,7 +30,7 @@ const (
 )
 
 // ErrTooMany is the answer to whoever sends too many wrong tokens.
-var ErrTooMany = errors.New("too many wrong tokens came from there; try again later")
+var ErrTooMany = fault.New(fault.Exhausted, "too many wrong tokens came from there; try again later")
 
 // Grant is what the token of an organization opens.
 type Grant struct {
@@ -54,7 +54,9 @@ type Gate struct {
 	store Store
 	now   func() time.Time
 	wrong *ratelimit.Limiter
-	asked singleflight.Group
+	// samples counts what each organization sends; nil bounds nothing.
+	samples *ratelimit.Limiter
+	asked   singleflight.Group
 
 	mu     sync.Mutex
 	grants map[ingesttoken.Digest]remembered
@@ -74,10 +76,11 @@ type ownership struct {
 	node         uuid.UUID
 }
 
-// NewGate returns a Gate. now is the clock.
-func NewGate(stack Set, store Store, now func() time.Time) *Gate {
+// NewGate returns a Gate. samples bounds what each organization sends, nil for no bound;
+// now is the clock.
+func NewGate(stack Set, store Store, samples *ratelimit.Limiter, now func() time.Time) *Gate {
 	return &Gate{
-		stack: stack, store: store, now: now, wrong: ratelimit.New(wrongTokens, wrongTokensAtOnce),
+		stack: stack, store: store, now: now, wrong: ratelimit.New(wrongTokens, wrongTokensAtOnce), samples: samples,
 		grants: map[ingesttoken.Digest]remembered{}, own: map[ownership]time.Time{},
 	}
 }
@@ -163,6 +166,22 @@ func (g *Gate) grant(ctx context.Context, digest ingesttoken.Digest) (Grant, err
 type scope struct {
 	gate   *Gate
 	digest ingesttoken.Digest
+}
+
+// Spend is part of ingest.Scope.
+func (s *scope) Spend(ctx context.Context, samples int) error {
+	if s.gate.samples == nil {
+		return nil
+	}
+	grant, err := s.gate.grant(ctx, s.digest)
+	if err != nil {
+		return err
+	}
+	_, wait := s.gate.samples.TakeN(strconv.FormatInt(grant.Organization, 10), samples, s.gate.now())
+	if wait > 0 {
+		return fault.New(fault.Exhausted, "this organization sends too many samples; try again in %d s", wait)
+	}
+	return nil
 }
 
 // Own implements ingest.Scope. The token is looked at again: it may be that of a stream

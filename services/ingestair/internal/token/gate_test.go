@@ -69,7 +69,7 @@ func newWorld(t *testing.T) *world {
 		grants: map[ingesttoken.Digest]token.Grant{},
 		owners: map[uuid.UUID]int64{w.one: 1, w.two: 1, w.theirs: 2},
 	}
-	w.Gate = token.NewGate(set, w.inventory, func() time.Time { return w.now })
+	w.Gate = token.NewGate(set, w.inventory, nil, func() time.Time { return w.now })
 	return w
 }
 
