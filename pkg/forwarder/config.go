@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
@@ -34,6 +36,9 @@ type Config struct {
 
 	// listening is told where each port is; for tests, which ask for any.
 	listening func(variable string, at net.Addr)
+	// patience is how long a network server gets to say that it has queued a downlink; 0:
+	// queuedTimeout. For tests.
+	patience time.Duration
 }
 
 // Network servers.
@@ -47,8 +52,23 @@ type TTSConfig struct {
 	Host        string        `env:"HOST" envDefault:"eu1.cloud.thethings.network" desc:"The Things Stack's host"`
 	Application string        `env:"APPLICATION" desc:"application id at The Things Stack; required there"`
 	Tenant      string        `env:"TENANT" envDefault:"ttn" desc:"tenant; - for an open-source server, which has none"`
-	APIKey      config.Secret `env:"API_KEY" desc:"API key of the application, with the right to read its traffic"`
+	APIKey      config.Secret `env:"API_KEY" desc:"API key of the application, with the right to read its traffic; with CONFIGURE_NODES also to write downlinks"`
+
+	IdentityURL    string        `env:"IDENTITY_URL" desc:"its Identity Server, which tells what the key may do; default: https://TTS_HOST, and the cluster eu1 of the public ones"`
+	RightsInterval time.Duration `env:"RIGHTS_INTERVAL" envDefault:"2m" desc:"how often it is asked, besides at each connection; 0: never"`
 }
+
+// identityURL is where the Identity Server is. Those of the public network and of the
+// Cloud are in one cluster, whichever the application is in.
+func (c TTSConfig) identityURL() string {
+	if c.IdentityURL != "" {
+		return c.IdentityURL
+	}
+	return "https://" + publicCluster.ReplaceAllString(c.Host, "${1}eu1.cloud.thethings.$2")
+}
+
+// publicCluster matches the hosts of The Things Industries: a tenant, a cluster.
+var publicCluster = regexp.MustCompile(`^([^.]+\.)?[^.]+\.cloud\.thethings\.(network|industries)$`)
 
 // ChirpStackConfig is what the environment says about ChirpStack.
 type ChirpStackConfig struct {
@@ -85,6 +105,7 @@ func (c *Config) Validate() error {
 	}
 	problems = append(problems, c.MQTT.validate())
 	complain(c.MQTT.QoS != nil && *c.MQTT.QoS > 1, "MQTT_QOS: want 0 or 1")
+	complain(c.TTS.RightsInterval != 0 && c.TTS.RightsInterval < time.Second, "TTS_RIGHTS_INTERVAL: %v is too short", c.TTS.RightsInterval)
 	complain(c.QueueUplinks < 1, "QUEUE_UPLINKS: %d is not positive", c.QueueUplinks)
 	complain(c.Configure.Budget < 1, "CONFIGURE_DAILY_BUDGET: %d is not positive", c.Configure.Budget)
 	complain(c.Storage.Interval != 0 && c.Storage.Interval < time.Second, "STORAGE_SWEEP_INTERVAL: %v is too short", c.Storage.Interval)
@@ -101,6 +122,16 @@ func (c *Config) network() network {
 		return chirpStack{c.ChirpStack.Application}
 	}
 	return tts{c.TTS.application()}
+}
+
+// ownBroker reports whether uplinks come from The Things Stack's own MQTT server, which
+// takes its API keys.
+func (c *Config) ownBroker() bool {
+	if c.NetworkServer != networkTTS {
+		return false
+	}
+	at, err := url.Parse(c.MQTT.URL)
+	return c.MQTT.URL == "" || err == nil && at.Hostname() == c.TTS.Host
 }
 
 // broker returns the settings of the broker, with what follows from others.

@@ -1,7 +1,9 @@
 package forwarder
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
@@ -26,6 +29,16 @@ const (
 	// sameState is how long a node is not told the same again. A downlink may be lost,
 	// so not for ever.
 	sameState = 24 * time.Hour
+	// claimTime is longer than a downlink is under way to the network server's queue.
+	claimTime = time.Minute
+	// queuedTimeout is how long the network server gets to say that it has queued a
+	// downlink. It does at once.
+	queuedTimeout = 5 * time.Second
+	// After a downlink that was not queued, none is sent for a while: what is in the way
+	// is rarely of one node, and an answer that gets lost again and again must not cost a
+	// node more than its budget.
+	firstRest = 5 * time.Minute
+	lastRest  = 6 * time.Hour
 	// A downlink for an old uplink would answer what may have changed since.
 	freshUplink = time.Minute
 	// Nodes that wait for their turn. Those beyond get it at their next uplink.
@@ -41,12 +54,20 @@ type configurator struct {
 	budget  int
 	ledger  ledger
 	broker  *connection
+	rights  *rights // may be nil: not known
 	now     func() time.Time
 	queue   chan order
+
+	patience  time.Duration
+	rest      time.Duration // the next
+	restUntil time.Time
+
+	mu      sync.Mutex
+	waiting map[string]chan struct{} // by the downlink's id; closed when it is queued
 }
 
 // newConfigurator returns nil when nodes are not to be set up.
-func newConfigurator(cfg Config, log *slog.Logger, service string, m *metrics, standard codec.Decoder, broker *connection, spool *redisSpool) (*configurator, error) {
+func newConfigurator(cfg Config, log *slog.Logger, service string, m *metrics, standard codec.Decoder, broker *connection, may *rights, spool *redisSpool) (*configurator, error) {
 	if !cfg.Configure.Nodes {
 		return nil, nil
 	}
@@ -56,7 +77,8 @@ func newConfigurator(cfg Config, log *slog.Logger, service string, m *metrics, s
 	}
 	c := &configurator{
 		log: log, metrics: m, network: cfg.network(), codec: by, budget: cfg.Configure.Budget,
-		ledger: newMemoryLedger(), broker: broker, now: time.Now, queue: make(chan order, configureQueue),
+		ledger: newMemoryLedger(), broker: broker, rights: may, now: time.Now, queue: make(chan order, configureQueue),
+		patience: cmp.Or(cfg.patience, queuedTimeout), rest: firstRest, waiting: map[string]chan struct{}{},
 	}
 	if spool != nil {
 		c.ledger = &redisLedger{spool.redis, "clair:" + service + ":configured:"}
@@ -73,10 +95,12 @@ type order struct {
 // ledger remembers what was sent to nodes.
 type ledger interface {
 	// claim reports whether a downlink may be sent: not the same state again within a
-	// time, and not more than so many on a day. It is then booked.
+	// time, and not more than so many on a day. The node is then nobody else's for claimTime.
 	claim(ctx context.Context, eui lorawan.EUI64, state string, now time.Time, budget int) (bool, error)
-	// release unbooks a downlink that could not be sent.
-	release(ctx context.Context, eui lorawan.EUI64, state string)
+	// book notes a downlink that is in the network server's queue, and ends the claim.
+	book(ctx context.Context, eui lorawan.EUI64, state string, now time.Time) error
+	// release ends the claim without a downlink.
+	release(ctx context.Context, eui lorawan.EUI64)
 }
 
 // observe looks at an uplink. It must not block.
@@ -112,6 +136,13 @@ func (c *configurator) part() lifecycle.Part {
 }
 
 func (c *configurator) send(ctx context.Context, o order) {
+	if c.now().Before(c.restUntil) {
+		return
+	}
+	if c.rights != nil && c.rights.lacks(ttn.WriteDownlinks) {
+		c.metrics.downlinks.WithLabelValues(downlinkForbidden).Inc()
+		return // the rights' own log and readiness say so
+	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	eui := o.uplink.DevEUI
@@ -124,21 +155,73 @@ func (c *configurator) send(ctx context.Context, o order) {
 	if !may {
 		return
 	}
-	topic, message := c.network.downlink(&o.uplink, o.downlink.FPort, o.downlink.Payload)
+	id := "clair:" + rand.Text()
+	queued := c.expect(id)
+	defer c.forget(id)
+	topic, message := c.network.downlink(&o.uplink, o.downlink.FPort, o.downlink.Payload, id)
 	if err := c.broker.publish(ctx, topic, message); err != nil {
-		c.ledger.release(ctx, eui, o.state)
+		c.ledger.release(ctx, eui)
+		c.metrics.downlinks.WithLabelValues(downlinkFailed).Inc()
 		c.log.WarnContext(ctx, "downlink not sent", "dev_eui", eui, "err", err)
 		return
 	}
-	c.metrics.downlinks.Inc()
+	if c.network.queuedTopic() != "" {
+		select {
+		case <-queued:
+		case <-time.After(c.patience):
+			c.ledger.release(ctx, eui)
+			c.metrics.downlinks.WithLabelValues(downlinkUnqueued).Inc()
+			c.restUntil = c.now().Add(c.rest)
+			c.log.WarnContext(ctx, "downlink is not in the network server's queue: it did not say so; may our key write downlinks, and is the device known there?",
+				"dev_eui", eui, "device_id", o.uplink.DeviceID, "next_attempt_in", c.rest)
+			c.rest = min(2*c.rest, lastRest)
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+	c.rest = firstRest
+	if err := c.ledger.book(ctx, eui, o.state, c.now()); err != nil {
+		c.log.WarnContext(ctx, "downlink not booked; it may be sent again", "dev_eui", eui, "err", err)
+	}
+	c.metrics.downlinks.WithLabelValues(downlinkQueued).Inc()
 	c.log.InfoContext(ctx, "node told its settings", "dev_eui", eui, "state", o.state, "f_port", o.downlink.FPort)
 }
 
-// memoryLedger is for one replica, and forgets when the process ends.
+// expect returns what is closed when a downlink is queued.
+func (c *configurator) expect(id string) <-chan struct{} {
+	queued := make(chan struct{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting[id] = queued
+	return queued
+}
+
+func (c *configurator) forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, id)
+}
+
+// heard takes what the network server tells of a downlink that it has queued: ours,
+// another replica's, or somebody else's.
+func (c *configurator) heard(message []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range c.network.parseQueued(message) {
+		if queued, ok := c.waiting[id]; ok {
+			close(queued)
+			delete(c.waiting, id)
+		}
+	}
+}
+
+// memoryLedger is for one replica, and forgets when the process ends. Downlinks are sent
+// one after the other, so nothing has to be claimed.
 type memoryLedger struct {
 	mu   sync.Mutex
 	sent map[string]time.Time // by node and state
-	days map[string]int       // by node and day
+	days map[string]int       // by node
 	day  string
 }
 
@@ -158,21 +241,20 @@ func (l *memoryLedger) claim(_ context.Context, eui lorawan.EUI64, state string,
 			}
 		}
 	}
-	key := eui.String() + "/" + state
-	if at, ok := l.sent[key]; ok && now.Sub(at) < sameState || l.days[eui.String()] >= budget {
-		return false, nil
-	}
-	l.sent[key] = now
-	l.days[eui.String()]++
-	return true, nil
+	at, ok := l.sent[eui.String()+"/"+state]
+	told := ok && now.Sub(at) < sameState
+	return !told && l.days[eui.String()] < budget, nil
 }
 
-func (l *memoryLedger) release(_ context.Context, eui lorawan.EUI64, state string) {
+func (l *memoryLedger) book(_ context.Context, eui lorawan.EUI64, state string, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.sent, eui.String()+"/"+state)
-	l.days[eui.String()]--
+	l.sent[eui.String()+"/"+state] = now
+	l.days[eui.String()]++
+	return nil
 }
+
+func (*memoryLedger) release(context.Context, lorawan.EUI64) {}
 
 // redisLedger is shared by the replicas of a service.
 type redisLedger struct {
@@ -180,24 +262,49 @@ type redisLedger struct {
 	prefix string
 }
 
+func (l *redisLedger) key(eui lorawan.EUI64, what string) string {
+	return l.prefix + eui.String() + ":" + what
+}
+
+func (l *redisLedger) day(eui lorawan.EUI64, now time.Time) string {
+	return l.key(eui, now.UTC().Format(time.DateOnly))
+}
+
+const claimed = "claimed"
+
 func (l *redisLedger) claim(ctx context.Context, eui lorawan.EUI64, state string, now time.Time, budget int) (bool, error) {
-	key := l.prefix + eui.String() + ":"
-	err := l.redis.SetArgs(ctx, key+state, now.Unix(), redis.SetArgs{Mode: "NX", TTL: sameState}).Err()
-	if err == redis.Nil { //nolint:errorlint // the library returns the value itself
+	err := l.redis.SetArgs(ctx, l.key(eui, claimed), now.Unix(), redis.SetArgs{Mode: "NX", TTL: claimTime}).Err()
+	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	day := key + now.UTC().Format(time.DateOnly)
-	count, err := l.redis.Incr(ctx, day).Result()
+	told, err := l.redis.Exists(ctx, l.key(eui, state)).Result()
+	count := 0
 	if err == nil {
-		err = l.redis.Expire(ctx, day, 2*sameState).Err()
+		if count, err = l.redis.Get(ctx, l.day(eui, now)).Int(); errors.Is(err, redis.Nil) {
+			err = nil
+		}
 	}
-	return count <= int64(budget), err
+	if may := err == nil && told == 0 && count < budget; may {
+		return true, nil
+	}
+	l.release(ctx, eui)
+	return false, err
 }
 
-func (l *redisLedger) release(ctx context.Context, eui lorawan.EUI64, state string) {
-	// The day's count stays: an attempt that failed may yet have gone out.
-	_ = l.redis.Del(ctx, l.prefix+eui.String()+":"+state).Err()
+func (l *redisLedger) book(ctx context.Context, eui lorawan.EUI64, state string, now time.Time) error {
+	_, err := l.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.Set(ctx, l.key(eui, state), now.Unix(), sameState)
+		p.Incr(ctx, l.day(eui, now))
+		p.Expire(ctx, l.day(eui, now), 2*sameState)
+		p.Del(ctx, l.key(eui, claimed))
+		return nil
+	})
+	return err
+}
+
+func (l *redisLedger) release(ctx context.Context, eui lorawan.EUI64) {
+	_ = l.redis.Del(ctx, l.key(eui, claimed)).Err() // it ends by itself
 }

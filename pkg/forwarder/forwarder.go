@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
@@ -51,6 +52,7 @@ type forwarder struct {
 	webhook      *webhook
 	sweeper      *sweeper
 	configurator *configurator
+	rights       *rights
 	spool        *redisSpool
 }
 
@@ -76,7 +78,11 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 	}
 	broker := cfg.broker(service)
 	link := &connection{qos: *broker.QoS}
-	setUp, err := newConfigurator(cfg, log, service, m, standard, link, spool)
+	may := newRights(cfg, log, m, &http.Client{Timeout: connectTimeout}, broker)
+	if may != nil {
+		o.AddCheck("rights", may.check)
+	}
+	setUp, err := newConfigurator(cfg, log, service, m, standard, link, may, spool)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +96,11 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 	o.AddCheck("broker", link.check)
 	o.AddCheck("ingestair", client.Check)
 	return &forwarder{
-		log: log, cfg: cfg, ops: o, delivery: delivery, spool: spool, configurator: setUp, sweeper: sweep,
-		subscriber: &subscriber{cfg: broker, log: log, metrics: m, connection: link, intake: in, sweeper: sweep},
-		webhook:    newWebhook(cfg.Webhook, log, m, in),
+		log: log, cfg: cfg, ops: o, delivery: delivery, spool: spool, configurator: setUp, sweeper: sweep, rights: may,
+		subscriber: &subscriber{
+			cfg: broker, log: log, metrics: m, connection: link, intake: in, sweeper: sweep, rights: may, configurer: setUp,
+		},
+		webhook: newWebhook(cfg.Webhook, log, m, in),
 	}, nil
 }
 
@@ -108,6 +116,9 @@ func (f *forwarder) parts(ctx context.Context) ([]lifecycle.Part, error) {
 		parts = append(parts, f.spool.part())
 	}
 	parts = append(parts, f.delivery.part())
+	if f.rights != nil {
+		parts = append(parts, f.rights.part())
+	}
 	if f.configurator != nil {
 		parts = append(parts, f.configurator.part())
 	}

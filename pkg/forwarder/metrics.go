@@ -20,6 +20,14 @@ const (
 	resultForeign     = "foreign"
 )
 
+// Values of the label result of forwarder_configuration_downlinks_total.
+const (
+	downlinkQueued    = "queued"
+	downlinkUnqueued  = "unqueued"
+	downlinkForbidden = "forbidden"
+	downlinkFailed    = "failed"
+)
+
 type metrics struct {
 	uplinks     *prometheus.CounterVec
 	undecodable *prometheus.CounterVec
@@ -34,7 +42,9 @@ type metrics struct {
 	batches     *prometheus.GaugeVec
 	sweeps      *prometheus.CounterVec
 	sweepUntil  prometheus.Gauge
-	downlinks   prometheus.Counter
+	downlinks   *prometheus.CounterVec
+	keyRights   *prometheus.GaugeVec
+	rightsAsked *prometheus.CounterVec
 	connected   prometheus.Gauge
 	lastUplink  prometheus.Gauge
 }
@@ -77,9 +87,17 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		sweepUntil: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "forwarder_storage_complete_timestamp_seconds", Help: "Until when everything in the Storage Integration is known to be stored.",
 		}),
-		downlinks: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "forwarder_configuration_downlinks_total", Help: "Downlinks that told nodes their settings.",
-		}),
+		downlinks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forwarder_configuration_downlinks_total",
+			Help: "Downlinks that tell nodes their settings, by result (queued: the network server says that it has queued it, at ChirpStack that the broker has it; unqueued: it did not say so; forbidden: not sent, since our key may not; failed: not sent).",
+		}, []string{"result"}),
+		keyRights: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "forwarder_key_right", Help: "1 while our API key has a right that we need, 0 when it lacks it or is not valid.",
+		}, []string{"right"}),
+		rightsAsked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forwarder_rights_questions_total",
+			Help: "Questions what our API key may do, by result (ok, missing: it lacks a right, refused: it is not valid, failed: no answer).",
+		}, []string{"result"}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_deliveries_total",
 			Help: "Attempts to deliver a batch, by result (ok, invalid, unauthenticated, unavailable ...).",
@@ -100,7 +118,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		}),
 	}
 	r.MustRegister(m.uplinks, m.undecodable, m.events, m.webhook, m.clockOffset, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
-		m.spooled, m.batches, m.sweeps, m.sweepUntil, m.downlinks,
+		m.spooled, m.batches, m.sweeps, m.sweepUntil, m.downlinks, m.keyRights, m.rightsAsked,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",
 		}, func() float64 { return float64(waiting()) }))
@@ -135,6 +153,12 @@ func (m *metrics) begin() {
 	}
 	for _, code := range []string{"204", "400", "401", "404", "503"} {
 		m.webhook.WithLabelValues(code)
+	}
+	for _, result := range []string{downlinkQueued, downlinkUnqueued, downlinkForbidden, downlinkFailed} {
+		m.downlinks.WithLabelValues(result)
+	}
+	for _, result := range []string{"ok", "missing", "refused", "failed"} {
+		m.rightsAsked.WithLabelValues(result)
 	}
 	for _, result := range []string{"ok", "failed"} {
 		m.sweeps.WithLabelValues(result)

@@ -101,7 +101,9 @@ type subscriber struct {
 	metrics    *metrics
 	connection *connection
 	intake     *intake
-	sweeper    *sweeper // searches for what was missed; may be nil
+	sweeper    *sweeper      // searches for what was missed; may be nil
+	rights     *rights       // knows what our key may do; may be nil
+	configurer *configurator // waits for downlinks to be queued; may be nil
 
 	pending  tally       // received, and not yet acknowledged
 	refusing atomic.Bool // more would not be acknowledged
@@ -203,6 +205,9 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) (subscr
 	if code := subscription.Result()[s.cfg.Topic]; code == subscriptionRefused {
 		return false, fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, packets.ErrorRefusedNotAuthorised)
 	}
+	if err := s.hearQueued(ctx, client); err != nil {
+		return false, err
+	}
 	s.connection.client.Store(&client)
 	defer s.connection.client.Store(nil)
 	s.metrics.connected.Set(1)
@@ -210,6 +215,9 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) (subscr
 	s.log.InfoContext(ctx, "subscribed", "url", s.cfg.URL, "topic", s.cfg.Topic, "qos", *s.cfg.QoS)
 	if s.sweeper != nil {
 		s.sweeper.soon()
+	}
+	if s.rights != nil {
+		s.rights.soon()
 	}
 	select {
 	case err := <-lost:
@@ -221,6 +229,25 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) (subscr
 		s.log.WarnContext(ctx, "no room for more uplinks; the broker keeps them", "waiting", s.intake.outbox.len())
 		return true, cmp.Or(s.settle(lost, nil, ctx.Done()), errCrowded)
 	}
+}
+
+// hearQueued subscribes to what is told of downlinks.
+func (s *subscriber) hearQueued(ctx context.Context, client mqtt.Client) error {
+	if s.configurer == nil {
+		return nil
+	}
+	topic := s.configurer.network.queuedTopic()
+	if topic == "" {
+		return nil
+	}
+	token := client.Subscribe(topic, *s.cfg.QoS, func(_ mqtt.Client, m mqtt.Message) {
+		s.configurer.heard(m.Payload())
+		m.Ack()
+	})
+	if err := await(ctx, token); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", topic, err)
+	}
+	return nil
 }
 
 // handle must not block: paho delivers on its network goroutine, and a slow

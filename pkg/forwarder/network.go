@@ -17,8 +17,13 @@ type network interface {
 	// takes reports whether an uplink is of the application that the forwarder is for, as
 	// far as it says which one it is of.
 	takes(u *lorawan.Uplink) bool
-	// downlink returns the message that answers an uplink, and its topic.
-	downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte)
+	// downlink returns the message that answers an uplink, and its topic. By the id it
+	// is recognized in what is told of it.
+	downlink(u *lorawan.Uplink, fPort uint8, payload []byte, id string) (topic string, message []byte)
+	// queuedTopic is where it is told which downlinks were queued; "": it is not told.
+	queuedTopic() string
+	// parseQueued returns the ids of a downlink that was queued.
+	parseQueued(message []byte) []string
 }
 
 // tts is The Things Stack.
@@ -32,9 +37,15 @@ func (tts) parseUplink(message []byte, _ time.Time) (lorawan.Uplink, error) {
 
 func (n tts) takes(u *lorawan.Uplink) bool { return u.Application == "" || u.Application == n.app.ID }
 
-func (n tts) downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte) {
-	return n.app.DownlinkTopic(u.DeviceID), ttn.EncodeDownlinks(ttn.Downlink{FPort: fPort, Payload: payload, Priority: "NORMAL"})
+func (n tts) downlink(u *lorawan.Uplink, fPort uint8, payload []byte, id string) (topic string, message []byte) {
+	return n.app.DownlinkTopic(u.DeviceID), ttn.EncodeDownlinks(ttn.Downlink{
+		FPort: fPort, Payload: payload, Priority: "NORMAL", CorrelationIDs: []string{id},
+	})
 }
+
+func (n tts) queuedTopic() string { return n.app.QueuedTopic("+") }
+
+func (tts) parseQueued(message []byte) []string { return ttn.ParseQueued(message) }
 
 // anyApplication stands for all that there are at ChirpStack.
 const anyApplication = "+"
@@ -52,6 +63,12 @@ func (n chirpStack) takes(u *lorawan.Uplink) bool {
 	return u.Application == "" || n.application == anyApplication || u.Application == n.application
 }
 
-func (chirpStack) downlink(u *lorawan.Uplink, fPort uint8, payload []byte) (topic string, message []byte) {
+func (chirpStack) downlink(u *lorawan.Uplink, fPort uint8, payload []byte, _ string) (topic string, message []byte) {
 	return chirpstack.DownlinkTopic(u.Application, u.DevEUI), chirpstack.EncodeDownlink(u.DevEUI, fPort, payload)
 }
+
+// queuedTopic: ChirpStack tells of a downlink when a gateway has sent it, which is after
+// the next uplink, and not when it is queued.
+func (chirpStack) queuedTopic() string { return "" }
+
+func (chirpStack) parseQueued([]byte) []string { return nil }

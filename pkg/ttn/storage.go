@@ -109,7 +109,7 @@ func (s *Storage) read(ctx context.Context, query url.Values, p *page, yield fun
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return s.refusal(resp)
+		return refusal("read the storage of "+s.Application, resp)
 	}
 	for _, name := range []string{"X-Continuation-Token", "Grpc-Metadata-Continuation-Token", "Grpc-Metadata-X-Continuation-Token"} {
 		if token := resp.Header.Get(name); token != "" {
@@ -144,7 +144,7 @@ func (s *Storage) read(ctx context.Context, query url.Values, p *page, yield fun
 }
 
 // refusal explains an answer that is not 200.
-func (s *Storage) refusal(resp *http.Response) error {
+func refusal(what string, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
 	text := gjson.GetBytes(body, "message").String()
 	if text == "" {
@@ -161,7 +161,7 @@ func (s *Storage) refusal(resp *http.Response) error {
 	case http.StatusBadRequest:
 		kind = fault.Invalid
 	}
-	err := fault.New(kind, "read the storage of %s: %s: %s", s.Application, resp.Status, text)
+	err := fault.New(kind, "%s: %s: %s", what, resp.Status, text)
 	if after, ok := retryAfter(resp.Header); ok {
 		return &RetryAfterError{After: after, err: err}
 	}

@@ -44,6 +44,12 @@ func (a Application) DownlinkTopic(device string) string {
 	return "v3/" + a.User() + "/devices/" + device + "/down/replace"
 }
 
+// QueuedTopic is where the network server says that it has queued a downlink for a
+// device; "+" means all devices.
+func (a Application) QueuedTopic(device string) string {
+	return "v3/" + a.User() + "/devices/" + device + "/down/queued"
+}
+
 // otherEvents are the members of a message that is about something else than an uplink
 // (ApplicationUp in api/ttn/lorawan/v3/messages.proto). One webhook gets all kinds that
 // are ticked. uplink_normalized repeats an uplink, as the server has decoded it.
@@ -181,6 +187,17 @@ type Downlink struct {
 	FPort    uint8  `json:"f_port"`
 	Payload  []byte `json:"frm_payload"`
 	Priority string `json:"priority"`
+	// CorrelationIDs come back in what is told of the downlink later.
+	CorrelationIDs []string `json:"correlation_ids,omitempty"`
+}
+
+// ParseQueued returns the correlation ids of a downlink that was queued.
+func ParseQueued(message []byte) []string {
+	var ids []string
+	for _, id := range gjson.GetBytes(message, "downlink_queued.correlation_ids").Array() {
+		ids = append(ids, id.String())
+	}
+	return ids
 }
 
 // EncodeDownlinks returns what is published on a device's downlink topic.

@@ -1,5 +1,5 @@
 // Package ttntest is a stand-in for The Things Stack, for tests: its Storage
-// Integration, its webhooks, and what it publishes on MQTT. It
+// Integration, its webhooks, the rights of its keys, and what it publishes on MQTT. It
 // behaves as its documentation says, the unpleasant parts included: the storage
 // is written late, requests are limited, MQTT is at QoS 0 and nobody's loss.
 //
@@ -42,6 +42,9 @@ type Server struct {
 	Tokens bool
 
 	mu       sync.Mutex
+	rights   []ttn.Right
+	revoked  bool
+	asked    int
 	stored   []message
 	unstored []message // received, not yet written to the storage
 	failures []failure
@@ -63,9 +66,10 @@ type failure struct {
 // New returns a server that ends with the test.
 func New(t testing.TB, app ttn.Application) *Server {
 	t.Helper()
-	s := &Server{App: app, Key: "NNSXS.TEST.KEY"}
+	s := &Server{App: app, Key: "NNSXS.TEST.KEY", rights: []ttn.Right{ttn.ReadTraffic, ttn.WriteDownlinks}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v3/as/applications/{app}/packages/storage/uplink_message", s.serveStorage)
+	mux.HandleFunc("GET /api/v3/applications/{app}/rights", s.serveRights)
 	server := httptest.NewServer(mux)
 	s.URL = server.URL
 	t.Cleanup(func() {
@@ -103,6 +107,56 @@ func (s *Server) Flush() {
 	s.stored = append(s.stored, s.unstored...)
 	s.unstored = nil
 	slices.SortStableFunc(s.stored, func(a, b message) int { return a.at.Compare(b.at) })
+}
+
+// Grant sets what the key may do.
+func (s *Server) Grant(rights ...ttn.Right) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rights = rights
+}
+
+// Revoke makes the key invalid. Connections that it has opened stay.
+func (s *Server) Revoke() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked = true
+}
+
+// Asked returns how often the rights of the key were asked for.
+func (s *Server) Asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+// TakeDownlinks takes a message of a device's downlink topic: it tells that they are
+// queued, or, when the key may not do that, nothing at all.
+func (s *Server) TakeDownlinks(device string, message []byte) {
+	s.mu.Lock()
+	may := slices.Contains(s.rights, ttn.WriteDownlinks) && !s.revoked
+	s.mu.Unlock()
+	if !may {
+		return
+	}
+	var queue struct {
+		Downlinks []ttn.Downlink `json:"downlinks"`
+	}
+	if err := json.Unmarshal(message, &queue); err != nil {
+		return // it says nothing of what it cannot read, either
+	}
+	for _, d := range queue.Downlinks {
+		// The server's own ids come first.
+		d.CorrelationIDs = append([]string{"as:downlink:01HTEST"}, d.CorrelationIDs...)
+		told, err := json.Marshal(map[string]any{
+			"end_device_ids": map[string]any{"device_id": device, "application_ids": map[string]string{"application_id": s.App.ID}},
+			"received_at":    time.Now().UTC().Format(time.RFC3339Nano), "correlation_ids": d.CorrelationIDs, "downlink_queued": d,
+		})
+		if err != nil {
+			panic(fmt.Sprintf("ttntest: our own encoding: %v", err))
+		}
+		s.Publish(s.App.QueuedTopic(device), told)
+	}
 }
 
 // Fail lets the next requests to the storage fail with a status.
@@ -156,6 +210,25 @@ func (s *Server) post(target string, body []byte) {
 		}
 		time.Sleep(s.Retries[i]) // the behaviour that is documented, not a wait for something
 	}
+}
+
+// serveRights answers as the Identity Server does: whoever has a key may ask, and of an
+// application that is unknown or another one's the rights are none, not an error.
+func (s *Server) serveRights(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.asked++
+	rights, revoked := s.rights, s.revoked
+	s.mu.Unlock()
+	answer := map[string][]ttn.Right{}
+	switch {
+	case revoked || r.Header.Get("Authorization") != "Bearer "+s.Key:
+		refuse(w, http.StatusUnauthorized, "error:pkg/identityserver:api_key_not_found (API key not found)")
+		return
+	case r.PathValue("app") == s.App.ID && len(rights) > 0:
+		answer["rights"] = rights
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer)
 }
 
 func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
