@@ -108,6 +108,10 @@ func TestAnOrganizationsToken(t *testing.T) {
 	if n := s.aside(t); n != 0 {
 		t.Errorf("%d rows about others", n)
 	}
+	var scripted string
+	if err := s.pool.QueryRow(t.Context(), "SELECT string_agg(n.id::text, ' ') FROM scripted_node x JOIN node n ON n.no = x.node_no").Scan(&scripted); err != nil || scripted != s.mine.String() {
+		t.Errorf("noted as written by scripts: %q (%v), want %v", scripted, err, s.mine)
+	}
 	if diff := cmp.Diff(map[string][]string{s.mine.String(): {"12:00:00 600 - - M"}}, nodetest.Samples(t, s.pool)); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}

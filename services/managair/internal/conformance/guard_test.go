@@ -55,7 +55,8 @@ func TestDevicesAreGuardedByWhateverTheySend(t *testing.T) {
 
 // A sensor that is deleted leaves its device to whom it belonged, and to nobody where an
 // administrator deleted it. One that never sent leaves nothing: else registering and
-// deleting a run of numbers would keep them all.
+// deleting a run of numbers would keep them all. What a script of its owner has sent is
+// nothing, for that.
 func TestDeletedSensorsLeaveTheirDevices(t *testing.T) {
 	t.Parallel()
 	w := newStrangersWorld(t)
@@ -78,6 +79,9 @@ func TestDeletedSensorsLeaveTheirDevices(t *testing.T) {
 	w.park(t, nodeOf(2, 1))
 	remove(access.Caller{UserID: 1, Administers: true}, register(2))
 	remove(school, register(3))
+	scripted := register(4)
+	script(t, w, nodeOf(4, 1).EUI64)
+	remove(school, scripted)
 	for _, step := range []struct {
 		name string
 		who  access.Caller
@@ -88,6 +92,7 @@ func TestDeletedSensorsLeaveTheirDevices(t *testing.T) {
 		{"whose it was", school, nodeOf(1, 1), ""},
 		{"whom an administrator took it from", school, nodeOf(2, 1), "claim_needed"},
 		{"one that never sent", stranger, nodeOf(3, 2), ""},
+		{"one for which only a script of its owner has sent", stranger, nodeOf(4, 2), ""},
 	} {
 		if got := w.claim(t, claim.Code, step.who, step.node, ""); got != step.want {
 			t.Errorf("%s: %q, want %q", step.name, got, step.want)
@@ -229,6 +234,13 @@ func TestCodesAreLogged(t *testing.T) {
 	}
 }
 
+// script has the organization's own token send for a node, as the ingestair notes it.
+func script(t *testing.T, w *world, eui64 string) {
+	t.Helper()
+	w.exec(t, "INSERT INTO scripted_node (node_no) SELECT no FROM node WHERE eui64 = $1", eui64)
+	w.exec(t, "INSERT INTO node_status (node_no, last_contact_at) SELECT no, now() FROM node WHERE eui64 = $1", eui64)
+}
+
 // Nobody registers a run of numbers in advance: without a code, an organization has only
 // so many sensors of which nothing was heard.
 func TestSilentSensorsAreFew(t *testing.T) {
@@ -280,6 +292,10 @@ func TestSilentSensorsAreFew(t *testing.T) {
 		w.exec(t, "INSERT INTO node_status (node_no, last_contact_at) SELECT no, now() FROM node WHERE eui64 = $1", newNode(1).EUI64)
 		if err := register(3, ""); err != nil {
 			t.Errorf("%s: when one has sent: %v", policy, err)
+		}
+		script(t, w, newNode(2).EUI64)
+		if err := register(4, ""); !refused(err) {
+			t.Errorf("%s: when a script has sent for one: %v, want quota_silent", policy, err)
 		}
 	}
 }

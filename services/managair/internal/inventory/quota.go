@@ -9,7 +9,7 @@ type Quotas struct {
 	Sites         int `env:"MAX_SITES_PER_ORGANIZATION" envDefault:"200" desc:"sites of one organization; 0: no bound"`
 	Rooms         int `env:"MAX_ROOMS_PER_ORGANIZATION" envDefault:"2000" desc:"rooms of one organization; 0: no bound"`
 	Installations int `env:"MAX_INSTALLATIONS_PER_ORGANIZATION" envDefault:"20000" desc:"installations in rooms of one organization, ended ones too; 0: no bound"`
-	Silent        int `env:"MAX_SILENT_NODES_PER_ORGANIZATION" envDefault:"50" desc:"sensors of one organization that were registered without a code and have never sent, where there are several organizations; 0: no bound"`
+	Silent        int `env:"MAX_SILENT_NODES_PER_ORGANIZATION" envDefault:"50" desc:"sensors of one organization that were registered without a code and have never sent (by its own scripts does not count), where there are several organizations; 0: no bound"`
 	// IngestionTokens are those that are not revoked.
 	IngestionTokens int `env:"MAX_INGESTION_TOKENS_PER_ORGANIZATION" envDefault:"50" desc:"tokens of one organization for scripts that send samples; 0: no bound"`
 	Nodes           int `env:"MAX_NODES_PER_ORGANIZATION" envDefault:"2000" desc:"sensors of one organization; 0: no bound"`

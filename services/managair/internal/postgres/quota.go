@@ -103,8 +103,9 @@ func nodeCrowd(q inventory.Quotas, _ access.Caller, n *inventory.Node) crowd {
 	}
 }
 
-// isSilent is the condition that a node n has not sent, and came without a code.
-const isSilent = `NOT EXISTS (SELECT FROM node_status s WHERE s.node_no = n.no)
+// isSilent is the condition that of a node n nothing was heard but from its own organization's
+// scripts, which prove nothing, and that it came without a code.
+const isSilent = `(NOT EXISTS (SELECT FROM node_status s WHERE s.node_no = n.no) OR EXISTS (SELECT FROM scripted_node x WHERE x.node_no = n.no))
 		           AND NOT EXISTS (SELECT FROM claim_code c WHERE c.eui64 = n.eui64 AND c.used_at IS NOT NULL)`
 
 // silentCrowd counts the sensors that may be somebody else's: nothing shows yet whose they
