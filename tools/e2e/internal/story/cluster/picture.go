@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/load"
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/visitor"
@@ -27,14 +29,21 @@ func (c *cluster) sharePicture(ctx context.Context) error {
 	}
 	// Each proxy goes to its servers in turn, so each server is asked.
 	const rounds = 6
+	var picture []byte
 	for range rounds {
 		for _, e := range c.balancer.Entries {
 			_, content, header, err := e.Do(ctx, load.Request{Method: http.MethodGet, Path: path})
 			if err != nil {
 				return fmt.Errorf("through %s: %w", e.Name, err)
 			}
-			if kind := header.Get("Content-Type"); kind != "image/jpeg" || len(content) == 0 {
+			if kind := header.Get("Content-Type"); !strings.HasPrefix(kind, "image/") || len(content) == 0 {
 				return fmt.Errorf("through %s: %d bytes of %s", e.Name, len(content), kind)
+			}
+			if picture == nil {
+				picture = content
+			}
+			if !bytes.Equal(picture, content) {
+				return fmt.Errorf("through %s: another picture", e.Name)
 			}
 		}
 	}
