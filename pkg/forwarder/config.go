@@ -108,7 +108,9 @@ func (c *Config) Validate() error {
 	complain(c.TTS.RightsInterval != 0 && c.TTS.RightsInterval < time.Second, "TTS_RIGHTS_INTERVAL: %v is too short", c.TTS.RightsInterval)
 	complain(c.QueueUplinks < 1, "QUEUE_UPLINKS: %d is not positive", c.QueueUplinks)
 	complain(c.Configure.Budget < 1, "CONFIGURE_DAILY_BUDGET: %d is not positive", c.Configure.Budget)
-	complain(c.Storage.Interval != 0 && c.Storage.Interval < time.Second, "STORAGE_SWEEP_INTERVAL: %v is too short", c.Storage.Interval)
+	if every := c.sweepInterval(); every != 0 {
+		complain(every < time.Second, "STORAGE_SWEEP_INTERVAL: %v is too short", every)
+	}
 	for profile, name := range c.CodecByProfile {
 		_, err := catalog.Find(name)
 		complain(err != nil, "CODEC_BY_PROFILE: %s: %w", profile, err)
@@ -132,6 +134,21 @@ func (c *Config) ownBroker() bool {
 	}
 	at, err := url.Parse(c.MQTT.URL)
 	return c.MQTT.URL == "" || err == nil && at.Hostname() == c.TTS.Host
+}
+
+// sweepInterval is how often the Storage Integration is searched; 0: never. An open-source
+// server has none, and that of an own host may be one.
+func (c *Config) sweepInterval() time.Duration {
+	switch {
+	case c.NetworkServer != networkTTS:
+		return 0
+	case c.Storage.Interval != nil:
+		return *c.Storage.Interval
+	case c.Storage.URL != "", c.TTS.Tenant != noTenant && publicCluster.MatchString(c.TTS.Host):
+		return sweepInterval
+	default:
+		return 0
+	}
 }
 
 // broker returns the settings of the broker, with what follows from others.

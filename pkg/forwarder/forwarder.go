@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
@@ -78,7 +77,11 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 	}
 	broker := cfg.broker(service)
 	link := &connection{qos: *broker.QoS}
-	may := newRights(cfg, log, m, &http.Client{Timeout: connectTimeout}, broker)
+	trusted, err := newTrust(cfg.MQTT.CA)
+	if err != nil {
+		return nil, err
+	}
+	may := newRights(cfg, log, m, trusted.client(connectTimeout), broker)
 	if may != nil {
 		o.AddCheck("rights", may.check)
 	}
@@ -91,14 +94,14 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 		service: service, log: log, metrics: m, outbox: box, now: time.Now,
 		network: cfg.network(), codecs: known, clock: clock, configurator: setUp,
 	}
-	sweep := newSweeper(cfg, log, service, m, in, spool)
+	sweep := newSweeper(cfg, log, service, m, in, trusted, spool)
 	o.AddCheck("clock", clock.check)
 	o.AddCheck("broker", link.check)
 	o.AddCheck("ingestair", client.Check)
 	return &forwarder{
 		log: log, cfg: cfg, ops: o, delivery: delivery, spool: spool, configurator: setUp, sweeper: sweep, rights: may,
 		subscriber: &subscriber{
-			cfg: broker, log: log, metrics: m, connection: link, intake: in, sweeper: sweep, rights: may, configurer: setUp,
+			cfg: broker, trust: trusted, log: log, metrics: m, connection: link, intake: in, sweeper: sweep, rights: may, configurer: setUp,
 		},
 		webhook: newWebhook(cfg.Webhook, log, m, in),
 	}, nil

@@ -82,7 +82,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_redis_batches", Help: "Batches of uplinks on Redis, by state (waiting; archived: invalid or tried for too long, for an operator to look at).",
 		}, []string{"state"}),
 		sweeps: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "forwarder_storage_searches_total", Help: "Searches of the Storage Integration for missed uplinks, by result (ok, failed).",
+			Name: "forwarder_storage_searches_total", Help: "Searches of the Storage Integration for missed uplinks, by result (ok, failed, absent: the network server has none).",
 		}, []string{"result"}),
 		sweepUntil: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "forwarder_storage_complete_timestamp_seconds", Help: "Until when everything in the Storage Integration is known to be stored.",
@@ -160,7 +160,7 @@ func (m *metrics) begin() {
 	for _, result := range []string{"ok", "missing", "refused", "failed"} {
 		m.rightsAsked.WithLabelValues(result)
 	}
-	for _, result := range []string{"ok", "failed"} {
+	for _, result := range []string{"ok", "failed", "absent"} {
 		m.sweeps.WithLabelValues(result)
 	}
 }

@@ -3,8 +3,6 @@ package forwarder
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,7 +28,7 @@ type MQTTConfig struct {
 	URL      string        `env:"URL" desc:"broker, for example ssl://eu1.cloud.thethings.network:8883; default: the network server's"`
 	User     string        `env:"USER" desc:"default for TTS: the application, as in {app}@{tenant}"`
 	Password config.Secret `env:"PASSWORD" desc:"default for TTS: its API key"`
-	CA       string        `env:"CA" desc:"certificates (PEM) that the broker's is checked against; default: those of the system"`
+	CA       string        `env:"CA" desc:"certificates (PEM) that the broker's is checked against; default: those of the system. They count for the network server's HTTP API too, beside those of the system"`
 	ClientID string        `env:"CLIENT_ID" desc:"must differ between replicas; default: service and host name"`
 	Topic    string        `env:"TOPIC" desc:"topic of uplinks; default: the network server's"`
 	QoS      *byte         `env:"QOS" desc:"0 or 1; with 1 the broker keeps what we have not stored. Default: 0 at TTS, which does no other, else 1"`
@@ -97,6 +95,7 @@ func (c *connection) check(context.Context) error {
 // subscriber receives uplinks from an MQTT broker.
 type subscriber struct {
 	cfg        MQTTConfig
+	trust      trust
 	log        *slog.Logger
 	metrics    *metrics
 	connection *connection
@@ -111,22 +110,18 @@ type subscriber struct {
 
 func (s *subscriber) part() lifecycle.Part {
 	return lifecycle.Part{Name: "mqtt", Run: func(ctx context.Context, ready func()) error {
-		tlsConfig, err := s.tlsConfig()
-		if err != nil {
-			return err
-		}
 		// A broker that is away must not keep us from starting: the rest works.
 		ready()
-		s.stayConnected(ctx, tlsConfig)
+		s.stayConnected(ctx)
 		return nil
 	}}
 }
 
 // stayConnected has one session after the other until ctx ends.
-func (s *subscriber) stayConnected(ctx context.Context, tlsConfig *tls.Config) {
+func (s *subscriber) stayConnected(ctx context.Context) {
 	wait := firstReconnect
 	for {
-		subscribed, err := s.session(ctx, tlsConfig)
+		subscribed, err := s.session(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -163,7 +158,7 @@ var errCrowded = errors.New("there was no room for more uplinks")
 // session connects, subscribes, and returns when the connection is lost or ctx
 // ends, and whether it had subscribed. We connect anew instead of leaving that to paho, because then each
 // failure is ours to explain, and each session begins with subscribing.
-func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) (subscribed bool, err error) {
+func (s *subscriber) session(ctx context.Context) (subscribed bool, err error) {
 	if *s.cfg.QoS > 0 { // else nobody keeps uplinks for us
 		if err := s.intake.outbox.awaitRoom(ctx); err != nil {
 			return false, err
@@ -177,7 +172,7 @@ func (s *subscriber) session(ctx context.Context, tlsConfig *tls.Config) (subscr
 		SetClientID(s.cfg.ClientID).
 		SetUsername(s.cfg.User).
 		SetPassword(s.cfg.Password.Reveal()).
-		SetTLSConfig(tlsConfig).
+		SetTLSConfig(s.trust.broker()).
 		SetCustomOpenConnectionFn(openBroker).
 		SetProtocolVersion(4). // 3.1.1; without it paho tries 3.1 when that is refused
 		// At QoS 1 the broker keeps for this client id what we have not acknowledged.
@@ -288,17 +283,6 @@ func (s *subscriber) settle(lost <-chan error, timeout <-chan time.Time, stop <-
 	case <-stop:
 	}
 	return nil
-}
-
-func (s *subscriber) tlsConfig() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if s.cfg.CA != "" {
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM([]byte(s.cfg.CA)) {
-			return nil, errors.New("MQTT_CA has no certificate")
-		}
-	}
-	return c, nil
 }
 
 func await(ctx context.Context, t mqtt.Token) error {

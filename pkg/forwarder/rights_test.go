@@ -2,8 +2,12 @@ package forwarder_test
 
 import (
 	"bufio"
+	"encoding/pem"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -181,5 +185,47 @@ func TestUnqueuedDownlinkIsNotBooked(t *testing.T) {
 	<-published
 	if got := <-published; !strings.HasSuffix(got, " end") {
 		t.Errorf("a second downlink was tried: %s", got)
+	}
+}
+
+// The authority of an own network server counts for all that is asked there.
+func TestOwnAuthorityCountsForHTTP(t *testing.T) {
+	t.Parallel()
+	broker, ingestair := startBroker(t), startIngestair(t)
+	server := ttntest.New(t, app)
+	server.Receive(numbered(0, time.Minute))
+	server.Flush()
+	at, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secured := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(at))
+	t.Cleanup(secured.Close)
+	env := asTTS(server)
+	env["TTS_IDENTITY_URL"], env["STORAGE_URL"], env["STORAGE_SWEEP_INTERVAL"] = secured.URL, secured.URL, "5m"
+	env["MQTT_CA"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secured.Certificate().Raw}))
+	var ports ports
+	start(t, broker, ingestair, options{env: env, change: ports.watch})
+	ingestair.wait(t, 1)
+	eventually(t, "the rights are known", func() bool {
+		return ports.metric(t, `forwarder_key_right{right="RIGHT_APPLICATION_TRAFFIC_READ"}`) == 1
+	})
+}
+
+// A server without the Storage Integration is not a wrong key, and is asked rarely.
+func TestNoStorageIsAskedRarely(t *testing.T) {
+	t.Parallel()
+	broker, ingestair := startBroker(t), startIngestair(t)
+	server := ttntest.New(t, app)
+	server.Fail(100, http.StatusNotFound, 0)
+	env := asTTS(server)
+	env["STORAGE_URL"], env["STORAGE_SWEEP_INTERVAL"] = server.URL, "1s"
+	var ports ports
+	start(t, broker, ingestair, options{env: env, change: ports.watch})
+	eventually(t, "it is known to be absent", func() bool {
+		return ports.metric(t, `forwarder_storage_searches_total{result="absent"}`) == 1
+	})
+	if got := ports.metric(t, `forwarder_storage_searches_total{result="failed"}`); got != 0 {
+		t.Errorf("%v searches failed", got)
 	}
 }

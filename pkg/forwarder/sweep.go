@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -19,13 +18,15 @@ import (
 
 // SweepConfig is what the environment says about the Storage Integration.
 type SweepConfig struct {
-	URL       string        `env:"URL" desc:"The Things Stack with the Storage Integration; default: https://TTS_HOST"`
-	Interval  time.Duration `env:"SWEEP_INTERVAL" envDefault:"5m" desc:"how often it is searched for uplinks that we missed; 0: never"`
-	Overlap   time.Duration `env:"SWEEP_OVERLAP" envDefault:"15m" desc:"how far each search reaches into the one before: the storage writes with a delay"`
-	Retention time.Duration `env:"RETENTION" envDefault:"24h" desc:"how long it keeps uplinks: 24h on the community network, 720h on The Things Stack Cloud"`
+	URL       string         `env:"URL" desc:"The Things Stack with the Storage Integration; default: https://TTS_HOST"`
+	Interval  *time.Duration `env:"SWEEP_INTERVAL" desc:"how often it is searched for uplinks that we missed; 0: never. Default: 5m where STORAGE_URL is set or TTS_HOST is of the public network or the Cloud, else 0, as an open-source server has none"`
+	Overlap   time.Duration  `env:"SWEEP_OVERLAP" envDefault:"15m" desc:"how far each search reaches into the one before: the storage writes with a delay"`
+	Retention time.Duration  `env:"RETENTION" envDefault:"24h" desc:"how long it keeps uplinks: 24h on the community network, 720h on The Things Stack Cloud"`
 }
 
 const (
+	// sweepInterval is how often a storage is searched by default.
+	sweepInterval = 5 * time.Minute
 	// sweepPause is the least time between two searches.
 	sweepPause = 5 * time.Second
 	// noStoragePause is the time to the next where there is no Storage Integration.
@@ -41,6 +42,7 @@ type bookmark interface {
 // sweeper fetches from the Storage Integration what came on no other way.
 type sweeper struct {
 	cfg      SweepConfig
+	interval time.Duration
 	log      *slog.Logger
 	metrics  *metrics
 	storage  *ttn.Storage
@@ -52,9 +54,9 @@ type sweeper struct {
 }
 
 // newSweeper returns nil when there is no storage to be searched.
-func newSweeper(cfg Config, log *slog.Logger, service string, m *metrics, in *intake, spool *redisSpool) *sweeper {
-	search := cfg.Storage
-	if cfg.NetworkServer != networkTTS || search.Interval == 0 {
+func newSweeper(cfg Config, log *slog.Logger, service string, m *metrics, in *intake, trusted trust, spool *redisSpool) *sweeper {
+	search, interval := cfg.Storage, cfg.sweepInterval()
+	if interval == 0 {
 		return nil
 	}
 	if !cfg.TTS.APIKey.IsSet() {
@@ -62,10 +64,10 @@ func newSweeper(cfg Config, log *slog.Logger, service string, m *metrics, in *in
 		return nil
 	}
 	s := &sweeper{
-		cfg: search, log: log, metrics: m, intake: in, now: time.Now, trigger: make(chan struct{}, 1),
+		cfg: search, interval: interval, log: log, metrics: m, intake: in, now: time.Now, trigger: make(chan struct{}, 1),
 		storage: &ttn.Storage{
 			URL: cmp.Or(search.URL, "https://"+cfg.TTS.Host), Application: cfg.TTS.Application, Key: cfg.TTS.APIKey,
-			Client: &http.Client{Timeout: 5 * time.Minute},
+			Client: trusted.client(5 * time.Minute),
 		},
 	}
 	if spool != nil {
@@ -86,7 +88,7 @@ func (s *sweeper) part() lifecycle.Part {
 	return lifecycle.Part{Name: "storage", Run: func(ctx context.Context, ready func()) error {
 		ready()
 		s.soon()
-		tick := time.NewTicker(s.cfg.Interval)
+		tick := time.NewTicker(s.interval)
 		defer tick.Stop()
 		for {
 			select {
@@ -111,15 +113,16 @@ func (s *sweeper) part() lifecycle.Part {
 
 // complain logs why a search failed, and returns the time until the next.
 func (s *sweeper) complain(ctx context.Context, err error) time.Duration {
-	s.metrics.sweeps.WithLabelValues("failed").Inc()
-	pause := s.cfg.Interval/2 + rand.N(s.cfg.Interval/2)
+	pause := s.interval/2 + rand.N(s.interval/2)
 	if after, ok := errors.AsType[*ttn.RetryAfterError](err); ok {
 		// A little more, since replicas are told the same.
 		pause = max(after.After, sweepPause) + rand.N(sweepPause)
 	}
+	result := "failed"
 	log := s.log.With("err", err, "next_attempt_in", pause.Round(time.Second))
 	switch fault.KindOf(err) {
 	case fault.NotFound:
+		result = "absent"
 		// An open source server has no Storage Integration, and will not have it soon.
 		pause = max(pause, noStoragePause)
 		s.log.WarnContext(ctx, "the network server has no Storage Integration for this application; STORAGE_SWEEP_INTERVAL=0 asks no more", "err", err, "next_attempt_in", pause)
@@ -128,6 +131,7 @@ func (s *sweeper) complain(ctx context.Context, err error) time.Duration {
 	default:
 		log.WarnContext(ctx, "storage search failed")
 	}
+	s.metrics.sweeps.WithLabelValues(result).Inc()
 	return pause
 }
 
