@@ -122,7 +122,7 @@ func (v *visitor) from(address string) *visitor {
 func TestLockOutIsNoWeapon(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	vera := w.join(t, "vera") // a device that is known from now on
+	vera := w.join(t, "vera") // a browser that is known from now on
 	wrong := "login=vera&password=wrong"
 	eve := w.visitor(t).from("203.0.113.1")
 	for range 7 {
@@ -130,10 +130,10 @@ func TestLockOutIsNoWeapon(t *testing.T) {
 	}
 	eve.want("POST", "/accounts/login/", wrong, 429, "")
 	w.visitor(t).from("198.51.100.7").logIn("vera", password)
-	// Also from the same address, as in a school, where the device is known.
+	// Also from the same address, as in a school, where the browser is known.
 	vera.want("POST", "/accounts/logout/", "x=1", 303, "")
 	vera.from("203.0.113.1").logIn("vera", password)
-	// A known device may not guess for ever either.
+	// A known browser may not guess for ever either.
 	vera.want("POST", "/accounts/logout/", "x=1", 303, "")
 	for range 7 {
 		vera.want("POST", "/accounts/login/", wrong, 422, "")

@@ -81,7 +81,7 @@ the database names, but that are not there, are told on standard error.`,
 				if err != nil {
 					return err
 				}
-				return toFile(output, cmd.OutOrStdout(), func(w io.Writer) error {
+				return writeOutput(output, cmd.OutOrStdout(), func(w io.Writer) error {
 					missing, err := media.Export(ctx, w, store, all)
 					for _, name := range missing {
 						cmd.PrintErrln("missing:", name)

@@ -103,7 +103,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
 		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Log: log},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
-		Accounts: people.accounts, Doors: people.doors, Tokens: tokens,
+		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens,
 		Images: httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
 		Live:   hub,
 	}, time.Now)
@@ -124,7 +124,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	}).Handler())
 	server := &http.Server{
 		Handler: web.Guard(guard, apiCfg.PublicURL, correlation.Middleware(
-			session.Limit(ratelimit.New(apiCfg.RateLimit, apiCfg.RateBurst), people.doors.Middleware(mux)))),
+			session.Limit(ratelimit.New(apiCfg.RateLimit, apiCfg.RateBurst), people.sessions.Middleware(mux)))),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}
@@ -132,9 +132,18 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	server.RegisterOnShutdown(hub.Close)
 	return lifecycle.Run(ctx, log, cfg.Drain+cfg.Grace,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
-		reading(hub),
+		liveValues(hub),
 		lifecycle.HTTP("http", server, listener),
 		lifecycle.Started(o),
 		lifecycle.Drain(cfg.Drain),
 	)
+}
+
+// liveValues is the part of the process that reads live values.
+func liveValues(hub *live.Hub) lifecycle.Part {
+	return lifecycle.Part{Name: "live values", Run: func(ctx context.Context, ready func()) error {
+		ready()
+		hub.Run(ctx)
+		return nil
+	}}
 }

@@ -66,7 +66,7 @@ type Domain struct {
 	Nodes      inventory.Repository[fidelity.Node, inventory.NodeID]
 	Outages    inventory.Repository[fidelity.Outage, int64]
 	Accounts   *identity.Accounts
-	Doors      *session.Authenticator
+	Sessions   *session.Authenticator
 	Tokens     token.Store
 	Images     Images
 	Live       *live.Hub
@@ -90,7 +90,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addAirQuality(d.AirQuality)
 	a.addFidelity(d.Nodes, d.Outages)
 	a.addLive(d.Live)
-	a.addAuth(d.Accounts, d.Doors)
+	a.addAuth(d.Accounts, d.Sessions)
 	a.addTokens(d.Tokens)
 	a.add(Route{Method: http.MethodPost, Pattern: Base + "/operations", Audience: access.Accounts, Handler: a.operate})
 	a.addSchema()

@@ -23,12 +23,12 @@ import (
 type auth struct {
 	api      *API
 	accounts *identity.Accounts
-	doors    *session.Authenticator
+	sessions *session.Authenticator
 }
 
 // addAuth adds the routes of accounts and of invitations.
-func (a *API) addAuth(accounts *identity.Accounts, doors *session.Authenticator) {
-	h := &auth{a, accounts, doors}
+func (a *API) addAuth(accounts *identity.Accounts, sessions *session.Authenticator) {
+	h := &auth{a, accounts, sessions}
 	const base = Base + "/auth"
 	a.add(
 		Route{Method: http.MethodPost, Pattern: base + "/login", Audience: access.Everyone, Handler: h.logIn},
@@ -105,7 +105,7 @@ func (h *auth) logIn(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return authError(w, err)
 	}
-	began, err := h.doors.Begin(w, r, user)
+	began, err := h.sessions.Begin(w, r, user)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func respondDetail(w http.ResponseWriter, r *http.Request, text words.Text) erro
 }
 
 func (h *auth) logOut(w http.ResponseWriter, r *http.Request) error {
-	if err := h.doors.End(w, r); err != nil {
+	if err := h.sessions.End(w, r); err != nil {
 		return err
 	}
 	return respondDetail(w, r, words.APILoggedOut)

@@ -54,17 +54,17 @@ func newAuthAPI(t *testing.T) *authAPI {
 		t.Fatal(err)
 	}
 	accounts := identity.NewAccounts(store, hasher, keys, identity.DefaultLimits(), time.Now)
-	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
+	sessions := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
-		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts, Doors: doors, Tokens: postgres.Tokens{Pool: pool},
+		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: pool},
 	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &authAPI{t, doors.Middleware(handler), keys}
+	return &authAPI{t, sessions.Middleware(handler), keys}
 }
 
 // ask sends a document and checks the status and what the answer says.

@@ -40,20 +40,24 @@ func TestDocuments(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := indent(t, w.get(t, test.user, test.path).body)
-			file := filepath.Join("testdata", test.name+".json")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("GET %s (-want +got):\n%s", test.path, diff)
-			}
+			compareGolden(t, filepath.Join("testdata", test.name+".json"), indent(t, w.get(t, test.user, test.path).body))
 		})
+	}
+}
+
+// compareGolden holds what was got against the file, or writes it.
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
 	}
 }

@@ -89,5 +89,5 @@ func (res *resource[T, ID]) load(ctx context.Context, v *view, ids []string) ([]
 	if err != nil {
 		return nil, err
 	}
-	return res.build(ctx, &view{caller: v.caller, base: v.base, parts: v.parts}, things)
+	return res.build(ctx, &view{caller: v.caller, base: v.base, arena: v.arena}, things)
 }

@@ -20,35 +20,35 @@ type view struct {
 	query  jsonapi.Query
 	// series fills the document's hole.
 	series *series
-	parts  *parts
+	arena  *arena
 }
 
 // newView returns the view of a request, which is freed when the answer is written.
 func (a *API) newView(r *http.Request) *view {
-	return &view{caller: access.CallerFrom(r.Context()), base: a.BaseURL(r) + Base, now: a.now(), parts: newParts()}
+	return &view{caller: access.CallerFrom(r.Context()), base: a.BaseURL(r) + Base, now: a.now(), arena: newArena()}
 }
 
-func (v *view) free() { v.parts.free() }
+func (v *view) free() { v.arena.free() }
 
 // url returns the address of what the segments name.
-func (v *view) url(segments ...string) string { return v.parts.url(v.base, segments) }
+func (v *view) url(segments ...string) string { return v.arena.url(v.base, segments) }
 
 // id returns the text of an id.
 func (v *view) id(id int64) string {
 	if id < 100 {
 		return formatInt64(id) // costs nothing
 	}
-	v.parts.scratch = strconv.AppendInt(v.parts.scratch[:0], id, 10)
-	return v.parts.string(v.parts.scratch)
+	v.arena.scratch = strconv.AppendInt(v.arena.scratch[:0], id, 10)
+	return v.arena.string(v.arena.scratch)
 }
 
 // attributes returns attributes to which some more can be added.
 func (v *view) attributes(more int, list []jsonapi.Attribute) []jsonapi.Attribute {
-	return v.parts.attributes.take(more, list)
+	return v.arena.attributes.take(more, list)
 }
 
 func (v *view) relationships(list []jsonapi.Relationship) []jsonapi.Relationship {
-	return v.parts.relationships.take(0, list)
+	return v.arena.relationships.take(0, list)
 }
 
 // attributesOf returns the fields of a thing that are no references, in the order of the

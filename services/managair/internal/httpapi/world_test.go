@@ -112,8 +112,8 @@ type world struct {
 	as      *pgxpool.Pool // managair's
 	api     *httpapi.API
 	handler http.Handler
-	// doors is the handler behind the look at who asks, by token or session.
-	doors http.Handler
+	// guarded is the handler behind the look at who asks, by token or session.
+	guarded http.Handler
 }
 
 // noMail takes what is to be mailed, and forgets it.
@@ -151,7 +151,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	now := func() time.Time { return at }
 	as := pgtest.As(t, schema.Managair, pool)
 	accounts := identity.NewAccounts(postgres.NewIdentity(as), identitytest.Hasher(), noMail{}, identity.DefaultLimits(), now)
-	doors := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
+	sessions := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
 	nodes := postgres.Fidelity{Pool: as}
@@ -159,7 +159,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as),
 		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
-		Accounts: accounts, Doors: doors, Tokens: postgres.Tokens{Pool: as, Limit: 3},
+		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3},
 		Images: httpapi.Images{
 			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: as},
 			Convert: media.NewConverter(self, convertPicture).Convert,
@@ -172,7 +172,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{pool, as, api, handler, doors.Middleware(handler)}
+	return &world{pool, as, api, handler, sessions.Middleware(handler)}
 }
 
 // mutable is a world that tests change one after the other. Making it anew is
@@ -243,7 +243,7 @@ func (w *world) do(t testing.TB, rq request) answer {
 	}
 	ctx, handler := context.WithoutCancel(t.Context()), w.handler
 	if rq.token != "" || rq.session != "" {
-		handler = w.doors
+		handler = w.guarded
 	} else {
 		ctx = access.WithCaller(ctx, access.Caller{UserID: rq.user})
 	}

@@ -27,10 +27,10 @@ const (
 	attemptWindow = 5 * time.Minute
 	// recently is how long after a log-in nobody is asked for the password again.
 	recently = 10 * time.Minute
-	// deviceLifetime is how long a browser is known after a log-in.
-	deviceLifetime = 365 * 24 * time.Hour
-	mailWindow     = time.Hour
-	maxEmails      = 10
+	// browserLifetime is how long a browser is known after a log-in.
+	browserLifetime = 365 * 24 * time.Hour
+	mailWindow      = time.Hour
+	maxEmails       = 10
 )
 
 // Errors that callers tell apart. Their texts are for the caller.
@@ -86,8 +86,8 @@ type Client struct {
 	Address   string
 	UserAgent string
 	Language  string
-	// Device is what the browser keeps of an earlier log-in, "" for none.
-	Device string
+	// Browser is what the browser keeps of an earlier log-in, "" for none.
+	Browser string
 }
 
 // Place is what counts as one place.

@@ -56,13 +56,13 @@ type brake struct {
 
 // brakeOf returns the counts that an attempt is subject to.
 func (a *Accounts) brakeOf(ctx context.Context, name string, c Client) (brake, error) {
-	known, err := a.knows(ctx, name, c.Device)
+	known, err := a.knows(ctx, name, c.Browser)
 	if err != nil {
 		return brake{}, err
 	}
 	of := strings.ToLower(name) + "|" + c.Place()
 	if known {
-		digest := sha256.Sum256([]byte(c.Device))
+		digest := sha256.Sum256([]byte(c.Browser))
 		of = strings.ToLower(name) + "|device " + hex.EncodeToString(digest[:8])
 	}
 	b := brake{wrong: "login:wrong:" + of, tries: "login:try:" + of, limit: a.limits.WrongPasswords, asker: c.asker()}
@@ -86,13 +86,13 @@ func (a *Accounts) brakeOf(ctx context.Context, name string, c Client) (brake, e
 }
 
 // knows reports whether the user with that name has logged in with the browser.
-func (a *Accounts) knows(ctx context.Context, name, device string) (bool, error) {
-	if device == "" {
+func (a *Accounts) knows(ctx context.Context, name, browser string) (bool, error) {
+	if browser == "" {
 		return false, nil
 	}
 	user, err := a.store.UserByLogin(ctx, name)
 	if err == nil {
-		return a.store.KnowsDevice(ctx, user.ID, DigestOf(device), a.now())
+		return a.store.KnowsBrowser(ctx, user.ID, DigestOf(browser), a.now())
 	}
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
@@ -131,19 +131,19 @@ func (a *Accounts) countWrong(ctx context.Context, b brake) error {
 
 // Recognize remembers the browser that the user has logged in with, and returns what
 // it is to keep.
-func (a *Accounts) Recognize(ctx context.Context, userID int64, c Client) (device string, err error) {
-	device = c.Device
-	digest := DigestOf(device)
+func (a *Accounts) Recognize(ctx context.Context, userID int64, c Client) (browser string, err error) {
+	browser = c.Browser
+	digest := DigestOf(browser)
 	known := false
-	if device != "" {
-		if known, err = a.store.KnowsDevice(ctx, userID, digest, a.now()); err != nil {
+	if browser != "" {
+		if known, err = a.store.KnowsBrowser(ctx, userID, digest, a.now()); err != nil {
 			return "", err
 		}
 	}
 	if !known {
-		device, digest = NewSecret()
+		browser, digest = NewSecret()
 	}
-	return device, a.store.RememberDevice(ctx, userID, digest, a.now().Add(deviceLifetime))
+	return browser, a.store.RememberBrowser(ctx, userID, digest, a.now().Add(browserLifetime))
 }
 
 // ConfirmPerson asks for the password again unless the session's log-in is recent.
@@ -161,5 +161,5 @@ func (a *Accounts) ConfirmPerson(ctx context.Context, user User, s Session, pass
 // into the account.
 func (a *Accounts) NeedsPassword(s Session) bool { return a.now().Sub(s.CreatedAt) > recently }
 
-// DeviceLifetime is how long a browser keeps what it is known by.
-func DeviceLifetime() time.Duration { return deviceLifetime }
+// BrowserLifetime is how long a browser keeps what it is known by.
+func BrowserLifetime() time.Duration { return browserLifetime }

@@ -137,10 +137,10 @@ type Store interface {
 
 	InvitationStore
 
-	// RememberDevice notes a browser in which the user has logged in.
-	RememberDevice(ctx context.Context, userID int64, digest Digest, expires time.Time) error
-	// KnowsDevice reports whether the user has logged in with the browser.
-	KnowsDevice(ctx context.Context, userID int64, digest Digest, now time.Time) (bool, error)
+	// RememberBrowser notes a browser in which the user has logged in.
+	RememberBrowser(ctx context.Context, userID int64, digest Digest, expires time.Time) error
+	// KnowsBrowser reports whether the user has logged in with the browser.
+	KnowsBrowser(ctx context.Context, userID int64, digest Digest, now time.Time) (bool, error)
 
 	// NoteWrongPassword logs that somebody tried to come in.
 	NoteWrongPassword(ctx context.Context, userID int64, address string) error

@@ -28,9 +28,9 @@ const (
 	// takes it as the sign of being logged in.
 	csrfCookie = "csrftoken"
 	csrfHeader = "X-CSRFToken"
-	// deviceCookie is kept after logging out: it says that its browser is not a
+	// browserCookie is kept after logging out: it says that its browser is not a
 	// stranger's, and opens nothing.
-	deviceCookie = "known_device"
+	browserCookie = "known_device"
 	// hostPrefix begins the names of cookies where the site is of https: browsers then
 	// take them from this very host only, and from no other that has a part of its name.
 	hostPrefix = "__Host-"
@@ -222,7 +222,7 @@ func (a *Authenticator) Begin(w http.ResponseWriter, r *http.Request, user ident
 	if err := a.endSession(r); err != nil {
 		return identity.Session{}, err
 	}
-	device, err := a.accounts.Recognize(r.Context(), user.ID, ClientOf(r))
+	browser, err := a.accounts.Recognize(r.Context(), user.ID, ClientOf(r))
 	if err != nil {
 		return identity.Session{}, err
 	}
@@ -233,7 +233,7 @@ func (a *Authenticator) Begin(w http.ResponseWriter, r *http.Request, user ident
 	age := int(identity.SessionLifetime / time.Second)
 	http.SetCookie(w, a.cookie(sessionCookie, secret, age))
 	http.SetCookie(w, a.cookie(csrfCookie, s.CSRF, age))
-	http.SetCookie(w, a.cookie(deviceCookie, device, int(identity.DeviceLifetime()/time.Second)))
+	http.SetCookie(w, a.cookie(browserCookie, browser, int(identity.BrowserLifetime()/time.Second)))
 	return s, nil
 }
 
@@ -296,9 +296,9 @@ func ClientOf(r *http.Request) identity.Client {
 	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		c.Address = host
 	}
-	for _, name := range []string{hostPrefix + deviceCookie, deviceCookie} {
-		if device, err := r.Cookie(name); err == nil {
-			c.Device = device.Value
+	for _, name := range []string{hostPrefix + browserCookie, browserCookie} {
+		if browser, err := r.Cookie(name); err == nil {
+			c.Browser = browser.Value
 			break
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
-	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
@@ -26,7 +25,7 @@ const defaultPublicURL = "http://localhost:8888"
 // people is everything about accounts that serves HTTP.
 type people struct {
 	accounts *identity.Accounts
-	doors    *session.Authenticator
+	sessions *session.Authenticator
 	pages    *account.Pages
 }
 
@@ -35,20 +34,12 @@ func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, public
 	accounts := newAccounts(pool, worker.Mails{
 		Client: queue, Store: postgres.OutgoingMail{Pool: pool}, Log: log, PublicURL: publicURL,
 	}, limits)
-	doors := session.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
+	sessions := session.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
-	return people{accounts, doors, account.NewPages(accounts, doors, log)}
+	return people{accounts, sessions, account.NewPages(accounts, sessions, log)}
 }
 
 func newAccounts(pool *pgxpool.Pool, mails worker.Mails, limits identity.Limits) *identity.Accounts {
 	return identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), mails, limits, time.Now)
-}
-
-// deliverer brings mails to the mail server, and keeps them when there is none.
-func deliverer(cfg mail.Config, pool *pgxpool.Pool) mail.Deliverer {
-	if cfg.Host == "" {
-		return postgres.KeptMail{Pool: pool}
-	}
-	return mail.SMTP{Config: cfg}
 }

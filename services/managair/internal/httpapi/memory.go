@@ -7,37 +7,37 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 )
 
-// parts is the memory of what the resources of one answer consist of. A list of a
+// arena is the memory of what the resources of one answer consist of. A list of a
 // hundred has a thousand attributes and addresses; each for itself, they are most of
 // the work of the answer. The pieces are valid until free.
-type parts struct {
+type arena struct {
 	attributes    slab[jsonapi.Attribute]
 	relationships slab[jsonapi.Relationship]
 	text          strings.Builder
 	scratch       []byte
 }
 
-var partsPool = sync.Pool{New: func() any { return new(parts) }}
+var arenas = sync.Pool{New: func() any { return new(arena) }}
 
-func newParts() *parts {
-	p, _ := partsPool.Get().(*parts)
-	return p
+func newArena() *arena {
+	m, _ := arenas.Get().(*arena)
+	return m
 }
 
 // free gives the memory to other answers. Texts are not among it: they may have
 // gone anywhere.
-func (p *parts) free() {
-	p.attributes.free()
-	p.relationships.free()
-	p.text = strings.Builder{}
-	partsPool.Put(p)
+func (m *arena) free() {
+	m.attributes.free()
+	m.relationships.free()
+	m.text = strings.Builder{}
+	arenas.Put(m)
 }
 
 // string returns a copy of b. Texts share few large pieces of memory.
-func (p *parts) string(b []byte) string {
-	at := p.room(len(b))
-	p.text.Write(b)
-	return p.text.String()[at:]
+func (m *arena) string(b []byte) string {
+	at := m.room(len(b))
+	m.text.Write(b)
+	return m.text.String()[at:]
 }
 
 // Texts come in pieces that grow with the answer between these sizes, in bytes.
@@ -47,29 +47,29 @@ const (
 )
 
 // room makes room for a text of n bytes and returns where it begins.
-func (p *parts) room(n int) int {
-	if p.text.Cap()-p.text.Len() < n {
-		size := min(max(2*p.text.Cap(), minText), maxText)
-		p.text = strings.Builder{}
-		p.text.Grow(max(size, n))
+func (m *arena) room(n int) int {
+	if m.text.Cap()-m.text.Len() < n {
+		size := min(max(2*m.text.Cap(), minText), maxText)
+		m.text = strings.Builder{}
+		m.text.Grow(max(size, n))
 	}
-	return p.text.Len()
+	return m.text.Len()
 }
 
 // url returns the address of what the segments name, below base.
-func (p *parts) url(base string, segments []string) string {
+func (m *arena) url(base string, segments []string) string {
 	n := len(base) + len(segments) + 1
 	for _, segment := range segments {
 		n += len(segment)
 	}
-	at := p.room(n)
-	p.text.WriteString(base)
+	at := m.room(n)
+	m.text.WriteString(base)
 	for _, segment := range segments {
-		p.text.WriteByte('/')
-		p.text.WriteString(segment)
+		m.text.WriteByte('/')
+		m.text.WriteString(segment)
 	}
-	p.text.WriteByte('/')
-	return p.text.String()[at:]
+	m.text.WriteByte('/')
+	return m.text.String()[at:]
 }
 
 // slab gives out slices of one large array.

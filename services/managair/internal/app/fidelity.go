@@ -6,19 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/clairberlin/clair-stack/pkg/lifecycle"
-	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
-
-// reading is the part of the process that reads live values.
-func reading(hub *live.Hub) lifecycle.Part {
-	return lifecycle.Part{Name: "live values", Run: func(ctx context.Context, ready func()) error {
-		ready()
-		hub.Run(ctx)
-		return nil
-	}}
-}
 
 // fidelityCollector shows what the latest check counted, whichever process made it.
 type fidelityCollector struct{ store postgres.Fidelity }

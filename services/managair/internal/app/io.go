@@ -30,8 +30,8 @@ func openInput(name string, stdin io.Reader) (io.ReadCloser, error) {
 	}{zip, f}, nil
 }
 
-// toFile writes a file that appears under its name only when it is complete.
-func toFile(name string, stdout io.Writer, write func(io.Writer) error) (err error) {
+// writeOutput writes a file that appears under its name only when it is complete.
+func writeOutput(name string, stdout io.Writer, write func(io.Writer) error) (err error) {
 	if name == "" || name == "-" {
 		buffered := bufio.NewWriterSize(stdout, 1<<16)
 		if err := write(buffered); err != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 )
 
-// knownDevices is how many browsers of a user are remembered.
-const knownDevices = 20
+// knownBrowsers is how many browsers of a user are remembered.
+const knownBrowsers = 20
 
-// RememberDevice notes a browser in which the user has logged in.
-func (s *Identity) RememberDevice(ctx context.Context, userID int64, digest identity.Digest, expires time.Time) error {
+// RememberBrowser notes a browser in which the user has logged in.
+func (s *Identity) RememberBrowser(ctx context.Context, userID int64, digest identity.Digest, expires time.Time) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO known_device (digest, user_id, expires_at) VALUES ($1, $2, $3)
@@ -27,7 +27,7 @@ func (s *Identity) RememberDevice(ctx context.Context, userID int64, digest iden
 		_, err = tx.Exec(ctx, `
 			DELETE FROM known_device WHERE digest IN (
 			    SELECT digest FROM known_device WHERE user_id = $1 ORDER BY expires_at DESC, digest OFFSET $2
-			)`, userID, knownDevices)
+			)`, userID, knownBrowsers)
 		return err
 	})
 	if err != nil {
@@ -36,8 +36,8 @@ func (s *Identity) RememberDevice(ctx context.Context, userID int64, digest iden
 	return nil
 }
 
-// KnowsDevice reports whether the user has logged in with the browser.
-func (s *Identity) KnowsDevice(ctx context.Context, userID int64, digest identity.Digest, now time.Time) (bool, error) {
+// KnowsBrowser reports whether the user has logged in with the browser.
+func (s *Identity) KnowsBrowser(ctx context.Context, userID int64, digest identity.Digest, now time.Time) (bool, error) {
 	var known bool
 	err := s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM known_device WHERE digest = $1 AND user_id = $2 AND expires_at > $3)",
 		digest[:], userID, now).Scan(&known)

@@ -15,7 +15,7 @@ func TestFilesComeBackAsWritten(t *testing.T) {
 	const text = "what is written is read"
 	for _, name := range []string{"dump.json", "dump.json.gz"} {
 		path := filepath.Join(t.TempDir(), name)
-		if err := toFile(path, nil, write(text)); err != nil {
+		if err := writeOutput(path, nil, write(text)); err != nil {
 			t.Fatal(err)
 		}
 		raw, err := os.ReadFile(path)
@@ -30,7 +30,7 @@ func TestFilesComeBackAsWritten(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := toFile("-", &out, write(text)); err != nil {
+	if err := writeOutput("-", &out, write(text)); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, "-", &out); got != text {
@@ -42,7 +42,7 @@ func TestHalfAFileIsNotLeft(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	failed := errors.New("the database is away")
-	err := toFile(filepath.Join(dir, "dump.json"), nil, func(w io.Writer) error {
+	err := writeOutput(filepath.Join(dir, "dump.json"), nil, func(w io.Writer) error {
 		_ = write("[")(w)
 		return failed
 	})
