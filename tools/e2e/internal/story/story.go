@@ -15,6 +15,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/play"
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/stack"
+	"github.com/clairberlin/clair-stack/tools/e2e/internal/swarm"
 )
 
 // Story is the life of a deployed stack.
@@ -40,8 +41,12 @@ type Setting struct {
 	Notes  *play.Notes
 }
 
-// Secrets is the folder of the stack's secrets.
-func (s Setting) Secrets() string { return filepath.Join(s.Work, "secrets") }
+// Stack is the stack that the story is about, with the settings of an environment file.
+func (s Setting) Stack(environment string) *stack.Stack {
+	return &stack.Stack{
+		Shell: &swarm.Shell{Log: s.Notes.Log}, Notes: s.Notes, Environment: environment, Secrets: filepath.Join(s.Work, "secrets"),
+	}
+}
 
 // stepTimeout is far more than any step takes on a machine that does nothing else.
 const stepTimeout = 7 * time.Minute

@@ -58,11 +58,9 @@ func Command() *cobra.Command {
 }
 
 func begin(setting story.Setting, cgroup string) *cluster {
-	shell := &swarm.Shell{Log: setting.Notes.Log}
-	c := &cluster{setting: setting, nodes: swarm.NewCluster(shell, setting.Work, cgroup, 3)}
-	c.stack = &stack.Stack{
-		Shell: shell, Notes: setting.Notes, Environment: "tools/e2e/cluster.env", Secrets: setting.Secrets(), Flags: []string{"-y"},
-	}
+	s := setting.Stack("tools/e2e/cluster.env")
+	s.Flags = []string{"-y"}
+	c := &cluster{setting: setting, nodes: swarm.NewCluster(s.Shell, setting.Work, cgroup, 3), stack: s}
 	c.load = load.New(c.stack, c.nodes.Machines[data].Address, 7, "--constraint", "node.labels.clair.data == true")
 	c.operateThrough(c.nodes.Machines[first])
 	return c

@@ -39,14 +39,8 @@ func Command() *cobra.Command {
 }
 
 func begin(setting story.Setting) story.Story {
-	shell := &swarm.Shell{Log: setting.Notes.Log}
-	return &dev{
-		setting: setting,
-		engine:  swarm.Engine{Shell: shell, Work: setting.Work},
-		stack: &stack.Stack{
-			Shell: shell, Notes: setting.Notes, Environment: "tools/e2e/e2e-dev.env", Secrets: setting.Secrets(),
-		},
-	}
+	s := setting.Stack("tools/e2e/e2e-dev.env")
+	return &dev{setting: setting, engine: swarm.Engine{Shell: s.Shell, Work: setting.Work}, stack: s}
 }
 
 // Steps tells the story.

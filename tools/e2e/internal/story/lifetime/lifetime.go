@@ -38,10 +38,9 @@ func Command() *cobra.Command {
 }
 
 func begin(setting story.Setting) story.Story {
-	shell := &swarm.Shell{Log: setting.Notes.Log}
-	s := &stack.Stack{Shell: shell, Notes: setting.Notes, Environment: environment, Secrets: setting.Secrets()}
+	s := setting.Stack(environment)
 	return &lifetime{
-		setting: setting, engine: swarm.Engine{Shell: shell, Work: setting.Work}, stack: s,
+		setting: setting, engine: swarm.Engine{Shell: s.Shell, Work: setting.Work}, stack: s,
 		load: load.New(s, stack.Local, 6), superuser: visitor.Superuser{Stack: s},
 	}
 }

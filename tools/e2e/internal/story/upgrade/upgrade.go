@@ -53,10 +53,9 @@ func Command() *cobra.Command {
 }
 
 func begin(setting story.Setting, old earlier) *upgrade {
-	shell := &swarm.Shell{Log: setting.Notes.Log}
-	s := &stack.Stack{Shell: shell, Notes: setting.Notes, Environment: environment, Secrets: setting.Secrets()}
+	s := setting.Stack(environment)
 	return &upgrade{
-		setting: setting, old: old, engine: swarm.Engine{Shell: shell, Work: setting.Work}, stack: s,
+		setting: setting, old: old, engine: swarm.Engine{Shell: s.Shell, Work: setting.Work}, stack: s,
 		load: load.New(s, stack.Local, 6), superuser: visitor.Superuser{Stack: s},
 	}
 }
