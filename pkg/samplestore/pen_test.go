@@ -50,7 +50,7 @@ var seeds = map[string]int{
 	// What is there before roll-ups are, which the test makes itself; the rows are those of
 	// the golden files, or come while a request is under way.
 	"services/managair/internal/httpapi/edge_test.go":       1,
-	"services/managair/internal/httpapi/insight_test.go":    2,
+	"services/managair/internal/httpapi/airquality_test.go": 2,
 	"services/managair/internal/httpapi/live_test.go":       2,
 	"services/managair/internal/httpapi/world_test.go":      1,
 	"services/managair/internal/postgres/stuck_test.go":     1,
