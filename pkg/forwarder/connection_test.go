@@ -26,6 +26,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/forwarder"
+	"github.com/clairberlin/clair-stack/pkg/logging/logtest"
 )
 
 // A connection that is cut some times in the middle of a packet costs nothing at QoS 1.
@@ -103,7 +104,7 @@ func TestLogSaysWhatIsWrong(t *testing.T) {
 			if err := env.Load(&cfg); err != nil {
 				t.Fatal(err)
 			}
-			var text logText
+			var text logtest.Text
 			ended := make(chan error, 1)
 			go func() {
 				ended <- forwarder.Run(t.Context(), slog.New(slog.NewTextHandler(&text, nil)), "test-forwarder", cfg, clairchen.Decoder{})
@@ -113,26 +114,6 @@ func TestLogSaysWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
-}
-
-// logText collects a log.
-type logText struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-// Write adds to the log.
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// String returns what was logged.
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // expiredTLS returns the address of a server with a certificate of yesterday, and

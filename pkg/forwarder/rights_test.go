@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/forwarder"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/redistest"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 	"github.com/clairberlin/clair-stack/pkg/ttn/ttntest"
 )
@@ -119,7 +120,7 @@ func TestDownlinkIsBookedWhenQueued(t *testing.T) {
 			env := asTTS(server)
 			env["CONFIGURE_NODES"], env["CONFIGURE_DAILY_BUDGET"] = "true", "1"
 			if withRedis {
-				env["REDIS_URL"] = redisURL(t)
+				env["REDIS_URL"] = redistest.URL(t)
 			}
 			var ports ports
 			start(t, broker, ingestair, options{service: uniqueService(), codec: elsys.Decoder{}, env: env, change: ports.watch})

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,6 +28,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/forwarder"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/redistest"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 	"github.com/clairberlin/clair-stack/pkg/ttn/ttntest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -98,7 +98,7 @@ func TestStorageFillsTheGap(t *testing.T) {
 // the bookmark, with some overlap.
 func TestStorageBookmark(t *testing.T) {
 	t.Parallel()
-	url := redisURL(t)
+	url := redistest.URL(t)
 	broker, ingestair := startBroker(t), startIngestair(t)
 	server := ttntest.New(t, app)
 	server.Receive(numbered(0, 20*time.Hour))
@@ -189,7 +189,7 @@ func startWebhook(t *testing.T, broker *broker, ingestair *ingestair, secret str
 // which they were received.
 func TestRedisKeepsUplinks(t *testing.T) {
 	t.Parallel()
-	url := redisURL(t)
+	url := redistest.URL(t)
 	broker, ingestair := startBroker(t), startIngestair(t)
 	ingestair.setFail(func() error { return errAway })
 	// The broker's acknowledgements tell when all are handed over.
@@ -216,7 +216,7 @@ func TestRedisKeepsUplinks(t *testing.T) {
 // What is in memory at SIGTERM is handed over before the end.
 func TestStopHandsOver(t *testing.T) {
 	t.Parallel()
-	url := redisURL(t)
+	url := redistest.URL(t)
 	broker, ingestair := startBroker(t), startIngestair(t)
 	ingestair.setFail(func() error { return errAway })
 	var ports ports
@@ -341,7 +341,7 @@ func TestConfigureNodes(t *testing.T) {
 			broker, ingestair := startBroker(t), startIngestair(t)
 			env := config.Env{"CONFIGURE_NODES": "true", "CONFIGURE_DAILY_BUDGET": "2"}
 			if withRedis {
-				env["REDIS_URL"] = redisURL(t)
+				env["REDIS_URL"] = redistest.URL(t)
 			}
 			start(t, broker, ingestair, options{service: uniqueService(), codec: elsys.Decoder{}, env: env})
 			downlinks := broker.listen(t, "v3/clair@ttn/devices/+/down/replace")
@@ -398,20 +398,6 @@ func (b *broker) takeDownlinks(t *testing.T, server *ttntest.Server) {
 	if token.Wait() && token.Error() != nil {
 		t.Fatal(token.Error())
 	}
-}
-
-// redisURL returns the URL of a Redis; without one the test skips.
-func redisURL(t *testing.T) string {
-	t.Helper()
-	url := os.Getenv("CLAIR_TEST_REDIS_URL")
-	if url == "" {
-		const how = "CLAIR_TEST_REDIS_URL names no Redis; make test starts one"
-		if os.Getenv("CLAIR_TEST_REQUIRE") != "" {
-			t.Fatal(how)
-		}
-		t.Skip(how)
-	}
-	return url
 }
 
 func redisClient(t *testing.T, url string) *redis.Client {

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +22,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/schema"
+	"github.com/clairberlin/clair-stack/pkg/testserver"
 )
+
+// databaseURL is the variable that names the server.
+const databaseURL = "CLAIR_TEST_DATABASE_URL"
 
 // New returns a pool on a new, migrated database, which is dropped after the
 // test.
@@ -41,7 +44,7 @@ func New(t testing.TB) *pgxpool.Pool {
 // dropped after the test.
 func URL(t testing.TB) string {
 	t.Helper()
-	server := serverURL(t)
+	server := testserver.URL(t, databaseURL, "PostgreSQL")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	admin, err := pgx.Connect(ctx, server)
@@ -92,7 +95,7 @@ func RoleURL(t testing.TB, service schema.Service, owner string) string {
 // for tests of migrations.
 func Empty(t testing.TB) string {
 	t.Helper()
-	server := serverURL(t)
+	server := testserver.URL(t, databaseURL, "PostgreSQL")
 	admin, err := pgx.Connect(t.Context(), server)
 	if err != nil {
 		t.Fatalf("connect to the test server: %v", err)
@@ -104,19 +107,6 @@ func Empty(t testing.TB) string {
 	}
 	t.Cleanup(func() { drop(t, server, name) })
 	return withDatabase(server, name)
-}
-
-func serverURL(t testing.TB) string {
-	t.Helper()
-	server := os.Getenv("CLAIR_TEST_DATABASE_URL")
-	if server == "" {
-		const how = "CLAIR_TEST_DATABASE_URL names no PostgreSQL; make test starts one"
-		if os.Getenv("CLAIR_TEST_REQUIRE") != "" {
-			t.Fatal(how)
-		}
-		t.Skip(how)
-	}
-	return server
 }
 
 // ensureTemplate makes the template once for each state of the migrations.
@@ -178,7 +168,7 @@ func drop(t testing.TB, server, name string) {
 func withDatabase(server, name string) string {
 	u, err := url.Parse(server)
 	if err != nil {
-		panic(fmt.Sprintf("CLAIR_TEST_DATABASE_URL is no URL: %v", err))
+		panic(fmt.Sprintf("%s is no URL: %v", databaseURL, err))
 	}
 	u.Path = "/" + name
 	return u.String()

@@ -11,12 +11,13 @@ package redistest
 import (
 	"context"
 	"net/url"
-	"os"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/clairberlin/clair-stack/pkg/testserver"
 )
 
 // lease is how long a database stays lent when the test's process dies.
@@ -25,14 +26,7 @@ const lease = 15 * time.Minute
 // URL returns the URL of an empty database, which is emptied after the test.
 func URL(t testing.TB) string {
 	t.Helper()
-	server := os.Getenv("CLAIR_TEST_REDIS_URL")
-	if server == "" {
-		const how = "CLAIR_TEST_REDIS_URL names no Redis; make test starts one"
-		if os.Getenv("CLAIR_TEST_REQUIRE") != "" {
-			t.Fatal(how)
-		}
-		t.Skip(how)
-	}
+	server := testserver.URL(t, "CLAIR_TEST_REDIS_URL", "Redis")
 	// Leases are kept in database 0, which is therefore nobody's.
 	office := connect(t, server, 0)
 	number := borrow(t, office)

@@ -54,7 +54,7 @@ func BenchmarkJournal(b *testing.B) {
 		b.Run(size.name, func(b *testing.B) {
 			s := newStore(b)
 			for n := range nodes {
-				nodetest.Register(b, s.pool, node(n), lorawan.EUI64(n))
+				nodetest.Register(b, s.pool, nodetest.ID(n), lorawan.EUI64(n))
 			}
 			now := time.Now().UTC().Truncate(time.Second)
 			if err := s.EnsurePartitions(b.Context(), now); err != nil {
@@ -67,14 +67,14 @@ func BenchmarkJournal(b *testing.B) {
 					f := &keeping.Flush{At: now}
 					for i := range size.perFlush {
 						if i%perUplink == 0 {
-							f.Uplinks = append(f.Uplinks, &keeping.Uplink{NodeID: node(next % nodes), Meta: keeping.Metadata{
+							f.Uplinks = append(f.Uplinks, &keeping.Uplink{NodeID: nodetest.ID(next % nodes), Meta: keeping.Metadata{
 								ReceivedAt: now.Add(-time.Duration(next%1e6) * time.Microsecond), RSSIDBm: measurement.Known(-100),
 								SNRDecibel: -3.5, SNRKnown: true, DataRateIndex: measurement.Known(3), FCnt: measurement.Known(next),
 							}})
 							next++
 						}
 						at := now.Add(time.Duration(next/nodes*perUplink+i%perUplink) * time.Second)
-						f.Rows = append(f.Rows, keeping.Row{Sample: sample{at: at, co2: 402}.measurement(), Uplink: int32(len(f.Uplinks) - 1)})
+						f.Rows = append(f.Rows, keeping.Row{Sample: nodetest.Measured(at, 402), Uplink: int32(len(f.Uplinks) - 1)})
 					}
 					all <- f
 				}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 )
 
@@ -27,13 +28,13 @@ const statusLine = `
 func TestNodeStatus(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
 	known := measurement.Known
 	uplink := func(received int, meta keeping.Metadata, samples ...sample) *keeping.Flush {
 		f := flushOf(samples...)
 		meta.ReceivedAt = at(received)
-		f.Uplinks = []*keeping.Uplink{{NodeID: node(1), Meta: meta}}
+		f.Uplinks = []*keeping.Uplink{{NodeID: nodetest.ID(1), Meta: meta}}
 		for i := range f.Rows {
 			f.Rows[i].Uplink = 0
 		}
@@ -63,11 +64,11 @@ func TestNodeStatus(t *testing.T) {
 		if err := s.WriteStatus(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := scan[string](t, s, statusLine); got != step.want {
+		if got := pgtest.Value[string](t, s.pool, statusLine); got != step.want {
 			t.Errorf("%s: got %q, want %q", step.name, got, step.want)
 		}
 	}
-	if n := scan[int](t, s, "SELECT count(*) FROM node_status_journal"); n != 0 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM node_status_journal"); n != 0 {
 		t.Errorf("%d rows are left in the journal", n)
 	}
 }
@@ -78,11 +79,11 @@ func TestStatusOfAdoptedNode(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	mustKeep(t, s, sample{1, noon, 400}, sample{1, noon.Add(time.Hour), 402})
-	nodetest.Register(t, s.pool, node(1), 1)
-	if got, want := scan[string](t, s, statusLine), "13:00 - - - - - - | 13:00 402 202 2 M"; !strings.HasPrefix(got, "13:00") {
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
+	if got, want := pgtest.Value[string](t, s.pool, statusLine), "13:00 - - - - - - | 13:00 402 202 2 M"; !strings.HasPrefix(got, "13:00") {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	exec(t, s, "DELETE FROM node WHERE id = $1", node(1))
+	pgtest.Exec(t, s.pool, "DELETE FROM node WHERE id = $1", nodetest.ID(1))
 	if err := s.WriteStatus(t.Context()); err != nil {
 		t.Errorf("the journal tells of a deleted node: %v", err)
 	}
@@ -94,12 +95,12 @@ func TestJournalOfManyNodes(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	const nodes = 1000
-	nodetest.Register(t, s.pool, node(1), 1)
-	exec(t, s, `
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
+	pgtest.Exec(t, s.pool, `
 		INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
 		SELECT gen_random_uuid(), to_char(n, 'FM0000000000000000'), n, protocol_id, model_id, owner_id FROM node, generate_series(2, $1::integer) n`, nodes)
 	f := &keeping.Flush{At: noon}
-	for i, id := range scan[[]uuid.UUID](t, s, "SELECT array_agg(id ORDER BY no) FROM node") {
+	for i, id := range pgtest.Value[[]uuid.UUID](t, s.pool, "SELECT array_agg(id ORDER BY no) FROM node") {
 		f.Uplinks = append(f.Uplinks, &keeping.Uplink{NodeID: id, Meta: keeping.Metadata{
 			RSSIDBm: measurement.Known(-120), SNRDecibel: -20, SNRKnown: true, DataRateIndex: measurement.Known(5),
 			BatteryPercent: measurement.Known(100), BatteryMillivolts: measurement.Known(3600), FCnt: measurement.Known(i),
@@ -108,17 +109,17 @@ func TestJournalOfManyNodes(t *testing.T) {
 	if err := s.Keep(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
-	if largest := scan[int](t, s, "SELECT max(pg_column_size(j.*)) FROM node_status_journal j"); largest > 2032 {
+	if largest := pgtest.Value[int](t, s.pool, "SELECT max(pg_column_size(j.*)) FROM node_status_journal j"); largest > 2032 {
 		t.Errorf("a row takes %d bytes", largest)
 	}
-	exec(t, s, `INSERT INTO node_status_journal VALUES ('\x01'), ('\xff')`)
+	pgtest.Exec(t, s.pool, `INSERT INTO node_status_journal VALUES ('\x01'), ('\xff')`)
 	if err := s.WriteStatus(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := scan[int](t, s, "SELECT sum(f_cnt) FROM node_status WHERE battery_percent = 100"); got != nodes*(nodes-1)/2 {
+	if got := pgtest.Value[int](t, s.pool, "SELECT sum(f_cnt) FROM node_status WHERE battery_percent = 100"); got != nodes*(nodes-1)/2 {
 		t.Errorf("the frame counters add up to %d", got)
 	}
-	if n := scan[int](t, s, "SELECT count(*) FROM node_status_journal"); n != 2 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM node_status_journal"); n != 2 {
 		t.Errorf("%d rows are left, want those of other versions", n)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
@@ -54,8 +53,6 @@ func newStore(t testing.TB) *world {
 	return &world{New(open(t, pgtest.RoleURL(t, schema.Ingestair, owner))), open(t, owner)}
 }
 
-func node(n int) uuid.UUID { return measurement.NodeID("TEST", lorawan.EUI64(n)) }
-
 // sample is a sample of a node, in a short form.
 type sample struct {
 	node int
@@ -63,22 +60,11 @@ type sample struct {
 	co2  int
 }
 
-func (s sample) measurement() measurement.Sample {
-	m := measurement.Sample{Time: s.at, CO2PPM: s.co2, Status: measurement.Measured}
-	if s.co2%2 == 0 {
-		m.TemperatureDecicelsius = measurement.Known(s.co2%600 - 200)
-	}
-	if s.co2%3 == 0 {
-		m.RelHumidityPercent = measurement.Known(s.co2 % 100)
-	}
-	return m
-}
-
 func flushOf(samples ...sample) *keeping.Flush {
 	f := &keeping.Flush{At: noon.AddDate(0, 0, 1)}
 	for i, s := range samples {
-		f.Uplinks = append(f.Uplinks, &keeping.Uplink{NodeID: node(s.node), Meta: keeping.Metadata{DevEUI: lorawan.EUI64(s.node)}})
-		f.Rows = append(f.Rows, keeping.Row{Sample: s.measurement(), Uplink: int32(i)})
+		f.Uplinks = append(f.Uplinks, &keeping.Uplink{NodeID: nodetest.ID(s.node), Meta: keeping.Metadata{DevEUI: lorawan.EUI64(s.node)}})
+		f.Rows = append(f.Rows, keeping.Row{Sample: nodetest.Measured(s.at, s.co2), Uplink: int32(i)})
 	}
 	return f
 }
@@ -106,26 +92,6 @@ func wantOutcomes(t *testing.T, what string, got []keeping.Outcome, want ...keep
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmp.Transformer("name", keeping.Outcome.String)); diff != "" {
 		t.Errorf("%s: outcomes (-want +got):\n%s", what, diff)
-	}
-}
-
-func scan[T any](t testing.TB, s *world, sql string, args ...any) T {
-	t.Helper()
-	rows, err := s.pool.Query(t.Context(), sql, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return v
-}
-
-func exec(t testing.TB, s *world, sql string, args ...any) {
-	t.Helper()
-	if _, err := s.pool.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
 	}
 }
 
@@ -171,7 +137,7 @@ func testOutcomes(t *testing.T, s *world) {
 		n := 1 + random.IntN(5)
 		switch {
 		case random.IntN(10) == 0 && !registered[n]:
-			nodetest.Register(t, s.pool, node(n), lorawan.EUI64(n))
+			nodetest.Register(t, s.pool, nodetest.ID(n), lorawan.EUI64(n))
 			registered[n] = true
 			for k, co2 := range parked {
 				if k.node == n {
@@ -180,7 +146,7 @@ func testOutcomes(t *testing.T, s *world) {
 				}
 			}
 		case random.IntN(20) == 0 && registered[n]:
-			exec(t, s, "DELETE FROM node WHERE id = $1", node(n))
+			pgtest.Exec(t, s.pool, "DELETE FROM node WHERE id = $1", nodetest.ID(n))
 			registered[n] = false
 			for k := range stored {
 				if k.node == n {
@@ -216,10 +182,10 @@ func testOutcomes(t *testing.T, s *world) {
 	}
 	var want []string
 	for k, co2 := range stored {
-		want = append(want, fmt.Sprintf("%v %v %d", node(k.node), k.at.Unix(), co2))
+		want = append(want, fmt.Sprintf("%v %v %d", nodetest.ID(k.node), k.at.Unix(), co2))
 	}
 	slices.Sort(want)
-	got := scan[[]string](t, s, `
+	got := pgtest.Value[[]string](t, s.pool, `
 		SELECT array_agg(line ORDER BY line COLLATE "C")
 		  FROM (SELECT format('%s %s %s', n.id, extract(epoch FROM s.time)::bigint, s.co2_ppm) AS line
 		          FROM sample s JOIN node n ON n.no = s.node_no) l`)
@@ -233,7 +199,7 @@ func testOutcomes(t *testing.T, s *world) {
 func TestRepeatedInLargeFlush(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	var samples []sample
 	for i := range 2 * boldFrom {
 		samples = append(samples, sample{1, noon.Add(time.Duration(i) * time.Minute), 400})
@@ -243,7 +209,7 @@ func TestRepeatedInLargeFlush(t *testing.T) {
 	samples[0].co2, samples[n-1].at = 500, samples[n-1].at.Add(time.Hour)
 	want := slices.Concat([]keeping.Outcome{keeping.Conflict}, slices.Repeat([]keeping.Outcome{keeping.Duplicate}, n-2), []keeping.Outcome{keeping.Stored, keeping.Duplicate})
 	wantOutcomes(t, "repeated but for one", mustKeep(t, s, append(samples, samples[n-1])...), want...)
-	if n := scan[int](t, s, "SELECT count(*) FROM node_status_journal"); n != 2 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM node_status_journal"); n != 2 {
 		t.Errorf("%d rows in the journal, want one for each flush", n)
 	}
 }
@@ -258,7 +224,7 @@ func TestConcurrentWriters(t *testing.T) {
 func testConcurrentWriters(t *testing.T, s *world) {
 	t.Helper()
 	const nodes, writers, rounds = 6, 4, 25
-	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	type sent struct {
 		sample
 		outcome keeping.Outcome
@@ -285,7 +251,7 @@ func testConcurrentWriters(t *testing.T, s *world) {
 		})
 	}
 	for n := 2; n <= nodes; n++ {
-		nodetest.Register(t, s.pool, node(n), lorawan.EUI64(n))
+		nodetest.Register(t, s.pool, nodetest.ID(n), lorawan.EUI64(n))
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
@@ -335,7 +301,7 @@ func testConcurrentWriters(t *testing.T, s *world) {
 			t.Errorf("%v was stored %d times", k, times)
 		}
 	}
-	if parked := scan[int](t, s, "SELECT count(*) FROM parked_sample"); parked != 0 {
+	if parked := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM parked_sample"); parked != 0 {
 		t.Errorf("%d samples of registered nodes are still parked", parked)
 	}
 }
@@ -345,7 +311,7 @@ func testConcurrentWriters(t *testing.T, s *world) {
 func TestRegistrationUnderWay(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1) // an owner, and the partition
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1) // an owner, and the partition
 	mustKeep(t, s, sample{1, noon, 400})
 	tx, err := s.pool.Begin(t.Context())
 	if err != nil {
@@ -354,7 +320,7 @@ func TestRegistrationUnderWay(t *testing.T) {
 	defer func() { _ = tx.Rollback(context.Background()) }()
 	if _, err := tx.Exec(t.Context(), `
 		INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
-		SELECT $1, '0000000000000002', 'two', protocol_id, model_id, owner_id FROM node`, node(2)); err != nil {
+		SELECT $1, '0000000000000002', 'two', protocol_id, model_id, owner_id FROM node`, nodetest.ID(2)); err != nil {
 		t.Fatal(err)
 	}
 	kept := make(chan []keeping.Outcome, 1)
@@ -365,7 +331,7 @@ func TestRegistrationUnderWay(t *testing.T) {
 		}
 		kept <- outcomes
 	}()
-	for scan[int](t, s, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'parked_sample'::regclass") == 0 {
+	for pgtest.Value[int](t, s.pool, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'parked_sample'::regclass") == 0 {
 		select {
 		case outcomes := <-kept:
 			t.Fatalf("the sample did not wait for the registration: %v", outcomes)
@@ -383,14 +349,14 @@ func TestRegistrationUnderWay(t *testing.T) {
 func TestDeletedNode(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1)
-	nodetest.Register(t, s.pool, node(2), 2)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(2), 2)
 	wantOutcomes(t, "at first", mustKeep(t, s, sample{1, noon, 400}, sample{2, noon, 400}), keeping.Stored, keeping.Stored)
-	exec(t, s, "DELETE FROM node WHERE id = $1", node(1))
+	pgtest.Exec(t, s.pool, "DELETE FROM node WHERE id = $1", nodetest.ID(1))
 	later := noon.Add(time.Minute)
 	wantOutcomes(t, "after the deletion", mustKeep(t, s, sample{1, noon, 400}, sample{1, later, 400}, sample{2, noon, 400}, sample{2, later, 400}),
 		keeping.Parked, keeping.Parked, keeping.Duplicate, keeping.Stored)
-	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	wantOutcomes(t, "registered again", mustKeep(t, s, sample{1, noon, 400}, sample{1, later, 401}), keeping.Duplicate, keeping.Conflict)
 }
 
@@ -399,24 +365,24 @@ func TestDeletedNode(t *testing.T) {
 func TestArchivedMonth(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	mustKeep(t, s, sample{1, noon, 400})
-	if name := scan[string](t, s, "SELECT detach_sample_partition($1)", noon); name != "sample_y2025m03" {
+	if name := pgtest.Value[string](t, s.pool, "SELECT detach_sample_partition($1)", noon); name != "sample_y2025m03" {
 		t.Errorf("detached %s", name)
 	}
 	f := flushOf(sample{1, noon.Add(time.Hour), 400}, sample{1, noon.AddDate(0, 1, 0), 400})
 	// One that was rejected before; the first transaction does not know of the archive,
 	// and fails.
-	f.Rejected = []keeping.RejectedRow{{NodeID: node(1), Fault: &fault.Violation{Reason: reason.InFuture, Field: "time_s", Detail: "tomorrow"}}}
+	f.Rejected = []keeping.RejectedRow{{NodeID: nodetest.ID(1), Fault: &fault.Violation{Reason: reason.InFuture, Field: "time_s", Detail: "tomorrow"}}}
 	if err := s.Keep(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
 	wantOutcomes(t, "archived and not", []keeping.Outcome{f.Rows[0].Outcome, f.Rows[1].Outcome}, keeping.Rejected, keeping.Stored)
-	why := scan[[]string](t, s, "SELECT array_agg(concat_ws(' ', reason, field, detail) ORDER BY reason) FROM rejected_sample")
+	why := pgtest.Value[[]string](t, s.pool, "SELECT array_agg(concat_ws(' ', reason, field, detail) ORDER BY reason) FROM rejected_sample")
 	if diff := cmp.Diff([]string{"in_future time_s tomorrow", "too_old time_s the samples of 2025-03 are archived"}, why); diff != "" {
 		t.Errorf("kept aside (-want +got):\n%s", diff)
 	}
-	exec(t, s, "DROP TABLE sample_y2025m03")
+	pgtest.Exec(t, s.pool, "DROP TABLE sample_y2025m03")
 	wantOutcomes(t, "after the archive was dropped", mustKeep(t, s, sample{1, noon.Add(time.Hour), 400}), keeping.Stored)
 }
 
@@ -425,18 +391,18 @@ func TestArchivedMonth(t *testing.T) {
 func TestAdoptionOfAnArchivedMonth(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	mustKeep(t, s, sample{1, noon, 400})
-	exec(t, s, "SELECT detach_sample_partition($1)", noon)
+	pgtest.Exec(t, s.pool, "SELECT detach_sample_partition($1)", noon)
 	open, archived := noon.AddDate(0, 1, 0), noon.Add(time.Hour)
 	wantOutcomes(t, "not registered", mustKeep(t, s, sample{2, archived, 400}, sample{2, open, 402}, sample{3, archived, 403}),
 		keeping.Parked, keeping.Parked, keeping.Parked)
-	nodetest.Register(t, s.pool, node(2), 2)
-	nodetest.Register(t, s.pool, node(3), 3)
-	if got := scan[[]int](t, s, "SELECT array_agg(co2_ppm) FROM sample"); !slices.Equal(got, []int{402}) {
+	nodetest.Register(t, s.pool, nodetest.ID(2), 2)
+	nodetest.Register(t, s.pool, nodetest.ID(3), 3)
+	if got := pgtest.Value[[]int](t, s.pool, "SELECT array_agg(co2_ppm) FROM sample"); !slices.Equal(got, []int{402}) {
 		t.Errorf("stored: %v, want that of the open month", got)
 	}
-	got := scan[[]string](t, s, "SELECT array_agg(concat_ws(' ', co2_ppm, dev_eui, reason, field, detail) ORDER BY co2_ppm) FROM rejected_sample")
+	got := pgtest.Value[[]string](t, s.pool, "SELECT array_agg(concat_ws(' ', co2_ppm, dev_eui, reason, field, detail) ORDER BY co2_ppm) FROM rejected_sample")
 	want := []string{
 		"400 0000000000000002 too_old time_s the samples of 2025-03 are archived",
 		"403 0000000000000003 too_old time_s the samples of 2025-03 are archived",
@@ -444,13 +410,13 @@ func TestAdoptionOfAnArchivedMonth(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("kept aside (-want +got):\n%s", diff)
 	}
-	if n := scan[int](t, s, "SELECT count(*) FROM parked_sample"); n != 0 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM parked_sample"); n != 0 {
 		t.Errorf("%d samples are still parked", n)
 	}
 	// The node was heard of, whatever became of its samples.
-	heard := scan[[]string](t, s, `
+	heard := pgtest.Value[[]string](t, s.pool, `
 		SELECT array_agg(concat_ws(' ', to_char(last_contact_at AT TIME ZONE 'UTC', 'MM-DD HH24'), coalesce(last_co2_ppm::text, '-')) ORDER BY node_no)
-		  FROM node_status JOIN node ON no = node_no WHERE id <> $1`, node(1))
+		  FROM node_status JOIN node ON no = node_no WHERE id <> $1`, nodetest.ID(1))
 	if diff := cmp.Diff([]string{"04-14 12 402", "03-14 13 -"}, heard); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
@@ -466,7 +432,7 @@ func TestMonthsAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := scan[[]string](t, s, "SELECT array_agg(inhrelid::regclass::text ORDER BY 1) FROM pg_inherits WHERE inhparent = 'sample'::regclass")
+	got := pgtest.Value[[]string](t, s.pool, "SELECT array_agg(inhrelid::regclass::text ORDER BY 1) FROM pg_inherits WHERE inhparent = 'sample'::regclass")
 	if diff := cmp.Diff([]string{"sample_y2037m11", "sample_y2037m12", "sample_y2038m01"}, got); diff != "" {
 		t.Errorf("partitions (-want +got):\n%s", diff)
 	}
@@ -477,7 +443,7 @@ func TestMonthsAhead(t *testing.T) {
 func TestFarTimes(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	border := time.Unix(1<<31, 0).UTC()
 	times := []time.Time{
 		measurement.Earliest, border.Add(-time.Second), border, border.Add(time.Second), time.Date(2099, 12, 31, 23, 59, 59, 0, time.UTC),
@@ -490,7 +456,7 @@ func TestFarTimes(t *testing.T) {
 	wantOutcomes(t, "far times", mustKeep(t, s, samples...), slices.Repeat([]keeping.Outcome{keeping.Stored}, len(times))...)
 	wantOutcomes(t, "again", mustKeep(t, s, samples...), slices.Repeat([]keeping.Outcome{keeping.Duplicate}, len(times))...)
 	slices.SortFunc(times, time.Time.Compare)
-	got := scan[[]time.Time](t, s, "SELECT array_agg(time ORDER BY time) FROM sample")
+	got := pgtest.Value[[]time.Time](t, s.pool, "SELECT array_agg(time ORDER BY time) FROM sample")
 	if diff := cmp.Diff(times, got); diff != "" {
 		t.Errorf("times (-want +got):\n%s", diff)
 	}
@@ -501,10 +467,10 @@ func TestFarTimes(t *testing.T) {
 func TestCommitsAreDurable(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	name := scan[string](t, s, "SELECT current_database()::text")
-	exec(t, s, "ALTER DATABASE "+name+" SET synchronous_commit = off")
+	name := pgtest.Value[string](t, s.pool, "SELECT current_database()::text")
+	pgtest.Exec(t, s.pool, "ALTER DATABASE "+name+" SET synchronous_commit = off")
 	s.pool.Reset()
-	if got := scan[string](t, s, "SHOW synchronous_commit"); got != "on" {
+	if got := pgtest.Value[string](t, s.pool, "SHOW synchronous_commit"); got != "on" {
 		t.Errorf("synchronous_commit is %s", got)
 	}
 }

@@ -18,15 +18,15 @@ func TestFaultySamplesSayNothingOfTheAir(t *testing.T) {
 	t.Parallel()
 	tx := begin(t)
 	hour := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	exec(t, tx, "SELECT ensure_sample_partition($1)", hour)
-	exec(t, tx, "UPDATE sample_rollup_state SET rolled_until = $1, late_before = $1", hour)
+	pgtest.Exec(t, tx, "SELECT ensure_sample_partition($1)", hour)
+	pgtest.Exec(t, tx, "UPDATE sample_rollup_state SET rolled_until = $1, late_before = $1", hour)
 	for i, s := range []struct {
 		co2    int
 		status string
 	}{{0, "E"}, {800, "M"}, {9000, "E"}, {600, "R"}} {
-		exec(t, tx, "INSERT INTO sample (node_no, time, co2_ppm, status) VALUES (1, $1, $2, $3)", hour.Add(time.Duration(i)*time.Minute), s.co2, s.status)
+		pgtest.Exec(t, tx, "INSERT INTO sample (node_no, time, co2_ppm, status) VALUES (1, $1, $2, $3)", hour.Add(time.Duration(i)*time.Minute), s.co2, s.status)
 	}
-	exec(t, tx, "INSERT INTO sample (node_no, time, co2_ppm, status) VALUES (1, $1, 0, 'E')", hour.Add(time.Hour))
+	pgtest.Exec(t, tx, "INSERT INTO sample (node_no, time, co2_ppm, status) VALUES (1, $1, 0, 'E')", hour.Add(time.Hour))
 	var hours, n, sum, least, most, counted, kept int
 	err := tx.QueryRow(t.Context(), `
 		SELECT count(*), sum(n), sum(co2_sum), min(co2_min), max(co2_max),

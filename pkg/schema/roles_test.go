@@ -220,7 +220,7 @@ func TestHalfBuiltIndexesOfOtherMonthsGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
-	exec(t, tx, "LOCK TABLE sample_y2031m06 IN ACCESS SHARE MODE")
+	pgtest.Exec(t, tx, "LOCK TABLE sample_y2031m06 IN ACCESS SHARE MODE")
 	if _, err := pool.Exec(t.Context(), "SELECT drop_half_built_sample_indexes()"); err != nil {
 		t.Fatal(err)
 	}
@@ -241,8 +241,8 @@ func TestOwnersFunctionsUseOwnersTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-	exec(t, tx, "CREATE TEMPORARY TABLE sample (LIKE public.sample) PARTITION BY RANGE (time)")
-	exec(t, tx, "SELECT public.ensure_sample_partition('2031-05-01')")
+	pgtest.Exec(t, tx, "CREATE TEMPORARY TABLE sample (LIKE public.sample) PARTITION BY RANGE (time)")
+	pgtest.Exec(t, tx, "SELECT public.ensure_sample_partition('2031-05-01')")
 	var parent string
 	err = tx.QueryRow(t.Context(), "SELECT inhparent::regclass FROM pg_inherits WHERE inhrelid = 'public.sample_y2031m05'::regclass").Scan(&parent)
 	if err != nil || parent != "public.sample" {

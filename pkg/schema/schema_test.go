@@ -182,23 +182,16 @@ func begin(t *testing.T) pgx.Tx {
 	return tx
 }
 
-func exec(t *testing.T, tx pgx.Tx, sql string, args ...any) {
-	t.Helper()
-	if _, err := tx.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
 func TestInstallationSpansTouchButDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	tx := begin(t)
 	room := inventory(t, tx)
 	node := uuid.New()
-	exec(t, tx, insertNode, pgx.NamedArgs{"id": node, "eui64": "0000000000000001"})
+	pgtest.Exec(t, tx, insertNode, pgx.NamedArgs{"id": node, "eui64": "0000000000000001"})
 	const install = `INSERT INTO installation (node_id, room_id, from_time, to_time)
 		VALUES ($1, $2, to_timestamp($3), to_timestamp($4))`
-	exec(t, tx, install, node, room, 1000, 2000)
-	exec(t, tx, install, node, room, 2000, nil)
+	pgtest.Exec(t, tx, install, node, room, 1000, 2000)
+	pgtest.Exec(t, tx, install, node, room, 2000, nil)
 	for _, tt := range []struct {
 		name       string
 		from, to   any
@@ -232,10 +225,10 @@ func TestRegistrationAdoptsParkedSamples(t *testing.T) {
 		VALUES ($1, $2, $3, $2)`
 	newest := time.Date(2027, 1, 1, 0, 0, 1, 0, time.UTC)
 	for i, at := range []time.Time{newest, newest.Add(-2 * time.Second), newest.Add(-60 * 24 * time.Hour)} {
-		exec(t, tx, park, node, at, 400+i)
+		pgtest.Exec(t, tx, park, node, at, 400+i)
 	}
-	exec(t, tx, park, other, newest, 999)
-	exec(t, tx, insertNode, pgx.NamedArgs{"id": node, "eui64": "0000000000000001"})
+	pgtest.Exec(t, tx, park, other, newest, 999)
+	pgtest.Exec(t, tx, insertNode, pgx.NamedArgs{"id": node, "eui64": "0000000000000001"})
 
 	rows, err := tx.Query(t.Context(), `SELECT s.co2_ppm FROM sample s JOIN node n ON n.no = s.node_no
 		WHERE n.id = $1 ORDER BY s.time`, node)
@@ -269,7 +262,7 @@ func TestDeletedNodeRetiresItsNumber(t *testing.T) {
 	if err := tx.QueryRow(t.Context(), epoch).Scan(&before); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, tx, "DELETE FROM organization")
+	pgtest.Exec(t, tx, "DELETE FROM organization")
 	err := tx.QueryRow(t.Context(), "SELECT no, epoch FROM retired_node, node_epoch").Scan(&retired, &after)
 	if err != nil || retired != no || after <= before {
 		t.Errorf("retired %d, epoch %d -> %d, %v; want %d and a higher epoch", retired, before, after, err, no)
@@ -285,9 +278,9 @@ func TestSamplePartitionsBeyond2038(t *testing.T) {
 		time.Date(2026, 10, 31, 23, 59, 59, 0, time.UTC),
 		time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
 	} {
-		exec(t, tx, "SELECT ensure_sample_partition($1)", at)
-		exec(t, tx, "SELECT ensure_sample_partition($1)", at)
-		exec(t, tx, "INSERT INTO sample (node_no, time, co2_ppm) VALUES (1, $1, 400)", at)
+		pgtest.Exec(t, tx, "SELECT ensure_sample_partition($1)", at)
+		pgtest.Exec(t, tx, "SELECT ensure_sample_partition($1)", at)
+		pgtest.Exec(t, tx, "INSERT INTO sample (node_no, time, co2_ppm) VALUES (1, $1, 400)", at)
 		var got time.Time
 		err := tx.QueryRow(t.Context(), "SELECT time FROM sample WHERE time = $1", at).Scan(&got)
 		if err != nil || !got.Equal(at) {

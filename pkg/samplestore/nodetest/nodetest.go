@@ -3,12 +3,14 @@ package nodetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
 // Open returns a pool on a database, closed after the test.
@@ -32,6 +34,22 @@ const registerNode = `
 	INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
 	VALUES (@id, @eui64, @eui64, (SELECT id FROM node_protocol WHERE identifier = 'TEST'),
 	        (SELECT id FROM node_model WHERE name = 'Test'), (SELECT id FROM organization WHERE name = 'Test'))`
+
+// ID returns the id of a node that has the number as its EUI.
+func ID(n int) uuid.UUID { return measurement.NodeID("TEST", lorawan.EUI64(n)) }
+
+// Measured returns a sample with that much CO2. What else it has follows from that, so
+// that samples with the same CO2 are the same, and some lack a quantity.
+func Measured(at time.Time, co2 int) measurement.Sample {
+	m := measurement.Sample{Time: at, CO2PPM: co2, Status: measurement.Measured}
+	if co2%2 == 0 {
+		m.TemperatureDecicelsius = measurement.Known(co2%600 - 200)
+	}
+	if co2%3 == 0 {
+		m.RelHumidityPercent = measurement.Known(co2 % 100)
+	}
+	return m
+}
 
 // Register adds a node to the inventory.
 func Register(t testing.TB, pool *pgxpool.Pool, id uuid.UUID, eui lorawan.EUI64) {

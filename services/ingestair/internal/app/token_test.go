@@ -51,9 +51,7 @@ func newSchool(t *testing.T) school {
 
 func (s school) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
-	if _, err := s.pool.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, s.pool, sql, args...)
 }
 
 func (s school) issue(t *testing.T, node *uuid.UUID) string {

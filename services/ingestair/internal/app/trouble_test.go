@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -17,13 +16,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
-
-func mustExec(t *testing.T, pool *pgxpool.Pool, sql string) {
-	t.Helper()
-	if _, err := pool.Exec(t.Context(), sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
 
 // TestDatabaseTrouble: whatever is the matter with the database, callers are told
 // to come again, nothing is acknowledged, and afterwards all is well by itself.
@@ -115,7 +107,7 @@ func TestPoisonedSample(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
 	pool := nodetest.Open(t, url)
-	mustExec(t, pool, "ALTER TABLE sample ADD CONSTRAINT sample_poison CHECK (co2_ppm <> 666)")
+	pgtest.Exec(t, pool, "ALTER TABLE sample ADD CONSTRAINT sample_poison CHECK (co2_ppm <> 666)")
 	const callers, samples = 8, 40
 	for n := range callers {
 		nodetest.Register(t, pool, measurement.NodeID("CLAIRCHEN", lorawan.EUI64(n)), lorawan.EUI64(n))

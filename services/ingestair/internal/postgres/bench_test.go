@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/benchsize"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
 )
 
 // BenchmarkMonth is the space of a sample with its index over a month of 5-minute
@@ -24,18 +25,18 @@ func BenchmarkMonth(b *testing.B) {
 	  FROM generate_series($1::timestamptz, $1::timestamptz + interval '23 hours 55 minutes', interval '5 minutes') t, generate_series(1, $2) n
 	 ORDER BY t, n`
 	space := func(rows int) float64 {
-		return float64(scan[int64](b, s, "SELECT pg_total_relation_size('sample_y2025m03')")) / float64(rows)
+		return float64(pgtest.Value[int64](b, s.pool, "SELECT pg_total_relation_size('sample_y2025m03')")) / float64(rows)
 	}
 	rows, analyzed, rebuilt := 0, 0, 0
 	var all []float64
 	var rebuilding time.Duration
 	for day := range days {
 		at := begin.AddDate(0, 0, day)
-		exec(b, s, addDay, at, nodes)
+		pgtest.Exec(b, s.pool, addDay, at, nodes)
 		rows += nodes * 288
 		// As the server does by itself, each time a table has grown by a tenth.
 		if rows*10 > analyzed*11 {
-			exec(b, s, "ANALYZE sample_y2025m03")
+			pgtest.Exec(b, s.pool, "ANALYZE sample_y2025m03")
 			analyzed = rows
 		}
 		all = append(all, space(rows))

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	"github.com/clairberlin/clair-stack/pkg/schema/tomorrow"
 )
@@ -39,8 +40,8 @@ const rawBy = `
 // checkRollups compares what readers are told with the samples themselves.
 func checkRollups(t *testing.T, s *world, when string, no int, from, to time.Time) {
 	t.Helper()
-	raw := scan[int64](t, s, "SELECT count(*) FROM sample WHERE node_no = $1 AND time >= $2 AND time < $3", no, from, to)
-	if got := scan[int64](t, s, "SELECT sample_count($1, $2, $3)", no, from, to); got != raw {
+	raw := pgtest.Value[int64](t, s.pool, "SELECT count(*) FROM sample WHERE node_no = $1 AND time >= $2 AND time < $3", no, from, to)
+	if got := pgtest.Value[int64](t, s.pool, "SELECT sample_count($1, $2, $3)", no, from, to); got != raw {
 		t.Fatalf("%s: %d samples of node %d in [%v, %v), sample_count says %d", when, raw, no, from, to, got)
 	}
 	for unit, length := range map[string]time.Duration{"hour": time.Hour, "day": 24 * time.Hour} {
@@ -64,7 +65,7 @@ func TestRollupsAreExact(t *testing.T) {
 	t.Run("on the schema of tomorrow", func(t *testing.T) {
 		t.Parallel()
 		s := newStore(t)
-		exec(t, s, tomorrow.SQL)
+		pgtest.Exec(t, s.pool, tomorrow.SQL)
 		testRollupsAreExact(t, s)
 	})
 }
@@ -73,19 +74,19 @@ func testRollupsAreExact(t *testing.T, s *world) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(5, 6))
 	const span = 6 * 24 * time.Hour
-	now := scan[time.Time](t, s, "SELECT now()").UTC()
+	now := pgtest.Value[time.Time](t, s.pool, "SELECT now()").UTC()
 	begin := now.Add(-span).Truncate(time.Hour)
 	// As if the schema had been made at the begin.
-	exec(t, s, "UPDATE sample_rollup_state SET rolled_until = $1, late_before = $1", begin)
+	pgtest.Exec(t, s.pool, "UPDATE sample_rollup_state SET rolled_until = $1, late_before = $1", begin)
 	for n := 1; n <= 2; n++ {
-		nodetest.Register(t, s.pool, node(n), lorawan.EUI64(n))
+		nodetest.Register(t, s.pool, nodetest.ID(n), lorawan.EUI64(n))
 	}
 	at := func() time.Time {
 		return begin.Add(-12 * time.Hour).Add(time.Duration(random.Int64N(int64(span + 12*time.Hour)))).Truncate(time.Second)
 	}
 	nos := map[int]int{}
 	for n := 1; n <= 2; n++ {
-		nos[n] = scan[int](t, s, "SELECT no FROM node WHERE id = $1", node(n))
+		nos[n] = pgtest.Value[int](t, s.pool, "SELECT no FROM node WHERE id = $1", nodetest.ID(n))
 	}
 	for step := range 120 {
 		var samples []sample
@@ -102,17 +103,17 @@ func testRollupsAreExact(t *testing.T, s *world) {
 		case 1:
 			err = s.advance(t.Context(), span-time.Duration(step)*span/120)
 		case 2:
-			exec(t, s, "SELECT note_late_hours(array_agg(node_no), array_agg(time)) FROM sample WHERE node_no = $1", nos[1])
+			pgtest.Exec(t, s.pool, "SELECT note_late_hours(array_agg(node_no), array_agg(time)) FROM sample WHERE node_no = $1", nos[1])
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		if step == 60 { // adopts what was parked
-			nodetest.Register(t, s.pool, node(3), 3)
-			nos[3] = scan[int](t, s, "SELECT no FROM node WHERE id = $1", node(3))
+			nodetest.Register(t, s.pool, nodetest.ID(3), 3)
+			nos[3] = pgtest.Value[int](t, s.pool, "SELECT no FROM node WHERE id = $1", nodetest.ID(3))
 		}
 		if step == 90 { // and some are removed
-			exec(t, s, `
+			pgtest.Exec(t, s.pool, `
 				WITH gone AS (DELETE FROM sample WHERE node_no = $1 AND co2_ppm < 900 RETURNING node_no, time)
 				SELECT note_late_hours(array_agg(node_no), array_agg(time)) FROM gone`, nos[2])
 		}
@@ -128,19 +129,19 @@ func testRollupsAreExact(t *testing.T, s *world) {
 			t.Fatal(err)
 		}
 		// Transactions of other tests, in whatever database, hold the bound up.
-		behind := scan[bool](t, s, "SELECT rolled_until < now() - interval '2 hours' FROM sample_rollup_state")
-		if !more && !behind && scan[int](t, s, "SELECT count(*) FROM sample_late WHERE hour < (SELECT rolled_until FROM sample_rollup_state)") == 0 {
+		behind := pgtest.Value[bool](t, s.pool, "SELECT rolled_until < now() - interval '2 hours' FROM sample_rollup_state")
+		if !more && !behind && pgtest.Value[int](t, s.pool, "SELECT count(*) FROM sample_late WHERE hour < (SELECT rolled_until FROM sample_rollup_state)") == 0 {
 			break
 		}
 	}
 	for _, no := range nos {
 		checkRollups(t, s, "in the end", no, begin.Add(-24*time.Hour), now.Add(time.Hour))
 	}
-	if n := scan[int](t, s, "SELECT count(*) FROM sample_hour"); n < 50 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM sample_hour"); n < 50 {
 		t.Errorf("only %d hours are rolled up", n)
 	}
-	all := scan[int64](t, s, "SELECT count(*) FROM sample WHERE node_no = $1", nos[1])
-	if got := scan[int64](t, s, "SELECT sample_count($1, NULL, NULL)", nos[1]); got != all {
+	all := pgtest.Value[int64](t, s.pool, "SELECT count(*) FROM sample WHERE node_no = $1", nos[1])
+	if got := pgtest.Value[int64](t, s.pool, "SELECT sample_count($1, NULL, NULL)", nos[1]); got != all {
 		t.Errorf("without bounds sample_count says %d, there are %d", got, all)
 	}
 }
@@ -150,11 +151,11 @@ func testRollupsAreExact(t *testing.T, s *world) {
 func TestRollupWaitsForWriters(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	now := scan[time.Time](t, s, "SELECT now()").UTC()
+	now := pgtest.Value[time.Time](t, s.pool, "SELECT now()").UTC()
 	begin := now.Add(-5 * time.Hour).Truncate(time.Hour)
-	exec(t, s, "UPDATE sample_rollup_state SET rolled_until = $1, late_before = $1", begin)
-	nodetest.Register(t, s.pool, node(1), 1)
-	no := scan[int](t, s, "SELECT no FROM node WHERE id = $1", node(1))
+	pgtest.Exec(t, s.pool, "UPDATE sample_rollup_state SET rolled_until = $1, late_before = $1", begin)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
+	no := pgtest.Value[int](t, s.pool, "SELECT no FROM node WHERE id = $1", nodetest.ID(1))
 	keep(t, s, sample{1, begin.Add(time.Minute), 400})
 
 	tx, err := s.pool.Begin(t.Context())
@@ -170,7 +171,7 @@ func TestRollupWaitsForWriters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if until := scan[time.Time](t, s, "SELECT rolled_until FROM sample_rollup_state"); !until.Equal(begin) {
+	if until := pgtest.Value[time.Time](t, s.pool, "SELECT rolled_until FROM sample_rollup_state"); !until.Equal(begin) {
 		t.Errorf("rolled up until %v although a writer is about", until)
 	}
 	checkRollups(t, s, "while the writer is about", no, begin, now)
@@ -179,13 +180,13 @@ func TestRollupWaitsForWriters(t *testing.T) {
 	}
 	checkRollups(t, s, "after its commit", no, begin, now)
 	// Transactions of other databases on the same server are waited for, too.
-	for scan[time.Time](t, s, "SELECT rolled_until FROM sample_rollup_state").Before(begin.Add(4 * time.Hour)) {
+	for pgtest.Value[time.Time](t, s.pool, "SELECT rolled_until FROM sample_rollup_state").Before(begin.Add(4 * time.Hour)) {
 		if _, err := s.RollUp(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	checkRollups(t, s, "when it is rolled up", no, begin, now)
-	if n := scan[int](t, s, "SELECT n FROM sample_hour WHERE node_no = $1 AND hour = $2", no, begin); n != 2 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT n FROM sample_hour WHERE node_no = $1 AND hour = $2", no, begin); n != 2 {
 		t.Errorf("the hour has %d samples, want 2", n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ingesttoken"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	"github.com/clairberlin/clair-stack/pkg/schema/tomorrow"
@@ -19,9 +20,9 @@ import (
 func TestTheStoreOnTheSchemaOfTomorrow(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	keep(t, s, sample{1, noon, 400}) // statements are prepared, the months known
-	exec(t, s, tomorrow.SQL)
+	pgtest.Exec(t, s.pool, tomorrow.SQL)
 
 	got := keep(t, s, sample{1, noon, 400}, sample{1, noon, 401}, sample{1, noon.AddDate(0, 1, 0), 402}, sample{2, noon, 403})
 	for i, want := range []keeping.Outcome{keeping.Duplicate, keeping.Conflict, keeping.Stored, keeping.Parked} {
@@ -29,12 +30,12 @@ func TestTheStoreOnTheSchemaOfTomorrow(t *testing.T) {
 			t.Errorf("sample %d: %v, want %v", i, got[i], want)
 		}
 	}
-	nodetest.Register(t, s.pool, node(2), 2)
+	nodetest.Register(t, s.pool, nodetest.ID(2), 2)
 	f := &keeping.Flush{At: noon, Rejected: []keeping.RejectedRow{{
-		NodeID: node(1), Sample: measurement.Sample{CO2PPM: 1}, Fault: &fault.Violation{Reason: reason.TooOld},
+		NodeID: nodetest.ID(1), Sample: measurement.Sample{CO2PPM: 1}, Fault: &fault.Violation{Reason: reason.TooOld},
 	}}}
 	undecoded := []ingest.UndecodedUplink{{Meta: keeping.Metadata{DevEUI: 7, ReceivedAt: noon}, Reason: "why"}}
-	exec(t, s, "INSERT INTO ingestion_token (organization_id, name, digest) SELECT min(id), 'x', $1 FROM organization", make([]byte, 32))
+	pgtest.Exec(t, s.pool, "INSERT INTO ingestion_token (organization_id, name, digest) SELECT min(id), 'x', $1 FROM organization", make([]byte, 32))
 	for name, do := range map[string]func() error{
 		"keep what is rejected":  func() error { return s.Keep(t.Context(), f) },
 		"keep what is undecoded": func() error { return s.KeepUndecoded(t.Context(), undecoded) },
@@ -54,11 +55,11 @@ func TestTheStoreOnTheSchemaOfTomorrow(t *testing.T) {
 	if err != nil || len(kept) != 1 {
 		t.Errorf("undecoded: %v, %v", kept, err)
 	}
-	exec(t, s, "SELECT detach_sample_partition($1)", noon)
+	pgtest.Exec(t, s.pool, "SELECT detach_sample_partition($1)", noon)
 	if got := keep(t, s, sample{1, noon.Add(time.Second), 400}); got[0] != keeping.Rejected {
 		t.Errorf("into an archived month: %v", got)
 	}
-	exec(t, s, "DELETE FROM node WHERE id = $1", node(1))
+	pgtest.Exec(t, s.pool, "DELETE FROM node WHERE id = $1", nodetest.ID(1))
 	for more := true; more; {
 		if more, err = s.Purge(t.Context(), 0); err != nil {
 			t.Fatal(err)
@@ -71,7 +72,7 @@ func TestTheStoreOnTheSchemaOfTomorrow(t *testing.T) {
 		t.Error(err)
 	}
 	for table, want := range map[string]int{"sample": 0, "parked_sample": 0, "rejected_sample": 0, "undecoded_uplink": 0, "node_status": 1} {
-		if n := scan[int](t, s, "SELECT count(*) FROM "+table); n != want {
+		if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM "+table); n != want {
 			t.Errorf("%d rows of %s, want %d", n, table, want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
@@ -16,11 +17,11 @@ import (
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	nodetest.Register(t, s.pool, node(1), 1)
-	nodetest.Register(t, s.pool, node(2), 2)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(2), 2)
 	keep(t, s, sample{1, noon, 400}, sample{2, noon, 400}, sample{2, noon.Add(time.Minute), 400})
-	exec(t, s, "DELETE FROM node WHERE id = $1", node(1))
-	nodetest.Register(t, s.pool, node(1), 1)
+	pgtest.Exec(t, s.pool, "DELETE FROM node WHERE id = $1", nodetest.ID(1))
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	keep(t, s, sample{1, noon, 400})
 
 	if more, err := s.Purge(t.Context(), time.Hour); err != nil || more {
@@ -32,13 +33,13 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := scan[int](t, s, "SELECT count(*) FROM sample WHERE node_no NOT IN (SELECT no FROM node)"); n != 0 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM sample WHERE node_no NOT IN (SELECT no FROM node)"); n != 0 {
 		t.Errorf("%d samples of the deleted node are left", n)
 	}
-	if n := scan[int](t, s, "SELECT count(*) FROM sample"); n != 3 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM sample"); n != 3 {
 		t.Errorf("%d samples are there after the purge, want 3", n)
 	}
-	if n := scan[int](t, s, "SELECT count(*) FROM retired_node"); n != 0 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM retired_node"); n != 0 {
 		t.Errorf("%d numbers wait to be purged", n)
 	}
 }
@@ -57,27 +58,27 @@ func TestCompact(t *testing.T) {
 	t.Run("ingestair", func(t *testing.T) {
 		t.Parallel()
 		s := newStore(t)
-		testCompact(t, s, scan[bool](t, s, "SELECT current_setting('server_version_num')::integer >= 170000"))
+		testCompact(t, s, pgtest.Value[bool](t, s.pool, "SELECT current_setting('server_version_num')::integer >= 170000"))
 	})
 }
 
 func testCompact(t *testing.T, s *world, may bool) {
 	t.Helper()
-	nodetest.Register(t, s.pool, node(1), 1)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
 	keep(t, s, sample{1, noon.Add(-time.Minute), 402}) // makes the partition
 	const nodes = 10
 	rounds := 0
 	add := func(more int) {
-		exec(t, s, `
+		pgtest.Exec(t, s.pool, `
 			INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent)
 			SELECT no + i, $1::timestamptz + round * interval '1 second', 402, 200, 50
 			  FROM node, generate_series($2::integer, $3) round, generate_series(0, $4) i
 			 ORDER BY round, i`, noon, rounds, rounds+more-1, nodes-1)
 		rounds += more
-		exec(t, s, "ANALYZE sample")
+		pgtest.Exec(t, s.pool, "ANALYZE sample")
 	}
 	perRow := func() int64 {
-		return scan[int64](t, s, "SELECT pg_relation_size('sample_y2025m03_pkey')") / int64(nodes*rounds)
+		return pgtest.Value[int64](t, s.pool, "SELECT pg_relation_size('sample_y2025m03_pkey')") / int64(nodes*rounds)
 	}
 	compact := func(what string, now time.Time, want bool) {
 		t.Helper()
@@ -99,10 +100,10 @@ func testCompact(t *testing.T, s *world, may bool) {
 	compact("in the night, a little larger", night, false)
 	compact("in the next month", over, true)
 	compact("in the next month, again", over, false)
-	exec(t, s, "CREATE INDEX sample_y2025m03_pkey_ccnew ON sample_y2025m03 (time)")
-	exec(t, s, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sample_y2025m03_pkey_ccnew'::regclass")
+	pgtest.Exec(t, s.pool, "CREATE INDEX sample_y2025m03_pkey_ccnew ON sample_y2025m03 (time)")
+	pgtest.Exec(t, s.pool, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'sample_y2025m03_pkey_ccnew'::regclass")
 	compact("with what is left of a rebuild", over, false)
-	if left := scan[*string](t, s, "SELECT to_regclass('sample_y2025m03_pkey_ccnew')::text"); may != (left == nil) {
+	if left := pgtest.Value[*string](t, s.pool, "SELECT to_regclass('sample_y2025m03_pkey_ccnew')::text"); may != (left == nil) {
 		t.Errorf("of an interrupted rebuild %v is left", left)
 	}
 	if got := keep(t, s, sample{1, noon.Add(-time.Minute), 402}, sample{1, noon.Add(-time.Minute), 401}); got[0] != keeping.Duplicate || got[1] != keeping.Conflict {
@@ -118,7 +119,7 @@ func TestForget(t *testing.T) {
 	f := &keeping.Flush{}
 	for i := range 5 {
 		f.Rejected = append(f.Rejected, keeping.RejectedRow{
-			NodeID: node(1), Sample: measurement.Sample{CO2PPM: i}, Fault: &fault.Violation{Reason: reason.TooOld},
+			NodeID: nodetest.ID(1), Sample: measurement.Sample{CO2PPM: i}, Fault: &fault.Violation{Reason: reason.TooOld},
 		})
 	}
 	for range 2 { // a sample that comes again is kept aside once
@@ -126,7 +127,7 @@ func TestForget(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := scan[int](t, s, "SELECT count(*) FROM rejected_sample"); n != 5 {
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM rejected_sample"); n != 5 {
 		t.Errorf("%d rejected samples are kept, want 5", n)
 	}
 	if err := s.KeepUndecoded(t.Context(), []ingest.UndecodedUplink{{Meta: keeping.Metadata{DevEUI: 7}, Reason: "why"}}); err != nil {
@@ -134,7 +135,7 @@ func TestForget(t *testing.T) {
 	}
 	count := func() (n [4]int) {
 		for i, table := range []string{"parked_sample", "heard_device", "rejected_sample", "undecoded_uplink"} {
-			n[i] = scan[int](t, s, "SELECT count(*) FROM "+table)
+			n[i] = pgtest.Value[int](t, s.pool, "SELECT count(*) FROM "+table)
 		}
 		return n
 	}

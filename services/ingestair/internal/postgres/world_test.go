@@ -4,17 +4,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
-	"github.com/clairberlin/clair-stack/pkg/lorawan"
-	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/samplestore"
+	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 )
 
@@ -45,8 +42,6 @@ func open(t testing.TB, url string) *pgxpool.Pool {
 	return pool
 }
 
-func node(n int) uuid.UUID { return measurement.NodeID("TEST", lorawan.EUI64(n)) }
-
 // sample is a sample of a node, in a short form.
 type sample struct {
 	node int
@@ -59,15 +54,8 @@ func keep(t testing.TB, s *world, samples ...sample) (outcomes []keeping.Outcome
 	t.Helper()
 	f := &keeping.Flush{At: noon.AddDate(0, 0, 1)}
 	for i, s := range samples {
-		m := measurement.Sample{Time: s.at, CO2PPM: s.co2, Status: measurement.Measured}
-		if s.co2%2 == 0 {
-			m.TemperatureDecicelsius = measurement.Known(s.co2%600 - 200)
-		}
-		if s.co2%3 == 0 {
-			m.RelHumidityPercent = measurement.Known(s.co2 % 100)
-		}
-		f.Uplinks = append(f.Uplinks, &keeping.Uplink{NodeID: node(s.node)})
-		f.Rows = append(f.Rows, keeping.Row{Sample: m, Uplink: int32(i)})
+		f.Uplinks = append(f.Uplinks, &keeping.Uplink{NodeID: nodetest.ID(s.node)})
+		f.Rows = append(f.Rows, keeping.Row{Sample: nodetest.Measured(s.at, s.co2), Uplink: int32(i)})
 	}
 	if err := s.Keep(t.Context(), f); err != nil {
 		t.Fatal(err)
@@ -76,24 +64,4 @@ func keep(t testing.TB, s *world, samples ...sample) (outcomes []keeping.Outcome
 		outcomes = append(outcomes, f.Rows[i].Outcome)
 	}
 	return outcomes
-}
-
-func scan[T any](t testing.TB, s *world, sql string, args ...any) T {
-	t.Helper()
-	rows, err := s.pool.Query(t.Context(), sql, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return v
-}
-
-func exec(t testing.TB, s *world, sql string, args ...any) {
-	t.Helper()
-	if _, err := s.pool.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
 }

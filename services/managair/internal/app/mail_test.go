@@ -21,6 +21,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/logging/logtest"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
 	"github.com/clairberlin/clair-stack/pkg/schema"
@@ -39,7 +40,7 @@ type world struct {
 	t         testing.TB
 	env       config.Env
 	base      string
-	log       logText
+	log       logtest.Text
 	inspector *asynq.Inspector
 	browser   *http.Client
 }
@@ -335,24 +336,4 @@ func TestSendTestEmail(t *testing.T) {
 	if err == nil || !strings.Contains(fault.Describe(err), "535") {
 		t.Errorf("with a wrong password: %v", err)
 	}
-}
-
-// logText collects a log.
-type logText struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-// Write adds to the log.
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// String returns what was logged.
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -48,9 +49,7 @@ func (w *world) park(t *testing.T, n inventory.Node) inventory.NodeID {
 
 func (w *world) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
-	if _, err := w.pool.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
+	pgtest.Exec(t, w.pool, sql, args...)
 }
 
 // code is made by an administrator.

@@ -199,9 +199,7 @@ func (m *mutable) use(t testing.TB, do func(*world)) {
 // exec changes the world by the back door.
 func (w *world) exec(t testing.TB, sql string, args ...any) {
 	t.Helper()
-	if _, err := w.pool.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
+	pgtest.Exec(t, w.pool, sql, args...)
 }
 
 // testLog fails the test when a request is answered 500, because then something

@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -33,19 +32,13 @@ func newHouse(t testing.TB, pool *pgxpool.Pool) house {
 
 func (h house) exec(t testing.TB, sql string, args ...any) {
 	t.Helper()
-	if _, err := h.Exec(t.Context(), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
+	pgtest.Exec(t, h.Pool, sql, args...)
 }
 
 // count returns the number that a query gives.
 func (h house) count(t testing.TB, sql string, args ...any) int {
 	t.Helper()
-	var n int
-	if err := h.QueryRow(context.Background(), sql, args...).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return n
+	return pgtest.Value[int](t, h.Pool, sql, args...)
 }
 
 // node registers a node of organization 1 and returns its id and number.

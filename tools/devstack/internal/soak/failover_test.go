@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/server"
 )
 
@@ -25,8 +26,8 @@ func TestFailOver(t *testing.T) {
 	check(t, standby.Start(t.Context()))
 	t.Cleanup(func() { check(t, standby.Stop(context.Background())) })
 	primary := superuser(t, s.postgres)
-	mustExec(t, primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
-	mustExec(t, primary, "SELECT pg_reload_conf()")
+	pgtest.Exec(t, primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+	pgtest.Exec(t, primary, "SELECT pg_reload_conf()")
 	await(t, primary, "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')")
 
 	single, err := url.Parse(s.databaseURL)
@@ -43,7 +44,7 @@ func TestFailOver(t *testing.T) {
 	load.pass(t, 300)
 	s.postgres.Kill()
 	// Meanwhile nobody takes writes, and callers are told so.
-	mustExec(t, superuser(t, standby), "SELECT pg_promote()")
+	pgtest.Exec(t, superuser(t, standby), "SELECT pg_promote()")
 	load.pass(t, 300)
 	s.check(t, load.stop())
 }
@@ -54,13 +55,6 @@ func superuser(t *testing.T, p *server.Postgres) *pgx.Conn {
 	check(t, err)
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
-}
-
-func mustExec(t *testing.T, conn *pgx.Conn, sql string) {
-	t.Helper()
-	if _, err := conn.Exec(t.Context(), sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
 }
 
 // await asks until the answer is true.

@@ -56,11 +56,7 @@ func text(content string) fixture.Source {
 
 func count(t *testing.T, pool *pgxpool.Pool, query string) int {
 	t.Helper()
-	var n int
-	if err := pool.QueryRow(t.Context(), query).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return pgtest.Value[int](t, pool, query)
 }
 
 func TestLoadFixturesOfThePredecessor(t *testing.T) {
