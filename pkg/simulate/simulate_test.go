@@ -75,7 +75,7 @@ func tables(t *testing.T, n *simulate.Node) (int, time.Duration) {
 	if !ok {
 		t.Fatalf("%s is no data rate of the ERS", n.Rate)
 	}
-	return int(s.SendPeriod), elsys.Interval(int(s.SendPeriod))
+	return int(s.SendPeriod), s.SamplePeriod
 }
 
 // Any way to cut a stretch of time gives the same uplinks.

@@ -89,10 +89,6 @@ var intervals = [...]time.Duration{
 	5: 948 * time.Second,
 }
 
-// Interval returns the time between the samples of a message with n of them,
-// 1..MaxSamples; for one sample it is 0.
-func Interval(n int) time.Duration { return intervals[n] }
-
 // Decoder is the codec.Decoder of Elsys uplinks.
 type Decoder struct {
 	// FPort is the port of measurements. 0 means the factory's.

@@ -78,7 +78,7 @@ func (w *world) sleep(d time.Duration) {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return newWorldWithin(t, identity.DefaultLimits())
+	return newWorldWithin(t, identitytest.Limits(t))
 }
 
 func newWorldWithin(t *testing.T, limits identity.Limits) *world {

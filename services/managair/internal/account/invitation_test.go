@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
 
@@ -25,7 +26,7 @@ func (w *world) invite(t *testing.T, owner, email string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), nil, w.mails, identity.DefaultLimits(), w.now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), nil, w.mails, identitytest.Limits(t), w.now)
 	if _, err := accounts.Invite(t.Context(), ownerID, identity.Invited{OrganizationID: organization, Email: email, Role: "I"}, identity.Client{}); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 )
 
 func signUpForm(name string) string {
@@ -12,7 +13,7 @@ func signUpForm(name string) string {
 
 func TestSignUpIsClosed(t *testing.T) {
 	t.Parallel()
-	limits := identity.DefaultLimits()
+	limits := identitytest.Limits(t)
 	limits.SignUp = identity.SignUpClosed
 	w := newWorldWithin(t, limits)
 	v := w.visitor(t)
@@ -26,7 +27,7 @@ func TestSignUpIsClosed(t *testing.T) {
 // Whether an address is invited shows in its own mail only.
 func TestSignUpIsByInvitation(t *testing.T) {
 	t.Parallel()
-	limits := identity.DefaultLimits()
+	limits := identitytest.Limits(t)
 	limits.SignUp = identity.SignUpInvitation
 	w := newWorldWithin(t, limits)
 	if _, err := w.pool.Exec(t.Context(), `

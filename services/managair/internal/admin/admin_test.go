@@ -64,7 +64,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { _ = inspector.Close() })
 	log := slog.New(slog.DiscardHandler)
 	hasher := identitytest.Hasher()
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher, nil, identity.DefaultLimits(), time.Now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), hasher, nil, identitytest.Limits(t), time.Now)
 	doors := session.NewAuthenticator(accounts, log, "", nil)
 	store := postgres.Backoffice{Pool: pool}
 	pages := &admin.Admin{Store: store, Accounts: accounts, Tokens: postgres.Tokens{Pool: pool}, Log: log, Inspector: inspector}

@@ -146,22 +146,6 @@ type Analysis struct {
 	points []float64
 }
 
-// Analyze looks at the samples of each installation in the room, each series in
-// ascending order of time. Samples beyond the period are used to read the course at
-// its edges, and for nothing else; those within MaxGap of it suffice.
-func Analyze(p Period, installations ...[]Sample) *Analysis {
-	a := Begin(p)
-	for _, samples := range installations {
-		series := a.Installation()
-		for _, s := range samples {
-			series.Add(s)
-		}
-		series.End()
-	}
-	a.End()
-	return a
-}
-
 // Begin returns an analysis of a period to which installations can be added, one
 // after the other. It takes the same memory for any number of samples.
 func Begin(p Period) *Analysis {

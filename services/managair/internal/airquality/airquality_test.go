@@ -11,6 +11,20 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 )
 
+// analyze looks at the samples of each installation in the room.
+func analyze(p airquality.Period, installations ...[]airquality.Sample) *airquality.Analysis {
+	a := airquality.Begin(p)
+	for _, samples := range installations {
+		series := a.Installation()
+		for _, s := range samples {
+			series.Add(s)
+		}
+		series.End()
+	}
+	a.End()
+	return a
+}
+
 func zone(t testing.TB, name string) *time.Location {
 	t.Helper()
 	loc, err := time.LoadLocation(name)
@@ -156,7 +170,7 @@ func TestDayIsReadEveryTenMinutes(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := airquality.Analyze(june, c.samples).Days[9]
+			got := analyze(june, c.samples).Days[9]
 			c.want.Start, c.want.End = at(10, 0, 0, 0), at(11, 0, 0, 0)
 			if diff := cmp.Diff(c.want, got, cmpopts.EquateApprox(1e-12, 0), cmpopts.EquateNaNs()); diff != "" {
 				t.Errorf("want(-) got(+):\n%s", diff)
@@ -234,7 +248,7 @@ func TestMedal(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			awarded, broken := airquality.Analyze(june, month(june, c.ppm)).Medal()
+			awarded, broken := analyze(june, month(june, c.ppm)).Medal()
 			if diff := cmp.Diff(c.want, broken); diff != "" || awarded != (c.want == nil) {
 				t.Errorf("awarded %v; broken rules, want(-) got(+):\n%s", awarded, diff)
 			}
@@ -246,7 +260,7 @@ func TestTenGoodDaysMakeNoGoodMonth(t *testing.T) {
 	t.Parallel()
 	june := airquality.Month(2026, 6, zone(t, "Europe/Berlin"))
 	samples := every(5*time.Minute, june.From, june.From.AddDate(0, 0, 10), constant(600))
-	a := airquality.Analyze(june, samples)
+	a := analyze(june, samples)
 	awarded, broken := a.Medal()
 	if a.ValidDays() != 10 || len(a.Days) != 30 || awarded || !cmp.Equal(broken, []airquality.Reason{airquality.TooFewValidDays}) {
 		t.Errorf("%d valid of %d days, medal %v %v", a.ValidDays(), len(a.Days), awarded, broken)
@@ -289,7 +303,7 @@ func TestSeveralInstallationsCountByTheirWorst(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			day := airquality.Analyze(june, c.series...).Days[0]
+			day := analyze(june, c.series...).Days[0]
 			if math.Abs(day.MeanCO2PPM-c.mean) > 1e-9 || day.Missing != c.missing {
 				t.Errorf("mean %v, %d missing; want %v, %d", day.MeanCO2PPM, day.Missing, c.mean, c.missing)
 			}
@@ -330,7 +344,7 @@ func TestPeriodsFollowTheClockOfTheSite(t *testing.T) {
 			if from != c.from || to != c.to {
 				t.Errorf("from %s to %s, want %s to %s", from, to, c.from, c.to)
 			}
-			a := airquality.Analyze(p, month(p, constant(700)))
+			a := analyze(p, month(p, constant(700)))
 			if len(a.Days) != c.days || a.ValidDays() != c.days {
 				t.Errorf("%d days, %d valid; want %d", len(a.Days), a.ValidDays(), c.days)
 			}
@@ -365,7 +379,7 @@ func TestRecentIsThirtyDaysUpToTheLastMidnight(t *testing.T) {
 			if from, to := p.From.UTC().Format(time.RFC3339), p.To.UTC().Format(time.RFC3339); from != c.from || to != c.to {
 				t.Errorf("from %s to %s, want %s to %s", from, to, c.from, c.to)
 			}
-			if n := len(airquality.Analyze(p).Days); n != airquality.LastDays {
+			if n := len(analyze(p).Days); n != airquality.LastDays {
 				t.Errorf("%d days", n)
 			}
 		})
@@ -377,7 +391,7 @@ func TestHistogramAveragesKnownHours(t *testing.T) {
 	berlin := zone(t, "Europe/Berlin")
 	// June 2026 begins with a Monday, and has five of it.
 	june := airquality.Month(2026, 6, berlin)
-	h := airquality.Analyze(june, month(june, func(t time.Time) int {
+	h := analyze(june, month(june, func(t time.Time) int {
 		lt := t.In(berlin)
 		switch {
 		case lt.Weekday() == time.Monday && lt.Hour() == 8: // 1200, 1205, .. 1255
@@ -429,7 +443,7 @@ func TestHistogramWhenClocksChange(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			p := airquality.Month(2026, c.month, berlin)
-			h := airquality.Analyze(p, month(p, constant(700))).Histogram()
+			h := analyze(p, month(p, constant(700))).Histogram()
 			got := []int{h[sunday][1].Hours, h[sunday][2].Hours, h[sunday][3].Hours}
 			if diff := cmp.Diff([]int{c.other, c.want, c.other}, got); diff != "" {
 				t.Errorf("hours at 1, 2, 3 o'clock, want(-) got(+):\n%s", diff)
@@ -502,7 +516,7 @@ func FuzzAnalyze(f *testing.F) {
 			samples = append(samples, airquality.Sample{Time: at, CO2PPM: ppm})
 			low, high = min(low, float64(ppm)), max(high, float64(ppm))
 		}
-		a := airquality.Analyze(p, samples)
+		a := analyze(p, samples)
 		var length time.Duration
 		inPeriod := 0
 		for _, s := range samples {
@@ -543,12 +557,12 @@ func FuzzAnalyze(f *testing.F) {
 			}
 		}
 		// More of the same changes nothing; a worse sensor never makes it better.
-		twice := airquality.Analyze(p, samples, samples)
+		twice := analyze(p, samples, samples)
 		worse := make([]airquality.Sample, len(samples))
 		for i, s := range samples {
 			worse[i] = airquality.Sample{Time: s.Time, CO2PPM: s.CO2PPM + 500}
 		}
-		both := airquality.Analyze(p, samples, worse)
+		both := analyze(p, samples, worse)
 		for i, d := range a.Days {
 			if twice.Days[i].ExcessScore != d.ExcessScore || twice.Days[i].Missing != d.Missing {
 				t.Errorf("day %d: %+v, twice %+v", i, d, twice.Days[i])
@@ -571,7 +585,7 @@ func BenchmarkAnalyze(b *testing.B) {
 	b.Run("month", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			a := airquality.Analyze(p, samples)
+			a := analyze(p, samples)
 			_, _ = a.Medal()
 			_ = a.Histogram()
 		}

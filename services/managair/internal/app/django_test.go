@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving/djangotest"
 )
@@ -70,7 +71,7 @@ print(Token.objects.create(user=User.objects.get(username="tomTester")).key)
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), nil, identity.DefaultLimits(), time.Now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(pool), identity.NewHasher(), nil, identitytest.Limits(t), time.Now)
 	for name, password := range oldPasswords {
 		if name == "priskaPrueferin" {
 			continue // stays away, so that its hash stays Django's

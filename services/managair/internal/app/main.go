@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 
@@ -41,15 +40,6 @@ func Main() int {
 		_, _ = fmt.Fprintln(os.Stderr, "managair:", fault.Describe(err))
 		return lifecycle.ExitFailure
 	}
-}
-
-// Run runs a command as Main does, with settings and an output of the caller's.
-func Run(ctx context.Context, out io.Writer, env config.Env, args ...string) error {
-	root := newRoot(env)
-	root.SetOut(out)
-	root.SetErr(io.Discard)
-	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
 }
 
 func newRoot(env config.Env) *cobra.Command {

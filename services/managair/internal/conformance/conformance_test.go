@@ -155,7 +155,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	as := pgtest.As(t, schema.Managair, pool)
-	accounts := identity.NewAccounts(postgres.NewIdentity(as), identitytest.Hasher(), nil, identity.DefaultLimits(), time.Now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(as), identitytest.Hasher(), nil, identitytest.Limits(t), time.Now)
 	log := slog.New(slog.DiscardHandler)
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Accounts: accounts, Tokens: postgres.Tokens{Pool: as},

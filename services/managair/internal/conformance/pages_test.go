@@ -31,7 +31,7 @@ type pages struct {
 
 func (w *world) pages(t *testing.T) pages {
 	t.Helper()
-	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identitytest.Hasher(), nil, identity.DefaultLimits(), time.Now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(w.pool), identitytest.Hasher(), nil, identitytest.Limits(t), time.Now)
 	secret, _, err := accounts.StartSession(t.Context(), caller.UserID, identity.Client{})
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,8 @@ const (
 	// DefaultInterval is how often a node is expected to report that has no interval
 	// of its own.
 	DefaultInterval = time.Hour
-	// MissingAfter and DeadAfter are how many intervals of silence are needed.
+	// MissingAfter and DeadAfter are how many intervals of silence are needed. Exactly at
+	// a threshold the better state holds.
 	MissingAfter = 2
 	DeadAfter    = 4
 )
@@ -39,26 +40,6 @@ const (
 	MinInterval = time.Minute
 	MaxInterval = 7 * 24 * time.Hour
 )
-
-// Judge returns the state of a node whose last contact was at a time (zero: never)
-// and which is expected to report every interval (0: the default). Exactly at a
-// threshold the better state holds.
-func Judge(lastContact time.Time, interval time.Duration, now time.Time) State {
-	if lastContact.IsZero() {
-		return Unknown
-	}
-	if interval == 0 {
-		interval = DefaultInterval
-	}
-	switch silence := now.Sub(lastContact); {
-	case silence <= MissingAfter*interval:
-		return Alive
-	case silence <= DeadAfter*interval:
-		return Missing
-	default:
-		return Dead
-	}
-}
 
 // Node is what the latest check found of a node.
 type Node struct {

@@ -99,10 +99,6 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 
 func (a *API) add(routes ...Route) { a.routes = append(a.routes, routes...) }
 
-// Routes returns all routes. It is what the access-matrix test and the
-// description are checked against.
-func (a *API) Routes() []Route { return a.routes }
-
 // Handler returns the handler of all routes. It expects the caller in the
 // request's context.
 func (a *API) Handler() (http.Handler, error) { return a.edge(newRouter(a, a.routes)) }

@@ -53,7 +53,7 @@ func newAuthAPI(t *testing.T) *authAPI {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts := identity.NewAccounts(store, hasher, keys, identity.DefaultLimits(), time.Now)
+	accounts := identity.NewAccounts(store, hasher, keys, identitytest.Limits(t), time.Now)
 	sessions := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})

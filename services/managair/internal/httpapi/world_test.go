@@ -150,7 +150,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	}
 	now := func() time.Time { return at }
 	as := pgtest.As(t, schema.Managair, pool)
-	accounts := identity.NewAccounts(postgres.NewIdentity(as), identitytest.Hasher(), noMail{}, identity.DefaultLimits(), now)
+	accounts := identity.NewAccounts(postgres.NewIdentity(as), identitytest.Hasher(), noMail{}, identitytest.Limits(t), now)
 	sessions := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})

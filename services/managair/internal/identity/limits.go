@@ -35,14 +35,6 @@ func (l Limits) Owning(organizations int) Limits {
 	return l
 }
 
-// DefaultLimits are those that hold when nothing is set.
-func DefaultLimits() Limits {
-	return Limits{
-		WrongPasswords: 7, WrongPasswordsSlowed: 2, GuessedFrom: 60, WrongFromPlace: 100, MailsToAddress: 5, MailsFromPlace: 50,
-		SignUp: SignUpOpen, Tokens: 50,
-	}
-}
-
 // triesAtOnce is how many passwords, as a multiple of the wrong ones that may be, one
 // place may send before the first answer counts as wrong.
 const triesAtOnce = 3

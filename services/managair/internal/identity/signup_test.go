@@ -8,6 +8,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 )
 
 // slowStore takes its time for what it knows: one address has an account, one is invited.
@@ -57,7 +58,7 @@ func (slowMailer) Send(context.Context, identity.Mail) error {
 func TestInvitedAddressesAreNotToldByTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		limits := identity.DefaultLimits()
+		limits := identitytest.Limits(t)
 		limits.SignUp = identity.SignUpInvitation
 		accounts := identity.NewAccounts(slowStore{}, identity.NewHasher(), slowMailer{}, limits, time.Now)
 		took := map[time.Duration]string{}

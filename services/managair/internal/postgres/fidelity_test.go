@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -63,27 +62,41 @@ func (h house) states(t testing.TB) map[int32]string {
 	return states
 }
 
-func TestTheCheckJudgesAsTheRuleSays(t *testing.T) {
+func TestTheCheckJudgesBySilence(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, pgtest.New(t))
 	store := postgres.Fidelity{Pool: h.as}
 	now := clock(100)
-	r := rand.New(rand.NewPCG(1, 2))
+	const never = -1
 	want, count := map[int32]string{}, map[fidelity.State]int{}
-	for n := range 200 {
+	for n, c := range []struct {
+		silence  time.Duration
+		interval time.Duration // 0: the default, an hour
+		want     fidelity.State
+	}{
+		{never, 0, fidelity.Unknown},
+		{never, 5 * time.Minute, fidelity.Unknown},
+		{0, 0, fidelity.Alive},
+		{-time.Hour, 0, fidelity.Alive}, // by a clock ahead of ours
+		{2 * time.Hour, 0, fidelity.Alive},
+		{2*time.Hour + time.Second, 0, fidelity.Missing},
+		{4 * time.Hour, 0, fidelity.Missing},
+		{4*time.Hour + time.Second, 0, fidelity.Dead},
+		{10 * time.Minute, 5 * time.Minute, fidelity.Alive},
+		{11 * time.Minute, 5 * time.Minute, fidelity.Missing},
+		{20 * time.Minute, 5 * time.Minute, fidelity.Missing},
+		{21 * time.Minute, 5 * time.Minute, fidelity.Dead},
+		{24 * time.Hour, 24 * time.Hour, fidelity.Alive},
+	} {
 		_, no := h.node(t, n)
-		var contact time.Time
-		var interval time.Duration
-		if n%3 == 0 {
-			interval = time.Duration(1+r.IntN(120)) * time.Minute
-			h.exec(t, `UPDATE node SET expected_interval_s = $2 WHERE no = $1`, no, int(interval/time.Second))
+		if c.interval > 0 {
+			h.exec(t, `UPDATE node SET expected_interval_s = $2 WHERE no = $1`, no, int(c.interval/time.Second))
 		}
-		if n%10 != 0 {
-			contact = now.Add(-time.Duration(r.IntN(300)) * time.Minute)
-			h.contact(t, no, contact)
+		if c.silence != never {
+			h.contact(t, no, now.Add(-c.silence))
 		}
-		state := fidelity.Judge(contact, interval, now)
-		want[no], count[state] = string(rune(state)), count[state]+1
+		want[no] = string(rune(c.want))
+		count[c.want]++
 	}
 	got, err := store.Check(t.Context(), now)
 	if err != nil {
