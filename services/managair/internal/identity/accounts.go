@@ -227,12 +227,15 @@ func (a *Accounts) UpdateProfile(ctx context.Context, user User) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	for field, name := range map[string]string{"first_name": user.FirstName, "last_name": user.LastName} {
-		if len([]rune(name)) > MaxName {
-			return User{}, &fault.Violation{Field: field, Reason: reason.MaxLength, Args: []any{MaxName}}
+	for field, name := range map[string]*string{"first_name": &user.FirstName, "last_name": &user.LastName} {
+		kept, wrong := personName.Clean(*name)
+		if wrong != nil {
+			wrong.Field = field
+			return User{}, wrong
 		}
+		*name = kept
 	}
-	return a.store.UpdateProfile(ctx, user.ID, username, strings.TrimSpace(user.FirstName), strings.TrimSpace(user.LastName))
+	return a.store.UpdateProfile(ctx, user.ID, username, user.FirstName, user.LastName)
 }
 
 // DeleteAccount deletes the user's account after asking for the password. Its

@@ -40,6 +40,9 @@ const (
 	MaxEmail    = 254
 )
 
+// personName is what a first or last name must be like.
+var personName = rule.Text{Max: MaxName, Blank: true}
+
 // TokenName is what the name of a person's token must be like.
 var TokenName = rule.Text{Max: 100}
 
