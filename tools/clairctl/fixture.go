@@ -108,29 +108,45 @@ The exit code is 3 when some could not be decoded.`,
 	return cmd
 }
 
-func (o *storageFixtures) run(ctx context.Context, out, complaints io.Writer) error {
-	codecs := map[string]codec.Decoder{}
+// decoders returns those by profile, and that of all others.
+func (o *storageFixtures) decoders() (byProfile map[string]codec.Decoder, standard codec.Decoder, err error) {
+	byProfile = map[string]codec.Decoder{}
 	for profile, name := range o.profiles {
 		d, err := catalog.Find(name)
 		if err != nil {
-			return usageError{fmt.Errorf("--codec-by-profile: %s: %w", profile, err)}
+			return nil, nil, usageError{fmt.Errorf("--codec-by-profile: %s: %w", profile, err)}
 		}
-		codecs[profile] = d
+		byProfile[profile] = d
 	}
-	standard, err := findCodec(o.codec)
+	standard, err = findCodec(o.codec)
+	return byProfile, standard, err
+}
+
+// from returns when the uplinks begin.
+func (o *storageFixtures) from(now time.Time) (time.Time, error) {
+	span, err := parseSpan(o.last)
+	if err != nil {
+		return now, usageError{fmt.Errorf("--last: %w", err)}
+	}
+	if o.after == "" {
+		return now.Add(-span), nil
+	}
+	after, err := time.Parse(time.RFC3339, o.after)
+	if err != nil {
+		return now, usageError{fmt.Errorf("--after: %w", err)}
+	}
+	return after, nil
+}
+
+func (o *storageFixtures) run(ctx context.Context, out, complaints io.Writer) error {
+	codecs, standard, err := o.decoders()
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	span, err := parseSpan(o.last)
+	after, err := o.from(now)
 	if err != nil {
-		return usageError{fmt.Errorf("--last: %w", err)}
-	}
-	after := now.Add(-span)
-	if o.after != "" {
-		if after, err = time.Parse(time.RFC3339, o.after); err != nil {
-			return usageError{fmt.Errorf("--after: %w", err)}
-		}
+		return err
 	}
 	key, err := os.ReadFile(o.keyFile)
 	if err != nil {

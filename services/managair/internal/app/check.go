@@ -29,21 +29,21 @@ exit status is 1. What could be safer is a warning, and no problem. --deploy als
 what matters on the open network only.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			problems, warnings := checkAll(cmd, env, deploy)
-			for _, w := range warnings {
+			found := checkAll(cmd, env, deploy)
+			for _, w := range found.warnings {
 				cmd.Println("warning:", w)
 			}
-			for _, p := range problems {
+			for _, p := range found.problems {
 				cmd.Println("problem:", p)
 			}
-			switch len(problems) {
+			switch n := len(found.problems); n {
 			case 0:
 				cmd.Println("no problems")
 				return nil
 			case 1:
 				return errors.New("one problem")
 			default:
-				return fmt.Errorf("%d problems", len(problems))
+				return fmt.Errorf("%d problems", n)
 			}
 		},
 	}
@@ -51,66 +51,81 @@ what matters on the open network only.`,
 	return cmd
 }
 
-func checkAll(cmd *cobra.Command, env config.Env, deploy bool) (problems, warnings []string) {
+// findings are what a check tells: problems, and what is none but could be safer.
+type findings struct{ problems, warnings []string }
+
+func (f *findings) problem(text string) { f.problems = append(f.problems, text) }
+
+func checkAll(cmd *cobra.Command, env config.Env, deploy bool) findings {
+	ctx, cancel := context.WithTimeout(cmd.Context(), 20*time.Second)
+	defer cancel()
+	var f findings
+	f.checkSettings(ctx, env, deploy)
+	err := withPool(cmd, env, func(_ context.Context, pool *pgxpool.Pool) error {
+		return f.checkDatabase(ctx, cmd, env, pool)
+	})
+	if err != nil {
+		f.problem("database: " + err.Error())
+	}
+	return f
+}
+
+// checkSettings looks at the settings, and whether Redis is as they say.
+func (f *findings) checkSettings(ctx context.Context, env config.Env, deploy bool) {
 	var serve ServeConfig
 	var api httpapi.Config
 	var mailCfg mail.Config
 	var redisCfg RedisConfig
 	if err := env.Load(&serve, &api, &mailCfg, &redisCfg); err != nil {
-		problems = append(problems, err.Error())
+		f.problem(err.Error())
 	}
 	if deploy {
 		if !strings.HasPrefix(api.PublicURL, "https://") {
-			problems = append(problems, "PUBLIC_URL does not begin with https://, so cookies are sent in the clear and links in mails lead nowhere")
+			f.problem("PUBLIC_URL does not begin with https://, so cookies are sent in the clear and links in mails lead nowhere")
 		}
 		if mailCfg.Host == "" {
-			problems = append(problems, "EMAIL_HOST is not set: mails are kept in the database, and nobody can sign up or get a new password")
+			f.problem("EMAIL_HOST is not set: mails are kept in the database, and nobody can sign up or get a new password")
 		}
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), 20*time.Second)
-	defer cancel()
 	if redisCfg.URL.IsSet() { // else it is a problem already
 		redis := redisCfg.URL.Client()
 		if err := errors.Join(redisconn.Keeps(ctx, redis), redis.Close()); err != nil {
-			problems = append(problems, "Redis: "+err.Error())
+			f.problem("Redis: " + err.Error())
 		}
 	}
-	err := withPool(cmd, env, func(_ context.Context, pool *pgxpool.Pool) error {
-		if err := pool.Ping(ctx); err != nil {
-			return err
-		}
-		pending, err := pendingMigrations(ctx, cmd, env)
-		if err != nil {
-			return err
-		}
-		if pending > 0 {
-			// The other questions need the tables.
-			problems = append(problems, fmt.Sprintf("%d migrations are pending: run managair migrate", pending))
-			return nil
-		}
-		administrators, err := postgres.NewIdentity(pool).CountSuperusers(ctx)
-		if err == nil && administrators == 0 {
-			problems = append(problems, "there is no active superuser: run managair createsuperuser")
-		}
-		if err != nil {
-			return err
-		}
-		owner, err := postgres.IsOwner(ctx, pool)
-		if err != nil {
-			return err
-		}
-		if owner {
-			warnings = append(warnings, "managair logs in as the owner of the database: whoever takes it over has all of it, and may drop it;"+
-				" docs/operations.md says how it gets a role of its own")
-		}
-		broken, err := postgres.Broken(ctx, pool)
-		problems = append(problems, broken...)
+}
+
+func (f *findings) checkDatabase(ctx context.Context, cmd *cobra.Command, env config.Env, pool *pgxpool.Pool) error {
+	if err := pool.Ping(ctx); err != nil {
 		return err
-	})
-	if err != nil {
-		problems = append(problems, "database: "+err.Error())
 	}
-	return problems, warnings
+	pending, err := pendingMigrations(ctx, cmd, env)
+	if err != nil {
+		return err
+	}
+	if pending > 0 {
+		// The other questions need the tables.
+		f.problem(fmt.Sprintf("%d migrations are pending: run managair migrate", pending))
+		return nil
+	}
+	administrators, err := postgres.NewIdentity(pool).CountSuperusers(ctx)
+	if err != nil {
+		return err
+	}
+	if administrators == 0 {
+		f.problem("there is no active superuser: run managair createsuperuser")
+	}
+	owner, err := postgres.IsOwner(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if owner {
+		f.warnings = append(f.warnings, "managair logs in as the owner of the database: whoever takes it over has all of it, and may drop it;"+
+			" docs/operations.md says how it gets a role of its own")
+	}
+	broken, err := postgres.Broken(ctx, pool)
+	f.problems = append(f.problems, broken...)
+	return err
 }
 
 func pendingMigrations(ctx context.Context, cmd *cobra.Command, env config.Env) (int, error) {

@@ -37,41 +37,15 @@ SUPERUSER_PASSWORD_FILE names), without being judged. The predecessor's
 DJANGO_SUPERUSER_* variables are understood too.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			settings, err := superuserSettings(env)
+			wanted, err := superuserSettings(env)
 			if err != nil {
 				return err
 			}
-			if username == "" {
-				username = settings.Username
-			}
-			if email == "" {
-				email = settings.Email
-			}
+			wanted.Username, wanted.Email = cmp.Or(username, wanted.Username), cmp.Or(email, wanted.Email)
 			p := newPrompt(cmd)
-			interactive := p.terminal && !noInput
-			if interactive {
-				username = p.ask("Username", username)
-				email = p.ask("E-mail address", email)
-			}
-			if username == "" {
-				return errors.New("no name: give --username, set SUPERUSER_USERNAME, or run on a terminal")
-			}
-			if username, err = identity.CleanUsername(username); err != nil {
-				return describeField(err)
-			}
-			if email != "" {
-				if email, err = identity.CleanEmail(email); err != nil {
-					return describeField(err)
-				}
-			}
-			password := settings.Password.Reveal()
-			if interactive && password == "" {
-				if password, err = p.newPassword(username, email); err != nil {
-					return err
-				}
-			}
-			if password == "" {
-				return errors.New("no password: set SUPERUSER_PASSWORD or SUPERUSER_PASSWORD_FILE, or run on a terminal")
+			password, err := wanted.complete(p, p.terminal && !noInput)
+			if err != nil {
+				return err
 			}
 			hash, err := identity.NewHasher().Hash(cmd.Context(), identity.Asker{}, password)
 			if err != nil {
@@ -80,7 +54,7 @@ DJANGO_SUPERUSER_* variables are understood too.`,
 			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
 				_, err := postgres.NewIdentity(pool).CreateUser(ctx, identity.NewUser{
 					User: identity.User{
-						Username: username, Email: email, Active: true, Staff: true, Superuser: true, JoinedAt: time.Now(),
+						Username: wanted.Username, Email: wanted.Email, Active: true, Staff: true, Superuser: true, JoinedAt: time.Now(),
 					},
 					PasswordHash:  hash,
 					EmailVerified: true,
@@ -88,7 +62,7 @@ DJANGO_SUPERUSER_* variables are understood too.`,
 				if err != nil {
 					return describeField(err)
 				}
-				cmd.Printf("superuser %s created\n", username)
+				cmd.Printf("superuser %s created\n", wanted.Username)
 				return nil
 			})
 		},
@@ -103,6 +77,35 @@ type superuserConfig struct {
 	Username string        `env:"SUPERUSER_USERNAME" desc:"createsuperuser: name"`
 	Email    string        `env:"SUPERUSER_EMAIL" desc:"createsuperuser: e-mail address"`
 	Password config.Secret `env:"SUPERUSER_PASSWORD" desc:"createsuperuser: password"`
+}
+
+// complete asks for what is missing, where it may, and returns the password.
+func (c *superuserConfig) complete(p *prompt, interactive bool) (password string, err error) {
+	if interactive {
+		c.Username = p.ask("Username", c.Username)
+		c.Email = p.ask("E-mail address", c.Email)
+	}
+	if c.Username == "" {
+		return "", errors.New("no name: give --username, set SUPERUSER_USERNAME, or run on a terminal")
+	}
+	if c.Username, err = identity.CleanUsername(c.Username); err != nil {
+		return "", describeField(err)
+	}
+	if c.Email != "" {
+		if c.Email, err = identity.CleanEmail(c.Email); err != nil {
+			return "", describeField(err)
+		}
+	}
+	password = c.Password.Reveal()
+	if interactive && password == "" {
+		if password, err = p.newPassword(c.Username, c.Email); err != nil {
+			return "", err
+		}
+	}
+	if password == "" {
+		return "", errors.New("no password: set SUPERUSER_PASSWORD or SUPERUSER_PASSWORD_FILE, or run on a terminal")
+	}
+	return password, nil
 }
 
 // superuserSettings reads the variables under our names and the predecessor's.

@@ -19,7 +19,17 @@ const (
 
 // addFidelity adds the routes that tell which nodes report, and when they did not.
 func (a *API) addFidelity(nodes inventory.Repository[fidelity.Node, inventory.NodeID], outages inventory.Repository[fidelity.Outage, int64]) {
-	(&resource[fidelity.Node, inventory.NodeID]{
+	states, times := fidelities(nodes), outagesOf(outages)
+	states.addRoutes(a)
+	times.addRoutes(a)
+	a.add(Route{
+		Method: http.MethodGet, Pattern: Base + "/nodes/{id}/outages", Audience: access.Outages.Read,
+		Handler: listUnder(a, states, times, "node"),
+	})
+}
+
+func fidelities(nodes inventory.Repository[fidelity.Node, inventory.NodeID]) *resource[fidelity.Node, inventory.NodeID] {
+	return &resource[fidelity.Node, inventory.NodeID]{
 		typ: typeFidelity, path: "fidelity", permissions: access.Fidelity, repository: nodes,
 		parseID: inventory.ParseNodeID, formatID: uuid.UUID.String,
 		byIDs:   func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
@@ -44,10 +54,12 @@ func (a *API) addFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 				Self: v.url("fidelity", id),
 			}
 		},
-	}).addRoutes(a)
+	}
+}
 
-	list := &resource[fidelity.Outage, int64]{
-		typ: typeOutage, path: "outages", permissions: access.Outages, repository: outages,
+func outagesOf(repository inventory.Repository[fidelity.Outage, int64]) *resource[fidelity.Outage, int64] {
+	return &resource[fidelity.Outage, int64]{
+		typ: typeOutage, path: "outages", permissions: access.Outages, repository: repository,
 		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
 		filters: []string{"organization", "site", "room", "node"}, sorts: []string{"id", "from_timestamp_s", "to_timestamp_s"},
 		show: func(v *view, o *fidelity.Outage) jsonapi.Resource {
@@ -67,23 +79,6 @@ func (a *API) addFidelity(nodes inventory.Repository[fidelity.Node, inventory.No
 			}
 		},
 	}
-	list.addRoutes(a)
-	a.add(Route{
-		Method: http.MethodGet, Pattern: Base + "/nodes/{id}/outages", Audience: access.Outages.Read,
-		Handler: func(w http.ResponseWriter, r *http.Request) error {
-			id, ok := inventory.ParseNodeID(r.PathValue("id"))
-			if !ok {
-				return errNotFound()
-			}
-			if _, err := nodes.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {
-				return err
-			}
-			return list.list(a, w, r, under{"node", id.String(), func(text string) bool {
-				named, ok := inventory.ParseNodeID(text)
-				return ok && named == id
-			}})
-		},
-	})
 }
 
 // optText returns a text, and null for none.

@@ -28,77 +28,103 @@ func merge(method string, linked, given []int64) []int64 {
 	}
 }
 
-// addLinkages adds the routes of relationships that can be read and changed by
-// themselves: who is a member of what, from both sides.
+// linkages are relationships that can be read and changed by themselves: who is a
+// member of what, from both sides.
+type linkages struct {
+	*API
+
+	organizations *resource[inventory.Organization, int64]
+	users         *resource[inventory.User, int64]
+}
+
+// addLinkages adds the routes of linkages.
 func (a *API) addLinkages(organizations *resource[inventory.Organization, int64], users *resource[inventory.User, int64]) {
+	l := linkages{a, organizations, users}
 	usersOf := Base + "/organizations/{id}/relationships/users"
 	organizationsOf := Base + "/users/{id}/relationships/organizations"
 	a.add(
-		Route{Method: http.MethodGet, Pattern: usersOf, Audience: access.Members, Handler: organizations.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {
-			o, err := organizations.repository.Get(r.Context(), access.CallerFrom(r.Context()), id)
-			if err != nil {
-				return err
-			}
-			if !o.Member {
-				// The organization may be public, its members are not.
-				return errNotFound()
-			}
-			return a.respondLinkage(w, r, toMany(typeUser, o.Users), "organizations", id, "users")
-		})},
-		Route{Method: http.MethodGet, Pattern: organizationsOf, Audience: access.Fellows, Handler: users.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {
-			u, err := users.repository.Get(r.Context(), access.CallerFrom(r.Context()), id)
-			if err != nil {
-				return err
-			}
-			return a.respondLinkage(w, r, toMany(typeOrganization, u.Organizations), "users", id, "organizations")
-		})},
+		Route{Method: http.MethodGet, Pattern: usersOf, Audience: access.Members, Handler: organizations.withID(l.getUsers)},
+		Route{Method: http.MethodGet, Pattern: organizationsOf, Audience: access.Fellows, Handler: users.withID(l.getOrganizations)},
 	)
 	for _, method := range []string{http.MethodPost, http.MethodPatch, http.MethodDelete} {
 		a.add(
-			Route{Method: method, Pattern: usersOf, Audience: access.Organizations.Change, Handler: organizations.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {
-				changed := false
-				given, givenErr := readLinkage(w, r, typeUser)
-				o, err := organizations.repository.Change(r.Context(), access.CallerFrom(r.Context()), id, func(o *inventory.Organization) error {
-					if givenErr != nil {
-						return givenErr
-					}
-					before := o.Users
-					o.Users = merge(method, slices.Clone(before), given)
-					changed = !slices.Equal(before, o.Users)
-					return nil
-				})
-				if err != nil {
-					return err
-				}
-				if !changed {
-					w.WriteHeader(http.StatusNoContent)
-					return nil
-				}
-				return a.respondLinkage(w, r, toMany(typeUser, o.Users), "organizations", id, "users")
-			})},
-			Route{Method: method, Pattern: organizationsOf, Audience: access.Memberships.Change, Handler: users.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {
-				caller := access.CallerFrom(r.Context())
-				if _, err := users.repository.Get(r.Context(), caller, id); err != nil {
-					return err
-				}
-				given, err := readLinkage(w, r, typeOrganization)
-				if err != nil {
-					return err
-				}
-				now, changed, err := a.inventory.Affiliations.Change(r.Context(), caller, id, func(linked []int64) []int64 {
-					return merge(method, linked, given)
-				})
-				if err != nil {
-					return err
-				}
-				if !changed {
-					w.WriteHeader(http.StatusNoContent)
-					return nil
-				}
-				return a.respondLinkage(w, r, toMany(typeOrganization, now), "users", id, "organizations")
-			})},
+			Route{Method: method, Pattern: usersOf, Audience: access.Organizations.Change, Handler: organizations.withID(l.changeUsers)},
+			Route{Method: method, Pattern: organizationsOf, Audience: access.Memberships.Change, Handler: users.withID(l.changeOrganizations)},
 		)
 	}
+}
+
+func (l linkages) getUsers(w http.ResponseWriter, r *http.Request, id int64) error {
+	o, err := l.organizations.repository.Get(r.Context(), access.CallerFrom(r.Context()), id)
+	if err != nil {
+		return err
+	}
+	if !o.Member {
+		// The organization may be public, its members are not.
+		return errNotFound()
+	}
+	return l.respondUsers(w, r, id, o.Users)
+}
+
+func (l linkages) getOrganizations(w http.ResponseWriter, r *http.Request, id int64) error {
+	u, err := l.users.repository.Get(r.Context(), access.CallerFrom(r.Context()), id)
+	if err != nil {
+		return err
+	}
+	return l.respondOrganizations(w, r, id, u.Organizations)
+}
+
+func (l linkages) changeUsers(w http.ResponseWriter, r *http.Request, id int64) error {
+	changed := false
+	// Read before and judged after the store has looked whether the caller may do this.
+	given, givenErr := readLinkage(w, r, typeUser)
+	o, err := l.organizations.repository.Change(r.Context(), access.CallerFrom(r.Context()), id, func(o *inventory.Organization) error {
+		if givenErr != nil {
+			return givenErr
+		}
+		before := o.Users
+		o.Users = merge(r.Method, slices.Clone(before), given)
+		changed = !slices.Equal(before, o.Users)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !changed {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return l.respondUsers(w, r, id, o.Users)
+}
+
+func (l linkages) changeOrganizations(w http.ResponseWriter, r *http.Request, id int64) error {
+	caller := access.CallerFrom(r.Context())
+	if _, err := l.users.repository.Get(r.Context(), caller, id); err != nil {
+		return err
+	}
+	given, err := readLinkage(w, r, typeOrganization)
+	if err != nil {
+		return err
+	}
+	now, changed, err := l.inventory.Affiliations.Change(r.Context(), caller, id, func(linked []int64) []int64 {
+		return merge(r.Method, linked, given)
+	})
+	if err != nil {
+		return err
+	}
+	if !changed {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return l.respondOrganizations(w, r, id, now)
+}
+
+func (l linkages) respondUsers(w http.ResponseWriter, r *http.Request, organization int64, users []int64) error {
+	return l.respondLinkage(w, r, toMany(typeUser, users), "organizations", organization, "users")
+}
+
+func (l linkages) respondOrganizations(w http.ResponseWriter, r *http.Request, user int64, organizations []int64) error {
+	return l.respondLinkage(w, r, toMany(typeOrganization, organizations), "users", user, "organizations")
 }
 
 func (a *API) respondLinkage(w http.ResponseWriter, r *http.Request, l jsonapi.Linkage, path string, id int64, name string) error {

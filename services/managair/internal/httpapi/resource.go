@@ -119,23 +119,29 @@ func relatedOne[P any, PID comparable, T any, ID comparable](a *API, parent *res
 	})
 }
 
-// relatedMany adds a route to the things that refer to another one. Under a
-// parent that does not exist for the caller there is no list. The filter is the one
-// that picks them by their parent, whether or not requests may have it.
+// relatedMany adds a route to the things that refer to another one. The filter is as
+// with listUnder.
 func relatedMany[P any, PID comparable, T any, ID comparable](a *API, parent *resource[P, PID], name string, audience access.Audience,
 	child *resource[T, ID], filter string,
 ) {
 	a.add(Route{
 		Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/" + name, Audience: audience,
-		Handler: parent.withID(func(w http.ResponseWriter, r *http.Request, id PID) error {
-			if _, err := parent.repository.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {
-				return err
-			}
-			return child.list(a, w, r, under{filter, parent.formatID(id), func(text string) bool {
-				named, ok := parent.parseID(text)
-				return ok && named == id
-			}})
-		}),
+		Handler: listUnder(a, parent, child, filter),
+	})
+}
+
+// listUnder answers with the things that refer to another one. Under a parent that does
+// not exist for the caller there is no list. The filter is the one that picks them by
+// their parent, whether or not requests may have it.
+func listUnder[P any, PID comparable, T any, ID comparable](a *API, parent *resource[P, PID], child *resource[T, ID], filter string) Handler {
+	return parent.withID(func(w http.ResponseWriter, r *http.Request, id PID) error {
+		if _, err := parent.repository.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {
+			return err
+		}
+		return child.list(a, w, r, under{filter, parent.formatID(id), func(text string) bool {
+			named, ok := parent.parseID(text)
+			return ok && named == id
+		}})
 	})
 }
 
