@@ -154,8 +154,10 @@ func TestVariablesThatNothingReadsAreTold(t *testing.T) {
 		{"mistyped", base + "SIGNUP=closed\nSIGN_U=closed", "" +
 			"tool: SIGNUP is set, but nothing reads it: is it spelt as in docs/operations.md?\n" +
 			"tool: SIGN_U is set, but nothing reads it: is it spelt as in docs/operations.md?\n"},
-		{"of a file that is left out", base + "MEDIA_S3_BUCKET=b",
-			"tool: MEDIA_S3_BUCKET is set, but no file that DOCKER_STACK_DEPLOY_ARGS deploys reads it; one that does: compose/docker-compose.s3.yml\n"},
+		{
+			"of a file that is left out", base + "MEDIA_S3_BUCKET=b",
+			"tool: MEDIA_S3_BUCKET is set, but no file that DOCKER_STACK_DEPLOY_ARGS deploys reads it; one that does: compose/docker-compose.s3.yml\n",
+		},
 		{"part of a value", base + "PLACE=mail\nEMAIL_HOST=$PLACE.example", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
