@@ -57,8 +57,8 @@ var Earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 // sample cannot be kept without; what Judge settles breaks no rule.
 func (s Sample) Check(now time.Time) *fault.Violation {
 	switch {
-	case s.CO2PPM < MinCO2PPM || s.CO2PPM > MaxCO2PPM:
-		return &fault.Violation{Reason: reason.OutOfRange, Field: "co2_ppm", Detail: fmt.Sprintf("%d is outside %d..%d", s.CO2PPM, MinCO2PPM, MaxCO2PPM)}
+	case s.CO2PPM < MinCO2PPM:
+		return &fault.Violation{Reason: reason.OutOfRange, Field: "co2_ppm", Detail: fmt.Sprintf("%d is less than %d", s.CO2PPM, MinCO2PPM)}
 	case s.Time.Before(Earliest):
 		return &fault.Violation{Reason: reason.TooOld, Field: "time_s", Detail: fmt.Sprintf("%s is before %s", s.Time.UTC().Format(time.RFC3339), Earliest.Format(time.RFC3339))}
 	case s.Time.After(now.Add(MaxAhead)):

@@ -1,6 +1,7 @@
 package measurement_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -26,9 +27,9 @@ func TestCheck(t *testing.T) {
 		{"CO2 alone", func(s *measurement.Sample) {
 			s.TemperatureDecicelsius, s.RelHumidityPercent = measurement.Reading{}, measurement.Reading{}
 		}, "", reason.Reason{}},
-		{"the most CO2", func(s *measurement.Sample) { s.CO2PPM = 10000 }, "", reason.Reason{}},
+		{"more CO2 than sensors measure, which costs the verdict only", func(s *measurement.Sample) { s.CO2PPM = math.MaxUint32 }, "", reason.Reason{}},
 		{"no CO2 at all", func(s *measurement.Sample) { s.CO2PPM = 0 }, "", reason.Reason{}},
-		{"too much CO2", func(s *measurement.Sample) { s.CO2PPM = 10001 }, "co2_ppm", reason.OutOfRange},
+		{"less than none", func(s *measurement.Sample) { s.CO2PPM = -1 }, "co2_ppm", reason.OutOfRange},
 		{"too hot, which costs the temperature only", func(s *measurement.Sample) { s.TemperatureDecicelsius.Value = 32767 }, "", reason.Reason{}},
 		{"too humid, which costs the humidity only", func(s *measurement.Sample) { s.RelHumidityPercent.Value = 255 }, "", reason.Reason{}},
 		{"five minutes ahead", func(s *measurement.Sample) { s.Time = now.Add(5 * time.Minute) }, "", reason.Reason{}},
@@ -81,6 +82,9 @@ func TestJudge(t *testing.T) {
 		},
 		{"warm-up", sample(0, 226, 41, m), sample(0, 226, 41, e), measurement.CO2},
 		{"less than any air has", sample(299, 226, 41, r), sample(299, 226, 41, e), measurement.CO2},
+		{"more than sensors measure", sample(10001, 226, 41, m), sample(10001, 226, 41, e), measurement.CO2},
+		{"the most that can be kept", sample(32767, 226, 41, m), sample(32767, 226, 41, e), measurement.CO2},
+		{"a code of 16 bits", sample(65535, 226, 41, r), sample(32767, 226, 41, e), measurement.CO2},
 		{"the sensor says so itself", sample(800, 226, 41, e), sample(800, 226, 41, e), 0},
 		{"CO2 alone", measurement.Sample{CO2PPM: 650, Status: m}, measurement.Sample{CO2PPM: 650, Status: m}, 0},
 	} {

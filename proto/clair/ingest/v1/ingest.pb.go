@@ -584,8 +584,9 @@ type Sample struct {
 	// time_s is the time of the measurement: seconds since 1970-01-01T00:00:00Z.
 	// Range: from 2000-01-01 to five minutes ahead of the server's clock.
 	TimeS int64 `protobuf:"varint,1,opt,name=time_s,json=timeS,proto3" json:"time_s,omitempty"`
-	// co2_ppm is the CO2 concentration in ppm. Range: 0..10000. Below 300, which no air
-	// has, the sample is kept as it is and gets the status ERROR.
+	// co2_ppm is the CO2 concentration in ppm. Below 300, which no air has, and above
+	// 10000, which no sensor of rooms can measure, the sample is kept as it is and gets
+	// the status ERROR; what is above 32767 is kept as that.
 	Co2Ppm uint32 `protobuf:"varint,2,opt,name=co2_ppm,json=co2Ppm,proto3" json:"co2_ppm,omitempty"`
 	// temperature_decicelsius is the air temperature in tenths of a degree
 	// Celsius. Unset when not measured. Outside of -400..850 (-40.0 °C to 85.0 °C) it

@@ -56,7 +56,7 @@ func TestLiveListeners(t *testing.T) {
 	other := measurement.NodeID("CLAIRCHEN", 2)
 	for range 2 {
 		_, err := client.Store(withToken(t.Context(), token), &ingestv1.StoreRequest{Uplinks: []*ingestv1.Uplink{
-			{NodeId: node[:], Samples: []*ingestv1.Sample{sampleAt(now, 400), sampleAt(now, 401), sampleAt(now.Add(-time.Minute), 20000)}},
+			{NodeId: node[:], Samples: []*ingestv1.Sample{sampleAt(now, 400), sampleAt(now, 401), sampleAt(now.Add(time.Hour), 400)}},
 			{NodeId: other[:], Samples: []*ingestv1.Sample{sampleAt(now, 402)}},
 		}})
 		if err != nil {

@@ -80,7 +80,7 @@ func TestRejudgeByTodaysRules(t *testing.T) {
 		node             any
 		co2              int
 		temperature, hum any
-	}{{node, 1000, 450, 10}, {node, 1001, 226, 255}, {node, 20_000, 226, 41}, {unknown, 700, nil, nil}} {
+	}{{node, 1000, 450, 10}, {node, 1001, 226, 255}, {node, 20_000, 226, 41}, {unknown, 700, nil, nil}, {node, -3, 226, 41}} {
 		if _, err := pool.Exec(t.Context(), reject, s.node, now.Add(-time.Duration(10-i)*time.Minute).Unix(), s.co2, s.temperature, s.hum); err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestRejudgeByTodaysRules(t *testing.T) {
 	}{
 		{"of another device", &ingestv1.RejudgeSamplesRequest{DevEui: 7}, &ingestv1.RejudgeSamplesResponse{}},
 		{"for another reason", &ingestv1.RejudgeSamplesRequest{Reason: "too_old"}, &ingestv1.RejudgeSamplesResponse{}},
-		{"all", &ingestv1.RejudgeSamplesRequest{Reason: "out_of_range", DevEui: 1}, &ingestv1.RejudgeSamplesResponse{Stored: 2, Parked: 1, Rejected: 1}},
+		{"all", &ingestv1.RejudgeSamplesRequest{Reason: "out_of_range", DevEui: 1}, &ingestv1.RejudgeSamplesResponse{Stored: 3, Parked: 1, Rejected: 1}},
 		{"again", &ingestv1.RejudgeSamplesRequest{}, &ingestv1.RejudgeSamplesResponse{Rejected: 1}},
 	} {
 		got, err := client.RejudgeSamples(ctx, tt.request)
@@ -103,7 +103,7 @@ func TestRejudgeByTodaysRules(t *testing.T) {
 		}
 	}
 	at := func(n int) string { return now.Add(-time.Duration(n) * time.Minute).Format("15:04:05") }
-	want := []string{at(10) + " 1000 450 10 M", at(9) + " 1001 226 - M"}
+	want := []string{at(10) + " 1000 450 10 M", at(9) + " 1001 226 - M", at(8) + " 20000 226 41 E"}
 	if diff := cmp.Diff(want, nodetest.Samples(t, pool)[node.String()]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -85,8 +85,8 @@ func TestAnOrganizationsToken(t *testing.T) {
 	s := newSchool(t)
 	client := dial(t, s.at.GRPC)
 	mixed := &ingestv1.StoreRequest{Uplinks: []*ingestv1.Uplink{
-		uplinkOf(s.theirs, sampleAt(now, 9999), sampleAt(now, 20000)),
-		uplinkOf(s.mine, sampleAt(now, 600), sampleAt(now, 20000)),
+		uplinkOf(s.theirs, sampleAt(now, 9999), sampleAt(now.Add(time.Hour), 600)),
+		uplinkOf(s.mine, sampleAt(now, 600), sampleAt(now.Add(time.Hour), 600)),
 		uplinkOf(s.unknown, sampleAt(now, 9998)), uplinkOf(s.unknown),
 	}}
 	for _, token := range []string{s.token, s.nodes} {
@@ -122,7 +122,7 @@ func (s school) checkMixed(t *testing.T, outcomes []ingestv1.Outcome, rejections
 		told = append(told, fmt.Sprintf("%d %v %s", r.GetSample(), r.GetReason(), r.GetField()))
 	}
 	if diff := cmp.Diff([]string{
-		"0 REASON_FOREIGN_NODE node_id", "1 REASON_FOREIGN_NODE node_id", "3 REASON_OUT_OF_RANGE co2_ppm", "4 REASON_FOREIGN_NODE node_id",
+		"0 REASON_FOREIGN_NODE node_id", "1 REASON_FOREIGN_NODE node_id", "3 REASON_IN_FUTURE time_s", "4 REASON_FOREIGN_NODE node_id",
 	}, told); diff != "" {
 		t.Errorf("rejections (-want +got):\n%s", diff)
 	}

@@ -125,7 +125,7 @@ func TestSamples(t *testing.T) {
 				{` + node1 + `,"time_s":1795345201,"co2_ppm":400,"status":"X"},
 				{` + node2 + `,"time_s":1795345200,"co2_ppm":612}]}`, 200,
 			`{"outcomes":["STORED","DUPLICATE","CONFLICT","REJECTED","REJECTED","REJECTED","PARKED"],"rejections":[` +
-				`{"sample":3,"reason":"OUT_OF_RANGE","field":"co2_ppm","detail":"-1 is outside 0..10000"},` +
+				`{"sample":3,"reason":"OUT_OF_RANGE","field":"co2_ppm","detail":"-1 is less than 0"},` +
 				`{"sample":4,"reason":"IN_FUTURE","field":"time_s","detail":"2026-11-22T12:10:00Z is 10m0s ahead of the server's clock, at most 5m0s are allowed"},` +
 				`{"sample":5,"reason":"OUT_OF_RANGE","field":"status","detail":"the status is unknown"}]}`,
 		},
@@ -209,8 +209,12 @@ func TestLegacy(t *testing.T) {
 			`{"errors":[{"detail":"there is another sample of this node and time","status":"409","source":{"pointer":"/data"},"code":"unique"}]}`,
 		},
 		{
-			"implausible", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795345200,"co2_ppm":10001,"temperature_celsius":-20.1,"rel_humidity_percent":101}`), 400,
-			`{"errors":[{"detail":"This is too much: the most is 10000.","status":"400","source":{"pointer":"/data/attributes/co2_ppm"},"code":"max_value"}]}`,
+			"less than no CO2", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795345200,"co2_ppm":-1}`), 400,
+			`{"errors":[{"detail":"This is too little: the least is 0.","status":"400","source":{"pointer":"/data/attributes/co2_ppm"},"code":"min_value"}]}`,
+		},
+		{
+			"more CO2 than can be measured", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795345260,"co2_ppm":65535}`), 201,
+			strings.NewReplacer("1795345200", "1795345260", "612", "32767", `"21.5"`, "null", `percent":40`, `percent":null`, `"M"`, `"E"`).Replace(created),
 		},
 		{
 			"in the future", "/ingest/v1/ingest", document(registered.String(), `{"timestamp_s":1795349101,"co2_ppm":613}`), 400,

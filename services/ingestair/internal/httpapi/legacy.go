@@ -81,8 +81,9 @@ func parseLegacy(body []byte) (node uuid.UUID, s measurement.Sample, err error) 
 	var temperature *string
 	var humidity *int64
 	f.Int("timestamp_s", &seconds, 0, math.MaxInt64, jsonapi.Required)
-	f.Int("co2_ppm", &co2, measurement.MinCO2PPM, measurement.MaxCO2PPM, jsonapi.Required)
-	// Wider than what can be kept: an error code must not cost the CO2 beside it.
+	// Wider than what can be measured: a faulty sensor is no silent one, and an error code
+	// must not cost the CO2 beside it.
+	f.Int("co2_ppm", &co2, measurement.MinCO2PPM, math.MaxUint32, jsonapi.Required)
 	f.OptDecimal("temperature_celsius", &temperature, 5, 1, -9999, 9999)
 	f.OptInt("rel_humidity_percent", &humidity, math.MinInt32, math.MaxInt32)
 	f.ToOne("node", "Node", jsonapi.Required, func(id string) *fault.Violation {

@@ -47,7 +47,7 @@ var bounds = func() map[string]string {
 		"parked_sample_dev_eui_form": "dev_eui " + euiForm, "undecoded_uplink_dev_eui_form": "dev_eui " + euiForm,
 	}
 	for _, table := range []string{"sample", "parked_sample"} {
-		of[table+"_co2_ppm_range"] = between("co2_ppm", measurement.MinCO2PPM, measurement.MaxCO2PPM)
+		of[table+"_co2_ppm_kept"] = between("co2_ppm", measurement.MinCO2PPM, measurement.MaxCO2PPM)
 		of[table+"_rel_humidity_range"] = between("rel_humidity_percent", measurement.MinRelHumidityPercent, measurement.MaxRelHumidityPercent)
 		of[table+"_temperature_sensor_range"] = between("temperature_decicelsius", measurement.MinTemperatureDecicelsius, measurement.MaxTemperatureDecicelsius)
 	}

@@ -28,7 +28,7 @@ var (
 	DoneOne            = Text{"Eine Zeile geändert.", "One row changed."}
 	FailedLong         = Text{"Das hat nicht geklappt, und es liegt an uns. Näheres steht im Log.", "That did not work, and it is our fault. The log has the details."}
 	Faulty             = Text{"gestört", "faulty"}
-	FaultImplausible   = Text{"meldet CO2, das keine Luft hat (%d ppm), oder sich selbst als gestört, zuerst %s", "reports CO2 that no air has (%d ppm), or itself as faulty, first %s"}
+	FaultImplausible   = Text{"meldet CO2, das keine Luft hat oder kein Sensor misst (%d ppm), oder sich selbst als gestört, zuerst %s", "reports CO2 that no air has or no sensor measures (%d ppm), or itself as faulty, first %s"}
 	FaultFrozen        = Text{"meldet Tag und Nacht dasselbe CO2 (%d ppm), zuerst %s", "reports the same CO2 day and night (%d ppm), first %s"}
 	Fidelity           = Text{"Zustand der Sensoren", "State of the sensors"}
 	FidelityNone       = Text{"Noch keine Sensoren.", "No sensors yet."}

@@ -217,7 +217,7 @@ export class ClairRoom extends HTMLElement {
       unit.textContent = ` ${this.#text("now.unit")}`;
       const advice = adviceFor(sample, this.#recent, now);
       link.append(
-        ...(state === "faulty" ? [] : [paragraph("ppm", number.format(sample.co2), unit)]),
+        ...(sample.faulty ? [] : [paragraph("ppm", number.format(sample.co2), unit)]),
         paragraph(
           "soft",
           this.#text("now.measured", { age: ageText(language, this.#text("age.now"), sample.time, now) }),

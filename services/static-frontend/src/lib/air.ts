@@ -1,4 +1,5 @@
 // What a CO2 value means. Pure functions; the only place with thresholds.
+import { GREATEST_CO2_PPM } from "./limits";
 
 /**
  * Limits in ppm between the levels, after the German Ad-hoc working group on indoor guide values
@@ -33,12 +34,14 @@ export function levelOf(co2Ppm: number | null | undefined): Level {
 /** Seconds after which a value no longer describes the air of now; clients always showed 30 minutes. */
 export const STALE_AFTER_S = 30 * 60;
 
-export type Freshness = "fresh" | "stale" | "faulty" | "absent";
+/** "beyond" is more than a sensor can measure: it is faulty, or nobody should be there. */
+export type Freshness = "fresh" | "stale" | "faulty" | "beyond" | "absent";
 
 export function freshness(sample: Sample | null | undefined, nowS: number): Freshness {
   if (!sample) return "absent";
   if (nowS - sample.time > STALE_AFTER_S) return "stale";
-  return sample.faulty ? "faulty" : "fresh";
+  if (!sample.faulty) return "fresh";
+  return sample.co2 > GREATEST_CO2_PPM ? "beyond" : "faulty";
 }
 
 /** The level of the air now: an old value says nothing about it, nor does a faulty sensor. */

@@ -62,3 +62,6 @@ export const site = {
 export const claimCode = { maxlength: 40 };
 
 export const tokenName = { required: true, maxlength: 100 };
+
+/** What is above, no sensor can measure. */
+export const GREATEST_CO2_PPM = 10000;

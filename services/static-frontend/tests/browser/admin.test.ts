@@ -52,7 +52,7 @@ function seed({ sql }: Stack): void {
        SELECT gen_random_uuid(), now() - i * interval '5 min', 600, 201, 40, 'M', '9876B6000012043' || i, 'eui-9876b6000012043' || i, 'CLAIRCHEN'
          FROM generate_series(1, 3) i`);
   sql(`INSERT INTO rejected_sample (node_id, dev_eui, time_s, co2_ppm, reason, field, detail)
-       VALUES (gen_random_uuid(), '9876B60000120438', 1600000000, 10001, 'out_of_range', 'co2_ppm', '10001 is outside 0..10000')`);
+       VALUES (gen_random_uuid(), '9876B60000120438', 1600000000, -1, 'out_of_range', 'co2_ppm', '-1 is less than 0')`);
   sql(`INSERT INTO undecoded_uplink (digest, forwarder, dev_eui, device_id, f_port, f_cnt, received_at, payload, envelope, reason)
        VALUES (sha256('1'), 'clairchen-forwarder', '9876B60000120438', 'eui-9876b60000120438', 5, 17, now(), '\\x0102', '\\x', 'f_port')`);
   sql(`INSERT INTO kept_mail (recipient, subject, text, html)

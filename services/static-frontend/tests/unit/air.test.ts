@@ -26,6 +26,12 @@ describe("a faulty sensor", () => {
     expect(currentLevel(faulty, 1010)).toBe("none");
     expect(adviceFor(faulty, [faulty], 1010)).toBe("none");
   });
+  test("may be beyond what it can measure, which is never good air", () => {
+    const beyond = { ...faulty, co2: 12_000 };
+    expect(freshness(beyond, 1010)).toBe("beyond");
+    expect(freshness({ ...beyond, co2: 10_000 }, 1010)).toBe("faulty");
+    expect(currentLevel(beyond, 1010)).toBe("none");
+  });
   test("is told by the status of its samples", () => {
     const raw = { timestamp_s: 1000, co2_ppm: 0, temperature_celsius: 22, rel_humidity_percent: 41 };
     expect(toSample({ ...raw, measurement_status: "E" })).toEqual(faulty);

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -48,8 +49,9 @@ func write(w io.Writer) error {
 		}
 	}
 	// What is beside the things of the book.
-	_, err := fmt.Fprintf(w, "\nexport const claimCode = { maxlength: %d };\n\nexport const tokenName = { required: true, maxlength: %d };\n",
-		claim.MaxCode, token.Name.Max)
+	_, err := fmt.Fprintf(w, "\nexport const claimCode = { maxlength: %d };\n\nexport const tokenName = { required: true, maxlength: %d };\n"+
+		"\n/** What is above, no sensor can measure. */\nexport const GREATEST_CO2_PPM = %d;\n",
+		claim.MaxCode, token.Name.Max, measurement.GreatestCO2PPM)
 	return err
 }
 

@@ -263,10 +263,10 @@ var judged = fmt.Sprintf(`
 	node_id, timestamp_s, timestamp_s::bigint AS t, co2_ppm, co2_ppm AS co2,
 	CASE WHEN temperature BETWEEN %d AND %d THEN temperature END AS temperature,
 	CASE WHEN rel_humidity_percent BETWEEN %d AND %d THEN rel_humidity_percent END AS humidity,
-	CASE WHEN co2_ppm < %d THEN '%c' ELSE measurement_status END AS status`,
+	CASE WHEN co2_ppm NOT BETWEEN %d AND %d THEN '%c' ELSE measurement_status END AS status`,
 	measurement.MinTemperatureDecicelsius, measurement.MaxTemperatureDecicelsius,
 	measurement.MinRelHumidityPercent, measurement.MaxRelHumidityPercent,
-	measurement.LeastCO2PPM, measurement.Faulty)
+	measurement.LeastCO2PPM, measurement.GreatestCO2PPM, measurement.Faulty)
 
 // checksums add up, per node, what is sensitive to each value and to which values
 // belong together. Both databases compute them alike.

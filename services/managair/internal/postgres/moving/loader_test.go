@@ -287,7 +287,7 @@ func TestLoadSamples(t *testing.T) {
 		sample("1", "1600000000", good),
 		sample("1", "1600000000", `"co2_ppm":501`),
 		sample("1", "1600000060", `"co2_ppm":600,"temperature_celsius":21.25`),
-		sample("1", "1600000120", `"co2_ppm":10001`),
+		sample("1", "1600000120", `"co2_ppm":-1`),
 		sample("1", "1600000180", `"co2_ppm":"many"`),
 		sample("2", "1600000000", good),
 	}

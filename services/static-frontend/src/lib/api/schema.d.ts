@@ -4819,6 +4819,7 @@ export interface components {
         Sample: {
             /** @description Unix time in seconds. */
             timestamp_s: number;
+            /** @description In ppm. Below 300 and above 10000 it is no measurement; the measurement_status is E. */
             co2_ppm: number;
             /**
              * Format: decimal
@@ -6160,7 +6161,7 @@ export interface components {
                  */
                 readonly fidelity?: "U" | "E" | "M" | "D";
                 /**
-                 * @description What is wrong with what the node measures. implausible: its newest sample has CO2 that no air has, or the node calls itself faulty; frozen: it has told the same CO2 for days (its samples have the measurement_status E, but for some weeks at up to 500 ppm); null: nothing is known against it.
+                 * @description What is wrong with what the node measures. implausible: its newest sample has CO2 that no air has, or more than sensors measure (10000 ppm), or the node calls itself faulty; frozen: it has told the same CO2 for days (its samples have the measurement_status E, but for some weeks at up to 500 ppm); null: nothing is known against it.
                  * @enum {string|null}
                  */
                 readonly fault?: "implausible" | "frozen" | null;

@@ -25,6 +25,7 @@ export const de = {
   "verdict.none": "Kein aktueller Wert",
   "verdict.stale": "Kein aktueller Wert",
   "verdict.faulty": "Der Sensor ist gestört",
+  "verdict.beyond": "Mehr CO₂, als der Sensor messen kann",
   "verdict.absent": "Noch kein Messwert",
 
   "now.title": "Aktueller Wert",
@@ -34,6 +35,8 @@ export const de = {
     "Der Sensor steht bereit und hat noch nichts gesendet. Der erste Wert erscheint hier von selbst.",
   "now.faultyHint":
     "Er meldet Werte, die keine Luft hat, oder seit Tagen denselben. Über die Luft sagt das nichts.",
+  "now.beyondHint":
+    "Er meldet über {most} ppm. Entweder ist er gestört, oder hier ist gefährlich viel CO₂: lüften, und niemand sollte bleiben, bis das geklärt ist.",
   "now.staleHint":
     "Der letzte Wert ({level}) ist vom {time}. Wie die Luft jetzt ist, sagt er nicht: Der Sensor meldet sich gerade nicht.",
 
@@ -336,7 +339,7 @@ export const de = {
   "sensor.faulty.one": "{n} Sensor sendet, ist aber gestört.",
   "sensor.faulty.other": "{n} Sensoren senden, sind aber gestört.",
   "sensor.fault.implausible":
-    "Der Sensor meldet CO₂-Werte, die keine Luft hat, oder nennt sich selbst gestört: zuerst {since}. Über die Luft sagen sie nichts und werden nicht gezeigt. Oft hilft es, ihn neu zu starten; sonst ist er zu tauschen.",
+    "Der Sensor meldet CO₂-Werte, die keine Luft hat oder die er nicht messen kann (über 10.000 ppm), oder nennt sich selbst gestört: zuerst {since}. Über die Luft sagen sie nichts und werden nicht gezeigt. Wo so viel CO₂ entstehen kann (Gärung, Trockeneis), zuerst lüften. Sonst hilft es oft, ihn neu zu starten; sonst ist er zu tauschen.",
   "sensor.fault.frozen":
     "Der Sensor meldet Tag und Nacht denselben CO₂-Wert: zuerst {since}. So still steht die Luft in keinem Raum, und gezeigt wird es nicht mehr; nur bis 500 ppm, wie in einem leeren Raum, bis zu acht Wochen lang. Oft hilft es, ihn neu zu starten; sonst ist er zu tauschen.",
   "sensor.allWell": "Alle Sensoren, die senden sollten, senden.",

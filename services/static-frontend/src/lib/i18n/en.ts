@@ -27,6 +27,7 @@ export const en: Messages = {
   "verdict.none": "No current value",
   "verdict.stale": "No current value",
   "verdict.faulty": "The sensor is faulty",
+  "verdict.beyond": "More CO₂ than the sensor can measure",
   "verdict.absent": "No measurement yet",
 
   "now.title": "Current value",
@@ -36,6 +37,8 @@ export const en: Messages = {
     "The sensor is set up and has not sent anything yet. The first value will appear here by itself.",
   "now.faultyHint":
     "It reports values that no air has, or the same one for days. That says nothing about the air.",
+  "now.beyondHint":
+    "It reports more than {most} ppm. Either it is faulty, or there is dangerously much CO₂: air the room, and nobody should stay until that is clear.",
   "now.staleHint":
     "The last value ({level}) is from {time}. It does not tell how the air is now: the sensor is silent at the moment.",
 
@@ -332,7 +335,7 @@ export const en: Messages = {
   "sensor.faulty.one": "{n} sensor sends, but is faulty.",
   "sensor.faulty.other": "{n} sensors send, but are faulty.",
   "sensor.fault.implausible":
-    "The sensor reports CO₂ that no air has, or calls itself faulty: first {since}. That says nothing about the air and is not shown. Starting it again often helps; otherwise it has to be replaced.",
+    "The sensor reports CO₂ that no air has or that it cannot measure (above 10,000 ppm), or calls itself faulty: first {since}. That says nothing about the air and is not shown. Where there may be so much CO₂ (fermentation, dry ice), air first. Otherwise, starting it again often helps; otherwise it has to be replaced.",
   "sensor.fault.frozen":
     "The sensor reports the same CO₂ day and night: first {since}. The air of no room stands so still, and it is no longer shown; only up to 500 ppm, as in an empty room, for up to eight weeks. Starting it again often helps; otherwise it has to be replaced.",
   "sensor.allWell": "All sensors that should send do send.",
