@@ -16,14 +16,14 @@ import (
 // pens are the statements that write samples, by file, each with how many there are. Shipped
 // migrations stay as they are; what they have is replaced by later ones.
 var pens = map[string]int{
-	"pkg/samplestore/store.go":                1,
+	"pkg/samplestore/store.go": 1,
+	// It writes none, but marks what a stuck sensor measured, and has the hours rolled up again.
+	"pkg/samplestore/stuck.go":                1,
 	"pkg/schema/migrations/00020_one_pen.sql": 1,
 	// It was the pen of adoption before that one, which replaces it.
 	"pkg/schema/migrations/00007_set_aside.sql": 1,
 	// It marked once what came before samples were judged.
 	"pkg/schema/migrations/00031_faulty_samples.sql": 1,
-	// It writes none, but marks what a stuck sensor measured, and has the hours rolled up again.
-	"services/managair/internal/postgres/fault.go": 1,
 }
 
 // seeds are the statements of tests that write samples past the pen, by file, with how many
@@ -54,7 +54,7 @@ var seeds = map[string]int{
 	"services/managair/internal/httpapi/airquality_test.go": 2,
 	"services/managair/internal/httpapi/live_test.go":       2,
 	"services/managair/internal/httpapi/world_test.go":      1,
-	"services/managair/internal/postgres/stuck_test.go":     1,
+	"services/managair/internal/postgres/stuck_test.go":     2,
 	"services/managair/internal/postgres/telemetry_test.go": 1,
 }
 

@@ -1,5 +1,5 @@
 // Package samplestore keeps samples in PostgreSQL. It is the only writer of samples
-// in Go; the only one in SQL is the function that adopts what was parked (migration
+// in Go, marks of stuck sensors included; the only one in SQL is the function that adopts what was parked (migration
 // 20). Rules that both obey are functions of the schema, and are called here.
 //
 // The trap: node numbers are kept in memory, and a node may be deleted at any
@@ -33,7 +33,7 @@ type Store struct {
 	nodes  nodeMap
 	months months
 	writes sync.Pool
-	stuck  atomic.Pointer[map[int32][]stuck]
+	stuck  atomic.Pointer[map[int32][]Stuck]
 
 	// boldFrom is how many samples a flush has at least that is written without
 	// expecting repeated ones; careful is how many more flushes may not be.

@@ -55,8 +55,10 @@ func TestLateSamplesOfASensorThatWasStuckAreMarked(t *testing.T) {
 	pgtest.Exec(t, s.pool, `INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at, released_at)
 		SELECT no, $2::timestamptz, 800, $2, $2::timestamptz + interval '2 hours' FROM node WHERE id = $1
 		UNION ALL SELECT no, $2::timestamptz + interval '4 hours', 900, $2, NULL FROM node WHERE id = $1`, nodetest.ID(1), noon)
+	pgtest.Exec(t, s.pool, `INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at, released_at, taken_back_at)
+		SELECT no, $2::timestamptz + interval '2 hours', 950, $2, $2::timestamptz + interval '4 hours', $2 FROM node WHERE id = $1`, nodetest.ID(1), noon)
 	hours := func(h float64) time.Time { return noon.Add(time.Duration(h * float64(time.Hour))) }
-	mustKeep(t, s, sample{1, hours(-1), 800}, sample{1, hours(1), 800}, sample{1, hours(1.5), 900}, sample{1, hours(3), 800},
+	mustKeep(t, s, sample{1, hours(-1), 800}, sample{1, hours(1), 800}, sample{1, hours(1.5), 900}, sample{1, hours(3), 800}, sample{1, hours(3.5), 950},
 		sample{1, hours(5), 900}, sample{1, hours(6), 800})
 	got := pgtest.Value[string](t, s.pool, "SELECT string_agg(extract(hour FROM time AT TIME ZONE 'UTC')::text, ' ' ORDER BY time) FROM sample WHERE status = 'E'")
 	if got != "13 17" {

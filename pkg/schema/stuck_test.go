@@ -33,6 +33,8 @@ func TestMarksOfStuckSensorsGoWithTheirReason(t *testing.T) {
 		        ('2026-11-20T10:10:00Z', 800, 'E'), ('2026-11-20T12:10:00Z', 800, 'E'), ('2026-11-20T12:20:00Z', 3, 'E'), -- stuck
 		        ('2026-11-20T14:10:00Z', 800, 'E')) s (time, co2, status)`, // later, at fault as it said itself
 		"INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at, released_at) SELECT no, '2026-11-20T10:00:00Z', 800, '2026-11-20T11:00:00Z', '2026-11-20T14:00:00Z' FROM node",
+		// Taken back: that sample is at fault as the sensor said itself, and no mark goes.
+		"INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at, taken_back_at) SELECT no, '2026-11-20T14:05:00Z', 800, '2026-11-20T14:05:00Z', '2026-11-20T14:05:00Z' FROM node",
 	} {
 		if _, err := db.ExecContext(t.Context(), sql); err != nil {
 			t.Fatalf("%s: %v", sql, err)

@@ -506,6 +506,40 @@ func TestTokensOfOrganizations(t *testing.T) {
 	}
 }
 
+// An administrator takes back that a sensor was stuck, which is logged.
+func TestMarksOfStuckSensorsAreTakenBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	root := s.as(t, "admin")
+	var alias string
+	if err := s.pool.QueryRow(t.Context(), `
+		WITH stuck AS (INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at)
+		               SELECT min(no), now() - interval '4 days', 814, now() FROM node RETURNING node_no)
+		SELECT alias FROM node JOIN stuck ON node_no = no`).Scan(&alias); err != nil {
+		t.Fatal(err)
+	}
+	if _, body := root.get("/admin/stuck_sensor/"); !strings.Contains(body, alias) || !strings.Contains(body, "814") {
+		t.Errorf("the list has no %q at 814 ppm:\n%s", alias, body)
+	}
+	if status, _, _ := s.as(t, "tomTester").post("/admin/stuck_sensor/", "action=take_back&id=1"); status != http.StatusNotFound {
+		t.Errorf("a member: %d", status)
+	}
+	if status, _, _ := root.post("/admin/stuck_sensor/", "action=take_back&id=1"); status != http.StatusSeeOther {
+		t.Errorf("take back: %d", status)
+	}
+	for _, path := range []string{"/admin/stuck_sensor/1/", "/admin/stuck_sensor/1/history/"} {
+		if status, body := root.get(path); status != http.StatusOK || !strings.Contains(body, alias) {
+			t.Errorf("GET %s: %d\n%s", path, status, body)
+		}
+	}
+	var taken, logged int
+	if err := s.pool.QueryRow(t.Context(), `
+		SELECT (SELECT count(taken_back_at) FROM stuck_sensor), count(*)
+		  FROM audit_log WHERE subject = 'stuck_sensor' AND subject_id = '1' AND actor_name = 'admin'`).Scan(&taken, &logged); err != nil || taken != 1 || logged != 1 {
+		t.Errorf("%d taken back, %d in the log, %v; want 1 and 1", taken, logged, err)
+	}
+}
+
 // A sensor that the wrong ones registered goes to its owner in one save, together with its
 // installations, which stay in the log.
 func TestSensorIsHandedOver(t *testing.T) {

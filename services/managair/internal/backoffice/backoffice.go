@@ -314,6 +314,19 @@ var Subjects = []*Subject{
 		Search:  []string{"actor_name", "subject", "subject_id", "source"}, Filters: []string{"action", "subject", "subject_id"},
 	},
 	{
+		Name: "stuck_sensor", Group: "operation", Order: "-found_at", SuperuserOnly: true, Fixed: true,
+		Fields: []Field{
+			{Name: "node_id", Kind: Ref, Of: "node"},
+			{Name: "co2_ppm", Kind: Int},
+			{Name: "since", Kind: Time},
+			{Name: "found_at", Kind: Time},
+			{Name: "released_at", Kind: Time},
+			{Name: "taken_back_at", Kind: Time},
+		},
+		Columns: []string{"node_id", "co2_ppm", "since", "found_at", "released_at", "taken_back_at"},
+		Filters: []string{"node_id"}, Actions: []string{"take_back"},
+	},
+	{
 		Name: "rejected_sample", Group: "operation", Order: "-id", Fixed: true, Deletable: true,
 		Fields: []Field{
 			{Name: "rejected_at", Kind: Time},

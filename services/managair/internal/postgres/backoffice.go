@@ -42,6 +42,7 @@ var labels = map[string]string{
 	"ingestion_token":     "x.name",
 	"network_application": "x.application",
 	"claim_code":          "coalesce(x.eui64, x.node_id::text)",
+	"stuck_sensor":        "(SELECT n.alias FROM node n WHERE n.id = x.node_id) || ' – ' || x.co2_ppm || ' ppm'",
 }
 
 func labelOf(subject string) string {
@@ -66,7 +67,17 @@ func textOf(f backoffice.Field) string {
 	}
 }
 
-func table(s *backoffice.Subject) string { return pgx.Identifier{s.Name}.Sanitize() + " x" }
+// sources are what subjects are read from that refer to nodes by their number.
+var sources = map[string]string{
+	"stuck_sensor": "(SELECT t.*, n.id AS node_id FROM stuck_sensor t JOIN node n ON n.no = t.node_no)",
+}
+
+func table(s *backoffice.Subject) string {
+	if source, ok := sources[s.Name]; ok {
+		return source + " x"
+	}
+	return pgx.Identifier{s.Name}.Sanitize() + " x"
+}
 
 // allowed returns NotFound unless the caller has a right to the subject. A right
 // taken away counts from the next request on, not from the next log-in.

@@ -171,6 +171,11 @@ var actions = map[string]string{
 	"email_address/verify":    "UPDATE email_address SET verified = true WHERE id::text = ANY (@ids) AND NOT verified",
 }
 
+// deeds are the subjects' actions that are more than a statement.
+var deeds = map[string]func(ctx context.Context, tx pgx.Tx, ids []string) (int64, error){
+	"stuck_sensor/take_back": takeBack,
+}
+
 // Act is part of backoffice.Store.
 func (b Backoffice) Act(ctx context.Context, caller access.Caller, s *backoffice.Subject, action string, ids []string) (int64, error) {
 	var n int64
@@ -197,6 +202,9 @@ func (b Backoffice) Act(ctx context.Context, caller access.Caller, s *backoffice
 }
 
 func act(ctx context.Context, tx pgx.Tx, s *backoffice.Subject, action string, ids []string) (int64, error) {
+	if do, ok := deeds[s.Name+"/"+action]; ok {
+		return do(ctx, tx, ids)
+	}
 	sql, ok := actions[s.Name+"/"+action]
 	if action == "delete" && (!s.Fixed || s.Deletable) {
 		sql, ok = "DELETE FROM "+pgx.Identifier{s.Name}.Sanitize()+" WHERE id::text = ANY (@ids)", true

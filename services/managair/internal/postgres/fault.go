@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 )
 
@@ -63,21 +64,31 @@ const (
 		 WHERE last_co2_ppm > @rest OR days = @stuck_at_rest_days
 		    ON CONFLICT (node_no) WHERE released_at IS NULL DO NOTHING`
 
-	lastingStuck = `SELECT node_no, since, co2_ppm, found_at FROM stuck_sensor WHERE released_at IS NULL ORDER BY node_no`
+	// What was taken back lately is looked at as well: a pen may have marked in the meantime.
+	stuckToMark = `
+		SELECT node_no, co2_ppm::integer, since, released_at, found_at, taken_back_at
+		  FROM stuck_sensor
+		 WHERE taken_back_at IS NULL AND released_at IS NULL OR taken_back_at > @learning
+		 ORDER BY node_no, since`
 
-	// One node in each statement: then no plan can read the samples of all.
-	markStuck = `
-		UPDATE sample
-		   SET status = 'E'
-		 WHERE node_no = @node AND time >= @from AND co2_ppm = @co2 AND status <> 'E'
-		RETURNING time`
+	takeBackStuck = `
+		UPDATE stuck_sensor
+		   SET taken_back_at = now()
+		 WHERE id::text = ANY (@ids) AND taken_back_at IS NULL
+		RETURNING node_no, co2_ppm::integer, since, released_at`
 
 	markNewestStuck = `
 		UPDATE node_status s
 		   SET last_status = 'E'
 		  FROM stuck_sensor x
-		 WHERE x.released_at IS NULL AND s.node_no = x.node_no AND s.last_co2_ppm = x.co2_ppm
+		 WHERE x.released_at IS NULL AND x.taken_back_at IS NULL AND s.node_no = x.node_no AND s.last_co2_ppm = x.co2_ppm
 		   AND s.last_sample_at >= x.since AND s.last_status <> 'E'`
+
+	unmarkNewestStuck = `
+		UPDATE node_status
+		   SET last_status = 'M'
+		 WHERE node_no = @node AND last_co2_ppm = @co2 AND last_sample_at >= @since
+		   AND last_sample_at <= coalesce(@until, 'infinity'::timestamptz) AND last_status = 'E'`
 
 	// Only what changed is written.
 	checkFaults = `
@@ -85,11 +96,12 @@ const (
 			SELECT f.node_no, f.fault AS before,
 			       CASE
 			           WHEN f.fidelity <> 'E' THEN NULL
-			           WHEN x.node_no IS NOT NULL THEN @frozen_fault
+			           WHEN x.node_no IS NOT NULL AND x.taken_back_at IS NULL THEN @frozen_fault
 			           WHEN s.last_status = 'E' THEN @implausible
-			           WHEN standing.week = @frozen_at_rest_days THEN @frozen_fault
+			           -- Unless somebody knows that it tells the same rightly.
+			           WHEN standing.week = @frozen_at_rest_days AND x.node_no IS NULL THEN @frozen_fault
 			       END AS fault,
-			       coalesce(x.since, CASE WHEN s.last_status = 'E' THEN s.last_sample_at ELSE standing.since END) AS since
+			       coalesce(CASE WHEN x.taken_back_at IS NULL THEN x.since END, CASE WHEN s.last_status = 'E' THEN s.last_sample_at ELSE standing.since END) AS since
 			  FROM node_fidelity f
 			  JOIN node_status s ON s.node_no = f.node_no
 			  LEFT JOIN stuck_sensor x ON x.node_no = f.node_no AND x.released_at IS NULL
@@ -104,8 +116,8 @@ const (
 )
 
 // The pen marks what comes of a stuck sensor itself, but for the moments in which it does not
-// know of it yet. Until learnWithin after a sensor was found all of its samples are looked at,
-// for late ones may come in that moment; then, as long as it lasts, those of markAgain.
+// know of it yet, or not yet that it was taken back. Until learnWithin after that all of its
+// samples are looked at, for late ones may come in that moment; then, as long as it lasts, those of markAgain.
 const (
 	learnWithin = 15 * time.Minute
 	markAgain   = 2 * time.Hour
@@ -144,56 +156,64 @@ func judgeFaults(ctx context.Context, tx pgx.Tx, now time.Time) error {
 }
 
 type stuckSensor struct {
-	NodeNo  int32
-	Since   time.Time
-	CO2PPM  int16
-	FoundAt time.Time
+	samplestore.Stuck
+	FoundAt     time.Time
+	TakenBackAt *time.Time
 }
 
-// markSamples marks the samples of stuck sensors, and has their hours rolled up again.
+// markSamples marks the samples of stuck sensors, and has their hours rolled up again. Each
+// sensor has a statement of its own: then no plan can read the samples of all.
 func markSamples(ctx context.Context, tx pgx.Tx, now time.Time) error {
-	rows, err := tx.Query(ctx, lastingStuck)
+	rows, err := tx.Query(ctx, stuckToMark, pgx.NamedArgs{"learning": now.Add(-learnWithin)})
 	if err != nil {
 		return err
 	}
-	stuck, err := pgx.CollectRows(rows, pgx.RowToStructByPos[stuckSensor])
+	stuck, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s stuckSensor, err error) {
+		err = row.Scan(&s.NodeNo, &s.CO2PPM, &s.Since, &s.Until, &s.FoundAt, &s.TakenBackAt)
+		return s, err
+	})
 	if err != nil {
 		return err
 	}
-	for _, sensor := range stuck {
-		from := sensor.Since
-		if recently := now.Add(-markAgain); sensor.FoundAt.Before(now.Add(-learnWithin)) && from.Before(recently) {
-			from = recently
+	for _, s := range stuck {
+		if s.TakenBackAt != nil {
+			if err := unmark(ctx, tx, s.Stuck); err != nil {
+				return err
+			}
+			continue
 		}
-		rows, err := tx.Query(ctx, markStuck, pgx.NamedArgs{"node": sensor.NodeNo, "from": from, "co2": sensor.CO2PPM})
-		if err != nil {
-			return err
+		if recently := now.Add(-markAgain); s.FoundAt.Before(now.Add(-learnWithin)) && s.Since.Before(recently) {
+			s.Since = recently
 		}
-		times, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
-		if err != nil {
-			return err
-		}
-		if err := exec(ctx, tx, noteLateHours, pgx.NamedArgs{"node": sensor.NodeNo, "hours": hoursOf(times)}); err != nil {
+		if err := samplestore.MarkStuck(ctx, tx, s.Stuck); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-const noteLateHours = `
-	SELECT note_late_hours(array_agg(@node::integer), array_agg(hour))
-	  FROM unnest(@hours::timestamptz[]) AS hour
-	HAVING count(*) > 0`
-
-// hoursOf returns each hour that some of the times are in, once.
-func hoursOf(times []time.Time) []time.Time {
-	hours := []time.Time{}
-	seen := map[time.Time]bool{}
-	for _, t := range times {
-		if hour := t.UTC().Truncate(time.Hour); !seen[hour] {
-			seen[hour] = true
-			hours = append(hours, hour)
+// takeBack takes marks of stuck sensors back: what they told was so. They are not marked again
+// before they have told another value.
+func takeBack(ctx context.Context, tx pgx.Tx, ids []string) (int64, error) {
+	rows, err := tx.Query(ctx, takeBackStuck, pgx.NamedArgs{"ids": ids})
+	if err != nil {
+		return 0, err
+	}
+	stuck, err := pgx.CollectRows(rows, pgx.RowToStructByPos[samplestore.Stuck])
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range stuck {
+		if err := unmark(ctx, tx, s); err != nil {
+			return 0, err
 		}
 	}
-	return hours
+	return int64(len(stuck)), nil
+}
+
+func unmark(ctx context.Context, tx pgx.Tx, s samplestore.Stuck) error {
+	if err := samplestore.UnmarkStuck(ctx, tx, s); err != nil {
+		return err
+	}
+	return exec(ctx, tx, unmarkNewestStuck, pgx.NamedArgs{"node": s.NodeNo, "co2": s.CO2PPM, "since": s.Since, "until": s.Until})
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -263,5 +265,90 @@ func TestASensorSticksAgain(t *testing.T) {
 				t.Errorf("again since %v, want day %d", since, tt.since)
 			}
 		})
+	}
+}
+
+// An administrator may know that a sensor tells the same rightly: that counts again, at once
+// and as long as it lasts. What sticks after it is found again.
+func TestAMarkIsTakenBack(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, pgtest.New(t))
+	id, no := h.node(t, 0)
+	h.steady(t, no, 4, 800)
+	h.check(t, 1)
+	if got := h.stuckState(t, id, no); got.fault != fidelity.Frozen || got.marked != got.kept {
+		t.Fatalf("not found: %+v", got)
+	}
+	h.exec(t, "DELETE FROM sample_late")
+	h.exec(t, "INSERT INTO user_account (id, username, password_hash, is_superuser, is_staff) VALUES (99, 'root', '', true, true)")
+	root := access.Caller{UserID: 99, Superuser: true}
+	marks, _ := backoffice.Find("stuck_sensor")
+	store := postgres.Backoffice{Pool: h.as}
+	rows, n, err := store.List(t.Context(), root, marks, backoffice.Query{Page: 1, Size: 10, Filters: map[string]string{"node_id": id.String()}})
+	if err != nil || n != 1 {
+		t.Fatalf("%d marks, %v", n, err)
+	}
+	ctx := access.WithCaller(t.Context(), root)
+	if n, err := store.Act(ctx, root, marks, "take_back", []string{rows[0].ID}); n != 1 || err != nil {
+		t.Fatalf("taken back: %d, %v", n, err)
+	}
+	if n, err := store.Act(ctx, root, marks, "take_back", []string{rows[0].ID}); n != 0 || err != nil {
+		t.Errorf("again: %d, %v", n, err)
+	}
+	var late, logged int
+	if err := h.QueryRow(t.Context(), `SELECT (SELECT count(DISTINCT hour) FROM sample_late WHERE node_no = $1),
+		(SELECT count(*) FROM audit_log WHERE subject = 'stuck_sensor' AND actor_name = 'root' AND changes ? 'taken_back_at')`, no).Scan(&late, &logged); err != nil || late != 4*24 || logged != 1 {
+		t.Errorf("%d hours to roll up again, %d in the log, %v; want %d, 1", late, logged, err, 4*24)
+	}
+
+	// A pen that had not heard of it marks one more; nothing else does.
+	h.tells(t, no, 2, 2, 800)
+	h.exec(t, "UPDATE sample SET status = 'E' WHERE node_no = $1 AND time = $2", no, clock(2))
+	h.exec(t, "UPDATE stuck_sensor SET taken_back_at = $1", clock(2))
+	h.newest(t, no, clock(2), 800, "E")
+	h.check(t, 2)
+	good := stuckState{kept: 4*48 + 4, last: "M"}
+	if got := h.stuckState(t, id, no); got != good {
+		t.Errorf("taken back: %+v, want %+v", got, good)
+	}
+	h.tells(t, no, 2.5, 9*24, 800)
+	h.rollUp(t, no, 9*24)
+	h.newest(t, no, clock(9*24), 800, "M")
+	h.check(t, 9*24)
+	if got := h.stuckState(t, id, no); got.marked != 0 || got.fault != fidelity.NoFault {
+		t.Errorf("while it lasts: %+v", got)
+	}
+
+	h.tells(t, no, 9*24+0.5, 9*24+0.5, 805)
+	h.newest(t, no, clock(9*24+0.5), 805, "M")
+	h.check(t, 9*24+0.5)
+	h.tells(t, no, 9*24+1, 13*24, 800)
+	h.rollUp(t, no, 13*24)
+	h.newest(t, no, clock(13*24), 800, "M")
+	h.check(t, 13*24)
+	if got := h.stuckState(t, id, no); got.marked != 3*48+1 || got.fault != fidelity.Frozen {
+		t.Errorf("stuck anew: %+v, want %d marked", got, 3*48+1)
+	}
+}
+
+// The operator is not asked to look after a sensor at rest of which an administrator knows.
+func TestAMarkAtRestIsTakenBack(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, pgtest.New(t))
+	id, no := h.node(t, 0)
+	h.steady(t, no, 60, 420)
+	h.check(t, 1)
+	if got := h.stuckState(t, id, no); got.fault != fidelity.Frozen || got.marked == 0 {
+		t.Fatalf("not found: %+v", got)
+	}
+	h.exec(t, "UPDATE stuck_sensor SET taken_back_at = $1", clock(1))
+	h.check(t, 1.1)
+	if got, want := h.stuckState(t, id, no), (stuckState{kept: 60*48 + 3, last: "M"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	h.rollUp(t, no, 0)
+	h.check(t, 1.2)
+	if got := h.stuckState(t, id, no); got.fault != fidelity.NoFault {
+		t.Errorf("rolled up again: %+v", got)
 	}
 }

@@ -131,6 +131,7 @@ var Actions = map[string]Text{
 	"hide":       {"Nicht öffentlich zeigen", "Hide from the public"},
 	"revoke":     {"Widerrufen", "Revoke"},
 	"publish":    {"Öffentlich zeigen", "Show to the public"},
+	"take_back":  {"Doch richtig gemessen: wieder zählen", "Measured rightly after all: count again"},
 	"verify":     {"Als bestätigt markieren", "Mark as confirmed"},
 }
 
