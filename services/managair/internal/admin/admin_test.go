@@ -205,7 +205,7 @@ func TestFaultySensorsAreNamedFirst(t *testing.T) {
 	_, body := s.as(t, "admin").get("/admin/fidelity/")
 	dead := strings.Index(body, ">dead<")
 	for _, wrong := range []string{
-		"reports CO2 that no air has (2 ppm), or itself as faulty, first 3 hours ago",
+		"reports CO2 that no air has or no sensor measures (2 ppm), or itself as faulty, first 3 hours ago",
 		"reports the same CO2 day and night (3 ppm), first 3 hours ago",
 	} {
 		if at := strings.Index(body, wrong); at < 0 || at > dead {
