@@ -2,10 +2,12 @@ package samplestore
 
 import (
 	"cmp"
+	"context"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 const rejectSamples = `
@@ -26,6 +28,35 @@ func (w *write) reject(r *keeping.Row, why *fault.Violation) {
 	if uplink := w.flush.Uplinks[r.Uplink]; !uplink.Registered {
 		w.rejected = append(w.rejected, keeping.RejectedRow{NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI, Fault: why})
 	}
+}
+
+// keepConflicts keeps the rows aside that another sample of the same node and second was
+// before: they were measured all the same. What is copied from elsewhere (Past) still is
+// there. An acknowledgement comes after it; without one all of it comes again.
+func (s *Store) keepConflicts(ctx context.Context, w *write) error {
+	if w.flush.Past {
+		return nil
+	}
+	for i := range w.flush.Rows {
+		r := &w.flush.Rows[i]
+		if uplink := w.flush.Uplinks[r.Uplink]; r.Outcome == keeping.Conflict && !uplink.Registered {
+			w.rejected = append(w.rejected, keeping.RejectedRow{
+				NodeID: uplink.NodeID, Sample: r.Sample, DevEUI: uplink.Meta.DevEUI,
+				Fault: &fault.Violation{Reason: reason.Conflict, Field: "time_s", Detail: "another sample of this node and second was there before"},
+			})
+		}
+	}
+	if len(w.rejected) == 0 {
+		return nil
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	p := pipeline{conn: conn.Conn()}
+	p.queue(ctx, rejectSamples, w.rejectParameters(), nil)
+	return p.run(ctx)
 }
 
 // rejectParameters are those of rejectSamples.

@@ -95,9 +95,13 @@ func (s *Store) Keep(ctx context.Context, f *keeping.Flush) error {
 		if err := s.attempt(ctx, w); err != nil {
 			return Translate(err)
 		}
-		if !pending(f.Rows) {
-			return nil
+		if pending(f.Rows) {
+			continue
 		}
+		if err := s.keepConflicts(ctx, w); err != nil {
+			return Translate(fmt.Errorf("keep conflicting samples: %w", err))
+		}
+		return nil
 	}
 	return fault.New(fault.Unavailable, "nodes keep changing; try again")
 }

@@ -474,3 +474,31 @@ func TestCommitsAreDurable(t *testing.T) {
 		t.Errorf("synchronous_commit is %s", got)
 	}
 }
+
+// A sample beside another one of the same node and second is kept aside, once, as often
+// as it comes: it was measured, even if two stand in one second because a gateway had
+// held one back.
+func TestConflictsAreKeptAside(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
+	for _, n := range []int{1, 2} { // registered, and not
+		mustKeep(t, s, sample{n, noon, 400})
+		for range 2 {
+			wantOutcomes(t, "another value", mustKeep(t, s, sample{n, noon, 402}, sample{n, noon, 403}), keeping.Conflict, keeping.Conflict)
+		}
+		got := pgtest.Value[string](t, s.pool, `SELECT coalesce(string_agg(format('%s %s %s %s', reason, field, time_s, co2_ppm), ', ' ORDER BY co2_ppm), '') FROM rejected_sample WHERE node_id = $1`, nodetest.ID(n))
+		if want := fmt.Sprintf("conflict time_s %d 402, conflict time_s %d 403", noon.Unix(), noon.Unix()); got != want {
+			t.Errorf("node %d: kept are %s, want %s", n, got, want)
+		}
+	}
+	// What is copied from elsewhere is still there.
+	past := flushOf(sample{1, noon, 404})
+	past.Past = true
+	if err := s.Keep(t.Context(), past); err != nil {
+		t.Fatal(err)
+	}
+	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM rejected_sample WHERE co2_ppm = 404"); n != 0 {
+		t.Error("a conflict of the past is kept aside")
+	}
+}

@@ -89,7 +89,10 @@ func (in *Ingester) storeKept(ctx context.Context, kept []KeptSample) (total Out
 	}
 	for i, outcome := range result.Outcomes {
 		total[outcome]++
-		if outcome != keeping.Rejected {
+		// A conflict that was kept as one stays; any other sample that is one now was kept
+		// aside as such by the store.
+		stays := outcome == keeping.Rejected || outcome == keeping.Conflict && kept[i].Reason == reason.Conflict.Code()
+		if !stays {
 			done = append(done, kept[i].ID)
 		}
 	}
