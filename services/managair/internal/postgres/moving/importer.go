@@ -26,6 +26,10 @@ type Importer struct {
 	Source string
 	// Jobs is how many connections copy samples at the same time.
 	Jobs int
+	// Until leaves out samples of this time and later; zero: all are copied. From when our
+	// own forwarders listen, the predecessor's Clairchen samples would be there twice: away
+	// from SF9 its times are wrong (see docs/migration.md).
+	Until time.Time
 	// Again copies also what an earlier run has copied.
 	Again bool
 	// ChunkRows is how many ids of samples are one transaction; 0 for the default.
@@ -76,6 +80,10 @@ func (im *Importer) Import(ctx context.Context) (*fixture.Report, error) {
 		Scan(&snapshot, &source)
 	if err != nil {
 		return report, err
+	}
+	if !im.Until.IsZero() {
+		// Ranges of ids that were copied up to a time are not copied for another one.
+		source += im.Until.UTC().Format(" 2006-01-02T15:04:05Z")
 	}
 	inventory := &fixture.Inventory{}
 	if err := readInventory(ctx, tx, inventory, report); err != nil {
@@ -233,7 +241,15 @@ func (im *Importer) plausible(archived []span) string {
 	}
 	return fmt.Sprintf("co2_ppm BETWEEN %d AND %d AND timestamp_s BETWEEN %d AND %d",
 		measurement.MinCO2PPM, measurement.MaxCO2PPM,
-		measurement.Earliest.Unix(), im.Loader.Now().Add(measurement.MaxAhead).Unix()) + closed.String()
+		measurement.Earliest.Unix(), im.Loader.Now().Add(measurement.MaxAhead).Unix()) + closed.String() + im.before()
+}
+
+// before is the condition that leaves out samples of Until and later, in SQL.
+func (im *Importer) before() string {
+	if im.Until.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" AND timestamp_s < %d", im.Until.Unix())
 }
 
 // span is a range of times in Unix seconds, without its end.
@@ -288,7 +304,7 @@ const stuckValues = `
 func (im *Importer) compare(ctx context.Context, tx pgx.Tx, report *fixture.Report) error {
 	im.Loader.progress("comparing", report.Samples.Read)
 	var last int64
-	if err := tx.QueryRow(ctx, "SELECT coalesce(max(timestamp_s), 0) FROM core_sample").Scan(&last); err != nil {
+	if err := tx.QueryRow(ctx, "SELECT coalesce(max(timestamp_s), 0) FROM core_sample WHERE true"+im.before()).Scan(&last); err != nil {
 		return fmt.Errorf("compare: %w", fromSource(err))
 	}
 	archived, err := im.archivedMonths(ctx)

@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
@@ -170,4 +172,70 @@ func TestImportFromNothing(t *testing.T) {
 	if _, err := im.Import(t.Context()); err == nil || !strings.Contains(err.Error(), "core_sample") {
 		t.Errorf("import from an empty database: %v", err)
 	}
+}
+
+// The predecessor takes each Clairchen uplink for one at SF9, since The Things Stack does
+// not tell the index of the data rate any more. What both stacks have received is
+// not there twice when it is said since when ours listens.
+func TestImportBesideOurOwnForwarders(t *testing.T) {
+	t.Parallel()
+	old, url := djangotest.New(t, 2000)
+	pool := pgtest.New(t)
+	imported(t, pool, url)
+	const node = "00000000-0000-4000-8000-000000000001"
+	begin := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	last := begin
+	for _, month := range []string{"2026-11-01 00:00Z", "2026-12-01 00:00Z"} {
+		if _, err := pool.Exec(t.Context(), "SELECT ensure_sample_partition($1::timestamptz)", month); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 24 {
+		rate, _ := lorawan.EU868(i % 6) // SF12 to SF7
+		// Later ones overlap no earlier one: 16 samples at SF12 reach back more than an hour.
+		last = begin.Add(time.Duration(i+1) * 3 * time.Hour)
+		u := lorawan.Uplink{FPort: 1, Payload: []byte{0x02, 0x27, 0xB4, 0x28, 0xB4, 0x29, 0xB4}, ReceivedAt: last, DataRate: rate}
+		for _, theirs := range []bool{false, true} {
+			if theirs {
+				u.DataRate = lorawan.SF9BW125
+			}
+			m, err := clairchen.Decoder{}.Decode(&u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range m.Samples {
+				if theirs {
+					_, err = old.Exec(t.Context(), "INSERT INTO core_sample (node_id, timestamp_s, co2_ppm, measurement_status) VALUES ($1, $2, $3, 'M')",
+						node, s.Time.Unix(), s.CO2PPM)
+				} else {
+					_, err = pool.Exec(t.Context(), "INSERT INTO sample (node_no, time, co2_ppm, status) SELECT no, to_timestamp($2), $3, 'M' FROM node WHERE id = $1",
+						node, s.Time.Unix(), s.CO2PPM)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	im := moving.Importer{
+		Loader: moving.Loader{Pool: pgtest.As(t, schema.Managair, pool), Now: func() time.Time { return last.Add(time.Hour) }},
+		Source: url, Jobs: 3, ChunkRows: 1000, Until: begin,
+	}
+	report, err := im.Import(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, pool, "SELECT count(*) FROM sample WHERE time >= '2026-11-28 12:00Z'"); n != 24*3 || report.Differing != 0 {
+		t.Errorf("%d samples of 24 uplinks, want 72; %d nodes differ: %v", n, report.Differing, report.Problems)
+	}
+	// What was there before ours listened is copied all the same, and later without a bound.
+	djangotest.AddSamples(t, old, 10_000, 500)
+	if report, err = im.Import(t.Context()); err != nil || report.Samples.Stored != 500 || report.Differing != 0 {
+		t.Errorf("second import: %v, %+v, differing %d", err, report.Samples, report.Differing)
+	}
+	im.Until = time.Time{}
+	if report, err = im.Import(t.Context()); err != nil || report.Samples.Stored == 0 {
+		t.Errorf("without a bound the doubled samples come: %v, %+v", err, report.Samples)
+	}
+	t.Logf("without --until %d samples are doubled", report.Samples.Stored)
 }

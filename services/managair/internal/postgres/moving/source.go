@@ -86,6 +86,7 @@ type chunkCopier struct {
 	tx     pgx.Tx // on src, with the snapshot that all copiers share
 	pool   *pgxpool.Pool
 	source string // names the database in import_chunk
+	before string // the condition of which samples are copied
 	to     handover
 	reader copyReader
 }
@@ -96,7 +97,7 @@ func (im *Importer) open(ctx context.Context, store keeping.Store, now time.Time
 		return nil, err
 	}
 	c := &chunkCopier{
-		src: src, pool: im.Loader.Pool, source: source,
+		src: src, pool: im.Loader.Pool, source: source, before: im.before(),
 		to: handover{store: store, now: now}, reader: copyReader{now: now},
 	}
 	c.tx, err = src.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
@@ -124,8 +125,8 @@ func (c *chunkCopier) copy(ctx context.Context, chunk chunkRange) (fixture.Sampl
 	_, err := c.tx.Conn().PgConn().CopyTo(ctx, &c.reader, fmt.Sprintf(`
 		COPY (SELECT id::bigint, node_id, timestamp_s::bigint, co2_ppm::bigint, temperature_celsius::numeric,
 		             rel_humidity_percent::bigint, measurement_status::text
-		        FROM core_sample WHERE id BETWEEN %d AND %d ORDER BY id)
-		  TO STDOUT (FORMAT binary)`, chunk.low, chunk.high))
+		        FROM core_sample WHERE id BETWEEN %d AND %d%s ORDER BY id)
+		  TO STDOUT (FORMAT binary)`, chunk.low, chunk.high, c.before))
 	if err != nil {
 		return fixture.SampleCount{}, nil, fromSource(err)
 	}
