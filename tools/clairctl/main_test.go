@@ -199,9 +199,20 @@ func TestRegisterNode(t *testing.T) {
 	var got []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		got = append(got, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization")+" "+string(body))
+		if r.Method == http.MethodPost {
+			got = append(got, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization")+" "+string(body))
+		}
+		if language := r.Header.Get("Accept-Language"); language != "en" {
+			t.Errorf("%s: the language is %q", r.URL, language)
+		}
 		w.Header().Set("Content-Type", "application/vnd.api+json")
 		switch {
+		case r.URL.Path == "/api/v1/protocols/":
+			_, _ = io.WriteString(w, `{"data":[{"id":"4","attributes":{"identifier":"ELSYSERSPROT_V01"}},{"id":"1","attributes":{"identifier":"CLAIRCHENPROT_V01"}}]}`)
+		case r.URL.Path == "/api/v1/models/":
+			_, _ = io.WriteString(w, `{"data":[{"id":"2","attributes":{"name":"CLAIRCHEN_ROT","trade_name":"Clairchen Rot"}},{"id":"5","attributes":{"name":"ERS"}}]}`)
+		case r.URL.Path == "/api/v1/organizations/":
+			_, _ = io.WriteString(w, `{"data":[{"id":"3","attributes":{"name":"School"}}]}`)
 		case r.URL.Path == "/api/v1/auth/login/":
 			_, _ = io.WriteString(w, `{"data":{"type":"LoginView","attributes":{"key":"secret"}}}`)
 		case strings.Contains(string(body), "003CB7EA62A7DCBB"):
@@ -218,7 +229,7 @@ func TestRegisterNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code := clairctl(t, "ada\nlovelace\n", "register-node", "--api-root", server.URL+"/api/v1", "--csv", table,
-		"--codec", "clairchen", "--protocol", "1", "--model", "2", "--owner", "3")
+		"--codec", "clairchen", "--model", "Clairchen Rot")
 	if code != exitPartly || stdout != "9876B600001193E0  c727b2f8-8377-d4cb-0e95-ac03200b8c93\n" ||
 		!strings.Contains(stderr, "node 003CB7EA62A7DCBB: 400 Bad Request: /data/attributes/eui64 taken") {
 		t.Errorf("exit code %d\n%s\n%s", code, stdout, stderr)
@@ -230,6 +241,19 @@ func TestRegisterNode(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantRequests, got[:2]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// What cannot be meant is told with what there is.
+	for _, tt := range []struct {
+		codec, model, want string
+	}{
+		{"clairchen", "", `--model: there are several: choose one of "CLAIRCHEN_ROT", "ERS"`},
+		{"clairchen", "Blau", `--model: "Blau" is not there: choose one of "CLAIRCHEN_ROT", "ERS"`},
+		{"oy1210", "ERS", `--protocol: there is none in the inventory`},
+	} {
+		if _, stderr, code := clairctl(t, "ada\nlovelace\n", "register-node", "--api-root", server.URL+"/api/v1",
+			"--codec", tt.codec, "--model", tt.model, "9876B600001193E0"); code == exitOK || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%s, %q: exit code %d: %s", tt.codec, tt.model, code, stderr)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
@@ -42,9 +43,11 @@ func registerNodeCommand(out *output) *cobra.Command {
 		Long: `Registers nodes in the managair's inventory: those of the command line, or those
 of a CSV file with the columns dev_eui and, if you like, alias. Without
 --token-file it asks for user name and password of an owner of the organization.
+Model and organization are told by name or id, and may be left out where there is
+only one; the protocol follows from the codec.
 A node that is registered already counts as failed. The exit code is 3 when some
 failed, and 1 when all did.`,
-		Example: "  clairctl register-node --codec clairchen --protocol 1 --model 1 --owner 2 9876B600001193E0",
+		Example: "  clairctl register-node --codec clairchen --model \"Clairchen Rot\" --owner \"My school\" --alias \"Room 12\" 9876B600001193E0",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := findCodec(o.codec)
 			if err != nil {
@@ -58,6 +61,9 @@ failed, and 1 when all did.`,
 			if err := o.login(cmd.Context(), api, cmd.InOrStdin(), cmd.ErrOrStderr()); err != nil {
 				return err
 			}
+			if err := o.find(cmd.Context(), api, d); err != nil {
+				return err
+			}
 			return o.register(cmd.Context(), api, d, nodes, out, cmd.ErrOrStderr())
 		},
 	}
@@ -65,12 +71,12 @@ failed, and 1 when all did.`,
 	f.StringVar(&o.apiRoot, "api-root", "http://localhost:8888/api/v1/", "root of the managair's API")
 	f.StringVar(&o.tokenFile, "token-file", "", "file with an API token")
 	f.StringVar(&o.csvFile, "csv", "", "file with the nodes")
-	f.StringVar(&o.protocol, "protocol", "", "id of the nodes' protocol in the inventory")
-	f.StringVar(&o.model, "model", "", "id of the nodes' model")
-	f.StringVar(&o.owner, "owner", "", "id of the organization that owns them")
+	f.StringVar(&o.protocol, "protocol", "", "the nodes' protocol in the inventory, by identifier or id; default: the codec's")
+	f.StringVar(&o.model, "model", "", "the nodes' model, by name or id; default: the only one")
+	f.StringVar(&o.owner, "owner", "", "the organization that owns them, by name or id; default: the only one")
 	f.StringVar(&o.alias, "alias", "", "alias of a single node; default: its device EUI")
 	addCodec(cmd, &o.codec)
-	require(cmd, "codec", "protocol", "model", "owner")
+	require(cmd, "codec")
 	return cmd
 }
 
@@ -171,6 +177,22 @@ func (o *registration) login(ctx context.Context, api *managair, in io.Reader, p
 	return nil
 }
 
+// find replaces names by the ids of what they name.
+func (o *registration) find(ctx context.Context, api *managair, d codec.Decoder) (err error) {
+	if o.protocol, err = api.choose(ctx, "protocol", "protocols/", o.protocol, func(r gjson.Result) bool {
+		by, ok := catalog.ForProtocol(r.Get("attributes.identifier").String())
+		return ok && by.Protocol() == d.Protocol()
+	}, "identifier"); err != nil {
+		return err
+	}
+	every := func(gjson.Result) bool { return true }
+	if o.model, err = api.choose(ctx, "model", "models/", o.model, every, "name", "trade_name"); err != nil {
+		return err
+	}
+	o.owner, err = api.choose(ctx, "owner", "organizations/", o.owner, every, "name")
+	return err
+}
+
 func (o *registration) register(ctx context.Context, api *managair, d codec.Decoder, nodes []newNode, out *output, complaints io.Writer) error {
 	type row struct {
 		DevEUI lorawan.EUI64 `json:"dev_eui"`
@@ -231,16 +253,58 @@ type managair struct {
 	client      *http.Client
 }
 
+// choose returns the id of the resource that has a name in one of some attributes, or has
+// it as its id. Without a name it is the only one of those that count.
+func (m *managair) choose(ctx context.Context, flag, path, name string, counts func(gjson.Result) bool, attributes ...string) (string, error) {
+	answer, err := m.do(ctx, http.MethodGet, path+"?page%5Bsize%5D=1000", nil)
+	if err != nil {
+		return "", fmt.Errorf("--%s: %w", flag, err)
+	}
+	var there []string // the names of those that count
+	var found []string // ids
+	for _, r := range gjson.GetBytes(answer, "data").Array() {
+		id := r.Get("id").String()
+		called := false
+		for _, attribute := range attributes {
+			called = called || strings.EqualFold(r.Get("attributes."+attribute).String(), name)
+		}
+		switch {
+		case name != "" && id == name:
+			return id, nil
+		case name != "" && called || name == "" && counts(r):
+			found = append(found, id)
+		}
+		if counts(r) {
+			there = append(there, fmt.Sprintf("%q", r.Get("attributes."+attributes[0]).String()))
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(there) == 0:
+		return "", fmt.Errorf("--%s: there is none in the inventory; an administrator adds it in the admin pages", flag)
+	case len(found) > 1:
+		return "", usageError{fmt.Errorf("--%s: there are several: choose one of %s, or an id", flag, strings.Join(there, ", "))}
+	default:
+		return "", usageError{fmt.Errorf("--%s: %q is not there: choose one of %s", flag, name, strings.Join(there, ", "))}
+	}
+}
+
 // post sends a document and returns the answer's.
 func (m *managair) post(ctx context.Context, path string, document any) ([]byte, error) {
 	body, err := json.Marshal(document)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.root+path, bytes.NewReader(body))
+	return m.do(ctx, http.MethodPost, path, body)
+}
+
+func (m *managair) do(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, m.root+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
+	req.Header.Set("Accept-Language", "en") // as all that this command says
 	req.Header.Set("Content-Type", jsonapi.MediaType)
 	req.Header.Set("Accept", jsonapi.MediaType)
 	if m.token != "" {
@@ -251,7 +315,7 @@ func (m *managair) post(ctx context.Context, path string, document any) ([]byte,
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	const largest = 1 << 20
+	const largest = 8 << 20
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, largest))
 	if err != nil {
 		return nil, err

@@ -303,7 +303,9 @@ func TestUnknownDevicesAreRegistered(t *testing.T) {
 	if _, err := s.pool.Exec(t.Context(), `
 		INSERT INTO parked_sample (node_id, time, co2_ppm, dev_eui, device_id, protocol)
 		VALUES ('dad2e487-5459-4fa4-ad21-8b9a6f2d0a22', '2026-01-01', 600, 'A81758FFFE000003', 'flur', 'ELSYSERS'),
+		       ('cc11d6e5-1111-2222-3333-444444444444', '2026-01-01', 600, 'A81758FFFE000004', 'wifi', 'WIFI_V1'),
 		       ('bb11d6e5-1111-2222-3333-444444444444', '2026-01-01', 600, NULL, NULL, NULL);
+		INSERT INTO node_protocol (id, identifier) VALUES (77, 'Wifi_v1'); -- of no codec of ours
 		INSERT INTO heard_device (eui64, seen_at, application) VALUES ('A81758FFFE000003', now(), 'schools/ers')`); err != nil {
 		t.Fatal(err)
 	}
@@ -311,6 +313,7 @@ func TestUnknownDevicesAreRegistered(t *testing.T) {
 	_, body := root.get("/admin/parked/")
 	for _, want := range []string{
 		"/admin/node/add/?alias=flur&amp;eui64=A81758FFFE000003&amp;id=dad2e487-5459-4fa4-ad21-8b9a6f2d0a22&amp;protocol_id=2",
+		"/admin/node/add/?alias=wifi&amp;eui64=A81758FFFE000004&amp;id=cc11d6e5-1111-2222-3333-444444444444&amp;protocol_id=77",
 		`"/admin/node/add/?id=bb11d6e5-1111-2222-3333-444444444444"`,
 		`<a href="/admin/network_application/?q=schools%2Fers">schools/ers</a>`,
 	} {

@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
@@ -20,7 +20,7 @@ type parkedData struct {
 	Nodes []backoffice.ParkedNode
 	// Code is the form for the code of any device.
 	Code []formField
-	// protocols are the inventory's, by the names of their codecs.
+	// protocols are the inventory's, by their families in upper case.
 	protocols map[string]string
 }
 
@@ -28,7 +28,7 @@ type parkedData struct {
 func (d parkedData) register(n backoffice.ParkedNode) string {
 	known := url.Values{}
 	for name, value := range map[string]string{
-		"id": n.NodeID.String(), "eui64": n.DevEUI, "alias": n.DeviceID, "protocol_id": d.protocols[n.Protocol],
+		"id": n.NodeID.String(), "eui64": n.DevEUI, "alias": n.DeviceID, "protocol_id": d.protocols[inventory.Family(n.Protocol)],
 	} {
 		if value != "" {
 			known.Set(name, value)
@@ -96,9 +96,7 @@ func (a *Admin) showParked(w http.ResponseWriter, r *request, status int, note s
 	}
 	d := parkedData{Nodes: nodes, protocols: map[string]string{}}
 	for _, p := range slices.Backward(protocols) { // of several, the first counts
-		if codec, ok := catalog.ForProtocol(p.Label); ok {
-			d.protocols[codec.Protocol()] = p.ID
-		}
+		d.protocols[inventory.Family(p.Label)] = p.ID
 	}
 	s, _ := backoffice.Find("claim_code")
 	p := newPickers(a, r)

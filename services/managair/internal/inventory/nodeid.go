@@ -14,17 +14,22 @@ import (
 // hands over its samples. Where there is none, scripts that send for the device use the id
 // that follows from the protocol's own name, as its forwarder will, should there be one.
 func NodeIDOf(protocol, deviceEUI string) (NodeID, *fault.Violation) {
-	family := strings.ToUpper(protocol)
-	if codec, ok := catalog.ForProtocol(protocol); ok {
-		family = codec.Protocol()
-	}
 	clean, v := EUI{}.Clean(deviceEUI)
 	if v != nil {
 		v.Field = "eui64"
 		return NodeID{}, v
 	}
 	eui, _ := lorawan.ParseEUI64(clean) // it is clean
-	return measurement.NodeID(family, eui), nil
+	return measurement.NodeID(Family(protocol), eui), nil
+}
+
+// Family is the name of a protocol in the ids of its nodes, and in what its devices send:
+// that of its codec, where there is one.
+func Family(protocol string) string {
+	if codec, ok := catalog.ForProtocol(protocol); ok {
+		return codec.Protocol()
+	}
+	return strings.ToUpper(protocol)
 }
 
 // Identify gives a new node the id that follows from its protocol and device EUI. An id

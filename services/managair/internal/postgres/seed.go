@@ -1,0 +1,92 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+// Seed describes the sensors that we have codecs for, as far as nobody has, and returns
+// what it added. A protocol is there, by whatever name, when its nodes have the same ids, and
+// then somebody has described its models as well.
+func Seed(ctx context.Context, pool *pgxpool.Pool) (added []string, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		// Whoever does the same at the same time waits.
+		if _, err := tx.Exec(ctx, "LOCK TABLE node_protocol IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, "SELECT identifier FROM node_protocol")
+		if err != nil {
+			return err
+		}
+		identifiers, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		there := map[string]bool{}
+		for _, identifier := range identifiers {
+			there[inventory.Family(identifier)] = true
+		}
+		quantities, err := seedQuantities(ctx, tx, &added)
+		if err != nil {
+			return err
+		}
+		for _, s := range inventory.ShippedSensors {
+			if there[s.Protocol] {
+				continue
+			}
+			if err := seedSensor(ctx, tx, s, quantities); err != nil {
+				return err
+			}
+			added = append(added, "protocol "+s.Protocol, "model "+s.Model.Name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("describe the sensors: %w", pgdb.Translate(err))
+	}
+	return added, nil
+}
+
+func seedQuantities(ctx context.Context, tx pgx.Tx, added *[]string) (ids []int64, err error) {
+	for _, q := range inventory.ShippedQuantities {
+		var id int64
+		var isNew bool
+		err := tx.QueryRow(ctx, `
+			WITH there AS (SELECT id FROM quantity WHERE lower(name) = lower(@name) ORDER BY id LIMIT 1),
+			     made AS (INSERT INTO quantity (name, base_unit) SELECT @name, @unit WHERE NOT EXISTS (SELECT FROM there) RETURNING id)
+			SELECT id, true FROM made UNION ALL SELECT id, false FROM there`,
+			pgx.NamedArgs{"name": q.Name, "unit": q.BaseUnit}).Scan(&id, &isNew)
+		if err != nil {
+			return nil, err
+		}
+		if isNew {
+			*added = append(*added, "quantity "+q.Name)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func seedSensor(ctx context.Context, tx pgx.Tx, s inventory.Shipped, quantities []int64) error {
+	if _, err := tx.Exec(ctx, "INSERT INTO node_protocol (identifier) VALUES ($1)", s.Protocol); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `
+		WITH made AS (
+			INSERT INTO node_model (name, trade_name, manufacturer, sensor_type) VALUES (@name, @trade, @manufacturer, @sensor)
+			    ON CONFLICT (name) DO NOTHING
+			RETURNING id)
+		INSERT INTO node_model_quantity (node_model_id, quantity_id)
+		SELECT made.id, q FROM made, unnest(@quantities::bigint[]) q`,
+		pgx.NamedArgs{
+			"name": s.Model.Name, "trade": s.Model.TradeName, "manufacturer": s.Model.Manufacturer, "sensor": s.Model.SensorType,
+			"quantities": quantities,
+		})
+	return err
+}
