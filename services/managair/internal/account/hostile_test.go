@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 )
 
 // Whoever adds somebody else's address to an account does not get that person into it.
@@ -221,4 +222,22 @@ func TestFormsThatAreNoText(t *testing.T) {
 	v.want("POST", "/accounts/login/", "login=a%00b&password=x", 400, "login: It has characters that cannot be kept.")
 	v.want("POST", "/accounts/signup/", "username=a%00b&email=a@b.de", 400, "User name: It has characters that cannot be kept.")
 	v.want("POST", "/accounts/signup/", "username=%ff", 400, "User name: It has characters that cannot be kept.")
+}
+
+// Whoever has mails of one kind sent to somebody does not keep others from them: not the link
+// for a new password, nor that of a sign-up.
+func TestMailsKeepNobodyFromOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.join(t, "eve")
+	vera := w.join(t, "vera")
+	for range identitytest.Limits(t).MailsToAddress {
+		w.invite(t, "eve", "vera@schule.example")
+		w.invite(t, "eve", "neu@schule.example")
+	}
+	vera.from("192.0.2.7").want("POST", "/accounts/password/reset/", "email=vera@schule.example", 200, "")
+	w.mails.last(t, identity.MailReset, "vera@schule.example")
+	w.visitor(t).from("192.0.2.8").want("POST", "/accounts/signup/",
+		"username=neu&email=neu@schule.example&password1="+password+"&password2="+password, 200, "")
+	w.mails.last(t, identity.MailConfirm, "neu@schule.example")
 }

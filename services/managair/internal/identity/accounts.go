@@ -175,7 +175,7 @@ func (a *Accounts) SignUp(ctx context.Context, username, email, password string,
 	if email, err = CleanEmail(email); err != nil {
 		return err
 	}
-	if err := a.limitMail(ctx, email, c); err != nil {
+	if err := a.limitMail(ctx, signingUp, email, c); err != nil {
 		return err
 	}
 	user := User{Username: username, Email: email, Active: true, JoinedAt: a.now()}
@@ -216,10 +216,22 @@ func (a *Accounts) SignUp(ctx context.Context, username, email, password string,
 	return a.mailConfirmation(ctx, user, addresses[0], c)
 }
 
-func (a *Accounts) limitMail(ctx context.Context, email string, c Client) error {
+// limitMail bounds the mails that somebody can cause. Those of each kind count by themselves:
+// whoever spends them on one keeps nobody from the others, as from the link for a new password.
+func (a *Accounts) limitMail(ctx context.Context, why occasion, email string, c Client) error {
 	return a.limit(ctx, mailWindow, "mail:from:"+c.Place(), a.limits.MailsFromPlace,
-		"mail:to:"+strings.ToLower(email), a.limits.MailsToAddress)
+		"mail:"+string(why)+":"+strings.ToLower(email), a.limits.MailsToAddress)
 }
+
+// occasion is what somebody does who causes a mail.
+type occasion string
+
+const (
+	signingUp  occasion = "sign-up"
+	resetting  occasion = "reset"
+	confirming occasion = "confirm"
+	inviting   occasion = "invite"
+)
 
 // UpdateProfile changes the names of a user.
 func (a *Accounts) UpdateProfile(ctx context.Context, user User) (User, error) {

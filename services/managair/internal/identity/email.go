@@ -23,7 +23,7 @@ func CheckEmail(email string) error {
 }
 
 func (a *Accounts) sendConfirmation(ctx context.Context, user User, e EmailAddress, c Client) error {
-	if err := a.limitMail(ctx, e.Email, c); err != nil {
+	if err := a.limitMail(ctx, confirming, e.Email, c); err != nil {
 		return err
 	}
 	return a.mailConfirmation(ctx, user, e, c)
@@ -55,7 +55,7 @@ func (a *Accounts) AddEmail(ctx context.Context, user User, email string, c Clie
 			return &fault.Violation{Field: "email", Reason: reason.Unique}
 		}
 	}
-	if err := a.limitMail(ctx, email, c); err != nil {
+	if err := a.limitMail(ctx, confirming, email, c); err != nil {
 		return err
 	}
 	// That the address belongs to somebody else shows only when it is confirmed, to

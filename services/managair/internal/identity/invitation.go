@@ -90,7 +90,7 @@ func (a *Accounts) Invite(ctx context.Context, inviterID int64, who Invited, c C
 	if err != nil {
 		return Invitation{}, err
 	}
-	if err = a.limitMail(ctx, email, c); err == nil {
+	if err = a.limitMail(ctx, inviting, email, c); err == nil {
 		err = a.mailer.Send(ctx, Mail{
 			Kind: MailInvitation, To: email, Language: c.Language, Username: made.Inviter, Organization: made.Organization, Key: secret,
 		})

@@ -20,7 +20,7 @@ type Limits struct {
 	WrongPasswordsSlowed int    `env:"LOGIN_WRONG_PASSWORDS_SLOWED" envDefault:"2" desc:"the same for other places while an account is guessed from many"`
 	GuessedFrom          int    `env:"LOGIN_GUESSED_FROM" envDefault:"60" desc:"wrong passwords for one account from all unknown places in five minutes, from which on it counts as guessed"`
 	WrongFromPlace       int    `env:"LOGIN_WRONG_FROM_PLACE" envDefault:"100" desc:"wrong passwords for any account from one place in five minutes; a school shares one address"`
-	MailsToAddress       int    `env:"MAILS_TO_ADDRESS" envDefault:"5" desc:"mails to one address that somebody can cause in an hour"`
+	MailsToAddress       int    `env:"MAILS_TO_ADDRESS" envDefault:"5" desc:"mails to one address that somebody can cause in an hour, of each kind (sign-up, new password, confirmation, invitation)"`
 	SignUp               SignUp `env:"SIGN_UP" envDefault:"open" desc:"who may make an account: open (anybody), invitation (those at whose address an invitation waits), closed (administrators make them)"`
 	Tokens               int    `env:"MAX_TOKENS_PER_ACCOUNT" envDefault:"50" desc:"named tokens of one account"`
 	MailsFromPlace       int    `env:"MAILS_FROM_PLACE" envDefault:"50" desc:"mails that one place can cause in an hour"`

@@ -73,7 +73,7 @@ func (a *Accounts) RequestReset(ctx context.Context, email string, c Client) err
 	if err != nil {
 		return err
 	}
-	if err := a.limitMail(ctx, email, c); err != nil {
+	if err := a.limitMail(ctx, resetting, email, c); err != nil {
 		return err
 	}
 	user, err := a.store.UserByEmail(ctx, email)
