@@ -110,6 +110,9 @@ func TestServicesCannotMore(t *testing.T) {
 		{"UPDATE stuck_sensor SET released_at = now()", "managair"},
 		{"TRUNCATE sample", ""},
 		{"TRUNCATE audit_log", ""},
+		{"UPDATE audit_log SET actor_name = 'nobody'", ""},
+		{"INSERT INTO audit_log (at, actor_name, source, subject, subject_id, action, changes) VALUES (now() - interval '1 day', '', '', '', '', 'create', '{}')", ""},
+		{"INSERT INTO audit_log (actor_name, source, subject, subject_id, action, changes) VALUES ('', '', '', '', 'create', '{}')", "managair"},
 		{"DELETE FROM sample", "ingestair"},
 		{"UPDATE sample_day SET n = 0", "ingestair"},
 		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, true)", ""},
@@ -146,6 +149,33 @@ func TestServicesCannotMore(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// Whoever has taken managair over does not take back what the log of changes tells of the last
+// days, nor blank the names of those who are there.
+func TestTheLogOfChangesStays(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	as := pgtest.As(t, schema.Managair, owner)
+	for _, step := range []struct {
+		pool *pgxpool.Pool
+		sql  string
+	}{
+		{as, "INSERT INTO user_account (username) VALUES ('vera')"},
+		{owner, "UPDATE audit_log SET actor_name = 'vera', actor_id = (SELECT id FROM user_account)"},
+		{owner, "INSERT INTO audit_log (at, actor_name, source, subject, subject_id, action, changes) VALUES (now() - interval '8 days', '', '', '', '', 'create', '{}')"},
+		{as, "DELETE FROM audit_log"},
+		{as, "SELECT blank_audit(id) FROM user_account"},
+	} {
+		if _, err := step.pool.Exec(t.Context(), step.sql); err != nil {
+			t.Fatalf("%s: %v", step.sql, err)
+		}
+	}
+	var left int
+	var told bool
+	if err := as.QueryRow(t.Context(), "SELECT count(*), bool_and(actor_name = 'vera' AND changes::text LIKE '%vera%') FROM audit_log").Scan(&left, &told); err != nil || left != 1 || !told {
+		t.Errorf("%d rows are left, with the names: %v (%v); want 1, true", left, told, err)
 	}
 }
 

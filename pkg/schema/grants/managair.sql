@@ -6,9 +6,9 @@ GRANT USAGE ON SCHEMA public TO :role;
 -- People and how they log in.
 GRANT SELECT, INSERT, UPDATE, DELETE ON user_account, email_address, staff_right, api_token, account_session, account_key,
     account_attempt, known_device, user_introduction, invitation, kept_mail, outgoing_mail TO :role;
--- The log of changes is added to and expires. It is changed only where somebody deletes
--- their account.
-GRANT SELECT, INSERT, UPDATE, DELETE ON audit_log TO :role;
+-- The log of changes is added to and expires, as far as its policies let it: it is not taken
+-- back. What changes it where somebody deletes their account runs as the owner (blank_audit).
+GRANT SELECT, INSERT, DELETE ON audit_log TO :role;
 
 -- The inventory.
 GRANT SELECT, INSERT, UPDATE, DELETE ON organization, membership, address, site, room, quantity, node_protocol, node_model,

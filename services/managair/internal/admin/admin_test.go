@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -189,6 +190,44 @@ func TestWhoSeesWhat(t *testing.T) {
 }
 
 // The page of the sensors' state says of who is faulty what is wrong, and has them first.
+// TestTheLogIsNoWayAround: who may read the log of changes does not learn there of people, whom
+// only superusers see.
+func TestTheLogIsNoWayAround(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	if _, err := s.pool.Exec(t.Context(), `
+		UPDATE user_account SET is_staff = true, first_name = 'Veronika' WHERE username = 'veraVersuch'`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.pool.Exec(t.Context(), `
+		INSERT INTO staff_right (user_id, subject) SELECT id, 'audit_log' FROM user_account WHERE username = 'veraVersuch'`); err != nil {
+		t.Fatal(err)
+	}
+	var person, site int64
+	if err := s.pool.QueryRow(t.Context(), `
+		SELECT max(id) FILTER (WHERE subject = 'user_account' AND changes::text LIKE '%Veronika%'), max(id) FILTER (WHERE subject = 'site')
+		  FROM audit_log`).Scan(&person, &site); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		who    *browser
+		status int
+		names  bool
+	}{"staff": {s.as(t, "veraVersuch"), http.StatusNotFound, false}, "superuser": {s.as(t, "admin"), http.StatusOK, true}} {
+		for _, path := range []string{"/admin/audit_log/", "/admin/audit_log/?subject=user_account", "/admin/audit_log/?q=user_account"} {
+			if status, body := tt.who.get(path); status != http.StatusOK || strings.Contains(body, "Veronika") != tt.names {
+				t.Errorf("%s GET %s: %d, with the name: %v, want %v", name, path, status, !tt.names, tt.names)
+			}
+		}
+		if status, _ := tt.who.get(fmt.Sprintf("/admin/audit_log/%d/", person)); status != tt.status {
+			t.Errorf("%s reads of a person: %d, want %d", name, status, tt.status)
+		}
+		if status, _ := tt.who.get(fmt.Sprintf("/admin/audit_log/%d/", site)); status != http.StatusOK {
+			t.Errorf("%s reads of a site: %d", name, status)
+		}
+	}
+}
+
 func TestFaultySensorsAreNamedFirst(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

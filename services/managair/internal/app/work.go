@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -36,8 +37,19 @@ func (c *RedisConfig) Validate() error {
 // WorkerConfig is what the environment says about background tasks.
 type WorkerConfig struct {
 	Concurrency int           `env:"WORKER_CONCURRENCY" envDefault:"4" desc:"tasks worked at the same time"`
-	AuditLog    time.Duration `env:"AUDIT_RETENTION" envDefault:"17520h" desc:"how long the log of changes and log-ins is kept; 0s for ever"`
+	AuditLog    time.Duration `env:"AUDIT_RETENTION" envDefault:"17520h" desc:"how long the log of changes and log-ins is kept: a week or longer; 0s for ever"`
 	Grace       time.Duration `env:"STOP_GRACE" envDefault:"10s" desc:"how long tasks in hand may take after SIGTERM"`
+}
+
+// minAuditRetention is how long the database keeps the log whatever managair wants.
+const minAuditRetention = 7 * 24 * time.Hour
+
+// Validate is asked after parsing.
+func (c *WorkerConfig) Validate() error {
+	if c.AuditLog > 0 && c.AuditLog < minAuditRetention {
+		return fmt.Errorf("AUDIT_RETENTION: %v is shorter than a week (%v); 0s keeps the log for ever", c.AuditLog, minAuditRetention)
+	}
+	return nil
 }
 
 // Work works background tasks until ctx ends.

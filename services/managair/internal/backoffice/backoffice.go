@@ -87,6 +87,9 @@ type Subject struct {
 	Made bool
 	// SuperuserOnly keeps staff out whatever their rights.
 	SuperuserOnly bool
+	// About is the field that names the subject which a row is about. A row about one that is
+	// for superusers only is so, too.
+	About string
 }
 
 // Field returns the field of that name.
@@ -300,7 +303,7 @@ var Subjects = []*Subject{
 		Columns: []string{"user_id", "address", "user_agent", "last_seen_at"}, Search: []string{"address", "user_agent"},
 	},
 	{
-		Name: "audit_log", Group: "operation", Order: "-id", Fixed: true,
+		Name: "audit_log", Group: "operation", Order: "-id", Fixed: true, About: "subject",
 		Fields: []Field{
 			{Name: "at", Kind: Time},
 			{Name: "actor_name", Kind: Text},

@@ -117,7 +117,7 @@ func (b Backoffice) List(ctx context.Context, caller access.Caller, s *backoffic
 	if err := allowed(ctx, b.Pool, caller, s); err != nil {
 		return nil, 0, err
 	}
-	where, args := listWhere(s, q)
+	where, args := listWhere(s, q, caller)
 	var count int
 	if err := b.Pool.QueryRow(ctx, "SELECT count(*) FROM "+table(s)+where, args).Scan(&count); err != nil {
 		return nil, 0, fmt.Errorf("count %s: %w", s.Name, pgdb.Translate(err))
@@ -182,9 +182,9 @@ func textsOf(row pgx.CollectableRow, n int) ([]string, error) {
 	return values, nil
 }
 
-func listWhere(s *backoffice.Subject, q backoffice.Query) (string, pgx.NamedArgs) {
-	var conditions []string
+func listWhere(s *backoffice.Subject, q backoffice.Query, caller access.Caller) (string, pgx.NamedArgs) {
 	args := pgx.NamedArgs{}
+	conditions := withheld(s, caller, args)
 	for i, word := range strings.Fields(q.Search) {
 		var matches []string
 		for _, name := range s.Search {
@@ -205,6 +205,21 @@ func listWhere(s *backoffice.Subject, q backoffice.Query) (string, pgx.NamedArgs
 		return "", args
 	}
 	return " WHERE " + strings.Join(conditions, " AND "), args
+}
+
+// withheld are the conditions that keep rows about what is for superusers from others.
+func withheld(s *backoffice.Subject, caller access.Caller, args pgx.NamedArgs) []string {
+	if s.About == "" || caller.Superuser {
+		return nil
+	}
+	var theirs []string
+	for _, other := range backoffice.Subjects {
+		if other.SuperuserOnly {
+			theirs = append(theirs, other.Name)
+		}
+	}
+	args["withheld"] = theirs
+	return []string{"x." + pgx.Identifier{s.About}.Sanitize() + " <> ALL (@withheld::text[])"}
 }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
@@ -236,7 +251,9 @@ func (b Backoffice) Get(ctx context.Context, caller access.Caller, s *backoffice
 	for _, f := range s.Fields {
 		columns = append(columns, textOf(f))
 	}
-	rows, err := b.Pool.Query(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+table(s)+" WHERE x.id::text = @id", pgx.NamedArgs{"id": id})
+	args := pgx.NamedArgs{"id": id}
+	where := strings.Join(append(withheld(s, caller, args), "x.id::text = @id"), " AND ")
+	rows, err := b.Pool.Query(ctx, "SELECT "+strings.Join(columns, ", ")+" FROM "+table(s)+" WHERE "+where, args)
 	if err != nil {
 		return nil, "", fmt.Errorf("read %s: %w", s.Name, pgdb.Translate(err))
 	}
