@@ -98,6 +98,7 @@ var (
 	TooLarge                 = Reason{"too_large", "Die Anfrage ist zu groß.", "The request is too large."}
 	TooManyInvitations       = Reason{"conflict", "Zu viele Einladungen warten schon auf eine Antwort.", "Too many invitations wait for an answer already."}
 	TooManyOperations        = Reason{"invalid", "Das sind zu viele Vorgänge auf einmal[: erlaubt sind höchstens %v].", "These are too many operations at once[: no more than %v are allowed]."}
+	TooManyRows              = Reason{"too_many_rows", "Das sind mehr Zeilen, als eine Tabellenkalkulation fasst[: etwa %v, möglich sind %v]. Bitte einen kürzeren Zeitraum oder Mittelwerte wählen.", "These are more rows than a spreadsheet takes[: about %v, and %v are possible]. Please choose a shorter time, or means."}
 	TooOld                   = Reason{"too_old", "Der Zeitpunkt liegt zu weit zurück.", "The time is too long ago."}
 	TooSlow                  = Reason{"unavailable", "Die Antwort hat zu lange gedauert.", "The answer took too long."}
 	Unavailable              = Reason{"unavailable", "Der Dienst ist vorübergehend nicht verfügbar.", "The service is temporarily unavailable."}

@@ -166,17 +166,19 @@ var matrix = map[string]row{
 	"GET /api/v1/public-sites":      {public: everyone},
 	"GET /api/v1/public-sites/{id}": {public: everyone, private: hidden, foreign: hidden},
 
-	"GET /api/v1/rooms":      {public: everyone},
-	"GET /api/v1/rooms/{id}": {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms":                     {public: everyone},
+	"GET /api/v1/sites/{id}/timeseries.csv": {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}":                {public: everyone, private: members0, foreign: hidden},
 	"POST /api/v1/rooms": {public: "401 403 403 201 403", body: `{"data":{"type":"Room","attributes":{"name":"Neu"},"relationships":{
 		"site":{"data":{"type":"Site","id":"1"}}}}}`},
 	"PATCH /api/v1/rooms/{id}": {
 		public: "401 403 403 200 403", private: "401 404 403 200 404", foreign: nobody,
 		body: `{"data":{"type":"Room","id":"{id}","attributes":{"name":"x"}}}`,
 	},
-	"DELETE /api/v1/rooms/{id}":            {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
-	"GET /api/v1/rooms/{id}/site":          {public: everyone, private: members0, foreign: hidden},
-	"GET /api/v1/rooms/{id}/installations": {public: everyone, private: members0, foreign: hidden},
+	"DELETE /api/v1/rooms/{id}":             {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
+	"GET /api/v1/rooms/{id}/timeseries.csv": {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/site":           {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/installations":  {public: everyone, private: members0, foreign: hidden},
 
 	"GET /api/v1/nodes":      {public: accounts},
 	"GET /api/v1/nodes/{id}": {public: members, private: members, foreign: nobody},

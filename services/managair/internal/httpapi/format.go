@@ -102,20 +102,24 @@ func (csvFormat) bucket(dst []byte, b telemetry.Bucket) []byte {
 	dst = strconv.AppendInt(dst, b.Start.Unix(), 10)
 	dst = append(dst, ',')
 	dst = appendInt(dst, b.CO2.N)
+	return append(appendAggregates(dst, ',', b, appendTenths), '\r', '\n')
+}
+
+// appendAggregates appends mean, lowest and highest of each quantity, a comma before each.
+func appendAggregates(dst []byte, comma byte, b telemetry.Bucket, tenths func([]byte, int) []byte) []byte {
 	for _, quantity := range []struct {
 		aggregate telemetry.Aggregate
 		number    func([]byte, int) []byte
-	}{{b.CO2, appendInt}, {b.Temperature, appendTenths}, {b.RelHumidity, appendInt}} {
+	}{{b.CO2, appendInt}, {b.Temperature, tenths}, {b.RelHumidity, appendInt}} {
 		if quantity.aggregate.N == 0 {
-			dst = append(dst, ",,,"...)
+			dst = append(dst, comma, comma, comma)
 			continue
 		}
 		for _, v := range []int{quantity.aggregate.Mean(), quantity.aggregate.Min, quantity.aggregate.Max} {
-			dst = append(dst, ',')
-			dst = quantity.number(dst, v)
+			dst = quantity.number(append(dst, comma), v)
 		}
 	}
-	return append(dst, '\r', '\n')
+	return dst
 }
 
 func appendInt(dst []byte, v int) []byte { return strconv.AppendInt(dst, int64(v), 10) }

@@ -20,6 +20,9 @@ const (
 // negotiate chooses the media type of the answer. Without a preference it is
 // JSON:API; a route's own types come after it.
 func negotiate(r *http.Request, route Route) (string, bool) {
+	if route.File {
+		return route.Media[0], true
+	}
 	accept := strings.Join(r.Header.Values("Accept"), ",")
 	if accept == "" || accept == "*/*" || accept == jsonapi.MediaType {
 		return jsonapi.MediaType, true

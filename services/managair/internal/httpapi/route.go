@@ -38,6 +38,8 @@ type Route struct {
 	Stream bool
 	// Page marks handlers that make their own pages: nothing is made of their answers.
 	Page bool
+	// File marks answers that are a file, whatever is asked for: the first of Media.
+	File bool
 	// Long marks answers that may take minutes, as long as the client goes on reading.
 	Long    bool
 	Handler Handler

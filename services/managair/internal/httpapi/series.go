@@ -196,16 +196,13 @@ func (a *API) addSeries(nodes *resource[inventory.Node, inventory.NodeID], insta
 func addSeriesRoutes[T any, ID comparable](a *API, parent, res *resource[T, ID]) {
 	list := Base + "/" + res.path
 	get := res.withID(func(w http.ResponseWriter, r *http.Request, id ID) error { return res.get(a, w, r, id) })
-	csv := func(w http.ResponseWriter, r *http.Request) error {
-		return get(w, r.WithContext(context.WithValue(r.Context(), mediaKey{}, mediaCSV)))
-	}
 	a.add(
 		Route{Method: http.MethodGet, Pattern: list, Audience: res.permissions.Read, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return res.list(a, w, r, under{})
 		}},
 		Route{Method: http.MethodGet, Pattern: list + "/{id}", Audience: res.permissions.Read, Media: []string{mediaCSV}, Long: true, Handler: get},
 		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries", Audience: res.permissions.Read, Media: []string{mediaCSV}, Long: true, Handler: get},
-		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries.csv", Audience: res.permissions.Read, Media: []string{mediaCSV}, Long: true, Handler: csv},
+		Route{Method: http.MethodGet, Pattern: Base + "/" + parent.path + "/{id}/timeseries.csv", Audience: res.permissions.Read, Media: []string{mediaCSV}, File: true, Long: true, Handler: get},
 	)
 }
 

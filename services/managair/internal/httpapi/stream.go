@@ -2,8 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -26,8 +26,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 	switch media := Media(r.Context()); media {
 	case mediaCSV:
 		out.format = csvFormat{}
-		header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-		header.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", strings.ToLower(doc.One.Type)+"-"+doc.One.ID+".csv"))
+		attach(header, strings.ToLower(doc.One.Type)+"-"+doc.One.ID)
 		out.buffer = out.format.header(out.buffer, v.series.resolution)
 	default:
 		var before []byte
@@ -53,7 +52,17 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	err := a.read(r, v.series, out)
+	return a.finishSeries(w, r, out, after, a.read(r, v.series, out))
+}
+
+// attach says that the answer is a table, and a file.
+func attach(header http.Header, name string) {
+	header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name + ".csv"}))
+}
+
+// finishSeries writes the end of a series that was read with err.
+func (a *API) finishSeries(w http.ResponseWriter, r *http.Request, out *seriesWriter, after []byte, err error) error {
 	if err == nil {
 		out.buffer = append(out.buffer, after...)
 		err = out.flush()
@@ -62,8 +71,8 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 		return nil
 	}
 	if !out.started {
-		header.Del("ETag")
-		header.Del("Content-Disposition")
+		w.Header().Del("ETag")
+		w.Header().Del("Content-Disposition")
 		return err
 	}
 	if r.Context().Err() == nil {

@@ -108,9 +108,46 @@ func single(v int) Aggregate { return Aggregate{1, v, v, v} }
 // time. Buckets at the ends hold only what is inside the span: what was measured
 // before an installation began is not its own.
 func Buckets(ctx context.Context, store Store, span Span, r Resolution, yield func(Bucket) error) error {
+	parts := func(take func(Bucket) error) error { return store.Rollup(ctx, span, r, take) }
+	if r == TenMinutes {
+		parts = func(take func(Bucket) error) error { return singles(ctx, store, span, take) }
+	}
+	return gather(parts, r.start, yield)
+}
+
+// LocalDays is Buckets for the days of a place, which begin and end by its clocks.
+func LocalDays(ctx context.Context, store Store, span Span, place *time.Location, yield func(Bucket) error) error {
+	parts := func(take func(Bucket) error) error { return singles(ctx, store, span, take) }
+	// The roll-ups have no days of its own, but their hours make them up.
+	if wholeHours(span.From.In(place)) && wholeHours(span.To.In(place)) {
+		parts = func(take func(Bucket) error) error { return store.Rollup(ctx, span, Hour, take) }
+	}
+	return gather(parts, func(t time.Time) time.Time {
+		year, month, day := t.In(place).Date()
+		return time.Date(year, month, day, 0, 0, 0, 0, place)
+	}, yield)
+}
+
+func wholeHours(t time.Time) bool {
+	_, offset := t.Zone()
+	return offset%3600 == 0
+}
+
+// singles hands the samples that count to take, a bucket each.
+func singles(ctx context.Context, store Store, span Span, take func(Bucket) error) error {
+	return store.Samples(ctx, span, func(s measurement.Sample) error {
+		if s.Status == measurement.Faulty {
+			return nil
+		}
+		return take(bucketOf(s))
+	})
+}
+
+// gather hands what parts, ascending by time, make up to yield: start says in which bucket one is.
+func gather(parts func(take func(Bucket) error) error, start func(time.Time) time.Time, yield func(Bucket) error) error {
 	var current Bucket
-	take := func(part Bucket) error {
-		start := r.start(part.Start)
+	err := parts(func(part Bucket) error {
+		start := start(part.Start)
 		if current.CO2.N > 0 && !current.Start.Equal(start) {
 			if err := yield(current); err != nil {
 				return err
@@ -120,13 +157,7 @@ func Buckets(ctx context.Context, store Store, span Span, r Resolution, yield fu
 		current.Start = start
 		current.merge(part)
 		return nil
-	}
-	var err error
-	if r == TenMinutes {
-		err = store.Samples(ctx, span, func(s measurement.Sample) error { return take(bucketOf(s)) })
-	} else {
-		err = store.Rollup(ctx, span, r, take)
-	}
+	})
 	if err != nil || current.CO2.N == 0 {
 		return err
 	}

@@ -4119,6 +4119,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{id}/timeseries.csv/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured at a site, as CSV
+         * @description One table, sensor by sensor and each in the order of time. For programs (the default): ids, times in UTC, decimal points, comma-separated. For people: as spreadsheets of the language read it (in German semicolons and decimal commas, and always a byte order mark), with names, the time by the clocks of the site, units, and nothing in the cells of a sensor that was faulty; days are those of the site. More than 1,048,575 rows, which no spreadsheet takes, are 400 `too_many_rows`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                    /** @description Whom the table is for. */
+                    for?: components["parameters"]["for"];
+                    /** @description The language of the table for people. Without it, that of the request. */
+                    lang?: components["parameters"]["lang"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/timeseries.csv/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured in a room, as CSV
+         * @description One table, sensor by sensor and each in the order of time. For programs (the default): ids, times in UTC, decimal points, comma-separated. For people: as spreadsheets of the language read it (in German semicolons and decimal commas, and always a byte order mark), with names, the time by the clocks of the site, units, and nothing in the cells of a sensor that was faulty; days are those of the site. More than 1,048,575 rows, which no spreadsheet takes, are 400 `too_many_rows`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                    /** @description Whom the table is for. */
+                    for?: components["parameters"]["for"];
+                    /** @description The language of the table for people. Without it, that of the request. */
+                    lang?: components["parameters"]["lang"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rooms/{id}/airquality/": {
         parameters: {
             query?: never;
@@ -6409,6 +6511,10 @@ export interface components {
         include_timeseries: string;
         /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
         resolution: "raw" | "10m" | "1h" | "1d";
+        /** @description Whom the table is for. */
+        for: "programs" | "people";
+        /** @description The language of the table for people. Without it, that of the request. */
+        lang: "de" | "en";
         /** @description Leave at most this many points, so that a chart looks the same (MinMaxLTTB). */
         max_points: number;
     };

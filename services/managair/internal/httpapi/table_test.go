@@ -1,0 +1,179 @@
+package httpapi_test
+
+import (
+	"encoding/csv"
+	"mime"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What a table has to stand: a site with two rooms and two sensors in one of them, the
+// turn of the clocks, a sensor that is faulty, one that measures CO2 only, and names that
+// spreadsheets would run.
+const tableSQL = `
+SELECT ensure_sample_partition('2025-10-15T00:00:00Z');
+INSERT INTO room (id, site_id, name) VALUES (4, 1, '=1+1; "Aula"');
+INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id) VALUES
+	('00000000-0000-4000-8000-000000000004', '9876B60000000004', '+Vier', 1, 1, 1);
+INSERT INTO installation (id, node_id, room_id, from_time, to_time, is_public) VALUES
+	(4, '00000000-0000-4000-8000-000000000004', 4, '2025-10-26T00:00:00Z', '2025-10-26T02:00:00Z', true);
+INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, rel_humidity_percent, status)
+SELECT no, at::timestamptz, co2, temperature, humidity, status FROM node, (VALUES
+	('2025-10-25T23:59:59Z', 900, NULL::int, NULL::int, 'M'),
+	('2025-10-26T00:30:00Z', 800, -5, NULL, 'M'),
+	('2025-10-26T01:30:00Z', 1000, 213, 41, 'R'),
+	('2025-10-26T01:33:00Z', 0, 213, 41, 'E')) s (at, co2, temperature, humidity, status)
+ WHERE id = '00000000-0000-4000-8000-000000000004';
+SELECT note_late_hours(array_agg(node_no), array_agg(time)) FROM sample;
+`
+
+// What a sensor says while it is at fault is in no mean, no lowest and no highest.
+func TestFaultySamplesAreInNoBucket(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, "UPDATE sample SET status = 'E', co2_ppm = 9999 WHERE time = '2026-01-10T10:03:00Z'")
+	for _, resolution := range []string{"10m", "1h", "1d"} {
+		for _, path := range []string{"installations/1/timeseries.csv?resolution=", "rooms/1/timeseries.csv?for=people&resolution="} {
+			if got := w.get(t, anonymous, "/api/v1/"+path+resolution).body; strings.Contains(got, "9999") {
+				t.Errorf("%s%s: %s", path, resolution, got)
+			}
+		}
+	}
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, tableSQL)
+	for _, test := range []struct {
+		name string
+		user int64
+		path string
+	}{
+		{"site_german", owner, "sites/1/timeseries.csv?for=people&lang=de"},
+		{"site_english", anonymous, "sites/1/timeseries.csv/?for=people&lang=en"},
+		{"site_range", anonymous, "sites/1/timeseries.csv?for=people&lang=de&filter[from]=1768039560&filter[to]=1768039920"},
+		{"room_hours", anonymous, "rooms/4/timeseries.csv?for=people&lang=de&resolution=1h"},
+		{"room_days", anonymous, "rooms/4/timeseries.csv?for=people&lang=de&resolution=1d"},
+		{"room_machine", anonymous, "rooms/4/timeseries.csv"},
+		{"site_machine", anonymous, "sites/1/timeseries.csv?filter[to]=1768039560"},
+		{"room_machine_hours", anonymous, "rooms/4/timeseries.csv?resolution=1h"},
+		{"room_empty", anonymous, "rooms/4/timeseries.csv?for=people&lang=en&filter[from]=1768039560"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := w.get(t, test.user, "/api/v1/"+test.path)
+			if media := got.header.Get("Content-Type"); media != "text/csv; charset=utf-8; header=present" {
+				t.Errorf("Content-Type %s", media)
+			}
+			file := filepath.Join("testdata", "table_"+test.name+".csv")
+			if *update {
+				if err := os.WriteFile(file, []byte(got.body), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.body); diff != "" {
+				t.Errorf("GET %s (-want +got):\n%s", test.path, diff)
+			}
+		})
+	}
+}
+
+// A spreadsheet runs what begins as a formula does, and takes a semicolon for the end of a
+// cell: names are neither.
+func TestNamesInTablesAreNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, tableSQL)
+	for name, want := range map[string]string{
+		"=1+1": "'=1+1", "+49": "'+49", "-1": "'-1", "@SUM": "'@SUM", "\t=1": "'\t=1", " =1": "' =1", "＝1": "'＝1",
+		`Saal; "A"`: `Saal; "A"`, "Raum 1": "Raum 1", "a\n=b": "a\n=b",
+	} {
+		w.exec(t, "UPDATE room SET name = $1 WHERE id = 4", name)
+		got := w.get(t, owner, "/api/v1/rooms/4/timeseries.csv?for=people&lang=de")
+		body, marked := strings.CutPrefix(got.body, "\ufeff")
+		if !marked {
+			t.Error("without a byte order mark Excel takes UTF-8 for something else")
+		}
+		reader := csv.NewReader(strings.NewReader(body))
+		reader.Comma = ';'
+		rows, err := reader.ReadAll()
+		if err != nil {
+			t.Fatalf("%q: %v", name, err)
+		}
+		if got := rows[1][1]; got != want {
+			t.Errorf("room %q is %q in the table, want %q", name, got, want)
+		}
+		if got := rows[1][2]; got != "'+Vier" {
+			t.Errorf("the sensor is %q in the table", got)
+		}
+		_, params, err := mime.ParseMediaType(got.header.Get("Content-Disposition"))
+		if err != nil || params["filename"] != "Schule, "+name+".csv" {
+			t.Errorf("Content-Disposition %q: %v, %q", got.header.Get("Content-Disposition"), err, params["filename"])
+		}
+	}
+}
+
+// The address says that it is a table: also a browser that follows a link gets a file.
+func TestTablesAreFilesForBrowsersToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"sites/1", "rooms/1", "installations/1"} {
+		got := w.do(t, request{path: "/api/v1/" + path + "/timeseries.csv", header: map[string]string{"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}})
+		if got.status != http.StatusOK || !strings.HasPrefix(got.header.Get("Content-Type"), "text/csv") || got.header.Get("Content-Disposition") == "" {
+			t.Errorf("%s: %d %v", path, got.status, got.header)
+		}
+	}
+}
+
+func TestWrongQuestionsForTables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for query, parameter := range map[string]string{
+		"for=everybody": "for", "for=people&lang=xx": "lang", "resolution=2h": "resolution", "filter[from]=gestern": "filter[from]", "max_points=100": "max_points",
+	} {
+		got := w.do(t, request{path: "/api/v1/rooms/1/timeseries.csv?" + query})
+		if got.status != http.StatusBadRequest || !strings.Contains(got.body, `"parameter":"`+parameter+`"`) {
+			t.Errorf("%s: %d %s", query, got.status, got.body)
+		}
+	}
+	// The language is that of the browser, where none is asked for.
+	got := w.do(t, request{path: "/api/v1/rooms/1/timeseries.csv?for=people", header: map[string]string{"Accept-Language": "en-GB"}})
+	if !strings.HasPrefix(got.body, "\ufeffSite,Room,") || !slices.Contains(got.header.Values("Vary"), "Accept-Language") {
+		t.Errorf("%v %s", got.header, got.body)
+	}
+}
+
+// More rows than a spreadsheet takes are cut off there without a word: here they are refused.
+func TestTableThatNoSpreadsheetTakes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	// The count comes from the roll-ups; nobody reads the samples.
+	w.exec(t, "UPDATE sample_rollup_state SET late_before = '2026-01-20T12:00:00Z', rolled_until = '2026-01-20T12:00:00Z'")
+	w.exec(t, `
+		INSERT INTO sample_day (node_no, day, n, co2_sum, co2_min, co2_max, temperature_n, temperature_sum, rel_humidity_n, rel_humidity_sum)
+		SELECT no, '2026-01-12T00:00:00Z', 1048576, 600 * 1048576, 600, 600, 0, 0, 0, 0 FROM node WHERE id = $1`, node1)
+	const path = "/api/v1/rooms/1/timeseries.csv?for=people&lang=de"
+	got := w.do(t, request{path: path})
+	if got.status != http.StatusBadRequest || !strings.Contains(got.body, `"code":"too_many_rows"`) {
+		t.Errorf("%d %.300s", got.status, got.body)
+	}
+	if got := w.do(t, request{method: http.MethodHead, path: path}); got.status != http.StatusBadRequest {
+		t.Errorf("HEAD: %d", got.status)
+	}
+	for _, other := range []string{"&resolution=1h", "&filter[to]=1768040000"} {
+		if got := w.do(t, request{method: http.MethodHead, path: path + other}); got.status != http.StatusOK {
+			t.Errorf("%s: %d", other, got.status)
+		}
+	}
+}
