@@ -6,7 +6,7 @@ import type { Installation } from "./api/installations";
 import { fetchBuckets, fetchSeries } from "./api/samples";
 import { clock } from "./clock.svelte";
 import { Remote } from "./resource.svelte";
-import { bucketsFrom, joined, SPAN_S, stepFor, type Lane, type Span, type Step } from "./series";
+import { bucketsFrom, joined, SPAN_S, stepFor, type Lane, type Span, type Step, type Window } from "./series";
 
 /** Nothing can be seen in less. */
 export const SHORTEST_S = 1800;
@@ -17,7 +17,7 @@ const SETTLE_MS = 180;
 export class ChartWindow {
   span = $state<Span>("day");
   /** A window that reaches to now goes on doing so. */
-  view = $state.raw({ from: clock.now - SPAN_S.day, to: clock.now, following: true });
+  view = $state.raw<Window>({ from: clock.now - SPAN_S.day, to: clock.now, following: true });
 
   constructor() {
     $effect(() => {

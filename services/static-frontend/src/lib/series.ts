@@ -14,6 +14,13 @@ export const SPAN_S: Record<Span, number> = {
   year: 366 * 86_400,
 };
 
+/** The stretch of time that a chart shows; one that follows ends now. */
+export interface Window {
+  from: number;
+  to: number;
+  following: boolean;
+}
+
 /** Times and one column per lane, for uPlot: null is a gap, undefined a time of another lane. */
 export type Columns = [number[], ...(number | null | undefined)[][]];
 
@@ -249,18 +256,4 @@ export function rowsOf(
     const summary = summaryOf(buckets, quantity, step, Math.max(from, start), Math.min(to, end), own);
     if (summary) rows.push({ from: start, ...summary });
   }
-}
-
-/** CSV as spreadsheets read it: a header, ISO 8601 times in UTC, decimal points. */
-export function csvOf(lanes: readonly { label: string; samples: readonly Sample[] }[]): string {
-  const lines = ["sensor,time,timestamp_s,co2_ppm,temperature_celsius,rel_humidity_percent"];
-  for (const { label, samples } of lanes) {
-    // A leading = + - @ would be run as a formula by spreadsheets.
-    const name = `"${label.replace(/^([=+\-@\t\r])/, "'$1").replaceAll('"', '""')}"`;
-    for (const { time, co2, temperature, humidity } of samples) {
-      const iso = new Date(time * 1000).toISOString().replace(".000", "");
-      lines.push([name, iso, time, co2, temperature ?? "", humidity ?? ""].join(","));
-    }
-  }
-  return lines.join("\r\n") + "\r\n";
 }

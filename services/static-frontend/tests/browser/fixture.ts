@@ -209,6 +209,7 @@ export class Fixture {
     if (!url.pathname.startsWith("/api/")) return this.file(url.pathname, response);
     if (this.world.failing?.test(url.pathname)) return this.json(response, 500, "<html>");
     if (url.pathname === "/api/v1/live/") return this.stream(url, response);
+    if (url.pathname.endsWith("/timeseries.csv/")) return this.table(url, response);
     const send = () => {
       const body = this.api(url);
       if (
@@ -301,6 +302,20 @@ export class Fixture {
       if (time <= end) samples.push(sample);
     }
     return samples.reverse();
+  }
+
+  /** A table: more than the hours of a whole site is too much for it. */
+  private table(url: URL, response: ServerResponse): void {
+    if (url.pathname.includes("/sites/") && url.searchParams.get("resolution") === "raw") {
+      const error = { status: "400", code: "too_many_rows", detail: "Das sind mehr Zeilen, als …" };
+      return this.json(response, 400, { errors: [error] });
+    }
+    response
+      .writeHead(200, {
+        "Content-Type": "text/csv; charset=utf-8; header=present",
+        "Content-Disposition": "attachment; filename*=utf-8''Schule%2C%20Raum.csv",
+      })
+      .end("\ufeffStandort;Raum\r\n");
   }
 
   private api(url: URL): unknown {

@@ -2,7 +2,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launch, open } from "./browser";
 import { Fixture } from "./fixture";
-import { look, picture } from "./shots";
+import { equip, judge, look, picture } from "./shots";
 
 /** Several are looked at side by side. */
 vi.setConfig({ testTimeout: 300_000 });
@@ -222,13 +222,69 @@ describe("room page", () => {
     await close();
   });
 
-  test("offers its values as CSV", async () => {
-    const { page, close } = await open(browser, `${base}/rooms/1`);
+  test("saves what the chart shows, for people or for programs", async () => {
+    const { page, problems, close } = await open(browser, `${base}/rooms/1`);
+    const saved = async () => {
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name: "CSV herunterladen" }).click(),
+      ]);
+      expect(download.suggestedFilename()).toBe("Schule, Raum.csv");
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+      return new URL(download.url()).searchParams;
+    };
+    await page.getByRole("button", { name: "Woche" }).click();
+    await page.getByRole("button", { name: "Messwerte speichern" }).click();
+    const first = await saved();
+    expect(Object.fromEntries(first)).toMatchObject({ for: "people", lang: "de", resolution: "raw" });
+    expect(first.get("filter[to]")).toBeNull();
+    // The field shows minutes.
+    expect(Math.abs(Number(first.get("filter[from]")) - (Date.now() / 1000 - 7 * 86_400))).toBeLessThan(200);
+
+    await page.getByRole("button", { name: "Früher" }).click();
+    await page.getByRole("button", { name: "Messwerte speichern" }).click();
+    await page.getByLabel("Werte", { exact: true }).selectOption("1d");
+    await page.getByLabel("Für", { exact: true }).selectOption("programs");
+    await page.getByText("Weltzeit (UTC)", { exact: false }).waitFor();
+    const second = await saved();
+    expect(Object.fromEntries(second)).toMatchObject({ for: "programs", resolution: "1d" });
+    const [from, to] = ["from", "to"].map((name) => Number(second.get(`filter[${name}]`)));
+    // A week, and all of its last minute.
+    expect(Math.abs(to! - from! - 7 * 86_400)).toBeLessThan(120);
+
+    // What was chosen stays while the page goes on; nothing chosen is all.
+    await page.getByRole("button", { name: "Messwerte speichern" }).click();
+    await page.getByLabel("Von", { exact: true }).fill("");
+    await page.getByLabel("Bis", { exact: true }).fill("2026-01-02T03:04");
+    await page.waitForTimeout(11_000);
+    const third = await saved();
+    expect(third.get("filter[from]")).toBeNull();
+    // 3:04:59 in Berlin.
+    expect(third.get("filter[to]")).toBe(String(Date.UTC(2026, 0, 2, 2, 4, 59) / 1000));
+    expect(problems).toEqual([]);
+    await close();
+  });
+
+  test("a whole site is saved as well, and what no spreadsheet takes is said before", async () => {
+    const { page, close } = await open(browser, `${base}/sites/1`, {
+      expect: /status of 400/,
+      prepare: equip,
+    });
+    await page.getByRole("button", { name: "Messwerte speichern" }).click();
+    await picture(page, "download-dialog");
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.emulateMedia({ colorScheme: "dark" });
+    await picture(page, "download-dialog-narrow-dark");
+    expect(await judge(page)).toEqual([]);
+    await page.getByLabel("Werte", { exact: true }).selectOption("raw");
+    await page.getByRole("button", { name: "CSV herunterladen" }).click();
+    await page.getByRole("alert").getByText("Das sind mehr Zeilen").waitFor();
+    await page.getByLabel("Werte", { exact: true }).selectOption("1h");
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       page.getByRole("button", { name: "CSV herunterladen" }).click(),
     ]);
-    expect(download.suggestedFilename()).toBe("Klassenraum 7b.csv");
+    expect(new URL(download.url()).pathname).toBe("/api/v1/sites/1/timeseries.csv/");
     await close();
   });
 
@@ -250,6 +306,21 @@ describe("room page", () => {
     await page.getByRole("heading", { name: "Klassenraum 7b" }).waitFor();
     await close();
   });
+});
+
+test("without a connection, a page that is not there yet says so", async () => {
+  const { page, close } = await open(browser, base, { expect: /Failed to|ERR_INTERNET|dynamically/ });
+  await page
+    .getByRole("link", { name: /Museum/ })
+    .first()
+    .waitFor();
+  await page.context().setOffline(true);
+  await page
+    .getByRole("link", { name: /Museum/ })
+    .first()
+    .click();
+  await page.getByRole("heading", { name: "Keine Verbindung" }).waitFor();
+  await close();
 });
 
 test("search on the start page finds by street and says when there is nothing", async () => {

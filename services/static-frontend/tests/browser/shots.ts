@@ -47,7 +47,7 @@ export async function picture(page: Page, name: string): Promise<void> {
 }
 
 /** What is wrong with a page as it stands: too wide, not accessible. */
-async function judge(page: Page): Promise<string[]> {
+export async function judge(page: Page): Promise<string[]> {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   return [...(over > 0 ? [`${over} px too wide`] : []), ...(await violations(page))];
 }

@@ -101,6 +101,10 @@ test("from signing up to the first value", async () => {
   await picture(page, "story-3-site");
   await page.getByLabel("Neuer Raum").fill("Gruppe Igel");
   await page.getByRole("button", { name: "Hinzufügen" }).click();
+  await page.getByText("Gruppe Igel ist angelegt.").waitFor();
+  // Its neighbours are named on the same page.
+  expect(await page.getByLabel("Neuer Raum").inputValue()).toBe("");
+  await page.getByRole("link", { name: /Gruppe Igel/ }).click();
   await page.getByRole("heading", { name: "Gruppe Igel" }).waitFor();
 
   await picture(page, "story-4-room");
@@ -125,12 +129,12 @@ test("from signing up to the first value", async () => {
   await picture(page, "story-7-value");
 
   await page.getByRole("link", { name: "Verlauf ansehen" }).click();
-  await page.getByRole("button", { name: "CSV herunterladen" }).waitFor();
+  await page.getByRole("button", { name: "Messwerte speichern" }).click();
   const [csv] = await Promise.all([
     page.waitForEvent("download"),
     page.getByRole("button", { name: "CSV herunterladen" }).click(),
   ]);
-  expect(readFileSync(await csv.path(), "utf8")).toMatch(/,1234,21\.5,45\r\n$/);
+  expect(readFileSync(await csv.path(), "utf8")).toMatch(/;1234;21,5;45;gemessen\r\n$/);
   await picture(page, "story-8-history");
   expect(problems).toEqual([]);
   await close();
@@ -394,7 +398,7 @@ test("the room page is walked with the keyboard alone", async () => {
     walked.push(name);
   }
   const order = ["Zum Inhalt", "Clair", "English", "Für Betreiber", "Teilen", "Tag", "Jahr", "CO₂", "Früher"];
-  const places = [...order, "Als Tabelle", "Die Bedingungen", "CSV herunterladen"].map((name) =>
+  const places = [...order, "Als Tabelle", "Die Bedingungen", "Messwerte speichern"].map((name) =>
     walked.indexOf(name),
   );
   expect(places).not.toContain(-1);

@@ -4,7 +4,7 @@ import { parse, type AST } from "svelte/compiler";
 import { describe, expect, test } from "vitest";
 import { de } from "../../src/lib/i18n/de";
 import { en } from "../../src/lib/i18n/en";
-import { ageText, fill, preferredLanguage } from "../../src/lib/i18n/language";
+import { ageText, fill, preferredLanguage, regional } from "../../src/lib/i18n/language";
 
 const source = join(import.meta.dirname, "../../src/");
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) =>
@@ -74,6 +74,12 @@ test("a chosen language goes before the browser's, and an unknown one becomes En
   expect(preferredLanguage(null, ["de-AT", "en"])).toBe("de");
   expect(preferredLanguage(null, ["fr", "de"])).toBe("de");
   expect(preferredLanguage("xx", ["fr"])).toBe("en");
+});
+
+test("dates are those of the reader's country", () => {
+  expect(regional("en", ["en-GB", "en-US"])).toBe("en-GB");
+  expect(regional("de", ["en-GB", "de-AT"])).toBe("de-AT");
+  expect(regional("en", ["de-DE"])).toBe("en");
 });
 
 test("fill puts values in and shows what is missing", () => {

@@ -6,7 +6,6 @@ import {
   bandsOf,
   bucketsFrom,
   columnsOf,
-  csvOf,
   gapFor,
   joined,
   lanesOf,
@@ -195,13 +194,4 @@ test("in a gap the readout is of nothing", () => {
   expect(rowAt(columns, rows.indexOf(90_000), 80_000, 20)).toBeNull();
   expect(rowAt(columns, rows.indexOf(90_000), 90_100, 20)).toBe(rows.indexOf(90_000));
   expect(rowAt(columns, rows.indexOf(90_300), 99_000, 20)).toBeNull(); // beyond the end
-});
-
-test("CSV quotes names and defuses formulas", () => {
-  const csv = csvOf([{ label: '=1+"2"', samples: [at(0, 500, 21.5)] }]);
-  expect(csv.split("\r\n")).toEqual([
-    "sensor,time,timestamp_s,co2_ppm,temperature_celsius,rel_humidity_percent",
-    `"'=1+""2""",1970-01-01T00:00:00Z,0,500,21.5,`,
-    "",
-  ]);
 });

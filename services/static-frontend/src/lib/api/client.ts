@@ -92,7 +92,7 @@ export interface Options {
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
   const { media = MEDIA_TYPE } = options;
   const headers: Record<string, string> = { Accept: media, "Accept-Language": language };
-  const token = method === "GET" ? undefined : csrfToken();
+  const token = method === "GET" || method === "HEAD" ? undefined : csrfToken();
   if (token) headers["X-CSRFToken"] = token;
   if (options.body !== undefined) headers["Content-Type"] = media;
   let response: Response;
@@ -113,7 +113,7 @@ export async function request<T>(method: string, path: string, options: Options 
   if (!response.ok) {
     throw new ApiError(response.status, await errorsOf(response));
   }
-  if (response.status === 204) return undefined as T;
+  if (response.status === 204 || method === "HEAD") return undefined as T;
   return (await response.json()) as T;
 }
 

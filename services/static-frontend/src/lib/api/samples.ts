@@ -1,7 +1,7 @@
 // Samples, and the series of an installation.
 import type { Sample } from "../air";
 import { numberOrNull } from "./attributes";
-import { get } from "./client";
+import { ApiError, apiUrl, get, request, type Query } from "./client";
 
 export function toSample(value: unknown): Sample | null {
   if (!value || typeof value !== "object") return null;
@@ -93,4 +93,37 @@ export async function fetchBuckets(
 export function samplesOf(value: unknown): Sample[] {
   if (!Array.isArray(value)) return [];
   return value.map(toSample).filter((sample) => sample !== null);
+}
+
+/** What is wanted of a table of measurements; no bound is as far as there are any. */
+export interface TableQuery {
+  from: number | null;
+  to: number | null;
+  resolution: string;
+  for: string;
+  lang: string;
+}
+
+const tablePath = (kind: "room" | "site", id: string) => `${kind}s/${encodeURIComponent(id)}/timeseries.csv/`;
+const tableQuery = ({ from, to, ...others }: TableQuery): Query => ({
+  "filter[from]": from,
+  "filter[to]": to,
+  ...others,
+});
+
+/** Where the table is, as a file. */
+export function tableUrl(kind: "room" | "site", id: string, query: TableQuery): string {
+  return apiUrl(tablePath(kind, id), tableQuery(query));
+}
+
+/** Asks whether there would be such a table: what is wrong with a file that is being saved, nobody reads. */
+export async function checkTable(kind: "room" | "site", id: string, query: TableQuery): Promise<void> {
+  const options = { query: tableQuery(query) };
+  try {
+    await request("HEAD", tablePath(kind, id), options);
+  } catch (error) {
+    // Only a body says what is wrong.
+    if (error instanceof ApiError && error.status === 400) await request("GET", tablePath(kind, id), options);
+    throw error;
+  }
 }

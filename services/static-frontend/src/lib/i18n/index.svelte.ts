@@ -2,7 +2,7 @@
 // compiler and a test see to.
 import { setApiLanguage } from "../api/client";
 import { de, type Key, type Messages } from "./de";
-import { ageText, fill, preferredLanguage, type Language } from "./language";
+import { ageText, fill, preferredLanguage, regional, type Language } from "./language";
 
 export type { Language };
 
@@ -27,6 +27,8 @@ export function recall(name: string): string | null {
 
 class I18n {
   language = $state<Language>("de");
+  /** As dates and numbers are written there. */
+  region = $derived(regional(this.language, navigator.languages));
   #messages = $state.raw<Messages>(de);
 
   async use(language: Language): Promise<void> {
@@ -64,7 +66,7 @@ export function tn(key: Plural, n: number): string {
 }
 
 export function formatNumber(value: number, digits = 0): string {
-  return new Intl.NumberFormat(i18n.language, {
+  return new Intl.NumberFormat(i18n.region, {
     // Values of four digits are read as one: 1240, but 12,400.
     useGrouping: "min2",
     minimumFractionDigits: digits,
@@ -78,17 +80,17 @@ export function formatTime(
   timeZone: string,
   style: Intl.DateTimeFormatOptions = { dateStyle: "medium", timeStyle: "short" },
 ): string {
-  return new Intl.DateTimeFormat(i18n.language, { ...style, timeZone }).format(new Date(unixS * 1000));
+  return new Intl.DateTimeFormat(i18n.region, { ...style, timeZone }).format(new Date(unixS * 1000));
 }
 
 /** A day of the reader's own: what happened to an account or a token is at no site. */
 export function formatDay(unixS: number): string {
-  return new Intl.DateTimeFormat(i18n.language, { dateStyle: "medium" }).format(new Date(unixS * 1000));
+  return new Intl.DateTimeFormat(i18n.region, { dateStyle: "medium" }).format(new Date(unixS * 1000));
 }
 
 /** From when to when, without saying twice what both have in common. */
 export function formatPeriod(fromS: number, toS: number, timeZone: string): string {
-  const format = new Intl.DateTimeFormat(i18n.language, {
+  const format = new Intl.DateTimeFormat(i18n.region, {
     dateStyle: "medium",
     timeStyle: "short",
     timeZone,

@@ -10,6 +10,11 @@ export function preferredLanguage(chosen: string | null, wanted: readonly string
   return "en";
 }
 
+/** How the reader's country writes dates and times in a language, where the browser says which that is. */
+export function regional(language: Language, wanted: readonly string[]): string {
+  return wanted.find((tag) => tag.toLowerCase().startsWith(`${language}-`)) ?? language;
+}
+
 export function fill(message: string, values: Record<string, string | number> = {}): string {
   return message.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? `{${name}}`));
 }
