@@ -419,6 +419,8 @@ func (d *demo) tell() {
 	row("operators' dashboard", d.url+"/dashboard")
 	row("log in", d.url+"/accounts/login/")
 	row("admin pages", d.url+"/admin/")
+	// No mail server is there that could deliver them.
+	row("mails, for the admin", d.url+"/admin/kept_mail/")
 	row("API", d.url+"/api/v1/")
 	row(room.Name+" in the API", fmt.Sprintf("%s/api/v1/rooms/%d/", d.url, d.ids.Rooms[room.Name]))
 	row("its samples", fmt.Sprintf("%s/api/v1/installations/%d/?include_timeseries=1",
