@@ -68,6 +68,7 @@ confirm "deploy version $CLAIR_VERSION"
 [ "$(on info --format '{{.Swarm.ControlAvailable}}')" = true ] ||
   fail "the engine is no manager of a swarm; 'docker swarm init' makes it one"
 
+[[ $'\n'$before$'\n' != *_db$'\n'* ]] || same_cluster
 remember_updates
 if [ -n "$before" ] && [[ $'\n'$before$'\n' != *_socket_proxy$'\n'* ]]; then
   fetch_socket_proxy || fail "not every manager has the image of the socket proxy (HAPROXY_IMAGE); nothing was deployed"
@@ -76,11 +77,7 @@ if $migrate && [ -n "$before" ]; then
   JOB_TIMEOUT=$timeout run_managair migrate || fail "the schema could not be migrated; nothing was deployed"
 fi
 
-deploy() {
-  # shellcheck disable=SC2086 # they are several words
-  on stack deploy --with-registry-auth --prune $DOCKER_STACK_DEPLOY_ARGS "$CLAIR_STACK" >&2
-}
-deploy
+deploy_stack
 
 if [ -z "$before" ] && ! cmp -s "$SECRETS/db_initial_password" "$SECRETS/db_password"; then
   # A new database has been made with the first password of all.
@@ -97,7 +94,7 @@ if $REDIS_OPEN; then
   say "all tasks have names at Redis; now it takes no others"
   export_secret_versions
   remember_updates
-  deploy
+  deploy_stack
   wait_until_healthy "$timeout"
 fi
 # New tasks may take a moment to connect, and old ones to end. A broker is not ours:

@@ -221,6 +221,55 @@ run_in() {
   docker --context "${where%/*}" exec "${options[@]}" "${where##*/}" "$@"
 }
 
+# deploy_stack tells the swarm what the files of the environment say.
+deploy_stack() {
+  # shellcheck disable=SC2086 # they are several words
+  on stack deploy --with-registry-auth --prune $DOCKER_STACK_DEPLOY_ARGS "$CLAIR_STACK" >&2
+}
+
+wanted_postgres_image() { echo "${POSTGRES_IMAGE:-$(sed -n 's/.*{POSTGRES_IMAGE:-\(.*\)}.*/\1/p' compose/docker-compose.yml)}"; }
+
+deployed_postgres_image() {
+  local image
+  image=$(on service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' "$(full_name db)")
+  echo "${image%%@*}"
+}
+
+# deployed_postgres_data: the folder of the volume in which the running cluster is.
+deployed_postgres_data() {
+  on service inspect --format '{{range .Spec.TaskTemplate.ContainerSpec.Env}}{{println .}}{{end}}' "$(full_name db)" |
+    sed -n 's|^PGDATA=.*/||p'
+}
+
+# postgres_version IMAGE: what the server in it says of itself.
+postgres_version() {
+  local job=${CLAIR_STACK}_job_$$_$RANDOM result=1
+  on service create --quiet --detach --name "$job" --mode replicated-job --restart-condition none \
+    --no-resolve-image --with-registry-auth --read-only --cap-drop ALL --no-healthcheck --user nobody \
+    --constraint "${DATA_NODE:-node.role == manager}" --entrypoint postgres "$1" --version >/dev/null || return 1
+  await_job "$job" "asking $1 for its version" && result=0
+  on service logs --raw "$job" 2>&1
+  on service rm "$job" >/dev/null 2>&1 || true
+  return $result
+}
+
+# same_cluster refuses to deploy a database that cannot read the files of the running one,
+# or would begin empty beside them.
+same_cluster() {
+  local running wanted image
+  [ "$(deployed_postgres_data)" = "${POSTGRES_DATA:-pgdata}" ] ||
+    fail "the running database is in the folder '$(deployed_postgres_data)', and POSTGRES_DATA says '${POSTGRES_DATA:-pgdata}': tools/upgrade-postgres.sh moves it; nothing was deployed"
+  image=$(wanted_postgres_image)
+  [ "$(deployed_postgres_image)" != "${image%%@*}" ] || return 0
+  if ! running=$(run_in "$(container db)" -- postgres --version) || ! wanted=$(postgres_version "$image"); then
+    fail "it cannot be seen whether $image reads the files of the running database; nothing was deployed"
+  fi
+  [ "$(postgres_major "$running")" = "$(postgres_major "$wanted")" ] ||
+    fail "the running database is $running, and POSTGRES_IMAGE=$image is $wanted, which does not read its files: tools/upgrade-postgres.sh moves them; nothing was deployed"
+}
+
+postgres_major() { sed -n 's/^postgres (PostgreSQL) \([0-9]*\).*/\1/p' <<<"$1"; }
+
 # set_db_password VALUE gives the role of the running database another password.
 set_db_password() {
   local id

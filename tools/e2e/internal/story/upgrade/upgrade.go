@@ -72,6 +72,7 @@ func (u *upgrade) Steps() []story.Step {
 		{Name: "images and schema of today take over, and no request fails", Do: u.updateImages},
 		{Name: "the load begins anew", Do: u.startLoad},
 		{Name: "the compose files of today take over, and no sample is lost", Do: u.updateFiles},
+		{Name: "the database moves to a new cluster; when that fails the old one goes on, and no sample is lost", Do: u.moveDatabase},
 		{Name: "deploying again restarts nothing", Do: u.stack.DeployUnchanged},
 		{Name: "the public reads each of the samples", Do: u.load.ReadSeries},
 		{Name: "log-in and picture are what they were", Do: u.seeOldThings},
@@ -190,6 +191,47 @@ func (u *upgrade) updateFiles(ctx context.Context) error {
 		failed = nil
 	}
 	return errors.Join(failed, err)
+}
+
+// moveDatabase does what another major version of PostgreSQL needs, with the only one that
+// there is here.
+func (u *upgrade) moveDatabase(ctx context.Context) error {
+	text, err := os.ReadFile(environment)
+	if err != nil {
+		return err
+	}
+	u.stack.Environment = filepath.Join(u.setting.Work, "moved.env")
+	if err := os.WriteFile(u.stack.Environment, append(text, "\nPOSTGRES_DATA=pgdata-next\n"...), 0o600); err != nil {
+		return err
+	}
+	if err := u.load.StartUplinks(ctx); err != nil {
+		return err
+	}
+	// Deployed just so, the stack would begin with an empty database.
+	if _, err := u.stack.Tool(ctx, "deploy-stack.sh"); err == nil || !strings.Contains(err.Error(), "tools/upgrade-postgres.sh moves it") {
+		return fmt.Errorf("deploying another cluster was not refused as it should: %v", err)
+	}
+	nowhere := filepath.Join(u.setting.Work, "no such folder", "dump")
+	if _, err := u.stack.Tool(ctx, "upgrade-postgres.sh", "-y", "--dump", nowhere); err == nil || !strings.Contains(err.Error(), "the old cluster goes on") {
+		return fmt.Errorf("without room for the dump the move should end, and the old cluster go on: %v", err)
+	}
+	before, err := u.tasksOf(ctx, []string{"db"})
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	if _, err := u.stack.Tool(ctx, "upgrade-postgres.sh", "-y", "--dump", filepath.Join(u.setting.Work, "before.dump")); err != nil {
+		return err
+	}
+	after, err := u.tasksOf(ctx, []string{"db"})
+	if err != nil {
+		return err
+	}
+	if slices.Equal(before["db"], after["db"]) {
+		return errors.New("the database runs where it ran")
+	}
+	u.stack.Report("database moved to a new cluster", "%.0f s", time.Since(begun).Seconds())
+	return u.load.CheckUplinks(ctx, "the move of the database")
 }
 
 // tasksOf returns the running tasks of services.
