@@ -41,6 +41,7 @@ done
 [ -n "$dump" ] || dump=$CLAIR_STACK-before-upgrade-$(date -u +%Y%m%dT%H%M%SZ).dump
 [[ $dump == /* ]] || dump=$invoked_from/$dump
 [ ! -e "$dump" ] || fail -2 "$dump is there already"
+[ -w "$(dirname "$dump")" ] || fail -2 "no file can be made in $(dirname "$dump"); --dump names another"
 
 require_stack
 export_secret_versions
@@ -71,7 +72,7 @@ SELECT format('SELECT %L, count(*), coalesce(sum((''x'' || substr(md5(whole_row:
  WHERE relkind = 'r' AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND relpersistence <> 't'
  ORDER BY oid::regclass::text COLLATE "C"
 \gexec
-SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences ORDER BY 1 COLLATE "C";
+SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences ORDER BY schemaname, sequencename;
 SQL
 }
 

@@ -211,9 +211,14 @@ func (u *upgrade) moveDatabase(ctx context.Context) error {
 	if _, err := u.stack.Tool(ctx, "deploy-stack.sh"); err == nil || !strings.Contains(err.Error(), "tools/upgrade-postgres.sh moves it") {
 		return fmt.Errorf("deploying another cluster was not refused as it should: %v", err)
 	}
-	nowhere := filepath.Join(u.setting.Work, "no such folder", "dump")
-	if _, err := u.stack.Tool(ctx, "upgrade-postgres.sh", "-y", "--dump", nowhere); err == nil || !strings.Contains(err.Error(), "the old cluster goes on") {
-		return fmt.Errorf("without room for the dump the move should end, and the old cluster go on: %v", err)
+	// A dump that cannot be written, which comes to light when everything stands still.
+	nowhere := filepath.Join(u.setting.Work, "nowhere.dump")
+	if err := os.Mkdir(nowhere+".part", 0o700); err != nil {
+		return err
+	}
+	if _, err := u.stack.Tool(ctx, "upgrade-postgres.sh", "-y", "--dump", nowhere); err == nil ||
+		!strings.Contains(err.Error(), "no dump was made") || !strings.Contains(err.Error(), "the old cluster goes on") {
+		return fmt.Errorf("without a dump the move should end, and the old cluster go on: %v", err)
 	}
 	before, err := u.tasksOf(ctx, []string{"db"})
 	if err != nil {
