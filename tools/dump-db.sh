@@ -24,6 +24,6 @@ case $file in
 esac
 umask 077
 # Half a dump must not look like one.
-dump >"$file.part" || { rm -f "$file.part"; fail "no dump was made"; }
+dump >"$file.part" || { rm -f "$file.part" || true; fail "no dump was made"; }
 mv "$file.part" "$file"
 say "wrote $file ($(du -h "$file" | cut -f1))"
