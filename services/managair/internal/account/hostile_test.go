@@ -101,6 +101,37 @@ func TestNewWaysInNeedARecentLogIn(t *testing.T) {
 	}
 }
 
+// Nor does it take away the address by which the owner would come back. Single addresses
+// have no field for the password; they lead to a page that asks for it and for nothing else.
+func TestAddressesStayWithoutTheirOwner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.join(t, "vera")
+	v.want("POST", "/accounts/email/", "action=add&email=vera@home.example", 303, "done=email_add")
+	id := field(t, v.do("GET", "/accounts/email/", "").body, "vera@home.example")
+	key := w.mails.last(t, identity.MailConfirm, "vera@home.example").Key
+	v.want("POST", "/accounts/confirm-email/"+key+"/", "x=1", 303, "/accounts/email/")
+	w.sleep(time.Hour)
+	for _, action := range []string{"primary", "remove"} {
+		form := "action=" + action + "&id=" + id
+		a := v.do("POST", "/accounts/email/", form)
+		for _, part := range []string{`name="password"`, `name="id" value="` + id + `"`, `value="` + action + `"`, "vera@"} {
+			if a.status != 422 || !strings.Contains(a.body, part) {
+				t.Errorf("%s: %d, without %s in\n%s", action, a.status, part, a.body)
+			}
+		}
+		if strings.Contains(a.body, `type="email"`) {
+			t.Errorf("%s: another address is asked for\n%s", action, a.body)
+		}
+		v.want("POST", "/accounts/email/", form+"&password=wrong", 422, "falsch")
+		v.want("POST", "/accounts/email/", form+"&password="+password, 303, "done=email_"+action)
+		if action == "primary" { // which stays
+			id = field(t, v.do("GET", "/accounts/email/", "").body, "vera@schule.example")
+		}
+	}
+	w.mails.sent(t, identity.MailEmailRemoved, "vera@schule.example")
+}
+
 func (l *letterbox) sent(t *testing.T, kind identity.MailKind, to string) {
 	t.Helper()
 	l.mu.Lock()

@@ -17,19 +17,19 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
-func (p *Pages) emails(r *http.Request) (*view, templ.Component, error) {
+func (p *Pages) emails(r *http.Request) (*view, []identity.EmailAddress, error) {
 	v := newView(r, words.TitleEmail)
 	v.Wide, v.AskPassword = true, p.accounts.NeedsPassword(*person(r).Session)
 	addresses, err := p.accounts.EmailAddresses(r.Context(), v.User.ID)
-	return v, emailPage(v, addresses), err
+	return v, addresses, err
 }
 
 func (p *Pages) showEmail(w http.ResponseWriter, r *http.Request) error {
-	v, page, err := p.emails(r)
+	v, addresses, err := p.emails(r)
 	if err != nil {
 		return err
 	}
-	return show(w, r, http.StatusOK, v, page)
+	return show(w, r, http.StatusOK, v, emailPage(v, addresses))
 }
 
 func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
@@ -51,22 +51,30 @@ func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
 	case "send":
 		err = p.accounts.ResendConfirmation(r.Context(), user, id, client)
 	case "remove":
-		err = p.accounts.RemoveEmail(r.Context(), user.ID, id)
+		if err = p.confirmPerson(r); err != nil {
+			break
+		}
+		err = p.accounts.RemoveEmail(r.Context(), user, id, client)
 	default:
 		return fault.New(fault.NotFound, "no such action")
 	}
 	if err != nil {
-		v, page, viewErr := p.emails(r)
+		v, addresses, viewErr := p.emails(r)
 		if viewErr != nil {
 			return viewErr
+		}
+		page := emailPage(v, addresses)
+		// The buttons of single addresses have no field for the password beside them.
+		if i := slices.IndexFunc(addresses, func(e identity.EmailAddress) bool { return e.ID == id }); i >= 0 && v.AskPassword {
+			page = addressPage(v, addresses[i], done)
 		}
 		return refuse(w, r, v, page, err)
 	}
 	return web.Redirect(w, r, "/accounts/email/?done=email_"+done)
 }
 
-// confirmPerson asks for the password before a new way into the account is made, if
-// the log-in is some time ago: sessions are left open, and stolen.
+// confirmPerson asks for the password before a new way into the account is made, or one
+// is taken away, if the log-in is some time ago: sessions are left open, and stolen.
 func (p *Pages) confirmPerson(r *http.Request) error {
 	c := person(r)
 	return p.accounts.ConfirmPerson(r.Context(), c.User, *c.Session, r.PostForm.Get("password"), session.ClientOf(r))

@@ -69,6 +69,9 @@ func (a *API) protect(next http.Handler) http.Handler {
 		header.Set("Referrer-Policy", "same-origin")
 		header.Set("Cross-Origin-Resource-Policy", "same-origin") // asks of those who do not ask by CORS
 		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		if !access.CallerFrom(r.Context()).Anonymous() {
+			header.Set("Cache-Control", "private, no-cache") // it may say what others do not see
+		}
 		defer func() {
 			cause := recover()
 			if cause == nil {

@@ -148,6 +148,20 @@ func TestAnswersCarrySecurityHeaders(t *testing.T) {
 	}
 }
 
+// What somebody sees who is logged in is not for whoever asks the same cache next.
+func TestOwnAnswersAreNotKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, caller := range []request{{user: owner}, {token: "read-1"}, {session: "session-1"}, {}} {
+		public := caller.user == 0 && caller.token == "" && caller.session == ""
+		caller.path = "/api/v1/rooms/"
+		got := w.do(t, caller)
+		if kept := got.header.Get("Cache-Control") == ""; got.status != http.StatusOK || kept != public {
+			t.Errorf("%+v: %d, Cache-Control %q", caller, got.status, got.header.Get("Cache-Control"))
+		}
+	}
+}
+
 func TestLargeBodiesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -61,6 +61,7 @@ const (
 	MailPasswordSet   MailKind = "password_set"   // the password was changed
 	MailEmailReplaced MailKind = "email_replaced" // another address is the primary one now
 	MailEmailAdded    MailKind = "email_added"    // an address was added to the account
+	MailEmailRemoved  MailKind = "email_removed"  // this address is no longer one of the account
 	MailTokenMade     MailKind = "token_made"     // a token for programs was made
 	MailInvitation    MailKind = "invitation"     // here is the key that makes its reader a member
 )

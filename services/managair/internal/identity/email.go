@@ -84,9 +84,23 @@ func (a *Accounts) ResendConfirmation(ctx context.Context, user User, id int64, 
 	return fault.New(fault.NotFound, "no address to confirm")
 }
 
-// RemoveEmail takes an address from a user that is not the primary one.
-func (a *Accounts) RemoveEmail(ctx context.Context, userID, id int64) error {
-	return a.store.RemoveEmail(ctx, userID, id)
+// RemoveEmail takes an address from a user that is not the primary one, and tells it if it
+// was confirmed: by it one could come back into the account.
+func (a *Accounts) RemoveEmail(ctx context.Context, user User, id int64, c Client) error {
+	addresses, err := a.store.EmailAddresses(ctx, user.ID)
+	if err != nil {
+		return err
+	}
+	if err := a.store.RemoveEmail(ctx, user.ID, id); err != nil {
+		return err
+	}
+	for _, e := range addresses {
+		if e.ID == id && e.Verified {
+			user.Email = e.Email
+			return a.notify(ctx, user, MailEmailRemoved, c)
+		}
+	}
+	return nil
 }
 
 // SetPrimaryEmail makes a confirmed address the primary one and tells the old one.

@@ -49,7 +49,8 @@ var TokenName = rule.Text{Max: 100}
 // CleanUsername cuts surrounding blanks off a name, folds the forms of its letters
 // (NFKC) and checks it: letters, digits and @ . + - _ as with the predecessor. An e-mail address as a name would let
 // somebody log in in the place of the owner of that address, so @ is refused when
-// the name has the form of one.
+// the name has the form of one. Letters of Latin, Greek and Cyrillic look the same: mixed,
+// they make a second "admin" that nobody tells from the first, so they are not.
 func CleanUsername(name string) (string, error) {
 	name = norm.NFKC.String(strings.TrimSpace(name))
 	switch {
@@ -57,7 +58,7 @@ func CleanUsername(name string) (string, error) {
 		return "", &fault.Violation{Field: "username", Reason: reason.Required}
 	case utf8.RuneCountInString(name) > MaxUsername:
 		return "", &fault.Violation{Field: "username", Reason: reason.MaxLength, Args: []any{MaxUsername}}
-	case strings.ContainsFunc(name, notInUsername), CheckEmail(name) == nil:
+	case strings.ContainsFunc(name, notInUsername), mixesScripts(name), CheckEmail(name) == nil:
 		return "", &fault.Violation{Field: "username", Reason: reason.Invalid}
 	}
 	return name, nil
@@ -70,6 +71,16 @@ func CleanEmail(email string) (string, error) {
 		return "", &fault.Violation{Field: "email", Reason: reason.Required}
 	}
 	return email, CheckEmail(email)
+}
+
+func mixesScripts(name string) bool {
+	found := 0
+	for _, script := range []*unicode.RangeTable{unicode.Latin, unicode.Greek, unicode.Cyrillic} {
+		if strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(script, r) }) {
+			found++
+		}
+	}
+	return found > 1
 }
 
 func notInUsername(r rune) bool {

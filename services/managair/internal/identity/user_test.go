@@ -84,3 +84,15 @@ func TestBlanksAroundANameAreNoPartOfIt(t *testing.T) {
 		t.Errorf("kept %q and %q", kept.first, kept.last)
 	}
 }
+
+func TestUsernamesOfOneScript(t *testing.T) {
+	t.Parallel()
+	for name, fine := range map[string]bool{
+		"vera": true, "müller": true, "вера": true, "βέρα": true, "vera-2": true, "木村vera": true,
+		"аdmin": false, "αdmin": false, "вера_v": false, "mаller": false,
+	} {
+		if _, err := identity.CleanUsername(name); (err == nil) != fine {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

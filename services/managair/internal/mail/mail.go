@@ -106,6 +106,8 @@ func letterOf(m identity.Mail) (letter words.Letter, path string, ok bool) {
 		return words.EmailReplacedMail, reset, true
 	case identity.MailEmailAdded:
 		return words.EmailAddedMail, reset, true
+	case identity.MailEmailRemoved:
+		return words.EmailRemovedMail, reset, true
 	case identity.MailInvitation:
 		return words.InvitationMail, "/accounts/invitation/" + m.Key + "/", true
 	case identity.MailTokenMade:

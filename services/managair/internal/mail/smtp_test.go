@@ -194,6 +194,8 @@ func TestMailsInBothLanguages(t *testing.T) {
 		identity.MailConfirm: "/accounts/confirm-email/KEY/", identity.MailReset: "/accounts/password/reset/key/KEY/",
 		identity.MailUnknown: "/accounts/signup/", identity.MailKnown: "/accounts/password/reset/",
 		identity.MailPasswordSet: "/accounts/password/reset/", identity.MailEmailReplaced: "/accounts/password/reset/",
+		identity.MailEmailAdded: "/accounts/password/reset/", identity.MailEmailRemoved: "/accounts/password/reset/",
+		identity.MailTokenMade: "/accounts/password/reset/", identity.MailInvitation: "/accounts/invitation/KEY/",
 	}
 	subjects := map[string]bool{}
 	for kind, page := range pages {

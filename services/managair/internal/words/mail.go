@@ -79,6 +79,17 @@ var (
 				"{link}",
 		},
 	}
+	EmailRemovedMail = Letter{
+		Text{"Diese Adresse gehört nicht mehr zu Ihrem Konto bei Clair", "This address no longer belongs to your account at Clair"},
+		Text{
+			"Hallo {name},\n\n" +
+				"{address} wurde aus Ihrem Konto entfernt. Waren Sie das nicht, setzen Sie gleich mit einer Ihrer anderen Adressen ein neues Passwort:\n\n" +
+				"{link}",
+			"Hello {name},\n\n" +
+				"{address} was removed from your account. If this was not you, set a new password at once, with another of your addresses:\n\n" +
+				"{link}",
+		},
+	}
 	EmailAddedMail = Letter{
 		Text{"Zu Ihrem Konto bei Clair kam eine Adresse hinzu", "An address was added to your account at Clair"},
 		Text{
