@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -176,6 +177,40 @@ func TestTheLogOfChangesStays(t *testing.T) {
 	var told bool
 	if err := as.QueryRow(t.Context(), "SELECT count(*), bool_and(actor_name = 'vera' AND changes::text LIKE '%vera%') FROM audit_log").Scan(&left, &told); err != nil || left != 1 || !told {
 		t.Errorf("%d rows are left, with the names: %v (%v); want 1, true", left, told, err)
+	}
+}
+
+// Yesterday's programs run on today's schema, between its migration and its grants, and under
+// the grants of their own version when the code goes back.
+func TestYesterdaysGrantsSuffice(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.New(t)
+	as := pgtest.As(t, schema.Managair, owner)
+	tx, err := owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	inventory(t, tx)
+	for _, eui := range []string{"0000000000000001", "0000000000000002"} {
+		pgtest.Exec(t, tx, insertNode, pgx.NamedArgs{"id": uuid.New(), "eui64": eui})
+	}
+	pgtest.Exec(t, tx, "INSERT INTO node_status (node_no, last_contact_at) SELECT no, now() FROM node")
+	pgtest.Exec(t, tx, "INSERT INTO scripted_node (node_no) SELECT no FROM node WHERE eui64 = '0000000000000001'")
+	for _, role := range []schema.Service{schema.Managair, schema.Ingestair} {
+		pgtest.Exec(t, tx, "REVOKE ALL ON scripted_node FROM "+pgx.Identifier{role.Role(owner.Config().ConnConfig.User)}.Sanitize())
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, as, "INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at) SELECT no, now(), 400, now() FROM node")
+	pgtest.Exec(t, as, "UPDATE stuck_sensor SET released_at = now()")
+	pgtest.Exec(t, as, "DELETE FROM node")
+	if left := pgtest.Value[string](t, owner, "SELECT string_agg(eui64, ' ') FROM heard_device"); left != "0000000000000002" {
+		t.Errorf("devices that are left: %q, want the one that sent", left)
+	}
+	if n := pgtest.Value[int](t, owner, "SELECT count(*) FROM scripted_node"); n != 0 {
+		t.Errorf("%d deleted nodes are noted", n)
 	}
 }
 

@@ -15,7 +15,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON organization, membership, address, site,
     node_model_quantity, node, installation, claim_code, ingestion_token, network_application TO :role;
 -- What registering and deleting sensors leads to.
 GRANT SELECT, INSERT, UPDATE, DELETE ON heard_device TO :role;
-GRANT SELECT, DELETE ON scripted_node TO :role;
+GRANT SELECT ON scripted_node TO :role;
 GRANT SELECT, UPDATE ON node_epoch TO :role;
 GRANT SELECT, INSERT ON retired_node TO :role;
 

@@ -7,9 +7,11 @@ CREATE TABLE scripted_node (
     since    timestamptz NOT NULL DEFAULT now()
 );
 
+-- It runs as the owner: whoever deletes a sensor need not know of this table, as yesterday's
+-- programs under yesterday's grants do not.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION node_leaves_device() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     DELETE FROM scripted_node WHERE node_no = OLD.no;
     IF NOT FOUND AND (EXISTS (SELECT FROM node_status WHERE node_no = OLD.no) OR EXISTS (SELECT FROM sample WHERE node_no = OLD.no)) THEN
@@ -22,6 +24,7 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
+REVOKE ALL ON FUNCTION node_leaves_device FROM PUBLIC;
 
 -- +goose Down
 -- +goose StatementBegin
