@@ -123,7 +123,7 @@ func (c *Config) network() network {
 	if c.NetworkServer == networkChirpStack {
 		return chirpStack{c.ChirpStack.Application}
 	}
-	return tts{c.TTS.application()}
+	return tts{app: c.TTS.application(), own: c.ownBroker()}
 }
 
 // ownBroker reports whether uplinks come from The Things Stack's own MQTT server, which

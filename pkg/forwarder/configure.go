@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,6 +32,8 @@ const (
 	sameState = 24 * time.Hour
 	// claimTime is longer than a downlink is under way to the network server's queue.
 	claimTime = time.Minute
+	// releaseTimeout is short: a forwarder that stops waits for it.
+	releaseTimeout = time.Second
 	// queuedTimeout is how long the network server gets to say that it has queued a
 	// downlink. It does at once.
 	queuedTimeout = 5 * time.Second
@@ -62,6 +65,7 @@ type configurator struct {
 	rest      time.Duration // the next
 	restUntil time.Time
 
+	told    atomic.Bool // it is told which downlinks were queued
 	mu      sync.Mutex
 	waiting map[string]chan struct{} // by the downlink's id; closed when it is queued
 }
@@ -97,9 +101,10 @@ type ledger interface {
 	// claim reports whether a downlink may be sent: not the same state again within a
 	// time, and not more than so many on a day. The node is then nobody else's for claimTime.
 	claim(ctx context.Context, eui lorawan.EUI64, state string, now time.Time, budget int) (bool, error)
-	// book notes a downlink that is in the network server's queue, and ends the claim.
+	// book notes a downlink that is in the network server's queue, or on the way there where
+	// that is not told, and ends the claim.
 	book(ctx context.Context, eui lorawan.EUI64, state string, now time.Time) error
-	// release ends the claim without a downlink.
+	// release ends the claim without a downlink, also when ctx has ended.
 	release(ctx context.Context, eui lorawan.EUI64)
 }
 
@@ -137,6 +142,7 @@ func (c *configurator) part() lifecycle.Part {
 
 func (c *configurator) send(ctx context.Context, o order) {
 	if c.now().Before(c.restUntil) {
+		c.metrics.downlinks.WithLabelValues(downlinkResting).Inc()
 		return
 	}
 	if c.rights != nil && c.rights.lacks(ttn.WriteDownlinks) {
@@ -165,9 +171,11 @@ func (c *configurator) send(ctx context.Context, o order) {
 		c.log.WarnContext(ctx, "downlink not sent", "dev_eui", eui, "err", err)
 		return
 	}
-	if c.network.queuedTopic() != "" {
+	result := downlinkSent
+	if c.told.Load() {
 		select {
 		case <-queued:
+			result = downlinkQueued
 		case <-time.After(c.patience):
 			c.ledger.release(ctx, eui)
 			c.metrics.downlinks.WithLabelValues(downlinkUnqueued).Inc()
@@ -177,6 +185,8 @@ func (c *configurator) send(ctx context.Context, o order) {
 			c.rest = min(2*c.rest, lastRest)
 			return
 		case <-ctx.Done():
+			c.ledger.release(ctx, eui)
+			c.metrics.downlinks.WithLabelValues(downlinkUnqueued).Inc()
 			return
 		}
 	}
@@ -184,7 +194,7 @@ func (c *configurator) send(ctx context.Context, o order) {
 	if err := c.ledger.book(ctx, eui, o.state, c.now()); err != nil {
 		c.log.WarnContext(ctx, "downlink not booked; it may be sent again", "dev_eui", eui, "err", err)
 	}
-	c.metrics.downlinks.WithLabelValues(downlinkQueued).Inc()
+	c.metrics.downlinks.WithLabelValues(result).Inc()
 	c.log.InfoContext(ctx, "node told its settings", "dev_eui", eui, "state", o.state, "f_port", o.downlink.FPort)
 }
 
@@ -306,5 +316,7 @@ func (l *redisLedger) book(ctx context.Context, eui lorawan.EUI64, state string,
 }
 
 func (l *redisLedger) release(ctx context.Context, eui lorawan.EUI64) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
 	_ = l.redis.Del(ctx, l.key(eui, claimed)).Err() // it ends by itself
 }

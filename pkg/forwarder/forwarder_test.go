@@ -15,7 +15,6 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 	gocmp "github.com/google/go-cmp/cmp"
 	mqtt "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/hooks/auth"
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -418,7 +417,7 @@ func startBroker(t *testing.T) *broker {
 	t.Helper()
 	b := &broker{server: mqtt.New(&mqtt.Options{Logger: slog.New(slog.DiscardHandler)})}
 	tcp := listeners.NewTCP(listeners.Config{ID: "mqtt", Address: "127.0.0.1:0"})
-	for _, err := range []error{b.server.AddHook(new(auth.AllowHook), nil), b.server.AddHook(&b.hooks, nil), b.server.AddListener(tcp), b.server.Serve()} {
+	for _, err := range []error{b.server.AddHook(&b.hooks, nil), b.server.AddListener(tcp), b.server.Serve()} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,20 +1,33 @@
 package forwarder_test
 
 import (
+	"strings"
 	"sync/atomic"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// hooks counts what happens at the broker.
+// hooks counts what happens at the broker, and says who may do what.
 type hooks struct {
 	mochi.HookBase
 	subscribed atomic.Int64
+	refused    atomic.Value // a string: no client may subscribe to what ends so
 }
 
-// Provides tells the broker what we want to hear of.
-func (*hooks) Provides(b byte) bool { return b == mochi.OnSubscribed }
+// Provides tells the broker what we want to be asked and told.
+func (*hooks) Provides(b byte) bool {
+	return b == mochi.OnSubscribed || b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+}
+
+// OnConnectAuthenticate lets everybody in.
+func (*hooks) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+
+// OnACLCheck lets everybody do what is not refused.
+func (h *hooks) OnACLCheck(_ *mochi.Client, topic string, write bool) bool {
+	refused, ok := h.refused.Load().(string)
+	return write || !ok || !strings.HasSuffix(topic, refused)
+}
 
 // OnSubscribed counts subscriptions.
 func (h *hooks) OnSubscribed(*mochi.Client, packets.Packet, []byte) { h.subscribed.Add(1) }

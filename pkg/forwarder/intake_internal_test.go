@@ -26,7 +26,7 @@ func BenchmarkReceive(b *testing.B) {
 	m := newMetrics(prometheus.NewRegistry(), box.len)
 	in := &intake{
 		service: "bench", log: slog.New(slog.DiscardHandler), metrics: m, clock: &ownClock{metrics: m},
-		network: tts{app}, codecs: codecs{standard: clairchen.Decoder{}}, outbox: box, now: time.Now,
+		network: tts{app: app}, codecs: codecs{standard: clairchen.Decoder{}}, outbox: box, now: time.Now,
 	}
 	b.SetBytes(int64(len(message)))
 	b.ReportAllocs()

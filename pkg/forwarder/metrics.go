@@ -23,7 +23,9 @@ const (
 // Values of the label result of forwarder_configuration_downlinks_total.
 const (
 	downlinkQueued    = "queued"
+	downlinkSent      = "sent"
 	downlinkUnqueued  = "unqueued"
+	downlinkResting   = "resting"
 	downlinkForbidden = "forbidden"
 	downlinkFailed    = "failed"
 )
@@ -89,7 +91,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		}),
 		downlinks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_configuration_downlinks_total",
-			Help: "Downlinks that tell nodes their settings, by result (queued: the network server says that it has queued it, at ChirpStack that the broker has it; unqueued: it did not say so; forbidden: not sent, since our key may not; failed: not sent).",
+			Help: "Downlinks that tell nodes their settings, by result (queued: the network server says that it has queued it; sent: the broker has it, where it is not told what is queued; unqueued: it did not say so; resting: not sent, since one before was not queued; forbidden: not sent, since our key may not; failed: not sent).",
 		}, []string{"result"}),
 		keyRights: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "forwarder_key_right", Help: "1 while our API key has a right that we need, 0 when it lacks it or is not valid.",
@@ -154,7 +156,7 @@ func (m *metrics) begin() {
 	for _, code := range []string{"204", "400", "401", "404", "503"} {
 		m.webhook.WithLabelValues(code)
 	}
-	for _, result := range []string{downlinkQueued, downlinkUnqueued, downlinkForbidden, downlinkFailed} {
+	for _, result := range []string{downlinkQueued, downlinkSent, downlinkUnqueued, downlinkResting, downlinkForbidden, downlinkFailed} {
 		m.downlinks.WithLabelValues(result)
 	}
 	for _, result := range []string{"ok", "missing", "refused", "failed"} {

@@ -192,17 +192,10 @@ func (s *subscriber) session(ctx context.Context) (subscribed bool, err error) {
 	if err := await(ctx, client.Connect()); err != nil {
 		return false, fmt.Errorf("connect: %w", err)
 	}
-	subscription := client.Subscribe(s.cfg.Topic, *s.cfg.QoS, handle).(*mqtt.SubscribeToken)
-	if err := await(ctx, subscription); err != nil {
-		return false, fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, err)
-	}
-	const subscriptionRefused = 0x80
-	if code := subscription.Result()[s.cfg.Topic]; code == subscriptionRefused {
-		return false, fmt.Errorf("subscribe to %s: %w", s.cfg.Topic, packets.ErrorRefusedNotAuthorised)
-	}
-	if err := s.hearQueued(ctx, client); err != nil {
+	if err := s.subscribe(ctx, client, s.cfg.Topic, handle); err != nil {
 		return false, err
 	}
+	s.hearQueued(ctx, client)
 	s.connection.client.Store(&client)
 	defer s.connection.client.Store(nil)
 	s.metrics.connected.Set(1)
@@ -226,23 +219,31 @@ func (s *subscriber) session(ctx context.Context) (subscribed bool, err error) {
 	}
 }
 
-// hearQueued subscribes to what is told of downlinks.
-func (s *subscriber) hearQueued(ctx context.Context, client mqtt.Client) error {
-	if s.configurer == nil {
-		return nil
+func (s *subscriber) subscribe(ctx context.Context, client mqtt.Client, topic string, handle mqtt.MessageHandler) error {
+	subscription := client.Subscribe(topic, *s.cfg.QoS, handle).(*mqtt.SubscribeToken)
+	if err := await(ctx, subscription); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", topic, err)
 	}
-	topic := s.configurer.network.queuedTopic()
-	if topic == "" {
-		return nil
+	const refused = 0x80
+	if subscription.Result()[topic] == refused {
+		return fmt.Errorf("subscribe to %s: %w", topic, packets.ErrorRefusedNotAuthorised)
 	}
-	token := client.Subscribe(topic, *s.cfg.QoS, func(_ mqtt.Client, m mqtt.Message) {
+	return nil
+}
+
+// hearQueued subscribes to what is told of downlinks. Uplinks come without it, too.
+func (s *subscriber) hearQueued(ctx context.Context, client mqtt.Client) {
+	if s.configurer == nil || s.configurer.network.queuedTopic() == "" {
+		return
+	}
+	err := s.subscribe(ctx, client, s.configurer.network.queuedTopic(), func(_ mqtt.Client, m mqtt.Message) {
 		s.configurer.heard(m.Payload())
 		m.Ack()
 	})
-	if err := await(ctx, token); err != nil {
-		return fmt.Errorf("subscribe to %s: %w", topic, err)
+	s.configurer.told.Store(err == nil)
+	if err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "not told which downlinks are queued; they count when the broker has them", "err", err)
 	}
-	return nil
 }
 
 // handle must not block: paho delivers on its network goroutine, and a slow

@@ -27,7 +27,10 @@ type network interface {
 }
 
 // tts is The Things Stack.
-type tts struct{ app ttn.Application }
+type tts struct {
+	app ttn.Application
+	own bool // we are at its own MQTT server
+}
 
 func (n tts) uplinkTopic() string { return n.app.UplinkTopic("+") }
 
@@ -43,7 +46,14 @@ func (n tts) downlink(u *lorawan.Uplink, fPort uint8, payload []byte, id string)
 	})
 }
 
-func (n tts) queuedTopic() string { return n.app.QueuedTopic("+") }
+// queuedTopic: who has put another broker in between passes uplinks and downlinks on, and
+// not what is told of downlinks.
+func (n tts) queuedTopic() string {
+	if !n.own {
+		return ""
+	}
+	return n.app.QueuedTopic("+")
+}
 
 func (tts) parseQueued(message []byte) []string { return ttn.ParseQueued(message) }
 

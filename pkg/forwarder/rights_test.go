@@ -161,8 +161,10 @@ func TestUnqueuedDownlinkIsNotBooked(t *testing.T) {
 	t.Parallel()
 	broker, ingestair := startBroker(t), startIngestair(t)
 	var ports ports
+	env := asTTS(ttntest.New(t, app))
+	env["CONFIGURE_NODES"] = "true"
 	start(t, broker, ingestair, options{
-		codec: elsys.Decoder{}, env: config.Env{"CONFIGURE_NODES": "true"},
+		codec: elsys.Decoder{}, env: env,
 		change: func(c *forwarder.Config) {
 			ports.watch(c)
 			c.SetPatience(20 * time.Millisecond)
@@ -181,11 +183,76 @@ func TestUnqueuedDownlinkIsNotBooked(t *testing.T) {
 	if got := ports.metric(t, `forwarder_configuration_downlinks_total{result="queued"}`); got != 0 {
 		t.Errorf("%v downlinks count as queued", got)
 	}
+	eventually(t, "the other is known to be not sent", func() bool {
+		return ports.metric(t, `forwarder_configuration_downlinks_total{result="resting"}`) == 1
+	})
 	ingestair.wait(t, 2)
 	broker.sendTo(t, "v3/clair@ttn/devices/end/down/replace", []byte("end"))
 	<-published
 	if got := <-published; !strings.HasSuffix(got, " end") {
 		t.Errorf("a second downlink was tried: %s", got)
+	}
+}
+
+// Where nobody tells which downlinks were queued, what the broker has is booked: at another
+// broker than the network server's, and where we may not hear it. Uplinks are not lost
+// for that.
+func TestDownlinkIsBookedWhereQueueingIsNotTold(t *testing.T) {
+	t.Parallel()
+	for _, refused := range []bool{false, true} {
+		t.Run(fmt.Sprintf("refused %v", refused), func(t *testing.T) {
+			t.Parallel()
+			broker, ingestair := startBroker(t), startIngestair(t)
+			env := asTTS(ttntest.New(t, app))
+			if refused {
+				broker.refused.Store("/down/queued")
+			} else {
+				env["TTS_HOST"] = "tts.example.org"
+			}
+			env["CONFIGURE_NODES"], env["CONFIGURE_DAILY_BUDGET"] = "true", "1"
+			var ports ports
+			start(t, broker, ingestair, options{codec: elsys.Decoder{}, env: env, change: func(c *forwarder.Config) {
+				ports.watch(c)
+				c.SetPatience(20 * time.Millisecond)
+			}})
+			for i := range 4 {
+				broker.publish(t, &lorawan.Uplink{
+					DevEUI: 0xA81758FFFE053CAB + lorawan.EUI64(i%2), DeviceID: "ers-1", FPort: elsys.FPort, FCnt: uint32(i), Payload: []byte{6, 1, 2},
+					ReceivedAt: time.Now(), DataRate: lorawan.SF10BW125,
+				})
+			}
+			ingestair.wait(t, 4)
+			downlinks := func(result string) float64 {
+				return ports.metric(t, `forwarder_configuration_downlinks_total{result="`+result+`"}`)
+			}
+			eventually(t, "each node is told once", func() bool { return downlinks("sent") == 2 })
+			if got := downlinks("queued") + downlinks("unqueued") + downlinks("resting") + downlinks("failed"); got != 0 {
+				t.Errorf("%v downlinks count as something else", got)
+			}
+		})
+	}
+}
+
+// A forwarder that stops while it waits leaves the node to the others.
+func TestStoppedForwarderClaimsNoNode(t *testing.T) {
+	t.Parallel()
+	broker, ingestair := startBroker(t), startIngestair(t)
+	env := asTTS(ttntest.New(t, app))
+	env["CONFIGURE_NODES"], env["REDIS_URL"] = "true", redistest.URL(t)
+	service := uniqueService()
+	downlinks := broker.listen(t, "v3/clair@ttn/devices/+/down/replace")
+	stop := start(t, broker, ingestair, options{service: service, codec: elsys.Decoder{}, env: env})
+	broker.publish(t, &lorawan.Uplink{
+		DevEUI: 0xA81758FFFE053CAB, DeviceID: "ers-1", FPort: elsys.FPort, Payload: []byte{6, 1, 2},
+		ReceivedAt: time.Now(), DataRate: lorawan.SF10BW125,
+	})
+	<-downlinks
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := redisClient(t, env["REDIS_URL"]).Keys(t.Context(), "clair:"+service+":configured:*").Result()
+	if err != nil || len(left) > 0 {
+		t.Errorf("Redis has %v, error %v", left, err)
 	}
 }
 
