@@ -113,7 +113,9 @@ func TestServicesCannotMore(t *testing.T) {
 		{"TRUNCATE audit_log", ""},
 		{"UPDATE audit_log SET actor_name = 'nobody'", ""},
 		{"INSERT INTO audit_log (at, actor_name, source, subject, subject_id, action, changes) VALUES (now() - interval '1 day', '', '', '', '', 'create', '{}')", ""},
-		{"INSERT INTO audit_log (actor_name, source, subject, subject_id, action, changes) VALUES ('', '', '', '', 'create', '{}')", "managair"},
+		{"INSERT INTO audit_log (actor_name, source, subject, subject_id, action, changes) VALUES ('', '', 'user_account', '1', 'create', '{}')", ""},
+		{"INSERT INTO audit_log (actor_name, source, subject, subject_id, action, changes) VALUES ('', '', 'email_address', '1', 'log_in', '{}')", ""},
+		{"INSERT INTO audit_log (actor_name, source, subject, subject_id, action, changes) VALUES ('', '', 'user_account', '1', 'log_in', '{}')", "managair"},
 		{"DELETE FROM sample", "ingestair"},
 		{"UPDATE sample_day SET n = 0", "ingestair"},
 		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (1, true)", ""},
@@ -131,7 +133,7 @@ func TestServicesCannotMore(t *testing.T) {
 		{"SELECT share_sample_privileges('user_account')", ""},
 		{"SELECT open_sample_month(now())", "managair ingestair"},
 		{"SELECT fill_sample_index('user_account_pkey')", ""},
-		{"SELECT blank_audit(1)", "managair"},
+		{"SELECT blank_audit(1)", ""},
 	} {
 		for service, pool := range pools {
 			tx, err := pool.Begin(t.Context())
@@ -164,19 +166,34 @@ func TestTheLogOfChangesStays(t *testing.T) {
 		sql  string
 	}{
 		{as, "INSERT INTO user_account (username) VALUES ('vera')"},
+		{as, "INSERT INTO email_address (user_id, email) SELECT id, 'vera@school.example' FROM user_account"},
 		{owner, "UPDATE audit_log SET actor_name = 'vera', actor_id = (SELECT id FROM user_account)"},
 		{owner, "INSERT INTO audit_log (at, actor_name, source, subject, subject_id, action, changes) VALUES (now() - interval '8 days', '', '', '', '', 'create', '{}')"},
 		{as, "DELETE FROM audit_log"},
-		{as, "SELECT blank_audit(id) FROM user_account"},
 	} {
 		if _, err := step.pool.Exec(t.Context(), step.sql); err != nil {
 			t.Fatalf("%s: %v", step.sql, err)
 		}
 	}
+	// As if the address were that of an account that there is not, or that was made to be deleted.
+	const forged = `INSERT INTO audit_log (actor_name, source, subject, subject_id, action, changes)
+		SELECT '', '', 'email_address', subject_id, done, '{"user_id": ["999999999", null]}'
+		  FROM audit_log, (VALUES ('delete'), ('log_in')) AS of (done) WHERE subject = 'email_address'`
+	for _, sql := range []string{forged, "SELECT blank_audit(999999999)"} {
+		if _, err := as.Exec(t.Context(), sql); !pgdb.IsRefused(err) {
+			t.Errorf("%s: %v, want it refused", sql, err)
+		}
+	}
+	pgtest.Exec(t, as, "INSERT INTO user_account (id, username) VALUES (999999999, 'nobody')")
+	pgtest.Exec(t, as, "DELETE FROM user_account WHERE id = 999999999")
+	if n := pgtest.Value[int](t, owner, "SELECT count(*) FROM audit_log WHERE subject_id = '999999999' AND changes::text NOT LIKE '%nobody%'"); n != 2 {
+		t.Errorf("%d rows without the name of an account that is gone, want 2", n)
+	}
+	pgtest.Exec(t, owner, "DELETE FROM audit_log WHERE subject_id = '999999999'")
 	var left int
 	var told bool
-	if err := as.QueryRow(t.Context(), "SELECT count(*), bool_and(actor_name = 'vera' AND changes::text LIKE '%vera%') FROM audit_log").Scan(&left, &told); err != nil || left != 1 || !told {
-		t.Errorf("%d rows are left, with the names: %v (%v); want 1, true", left, told, err)
+	if err := as.QueryRow(t.Context(), "SELECT count(*), bool_and(actor_name = 'vera' AND changes::text LIKE '%vera%') FROM audit_log").Scan(&left, &told); err != nil || left != 2 || !told {
+		t.Errorf("%d rows are left, with the names: %v (%v); want 2, true", left, told, err)
 	}
 }
 
@@ -197,11 +214,17 @@ func TestYesterdaysGrantsSuffice(t *testing.T) {
 	}
 	pgtest.Exec(t, tx, "INSERT INTO node_status (node_no, last_contact_at) SELECT no, now() FROM node")
 	pgtest.Exec(t, tx, "INSERT INTO scripted_node (node_no) SELECT no FROM node WHERE eui64 = '0000000000000001'")
-	for _, role := range []schema.Service{schema.Managair, schema.Ingestair} {
-		pgtest.Exec(t, tx, "REVOKE ALL ON scripted_node FROM "+pgx.Identifier{role.Role(owner.Config().ConnConfig.User)}.Sanitize())
-	}
+	managair := pgx.Identifier{schema.Managair.Role(owner.Config().ConnConfig.User)}.Sanitize()
+	pgtest.Exec(t, tx, "REVOKE ALL ON scripted_node FROM "+managair)
+	pgtest.Exec(t, tx, "GRANT UPDATE ON audit_log TO "+managair)
+	pgtest.Exec(t, tx, "GRANT EXECUTE ON FUNCTION blank_audit TO "+managair)
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	pgtest.Exec(t, as, "INSERT INTO user_account (id, username) VALUES (7, 'vera'), (8, 'otto')")
+	pgtest.Exec(t, as, "DELETE FROM user_account WHERE id = 7")
+	if names := pgtest.Value[string](t, as, "SELECT string_agg(changes ->> 'username', ' ' ORDER BY id) FROM audit_log WHERE changes ? 'username'"); names != `["***", "***"] [null, "otto"] ["***", "***"]` {
+		t.Errorf("names in the log: %s, want otto's", names)
 	}
 	pgtest.Exec(t, as, "INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at) SELECT no, now(), 400, now() FROM node")
 	pgtest.Exec(t, as, "UPDATE stuck_sensor SET released_at = now()")

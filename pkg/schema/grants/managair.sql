@@ -6,8 +6,8 @@ GRANT USAGE ON SCHEMA public TO :role;
 -- People and how they log in.
 GRANT SELECT, INSERT, UPDATE, DELETE ON user_account, email_address, staff_right, api_token, account_session, account_key,
     account_attempt, known_device, user_introduction, invitation, kept_mail, outgoing_mail TO :role;
--- The log of changes is added to and expires, as far as its policies let it: it is not taken
--- back. What changes it where somebody deletes their account runs as the owner (blank_audit).
+-- Log-ins are added to the log of changes, and it expires, as far as its policies let it: it is
+-- not taken back. Changes come into it, and names out of it, by triggers that run as the owner.
 GRANT SELECT, INSERT, DELETE ON audit_log TO :role;
 
 -- The inventory.
@@ -38,11 +38,11 @@ GRANT SELECT ON goose_db_version TO :role;
 
 GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample_partition, note_late_hours,
     write_node_status, adopt_parked_samples, hear_devices, hear_uplinks, sample_hours_raw, sample_hours, sample_days, sample_count,
-    installed_in_one_organization, blank_audit TO :role;
+    installed_in_one_organization TO :role;
 
 -- Run by triggers, for whom it takes no right:
 --   notify_inventory_changed, notify_login_ended, node_deleted, node_leaves_device, node_adopts_parked_samples,
 --   rename_picture, sample_day_changed, installation_one_organization, node_stays_in_organization,
 --   room_stays_in_organization, site_stays_in_organization, organization_keeps_owner,
 --   audit_change, audit_token, audit_forget, audit_claim_code, audit_ingestion_token
--- The owner's alone: detach_sample_partition, share_sample_privileges
+-- The owner's alone: detach_sample_partition, share_sample_privileges, blank_audit
