@@ -83,7 +83,9 @@ back() { # brings the old cluster back, on which nobody has written
   say "the old cluster is brought back"
   export POSTGRES_IMAGE=$old_image POSTGRES_DATA=$old_data
   remember_updates
-  deploy_stack && wait_until_healthy 600 || exit
+  if ! deploy_stack || ! wait_until_healthy 600; then
+    fail "the old cluster is not well. Its data is in the folder '$old_data' of the volume, as it was. Set POSTGRES_IMAGE=$old_image and POSTGRES_DATA=$old_data in $environment, and run tools/deploy-stack.sh $environment"
+  fi
   run_in "$(container db)" -- rm -rf "/var/lib/postgresql/data/$new_data" || true
   say "nothing was moved; the old cluster goes on"
   exit "$EXIT_FAILED"
@@ -113,7 +115,9 @@ trap - EXIT
 rows=$(awk -F '|' 'NF == 3 {rows += $2} END {print rows + 0}' "$work/after")
 rm -rf "$work"
 say "$rows rows are the same in both"
-tools/deploy-stack.sh "$environment" -y
+tools/deploy-stack.sh "$environment" -y ||
+  fail "the database is moved into $new_data, but not all is well; when it is mended: tools/deploy-stack.sh $environment"
+db=$(container db)
 say "the database is in $new_data, with $new_version"
-say "the old cluster is kept in $old_data. When all is well: docker exec $(container db | cut -d/ -f2) rm -rf /var/lib/postgresql/data/$old_data"
+say "the old cluster is kept in $old_data. When all is well: docker --context ${db%/*} exec ${db##*/} rm -rf /var/lib/postgresql/data/$old_data"
 say "the dump is kept as $dump"

@@ -229,11 +229,7 @@ deploy_stack() {
 
 wanted_postgres_image() { echo "${POSTGRES_IMAGE:-$(sed -n 's/.*{POSTGRES_IMAGE:-\(.*\)}.*/\1/p' compose/docker-compose.yml)}"; }
 
-deployed_postgres_image() {
-  local image
-  image=$(on service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' "$(full_name db)")
-  echo "${image%%@*}"
-}
+deployed_postgres_image() { on service inspect --format '{{.Spec.TaskTemplate.ContainerSpec.Image}}' "$(full_name db)"; }
 
 # deployed_postgres_data: the folder of the volume in which the running cluster is.
 deployed_postgres_data() {
@@ -256,14 +252,21 @@ postgres_version() {
 # same_cluster refuses to deploy a database that cannot read the files of the running one,
 # or would begin empty beside them.
 same_cluster() {
-  local running wanted image
+  local db image running wanted
   [ "$(deployed_postgres_data)" = "${POSTGRES_DATA:-pgdata}" ] ||
     fail "the running database is in the folder '$(deployed_postgres_data)', and POSTGRES_DATA says '${POSTGRES_DATA:-pgdata}': tools/upgrade-postgres.sh moves it; nothing was deployed"
-  image=$(wanted_postgres_image)
-  [ "$(deployed_postgres_image)" != "${image%%@*}" ] || return 0
-  if ! running=$(run_in "$(container db)" -- postgres --version) || ! wanted=$(postgres_version "$image"); then
-    fail "it cannot be seen whether $image reads the files of the running database; nothing was deployed"
+  image=$(wanted_postgres_image) running=$(deployed_postgres_image)
+  # Tags that begin with a number are of one major version; others may mean another image
+  # than when they were deployed. Digests say what they are.
+  if [[ $image == *@* ]]; then
+    [[ $running != *"@${image#*@}" ]] || return 0
+  elif [[ $image =~ :[0-9]+[^/]*$ && ${running%%@*} == "$image" ]]; then
+    return 0
   fi
+  # One that does not run may be what is to be mended.
+  db=$(container db) && running=$(run_in "$db" -- postgres --version) || return 0
+  wanted=$(postgres_version "$image") ||
+    fail "it cannot be seen whether $image reads the files of the running database; nothing was deployed"
   [ "$(postgres_major "$running")" = "$(postgres_major "$wanted")" ] ||
     fail "the running database is $running, and POSTGRES_IMAGE=$image is $wanted, which does not read its files: tools/upgrade-postgres.sh moves them; nothing was deployed"
 }
