@@ -208,17 +208,16 @@ func (u *upgrade) moveDatabase(ctx context.Context) error {
 		return err
 	}
 	// Deployed just so, the stack would begin with an empty database.
-	if _, err := u.stack.Tool(ctx, "deploy-stack.sh"); err == nil || !strings.Contains(err.Error(), "tools/upgrade-postgres.sh moves it") {
-		return fmt.Errorf("deploying another cluster was not refused as it should: %v", err)
+	if err := u.refused(ctx, "tools/upgrade-postgres.sh moves it", "deploy-stack.sh"); err != nil {
+		return err
 	}
 	// A dump that cannot be written, which comes to light when everything stands still.
 	nowhere := filepath.Join(u.setting.Work, "nowhere.dump")
 	if err := os.Mkdir(nowhere+".part", 0o700); err != nil {
 		return err
 	}
-	if _, err := u.stack.Tool(ctx, "upgrade-postgres.sh", "-y", "--dump", nowhere); err == nil ||
-		!strings.Contains(err.Error(), "no dump was made") || !strings.Contains(err.Error(), "the old cluster goes on") {
-		return fmt.Errorf("without a dump the move should end, and the old cluster go on: %v", err)
+	if err := u.refused(ctx, "the old cluster goes on", "upgrade-postgres.sh", "-y", "--dump", nowhere); err != nil {
+		return err
 	}
 	before, err := u.tasksOf(ctx, []string{"db"})
 	if err != nil {
@@ -237,6 +236,18 @@ func (u *upgrade) moveDatabase(ctx context.Context) error {
 	}
 	u.stack.Report("database moved to a new cluster", "%.0f s", time.Since(begun).Seconds())
 	return u.load.CheckUplinks(ctx, "the move of the database")
+}
+
+// refused runs a tool that has to fail, and to say so.
+func (u *upgrade) refused(ctx context.Context, because, tool string, args ...string) error {
+	_, err := u.stack.Tool(ctx, tool, args...)
+	if err == nil {
+		return fmt.Errorf("%s did not fail", tool)
+	}
+	if !strings.Contains(err.Error(), because) {
+		return fmt.Errorf("%s does not say %q: %w", tool, because, err)
+	}
+	return nil
 }
 
 // tasksOf returns the running tasks of services.
