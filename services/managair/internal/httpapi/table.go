@@ -1,10 +1,9 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -249,24 +248,14 @@ func newTableFormat(people bool, language string, place *time.Location, t table)
 	return f
 }
 
-// cells returns a line of cells, quoted where they have to be.
-func cells(comma byte, texts ...string) []byte {
-	var line bytes.Buffer
-	w := csv.NewWriter(&line)
-	w.Comma, w.UseCRLF = rune(comma), true
-	_ = w.Write(texts) // into memory
-	w.Flush()
-	return line.Bytes()
-}
+// formula is where a spreadsheet may take a name for one: at its beginning, and after whatever ends a
+// cell where the spreadsheet's country has another separator than the table (OWASP, CSV injection).
+var formula = regexp.MustCompile(`((?:^|[,;|\t\r\n])[\s\p{Z}\p{Cc}\p{Cf}"]*)([=+\-@＝＋－＠])`)
 
-// named returns a name of somebody's as a cell that no spreadsheet takes for a formula
-// (OWASP, CSV injection).
-func named(name string) string {
-	bare := strings.TrimLeft(name, " \u00a0")
-	if bare != "" && strings.ContainsAny(bare[:1], "=+-@\t\r\n") || strings.IndexAny(bare, "＝＋－＠") == 0 {
-		return "'" + name
-	}
-	return name
+// appendText appends a text as a cell in quotes, which no spreadsheet takes for a formula.
+func appendText(dst []byte, name string) []byte {
+	name = formula.ReplaceAllString(name, "${1}'${2}")
+	return append(append(append(dst, '"'), strings.ReplaceAll(name, `"`, `""`)...), '"')
 }
 
 // peopleTable is for spreadsheets: times by the clocks of the site, numbers and words of a
@@ -294,7 +283,13 @@ func (f *peopleTable) header(dst []byte, r telemetry.Resolution) []byte {
 		}
 	}
 	dst = append(dst, "\ufeff"...) // without it, Excel takes UTF-8 for something else
-	return append(dst, cells(f.comma, columns...)...)
+	for i, column := range columns {
+		if i > 0 {
+			dst = append(dst, f.comma)
+		}
+		dst = appendText(dst, column)
+	}
+	return append(dst, '\r', '\n')
 }
 
 func (f *peopleTable) begin(p *part) {
@@ -302,8 +297,10 @@ func (f *peopleTable) begin(p *part) {
 	if p.installation.NodeAlias != nil {
 		sensor = *p.installation.NodeAlias
 	}
-	line := cells(f.comma, named(f.site), named(p.room), named(sensor))
-	f.prefix = append(bytes.TrimSuffix(line, []byte("\r\n")), f.comma)
+	f.prefix = f.prefix[:0]
+	for _, name := range []string{f.site, p.room, sensor} {
+		f.prefix = append(appendText(f.prefix, name), f.comma)
+	}
 }
 
 func (*peopleTable) separate(dst []byte) []byte { return dst }

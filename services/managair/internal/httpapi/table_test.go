@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -89,37 +91,51 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// A spreadsheet runs what begins as a formula does, and takes a semicolon for the end of a
-// cell: names are neither.
+// A spreadsheet runs what begins as a formula does, and where a cell begins it decides by itself: a
+// table in English is split at semicolons, too. Names are names however a table is split.
 func TestNamesInTablesAreNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.exec(t, tableSQL)
+	number := regexp.MustCompile(`^-\d+([.,]\d+)?$`)
 	for name, want := range map[string]string{
-		"=1+1": "'=1+1", "+49": "'+49", "-1": "'-1", "@SUM": "'@SUM", "\t=1": "'\t=1", " =1": "' =1", "＝1": "'＝1",
-		`Saal; "A"`: `Saal; "A"`, "Raum 1": "Raum 1", "a\n=b": "a\n=b",
+		"=1+1": "'=1+1", "+49": "'+49", "-1": "'-1", "@SUM": "'@SUM", "\t=1": "\t'=1", " =1": " '=1", "＝1": "'＝1",
+		`Saal; "A"`: `Saal; "A"`, "Raum 1": "Raum 1", "a\n=b": "a\n'=b", "Bau 2-A, 3+4": "Bau 2-A, 3+4",
+		`x;=cmd|' /C calc'!A0;`: `x;'=cmd|' /C calc'!A0;`, "x,=1+1,": "x,'=1+1,", "x\t-1": "x\t'-1", "x|@SUM(A1)": "x|'@SUM(A1)",
+		`x;"=1+1`: `x;"'=1+1`, `x, "" +1;`: `x, "" '+1;`, "x;＝1;=2": "x;'＝1;'=2", "x; \u200b\u00a0=1": "x; \u200b\u00a0'=1", ";;==1": ";;'==1",
 	} {
 		w.exec(t, "UPDATE room SET name = $1 WHERE id = 4", name)
-		got := w.get(t, owner, "/api/v1/rooms/4/timeseries.csv?for=people&lang=de")
-		body, marked := strings.CutPrefix(got.body, "\ufeff")
-		if !marked {
-			t.Error("without a byte order mark Excel takes UTF-8 for something else")
-		}
-		reader := csv.NewReader(strings.NewReader(body))
-		reader.Comma = ';'
-		rows, err := reader.ReadAll()
-		if err != nil {
-			t.Fatalf("%q: %v", name, err)
-		}
-		if got := rows[1][1]; got != want {
-			t.Errorf("room %q is %q in the table, want %q", name, got, want)
-		}
-		if got := rows[1][2]; got != "'+Vier" {
-			t.Errorf("the sensor is %q in the table", got)
-		}
-		_, params, err := mime.ParseMediaType(got.header.Get("Content-Disposition"))
-		if err != nil || params["filename"] != "Schule, "+name+".csv" {
-			t.Errorf("Content-Disposition %q: %v, %q", got.header.Get("Content-Disposition"), err, params["filename"])
+		for language, comma := range map[string]rune{"de": ';', "en": ','} {
+			got := w.get(t, owner, "/api/v1/rooms/4/timeseries.csv?for=people&lang="+language)
+			body, marked := strings.CutPrefix(got.body, "\ufeff")
+			if !marked {
+				t.Error("without a byte order mark Excel takes UTF-8 for something else")
+			}
+			reader := csv.NewReader(strings.NewReader(body))
+			reader.Comma = comma
+			rows, err := reader.ReadAll()
+			if err != nil {
+				t.Fatalf("%q: %v", name, err)
+			}
+			if got := rows[1][1]; got != want {
+				t.Errorf("room %q is %q in the table, want %q", name, got, want)
+			}
+			if got := rows[1][2]; got != "'+Vier" {
+				t.Errorf("the sensor is %q in the table", got)
+			}
+			// Whatever a program takes for a separator, and for quotes.
+			for _, separators := range []string{",\r\n", ";\r\n", "\t\r\n", "|\r\n", ",;\t|\r\n"} {
+				for cell := range strings.FieldsFuncSeq(body, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
+					cell = strings.TrimLeftFunc(cell, func(r rune) bool { return r == '"' || !unicode.IsGraphic(r) || unicode.IsSpace(r) })
+					if strings.IndexAny(cell, "=+-@＝＋－＠") == 0 && !number.MatchString(cell) {
+						t.Errorf("room %q, split at %q: the cell %q", name, separators, cell)
+					}
+				}
+			}
+			_, params, err := mime.ParseMediaType(got.header.Get("Content-Disposition"))
+			if err != nil || params["filename"] != "Schule, "+name+".csv" {
+				t.Errorf("Content-Disposition %q: %v, %q", got.header.Get("Content-Disposition"), err, params["filename"])
+			}
 		}
 	}
 }
@@ -149,7 +165,7 @@ func TestWrongQuestionsForTables(t *testing.T) {
 	}
 	// The language is that of the browser, where none is asked for.
 	got := w.do(t, request{path: "/api/v1/rooms/1/timeseries.csv?for=people", header: map[string]string{"Accept-Language": "en-GB"}})
-	if !strings.HasPrefix(got.body, "\ufeffSite,Room,") || !slices.Contains(got.header.Values("Vary"), "Accept-Language") {
+	if !strings.HasPrefix(got.body, "\ufeff\"Site\",\"Room\",") || !slices.Contains(got.header.Values("Vary"), "Accept-Language") {
 		t.Errorf("%v %s", got.header, got.body)
 	}
 }
