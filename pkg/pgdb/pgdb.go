@@ -205,6 +205,13 @@ func IsContended(err error) bool {
 	return ok && (pgErr.Code == "40001" || pgErr.Code == "40P01") // serialization failure, deadlock
 }
 
+// IsLockTimeout reports whether err says that somebody had a lock for longer than the session
+// waits for it.
+func IsLockTimeout(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == "55P03" // lock not available
+}
+
 // IsRefused reports whether err says that the role may not do what it tried.
 func IsRefused(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)

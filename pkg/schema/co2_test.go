@@ -1,9 +1,11 @@
 package schema_test
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,6 +45,46 @@ func TestMoreCO2ThanSensorsMeasure(t *testing.T) {
 	}
 	const rules = `SELECT conrelid::regclass::text || ' ' || conname::text || ' ' || convalidated FROM pg_constraint WHERE contype = 'c' AND conname LIKE '%co2%' ORDER BY 1`
 	wantRows(t, "forth", ask(rules), "parked_sample parked_sample_co2_ppm_kept true", "sample sample_co2_ppm_kept true", "sample_y2026m11 sample_co2_ppm_kept true")
+}
+
+// A backup reads all samples for a long time: a migration that waits for it keeps nobody else
+// from them, and goes on when it is done.
+func TestMigrationsLetOthersPassABackup(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	downTo(t, url, 94)
+	backup, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = backup.Close(context.WithoutCancel(t.Context())) }()
+	ingest, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ingest.Close(context.WithoutCancel(t.Context())) }()
+	pgtest.Exec(t, ingest, "SELECT ensure_sample_partition('2026-11-20T10:00:00Z')")
+	pgtest.Exec(t, ingest, "SET statement_timeout = '6s'")
+	pgtest.Exec(t, backup, "BEGIN")
+	pgtest.Exec(t, backup, "LOCK TABLE sample IN ACCESS SHARE MODE")
+	migrated := make(chan error, 1)
+	go func() {
+		_, err := schema.Up(t.Context(), slog.New(slog.DiscardHandler), url)
+		migrated <- err
+	}()
+	const waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation = 'sample'::regclass AND NOT granted)"
+	for !pgtest.Value[bool](t, backup, waiting) {
+		select {
+		case err := <-migrated:
+			t.Fatalf("migrated beside a backup: %v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	pgtest.Exec(t, ingest, "INSERT INTO sample (node_no, time, co2_ppm) VALUES (1, '2026-11-20T10:00:00Z', 600)")
+	pgtest.Exec(t, backup, "COMMIT")
+	if err := <-migrated; err != nil {
+		t.Error(err)
+	}
 }
 
 func wantRows(t *testing.T, what string, got []string, want ...string) {

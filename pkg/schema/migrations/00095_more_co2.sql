@@ -16,14 +16,15 @@ ALTER TABLE parked_sample DROP CONSTRAINT IF EXISTS parked_sample_co2_ppm_range;
 
 -- +goose Down
 -- What the old rule does not take is the most that it takes; it is of a faulty sensor still.
-UPDATE sample SET co2_ppm = 10000 WHERE co2_ppm > 10000;
+-- The rule comes first: what is written meanwhile obeys it.
 ALTER TABLE sample DROP CONSTRAINT IF EXISTS sample_co2_ppm_range;
 ALTER TABLE sample ADD CONSTRAINT sample_co2_ppm_range CHECK (co2_ppm BETWEEN 0 AND 10000) NOT VALID;
+UPDATE sample SET co2_ppm = 10000 WHERE co2_ppm > 10000;
 ALTER TABLE sample VALIDATE CONSTRAINT sample_co2_ppm_range;
 ALTER TABLE sample DROP CONSTRAINT IF EXISTS sample_co2_ppm_kept;
 
-UPDATE parked_sample SET co2_ppm = 10000 WHERE co2_ppm > 10000;
 ALTER TABLE parked_sample DROP CONSTRAINT IF EXISTS parked_sample_co2_ppm_range;
 ALTER TABLE parked_sample ADD CONSTRAINT parked_sample_co2_ppm_range CHECK (co2_ppm BETWEEN 0 AND 10000) NOT VALID;
+UPDATE parked_sample SET co2_ppm = 10000 WHERE co2_ppm > 10000;
 ALTER TABLE parked_sample VALIDATE CONSTRAINT parked_sample_co2_ppm_range;
 ALTER TABLE parked_sample DROP CONSTRAINT IF EXISTS parked_sample_co2_ppm_kept;
