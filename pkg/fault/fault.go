@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -57,9 +58,10 @@ func (k Kind) String() string {
 
 // Error is an error of a kind. Its text is meant for the caller.
 type Error struct {
-	kind Kind
-	text string
-	err  error
+	kind  Kind
+	text  string
+	err   error
+	after time.Duration // when to try again; 0: not known
 }
 
 // Error returns the text for the caller; the cause is not part of it.
@@ -73,6 +75,19 @@ func (e *Error) Unwrap() error { return e.err }
 func New(k Kind, format string, args ...any) error {
 	wrapped := fmt.Errorf(format, args...)
 	return &Error{kind: k, text: wrapped.Error(), err: errors.Unwrap(wrapped)}
+}
+
+// NewExhausted returns an error for a caller who has to wait so long for their next share.
+func NewExhausted(wait time.Duration, format string, args ...any) error {
+	return &Error{kind: Exhausted, text: fmt.Sprintf(format, args...), after: wait}
+}
+
+// RetryAfter returns how long a caller has to wait before they try again; 0: not known.
+func RetryAfter(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.after
+	}
+	return 0
 }
 
 // Wrap gives err the kind k and a text for the caller. Unlike New with %w, the
@@ -192,7 +207,9 @@ func FromGRPC(err error) error {
 		k = Unauthenticated
 	case codes.PermissionDenied:
 		k = Forbidden
-	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted:
+	case codes.ResourceExhausted:
+		k = Exhausted
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted:
 		k = Unavailable
 	default:
 		return err

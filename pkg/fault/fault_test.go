@@ -72,7 +72,7 @@ func TestKindCrossesGRPC(t *testing.T) {
 	t.Parallel()
 	kinds := []fault.Kind{
 		fault.Invalid, fault.NotFound, fault.Conflict,
-		fault.Unauthenticated, fault.Forbidden, fault.Unavailable,
+		fault.Unauthenticated, fault.Forbidden, fault.Unavailable, fault.Exhausted,
 	}
 	for _, k := range kinds {
 		got := fault.FromGRPC(fault.GRPCStatus(fault.New(k, "why")))

@@ -150,7 +150,7 @@ func (m *metrics) begin() {
 	for _, reason := range []codec.Reason{codec.BadEnvelope, codec.BadPort, codec.BadDataRate, codec.BadFormat, codec.BadContent} {
 		m.undecodable.WithLabelValues(string(reason))
 	}
-	for _, result := range []string{"ok", fault.Invalid.String(), fault.Unauthenticated.String(), fault.Unavailable.String()} {
+	for _, result := range []string{"ok", fault.Invalid.String(), fault.Unauthenticated.String(), fault.Unavailable.String(), fault.Exhausted.String()} {
 		m.deliveries.WithLabelValues(result)
 	}
 	for _, code := range []string{"204", "400", "401", "404", "503"} {

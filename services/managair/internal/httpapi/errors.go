@@ -89,6 +89,8 @@ func reasonOf(status int) reason.Reason {
 		return reason.NotFound
 	case http.StatusConflict:
 		return reason.Conflict
+	case http.StatusTooManyRequests:
+		return reason.Throttled
 	case http.StatusServiceUnavailable:
 		return reason.Unavailable
 	default:

@@ -365,8 +365,8 @@ func (l *load) streamOnce(t *testing.T, client *ingestclient.Client, batches [][
 // repeatable demands that an error tells the caller to repeat.
 func repeatable(t *testing.T, err error) {
 	t.Helper()
-	if kind := fault.KindOf(fault.FromGRPC(err)); kind != fault.Unavailable && t.Context().Err() == nil {
-		t.Errorf("a call fails with %v, want unavailable", err)
+	if kind := fault.KindOf(fault.FromGRPC(err)); kind != fault.Unavailable && kind != fault.Exhausted && t.Context().Err() == nil {
+		t.Errorf("a call fails with %v, want unavailable or exhausted", err)
 	}
 }
 

@@ -153,7 +153,8 @@ func (c *caller) call(ctx context.Context) error {
 			break
 		}
 		c.report.LastError = time.Now().UTC().Format(time.TimeOnly) + " " + err.Error()
-		if fault.KindOf(err) != fault.Unavailable || time.Since(begun) > retryFor {
+		again := fault.Is(err, fault.Unavailable) || fault.Is(err, fault.Exhausted)
+		if !again || time.Since(begun) > retryFor {
 			c.report.Failed++
 			break
 		}
