@@ -63,6 +63,15 @@ func (l *Limiter) TakeN(client string, n int, now time.Time) (remaining, wait in
 	return 0, l.missing(bucket, n, now)
 }
 
+// GiveBack undoes TakeN.
+func (l *Limiter) GiveBack(client string, n int, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if bucket, ok := l.clients[client]; ok { // else it is as good as full
+		bucket.AllowN(now, -min(n, l.burst)) // fills; what is too much flows over
+	}
+}
+
 // Wait returns how many seconds the client has to wait, and takes nothing.
 func (l *Limiter) Wait(client string, now time.Time) int {
 	l.mu.Lock()

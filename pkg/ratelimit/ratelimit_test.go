@@ -24,3 +24,22 @@ func TestLimiterRemembersTheBusy(t *testing.T) {
 		t.Error("the bucket of a busy client is forgotten")
 	}
 }
+
+// What is given back can be taken again, and no bucket holds more than it can.
+func TestGiveBack(t *testing.T) {
+	t.Parallel()
+	l, now := ratelimit.New(1, 10), time.Now()
+	l.GiveBack("new", 5, now)
+	for _, client := range []string{"busy", "new"} {
+		for range 5 {
+			if _, wait := l.TakeN(client, 10, now); wait != 0 {
+				t.Fatalf("%s: held back for %d s", client, wait)
+			}
+			if _, wait := l.TakeN(client, 1, now); wait != 1 {
+				t.Fatalf("%s: took more than there is", client)
+			}
+			l.GiveBack(client, 1000, now) // counts as a full bucket, as taking does
+			l.GiveBack(client, 7, now)
+		}
+	}
+}

@@ -4,14 +4,17 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,6 +93,7 @@ type answer struct {
 	status int
 	body   []byte
 	media  string
+	wait   time.Duration // until the caller may try again; 0: not known
 }
 
 // post wraps what is the same for all doors: method, token, media type, size. Each door
@@ -108,7 +112,11 @@ func (s *Server) post(closed bool, media func(string) bool, wrong func(status in
 		if closed {
 			var err error
 			if scope, err = s.admit(r); err != nil {
-				refuse(s.refusal(w, r, err))
+				a := s.failed(r.Context(), err, wrong)
+				if a.status == http.StatusUnauthorized {
+					w.Header().Set("WWW-Authenticate", "Bearer")
+				}
+				write(w, a)
 				return
 			}
 		}
@@ -130,10 +138,14 @@ func (s *Server) post(closed bool, media func(string) bool, wrong func(status in
 	}
 }
 
+// retryAfter is when to try again where nobody knows.
+const retryAfter = 5 * time.Second
+
 func write(w http.ResponseWriter, a answer) {
 	w.Header().Set("Content-Type", a.media)
 	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "5")
+		wait := cmp.Or(a.wait, retryAfter)
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
@@ -148,14 +160,6 @@ func (s *Server) admit(r *http.Request) (ingest.Scope, error) {
 	return s.options.Admit(r.Context(), token, place.AddressOf(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), s.options.TrustedProxies))
 }
 
-// refusal is the answer to a caller who is not let in.
-func (s *Server) refusal(w http.ResponseWriter, r *http.Request, err error) (status int, text string) {
-	if status, text = s.failed(r.Context(), err); status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-	}
-	return status, text
-}
-
 // mediaTypes accepts some media types, with whatever parameters.
 func mediaTypes(allowed ...string) func(string) bool {
 	return func(header string) bool {
@@ -164,11 +168,14 @@ func mediaTypes(allowed ...string) func(string) bool {
 	}
 }
 
-// failed logs what the caller is not told of an error.
-func (s *Server) failed(ctx context.Context, err error) (status int, text string) {
-	status = fault.HTTPStatus(err)
+// failed is the answer to what ended with an error, in the form of its door. What the
+// caller is not told of it is logged.
+func (s *Server) failed(ctx context.Context, err error, wrong func(status int, text string) answer) answer {
+	status := fault.HTTPStatus(err)
 	if status == http.StatusInternalServerError {
 		s.log.ErrorContext(ctx, "request failed", "err", err)
 	}
-	return status, fault.Text(err)
+	a := wrong(status, fault.Text(err))
+	a.wait = fault.RetryAfter(err)
+	return a
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -79,11 +80,43 @@ func newHandler(t testing.TB, legacy Legacy) (http.Handler, *memory) {
 	<-ready
 	t.Cleanup(func() { cancel(); <-done })
 	return New(in, log, Options{Admit: func(_ context.Context, token, _ string) (ingest.Scope, error) {
-		if token != "secret" {
+		switch token {
+		case "secret":
+			return nil, nil
+		case "spent":
+			return spent{}, nil
+		case "away":
+			return nil, fault.New(fault.Unavailable, "away")
+		default:
 			return nil, fault.New(fault.Unauthenticated, "a valid bearer token is needed")
 		}
-		return nil, nil
 	}, Legacy: legacy}).Handler, store
+}
+
+// spent is the scope of somebody who has sent enough for now.
+type spent struct{ ingest.Scope }
+
+func (spent) Spend(context.Context, int) (giveBack func(), err error) {
+	return nil, fault.NewExhausted(200*time.Second, "try again in 200 s")
+}
+
+// Who is told to come again is told when.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	h, _ := newHandler(t, LegacyToken)
+	sample := `{"data":{"type":"Sample","attributes":{"timestamp_s":1795345200,"co2_ppm":612},"relationships":{"node":{"data":{"type":"Node","id":"` + registered.String() + `"}}}}}`
+	for path, body := range map[string]string{"/ingest/v1/samples": `{"samples":[]}`, "/ingest/v1/ingest": sample} {
+		for token, want := range map[string]string{"spent": "429 200", "away": "503 5", "wrong": "401 "} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Authorization", "Bearer "+token)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if got := fmt.Sprintf("%d %s", w.Code, w.Header().Get("Retry-After")); got != want {
+				t.Errorf("%s, %s: %s, want %s", path, token, got, want)
+			}
+		}
+	}
 }
 
 type request struct {

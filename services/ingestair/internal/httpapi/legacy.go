@@ -33,7 +33,7 @@ func (s *Server) legacy(ctx context.Context, scope ingest.Scope, body []byte) an
 	batch := &ingest.Batch{Uplinks: []ingest.Uplink{{Uplink: keeping.Uplink{NodeID: node}, End: 1}}, Samples: []measurement.Sample{sample}, Scope: scope}
 	result, err := s.ingester.Store(ctx, batch)
 	if err != nil {
-		return legacyProblem(s.failed(ctx, err))
+		return s.failed(ctx, err, legacyProblem)
 	}
 	status := http.StatusCreated
 	switch result.Outcomes[0] {
@@ -56,7 +56,7 @@ func (s *Server) legacy(ctx context.Context, scope ingest.Scope, body []byte) an
 		})
 	}
 	doc := jsonapi.Document{One: legacyResource(node, batch.Samples[0])} // as it was judged
-	return answer{status, doc.Append(nil), jsonapi.MediaType}
+	return answer{status: status, body: doc.Append(nil), media: jsonapi.MediaType}
 }
 
 // legacyName is the predecessor's name of a field of the contract.
@@ -160,5 +160,5 @@ func jsonAPIErrors(err error) answer {
 	for _, e := range list {
 		e.Detail = e.In("en")
 	}
-	return answer{list.Status(), list.Append(nil), jsonapi.MediaType}
+	return answer{status: list.Status(), body: list.Append(nil), media: jsonapi.MediaType}
 }

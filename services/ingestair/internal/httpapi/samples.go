@@ -52,7 +52,7 @@ func problem(status int, text string) answer {
 	if err != nil {
 		panic(err) // a text is always JSON
 	}
-	return answer{status, append(body, '\n'), mediaJSON}
+	return answer{status: status, body: append(body, '\n'), media: mediaJSON}
 }
 
 // samples keeps a batch: {"samples":[{"node":"<uuid>","time_s":1764000000,
@@ -68,7 +68,7 @@ func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) a
 	batch.Scope = scope
 	result, err := s.ingester.Store(ctx, batch)
 	if err != nil {
-		return problem(s.failed(ctx, err))
+		return s.failed(ctx, err, problem)
 	}
 	a := jsonAnswer{Outcomes: make([]string, len(result.Outcomes))}
 	for i, o := range result.Outcomes {
@@ -85,9 +85,9 @@ func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) a
 	}
 	encoded, err := json.Marshal(a)
 	if err != nil {
-		return problem(s.failed(ctx, err))
+		return s.failed(ctx, err, problem)
 	}
-	return answer{status, append(encoded, '\n'), mediaJSON}
+	return answer{status: status, body: append(encoded, '\n'), media: mediaJSON}
 }
 
 // jsonName is what a field of the contract is called here.

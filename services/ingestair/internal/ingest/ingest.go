@@ -34,8 +34,9 @@ type Scope interface {
 	// Own reports of each of the nodes whether it is one of theirs. The error says that
 	// nobody can tell, or that the sender may not write any more.
 	Own(ctx context.Context, nodes []uuid.UUID) (map[uuid.UUID]bool, error)
-	// Spend counts samples that they send. The error says that they are too many.
-	Spend(ctx context.Context, samples int) error
+	// Spend counts samples that they send. The error says that they are too many. giveBack
+	// is called when they could not be kept, and does not count them.
+	Spend(ctx context.Context, samples int) (giveBack func(), err error)
 }
 
 // Uplink is one message of a node.

@@ -72,6 +72,8 @@ type Call struct {
 	faulty []keeping.RejectedRow
 	// foreign are the uplinks that the sender may not speak of; nil: none are.
 	foreign []bool
+	// giveBack makes the samples cost their sender nothing; nil: they cost nothing.
+	giveBack func()
 	// weight is how many samples or uplinks there are, whichever are more, and one.
 	weight int64
 	err    error
@@ -95,28 +97,46 @@ func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
 	}
 	call := &Call{batch: b, done: make(chan struct{}), weight: int64(max(len(b.Samples), len(b.Uplinks))) + 1}
 	if b.Scope != nil {
-		if err := b.Scope.Spend(ctx, len(b.Samples)); err != nil {
+		var err error
+		if call.giveBack, err = b.Scope.Spend(ctx, len(b.Samples)); err != nil {
 			return nil, err
 		}
+	}
+	if err := in.enqueue(ctx, call); err != nil {
+		call.refund()
+		return nil, err
+	}
+	return call, nil
+}
+
+func (in *Ingester) enqueue(ctx context.Context, call *Call) error {
+	if call.batch.Scope != nil {
 		foreign, err := call.restrict(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		in.metrics.foreign.Add(float64(foreign))
 	}
 	in.metrics.judged(call.check(in.now()))
 	if err := in.makeRoom(ctx, call.weight); err != nil {
-		return nil, err
+		return err
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.stopped {
 		in.room.Release(call.weight)
-		return nil, fault.New(fault.Unavailable, "the server is stopping")
+		return fault.New(fault.Unavailable, "the server is stopping")
 	}
 	in.queue = append(in.queue, call)
 	in.signal()
-	return call, nil
+	return nil
+}
+
+// refund is for samples that are not kept: the sender is told to send them again.
+func (c *Call) refund() {
+	if c.giveBack != nil {
+		c.giveBack()
+	}
 }
 
 func (in *Ingester) makeRoom(ctx context.Context, weight int64) error {
@@ -312,6 +332,8 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 		c.err = err
 		if err == nil {
 			in.metrics.counted(c.result.Outcomes)
+		} else {
+			c.refund()
 		}
 		in.room.Release(c.weight)
 		close(c.done)

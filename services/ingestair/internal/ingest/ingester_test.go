@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -360,6 +361,59 @@ func TestStoreHangs(t *testing.T) {
 		}
 		close(store.hold)
 	})
+}
+
+// purse is the scope of a sender to whom all nodes belong, and counts what they spend.
+type purse struct {
+	spent atomic.Int64
+	away  bool // nobody can tell whose nodes are
+}
+
+func (p *purse) Own(_ context.Context, nodes []uuid.UUID) (map[uuid.UUID]bool, error) {
+	if p.away {
+		return nil, fault.New(fault.Unavailable, "away")
+	}
+	own := map[uuid.UUID]bool{}
+	for _, node := range nodes {
+		own[node] = true
+	}
+	return own, nil
+}
+
+func (p *purse) Spend(_ context.Context, samples int) (giveBack func(), err error) {
+	p.spent.Add(int64(samples))
+	return func() { p.spent.Add(-int64(samples)) }, nil
+}
+
+// TestWhatIsNotKeptCostsNothing: senders are told to send it again.
+func TestWhatIsNotKeptCostsNothing(t *testing.T) {
+	t.Parallel()
+	store := &fakeStore{}
+	in, stop := run(t, store)
+	p := &purse{}
+	send := func() error {
+		b := batch(400, 402)
+		b.Scope = p
+		_, err := in.Store(t.Context(), b)
+		return err
+	}
+	for _, tt := range []struct {
+		name   string
+		before func()
+		spent  int64
+		kept   bool
+	}{
+		{"kept", func() {}, 2, true},
+		{"database away", func() { store.err = fault.New(fault.Unavailable, "away") }, 2, false},
+		{"owners unknown", func() { p.away = true }, 2, false},
+		{"kept again", func() { store.err, p.away = nil, false }, 4, true},
+		{"stopping", stop, 4, false},
+	} {
+		tt.before()
+		if err := send(); (err == nil) != tt.kept || p.spent.Load() != tt.spent {
+			t.Errorf("%s: error %v, %d samples spent, want %d", tt.name, err, p.spent.Load(), tt.spent)
+		}
+	}
 }
 
 func TestTooManySamples(t *testing.T) {

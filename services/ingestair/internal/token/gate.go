@@ -30,7 +30,7 @@ const (
 )
 
 // ErrTooMany is the answer to whoever sends too many wrong tokens.
-var ErrTooMany = fault.New(fault.Exhausted, "too many wrong tokens came from there; try again later")
+var ErrTooMany = fault.NewExhausted(time.Second/wrongTokens, "too many wrong tokens came from there; try again later")
 
 // Grant is what the token of an organization opens.
 type Grant struct {
@@ -169,19 +169,20 @@ type scope struct {
 }
 
 // Spend is part of ingest.Scope.
-func (s *scope) Spend(ctx context.Context, samples int) error {
+func (s *scope) Spend(ctx context.Context, samples int) (giveBack func(), err error) {
 	if s.gate.samples == nil {
-		return nil
+		return func() {}, nil
 	}
 	grant, err := s.gate.grant(ctx, s.digest)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, wait := s.gate.samples.TakeN(strconv.FormatInt(grant.Organization, 10), samples, s.gate.now())
+	organization := strconv.FormatInt(grant.Organization, 10)
+	_, wait := s.gate.samples.TakeN(organization, samples, s.gate.now())
 	if wait > 0 {
-		return fault.New(fault.Exhausted, "this organization sends too many samples; try again in %d s", wait)
+		return nil, fault.NewExhausted(time.Duration(wait)*time.Second, "this organization sends too many samples; try again in %d s", wait)
 	}
-	return nil
+	return func() { s.gate.samples.GiveBack(organization, samples, s.gate.now()) }, nil
 }
 
 // Own implements ingest.Scope. The token is looked at again: it may be that of a stream

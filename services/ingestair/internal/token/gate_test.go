@@ -12,6 +12,8 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ingesttoken"
+	"github.com/clairberlin/clair-stack/pkg/ratelimit"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/token"
 )
 
@@ -173,6 +175,33 @@ func TestTheDatabaseIsAway(t *testing.T) {
 	}
 	w.inventory.away = false
 	w.want(t, "back again", secret, true, true, false, false)
+}
+
+// A budget is one of the whole organization, and what is given back can be spent again.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Gate = token.NewGate(token.Set{}, w.inventory, ratelimit.New(1, 10), func() time.Time { return w.now })
+	scopes := make([]ingest.Scope, 2)
+	for i := range scopes {
+		secret, _ := w.issue(token.Grant{Organization: 1})
+		scope, err := w.Admit(t.Context(), secret, "192.0.2.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		scopes[i] = scope
+	}
+	giveBack, err := scopes[0].Spend(t.Context(), 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := scopes[1].Spend(t.Context(), 7); !fault.Is(err, fault.Exhausted) || fault.RetryAfter(err) != 5*time.Second {
+		t.Errorf("%v, wait %v; want exhausted for 5 s", err, fault.RetryAfter(err))
+	}
+	giveBack()
+	if _, err := scopes[1].Spend(t.Context(), 7); err != nil {
+		t.Errorf("after it was given back: %v", err)
+	}
 }
 
 // Whoever guesses is stopped, and keeps nobody out who was in before.
