@@ -158,12 +158,12 @@ func TestPoisonedSamplesFailAlone(t *testing.T) {
 					case 0:
 						values[i] = poison
 					case 1:
-						values[i] = 20_000
+						values[i] = -1
 					default:
 						values[i] = 400 + random.IntN(100)
 					}
 					switch {
-					case values[i] == poison || values[i] == 20_000:
+					case values[i] == poison || values[i] < 0:
 						want = append(want, keeping.Rejected)
 						rejected = append(rejected, i)
 					case values[i]%2 == 1:

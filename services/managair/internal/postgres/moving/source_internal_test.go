@@ -95,7 +95,7 @@ func TestCopyReader(t *testing.T) {
 		}
 		want := []loadedSample{
 			{node: [16]byte(someNode), seconds: 1_600_000_000, co2: 400, temperature: 201, humidity: 50, status: 'M'},
-			{node: [16]byte(someNode), seconds: 1_600_000_060, co2: 20_000, temperature: noValue, humidity: noValue, status: 'R', implausible: true},
+			{node: [16]byte(someNode), seconds: 1_600_000_060, co2: 20_000, temperature: noValue, humidity: noValue, status: 'E'},
 		}
 		if diff := cmp.Diff(want, r.rows, cmp.AllowUnexported(loadedSample{})); diff != "" {
 			t.Fatalf("%d bytes at a time: want(-) got(+):\n%s", size, diff)
