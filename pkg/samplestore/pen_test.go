@@ -30,7 +30,7 @@ var pens = map[string]int{
 // there are and why the pen cannot do it.
 var seeds = map[string]int{
 	// What the schema itself refuses, keeps and counts, whoever writes.
-	"pkg/schema/co2_test.go":    1,
+	"pkg/schema/co2_test.go":    2,
 	"pkg/schema/faulty_test.go": 3,
 	"pkg/schema/schema_test.go": 1,
 	"pkg/schema/stuck_test.go":  1,

@@ -33,7 +33,7 @@ type Store struct {
 	nodes  nodeMap
 	months months
 	writes sync.Pool
-	stuck  atomic.Pointer[map[int32][]Stuck]
+	known  atomic.Pointer[learned]
 
 	// boldFrom is how many samples a flush has at least that is written without
 	// expecting repeated ones; careful is how many more flushes may not be.
@@ -79,8 +79,8 @@ const maxAttempts = 5
 
 // Keep implements keeping.Store.
 func (s *Store) Keep(ctx context.Context, f *keeping.Flush) error {
-	if s.stuck.Load() == nil {
-		if err := s.LearnStuck(ctx); err != nil {
+	if s.known.Load() == nil {
+		if err := s.Learn(ctx); err != nil {
 			return err
 		}
 	}
@@ -246,6 +246,13 @@ func (s *Store) commitWith(ctx context.Context, w *write, insert string) error {
 	}
 	if heard := w.heardParameters(); heard != nil {
 		p.queue(ctx, HearDevices, heard, nil)
+	}
+	spoken, heard := w.scriptParameters(s.known.Load().scripted)
+	if spoken != nil {
+		p.queue(ctx, noteScripted, spoken, nil)
+	}
+	if heard != nil {
+		p.queue(ctx, hearScripted, heard, nil)
 	}
 	return p.run(ctx)
 }

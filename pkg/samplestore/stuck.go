@@ -30,10 +30,18 @@ const stuckSensors = `
 	  FROM stuck_sensor
 	 WHERE taken_back_at IS NULL`
 
-// LearnStuck learns which sensors are or were stuck, as the check of all nodes has found out.
-// Their samples are kept, however late they come, and marked: they say nothing of the air.
-// Keep learns it the first time; whoever goes on for longer than minutes has to learn it again.
-func (s *Store) LearnStuck(ctx context.Context) error {
+// learned is what others found out about nodes.
+type learned struct {
+	stuck    map[int32][]Stuck
+	scripted map[int32]bool
+}
+
+// Learn learns which sensors are or were stuck, as the check of all nodes has found out, and
+// of which scripts alone have told. Samples of stuck ones are kept, however late they come, and
+// marked: they say nothing of the air. Keep learns it the first time; whoever goes on for
+// longer than minutes has to learn it again.
+func (s *Store) Learn(ctx context.Context) error {
+	found := learned{map[int32][]Stuck{}, map[int32]bool{}}
 	rows, err := s.pool.Query(ctx, stuckSensors)
 	if err != nil {
 		return Translate(fmt.Errorf("find stuck sensors: %w", err))
@@ -42,17 +50,27 @@ func (s *Store) LearnStuck(ctx context.Context) error {
 	if err != nil {
 		return Translate(fmt.Errorf("find stuck sensors: %w", err))
 	}
-	found := map[int32][]Stuck{}
 	for _, one := range all {
-		found[one.NodeNo] = append(found[one.NodeNo], one)
+		found.stuck[one.NodeNo] = append(found.stuck[one.NodeNo], one)
 	}
-	s.stuck.Store(&found)
+	rows, err = s.pool.Query(ctx, "SELECT node_no FROM scripted_node")
+	if err != nil {
+		return Translate(fmt.Errorf("find scripted nodes: %w", err))
+	}
+	scripted, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	if err != nil {
+		return Translate(fmt.Errorf("find scripted nodes: %w", err))
+	}
+	for _, no := range scripted {
+		found.scripted[no] = true
+	}
+	s.known.Store(&found)
 	return nil
 }
 
 // markStuck marks the samples of the sensors that are known to be or to have been stuck.
 func (s *Store) markStuck(w *write) {
-	known := *s.stuck.Load()
+	known := s.known.Load().stuck
 	if len(known) == 0 {
 		return
 	}

@@ -20,7 +20,7 @@ func TestSamplesOfStuckSensorsAreMarked(t *testing.T) {
 	}
 	mustKeep(t, s, sample{1, noon, 800})
 	pgtest.Exec(t, s.pool, `INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at) SELECT no, $2, 800, $2 FROM node WHERE id = $1`, nodetest.ID(1), noon)
-	if err := s.LearnStuck(t.Context()); err != nil {
+	if err := s.Learn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	later := noon.Add(time.Hour)
@@ -36,7 +36,7 @@ func TestSamplesOfStuckSensorsAreMarked(t *testing.T) {
 	// The same again is the same, whether the mark came before or after it.
 	wantOutcomes(t, "before the mark", mustKeep(t, s, sample{1, noon, 800}), keeping.Duplicate)
 	pgtest.Exec(t, s.pool, "UPDATE stuck_sensor SET released_at = $1", later.Add(30*time.Minute))
-	if err := s.LearnStuck(t.Context()); err != nil {
+	if err := s.Learn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	wantOutcomes(t, "after it", mustKeep(t, s, sample{1, later, 800}, sample{1, later, 804}), keeping.Duplicate, keeping.Conflict)

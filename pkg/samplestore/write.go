@@ -31,8 +31,8 @@ type write struct {
 	returned []sampleKey
 	parked   []parkedKey
 
-	samples, late, parking, rejecting, hearing columns
-	journal                                    journal
+	samples, late, parking, rejecting, hearing, spoken, unscripted columns
+	journal                                                        journal
 }
 
 // sampleKey is the key of a sample; the time in PostgreSQL's microseconds.

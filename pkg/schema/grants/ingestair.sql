@@ -7,7 +7,7 @@ GRANT SELECT ON node_epoch TO :role;
 GRANT SELECT ON stuck_sensor TO :role;
 -- It looks up the token of a caller, and makes, revives or widens none.
 GRANT SELECT (digest, organization_id, node_id, revoked_at, last_used_at), UPDATE (last_used_at) ON ingestion_token TO :role;
-GRANT SELECT, INSERT ON scripted_node TO :role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON scripted_node TO :role; -- UPDATE: locked in an order
 
 -- Samples are added; those of deleted sensors are purged. None is changed.
 GRANT SELECT, INSERT, DELETE ON sample TO :role;

@@ -1,7 +1,7 @@
 -- +goose Up
--- Nodes for which a token of their own organization was used. What it sends proves nothing of
--- the device: whoever registers a number can send something for it. No foreign key: a node
--- that is deleted at that very moment is no reason to refuse the others of a request.
+-- Nodes for which tokens of their own organization were used, and nothing else. What those send
+-- proves nothing of the device: whoever registers a number can send something for it. No foreign
+-- key: a node that is deleted at that very moment is no reason to refuse the others of a request.
 CREATE TABLE scripted_node (
     node_no  integer PRIMARY KEY,
     since    timestamptz NOT NULL DEFAULT now()

@@ -21,8 +21,9 @@ type Retention struct {
 type Upkeep interface {
 	// WriteStatus brings the status of the nodes up to date.
 	WriteStatus(ctx context.Context) error
-	// LearnStuck learns which sensors are stuck, so that their samples are marked.
-	LearnStuck(ctx context.Context) error
+	// Learn learns which sensors are stuck, so that their samples are marked, and of which
+	// scripts alone have told.
+	Learn(ctx context.Context) error
 	// RollUp does a step of the hourly and daily roll-up; more says that there is
 	// more to do at once.
 	RollUp(ctx context.Context) (more bool, err error)
@@ -38,7 +39,7 @@ type Upkeep interface {
 
 const (
 	statusEvery  = 2 * time.Second
-	stuckEvery   = 30 * time.Second
+	learnEvery   = 30 * time.Second
 	rollUpEvery  = 10 * time.Second
 	purgeEvery   = time.Minute
 	tidyEvery    = time.Hour
@@ -58,7 +59,7 @@ func RunUpkeep(ctx context.Context, u Upkeep, log *slog.Logger, now func() time.
 		})
 	}
 	chore("node status", statusEvery, func(ctx context.Context) (bool, error) { return false, u.WriteStatus(ctx) })
-	chore("stuck sensors", stuckEvery, func(ctx context.Context) (bool, error) { return false, u.LearnStuck(ctx) })
+	chore("what is known of sensors", learnEvery, func(ctx context.Context) (bool, error) { return false, u.Learn(ctx) })
 	chore("roll-up", rollUpEvery, u.RollUp)
 	chore("purge", purgeEvery, func(ctx context.Context) (bool, error) { return u.Purge(ctx, retiredFor) })
 	chore("partitions", tidyEvery, func(ctx context.Context) (bool, error) { return false, u.EnsurePartitions(ctx, now()) })

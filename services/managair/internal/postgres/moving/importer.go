@@ -170,7 +170,7 @@ func (im *Importer) copySamples(ctx context.Context, tx pgx.Tx, snapshot, source
 		}
 		defer chunks.close(ctx)
 		for c := range work {
-			if err := store.LearnStuck(ctx); err != nil {
+			if err := store.Learn(ctx); err != nil {
 				return err
 			}
 			n, problems, err := chunks.copy(ctx, c)

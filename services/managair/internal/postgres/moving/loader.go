@@ -163,7 +163,7 @@ func (l *Loader) storeStaged(ctx context.Context, now time.Time, stage *stage, r
 			if batch, more, err = stage.take(ctx, batch[:0]); err != nil || !more {
 				return err
 			}
-			if err := store.LearnStuck(ctx); err != nil {
+			if err := store.Learn(ctx); err != nil {
 				return err
 			}
 			n, err := samples.batch(ctx, batch)
