@@ -97,12 +97,13 @@ if $REDIS_OPEN; then
   deploy_stack
   wait_until_healthy "$timeout"
 fi
-# New tasks may take a moment to connect, and old ones to end. A broker is not ours:
-# that it does not answer is said, but is no reason to call the deployment a failure.
+# New tasks may take a moment to connect, and old ones to end. The broker and the network
+# server are not ours: that the one does not answer, or that our key lacks a right at the
+# other, is said, but is no reason to call the deployment a failure.
 inside=''
 for ((i = 0; i < 20; i++)); do
   said=$(services_say) && inside='' && break
-  inside=$(grep -v ' broker: ' <<<"$said") || true
+  inside=$(grep -Ev ' (broker|rights): ' <<<"$said") || true
   [ -n "$inside" ] || break
   sleep 1
 done
