@@ -40,10 +40,14 @@ func Seed(ctx context.Context, pool *pgxpool.Pool) (added []string, err error) {
 			if there[s.Protocol] {
 				continue
 			}
-			if err := seedSensor(ctx, tx, s, quantities); err != nil {
+			isNew, err := seedSensor(ctx, tx, s, quantities)
+			if err != nil {
 				return err
 			}
-			added = append(added, "protocol "+s.Protocol, "model "+s.Model.Name)
+			added = append(added, "protocol "+s.Protocol)
+			if isNew {
+				added = append(added, "model "+s.Model.Name)
+			}
 		}
 		return nil
 	})
@@ -73,20 +77,23 @@ func seedQuantities(ctx context.Context, tx pgx.Tx, added *[]string) (ids []int6
 	return ids, nil
 }
 
-func seedSensor(ctx context.Context, tx pgx.Tx, s inventory.Shipped, quantities []int64) error {
+// seedSensor describes a protocol and its model, and reports whether it made the model. What
+// somebody said of a model of that name stays.
+func seedSensor(ctx context.Context, tx pgx.Tx, s inventory.Shipped, quantities []int64) (isNew bool, err error) {
 	if _, err := tx.Exec(ctx, "INSERT INTO node_protocol (identifier) VALUES ($1)", s.Protocol); err != nil {
-		return err
+		return false, err
 	}
-	_, err := tx.Exec(ctx, `
-		WITH made AS (
-			INSERT INTO node_model (name, trade_name, manufacturer, sensor_type) VALUES (@name, @trade, @manufacturer, @sensor)
-			    ON CONFLICT (name) DO NOTHING
-			RETURNING id)
+	made, err := tx.Exec(ctx, `
+		INSERT INTO node_model (name, trade_name, manufacturer, sensor_type) VALUES (@name, @trade, @manufacturer, @sensor)
+		    ON CONFLICT (name) DO NOTHING`,
+		pgx.NamedArgs{"name": s.Model.Name, "trade": s.Model.TradeName, "manufacturer": s.Model.Manufacturer, "sensor": s.Model.SensorType})
+	if err != nil {
+		return false, err
+	}
+	_, err = tx.Exec(ctx, `
 		INSERT INTO node_model_quantity (node_model_id, quantity_id)
-		SELECT made.id, q FROM made, unnest(@quantities::bigint[]) q`,
-		pgx.NamedArgs{
-			"name": s.Model.Name, "trade": s.Model.TradeName, "manufacturer": s.Model.Manufacturer, "sensor": s.Model.SensorType,
-			"quantities": quantities,
-		})
-	return err
+		SELECT m.id, q FROM node_model m, unnest(@quantities::bigint[]) q WHERE m.name = @name
+		    ON CONFLICT DO NOTHING`,
+		pgx.NamedArgs{"name": s.Model.Name, "quantities": quantities})
+	return made.RowsAffected() == 1, err
 }

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,10 +40,21 @@ func TestSeed(t *testing.T) {
 	for _, tt := range []struct {
 		name, before string
 		want         []string
+		models       []string // that are told of as added
 	}{
 		{"fresh", "", []string{
 			"CLAIRCHEN", "CO2 ppm", "Clairchen: 3", "ELSYS ERS CO2: 3", "ELSYSERS", "Relative humidity %", "TALKPOOLOY1012", "Talkpool OY1210: 3", "Temperature °C",
-		}},
+		}, []string{"model Clairchen", "model ELSYS ERS CO2", "model Talkpool OY1210"}},
+		{
+			"a model of that name is there", `
+			INSERT INTO quantity (name, base_unit) VALUES ('CO2', 'ppm');
+			INSERT INTO node_model (name, trade_name, manufacturer, sensor_type) VALUES ('Clairchen', 'x', 'y', 'z'), ('Talkpool OY1210', 'x', 'y', 'z');
+			INSERT INTO node_model_quantity (node_model_id, quantity_id) SELECT m.id, q.id FROM node_model m, quantity q WHERE m.name = 'Clairchen'`,
+			[]string{
+				"CLAIRCHEN", "CO2 ppm", "Clairchen: 3", "ELSYS ERS CO2: 3", "ELSYSERS", "Relative humidity %", "TALKPOOLOY1012", "Talkpool OY1210: 3", "Temperature °C",
+			},
+			[]string{"model ELSYS ERS CO2"},
+		},
 		{
 			"from the predecessor", `
 			INSERT INTO quantity (id, name, base_unit) VALUES (1, 'CO2', 'PPM'), (2, 'Temperature', '°C'), (3, 'Relative Humidity', '%');
@@ -54,6 +66,7 @@ func TestSeed(t *testing.T) {
 				"CLAIRCHENPROT_V01", "CLAIRCHEN_PROTOTYPE_01: 0", "CO2 PPM", "ELSYSERSPROT_V01", "Relative Humidity %", "TALKPOOLOY1012",
 				"Talkpool OY1210: 3", "Temperature °C",
 			},
+			[]string{"model Talkpool OY1210"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,8 +76,13 @@ func TestSeed(t *testing.T) {
 				t.Fatal(err)
 			}
 			as := pgtest.As(t, schema.Managair, pool)
-			if added, err := postgres.Seed(t.Context(), as); err != nil || len(added) == 0 {
-				t.Fatalf("added %v, %v", added, err)
+			added, err := postgres.Seed(t.Context(), as)
+			if err != nil {
+				t.Fatal(err)
+			}
+			models := slices.DeleteFunc(slices.Clone(added), func(one string) bool { return !strings.HasPrefix(one, "model ") })
+			if diff := cmp.Diff(tt.models, models); diff != "" {
+				t.Errorf("models that were added (-want +got):\n%s", diff)
 			}
 			slices.Sort(tt.want)
 			if diff := cmp.Diff(tt.want, described(t, pool)); diff != "" {
