@@ -1,6 +1,7 @@
-// Package samplestore keeps samples in PostgreSQL. It is the only writer of samples
-// in Go, marks of stuck sensors included; the only one in SQL is the function that adopts what was parked (migration
-// 20). Rules that both obey are functions of the schema, and are called here.
+// Package samplestore keeps samples in PostgreSQL. It is the only writer of samples in
+// Go; it writes the marks of stuck sensors, too. The only one in SQL is the function that
+// adopts what was parked (migration 20). Rules that both obey are functions of the schema,
+// and are called here.
 //
 // The trap: node numbers are kept in memory, and a node may be deleted at any
 // time. Every statement that writes numbers therefore compares the epoch of the

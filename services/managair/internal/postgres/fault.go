@@ -115,9 +115,10 @@ const (
 		UPDATE fidelity_check SET faulty = (SELECT count(fault) FROM assessed)`
 )
 
-// The pen marks what comes of a stuck sensor itself, but for the moments in which it does not
-// know of it yet, or not yet that it was taken back. Until learnWithin after that all of its
-// samples are looked at, for late ones may come in that moment; then, as long as it lasts, those of markAgain.
+// The pen marks by itself what comes of a stuck sensor. There are moments in which it does
+// not know yet that a sensor is stuck, or that this was taken back. Late samples may come in
+// such a moment. So until learnWithin after it all samples of the sensor are looked at. Then,
+// as long as it is stuck, it is those of markAgain.
 const (
 	learnWithin = 15 * time.Minute
 	markAgain   = 2 * time.Hour
