@@ -40,9 +40,22 @@ async function violations(page: Page): Promise<string[]> {
   );
 }
 
+/** Returns when nothing moves, colours of another scheme included. */
+async function still(page: Page): Promise<void> {
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((one) => one.effect?.getComputedTiming().endTime !== Infinity)
+        .map((one) => one.finished.catch(() => undefined)),
+    ),
+  );
+}
+
 /** A picture of a page as a story left it, for people. */
 export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(SHOTS, { recursive: true });
+  await still(page);
   await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
 }
 
@@ -88,7 +101,7 @@ export async function look(
     await page.locator("h1, .embed h1").first().waitFor({ state: "attached" });
     await visit.settled();
     await page.locator('[role="status"] .bone').first().waitFor({ state: "detached" });
-    await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));
+    await still(page);
     await page.screenshot({ path: join(SHOTS, `${name}-${form}.png`), fullPage: true });
     problems.push(...[...visit.problems, ...(await judge(page))].map((one) => `${form}: ${one}`));
     await visit.close();
