@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -44,12 +43,15 @@ type WorkerConfig struct {
 // minAuditRetention is how long the database keeps the log whatever managair wants.
 const minAuditRetention = 7 * 24 * time.Hour
 
-// Validate is asked after parsing.
-func (c *WorkerConfig) Validate() error {
-	if c.AuditLog > 0 && c.AuditLog < minAuditRetention {
-		return fmt.Errorf("AUDIT_RETENTION: %v is shorter than a week (%v); 0s keeps the log for ever", c.AuditLog, minAuditRetention)
+// auditRetention returns how long the log of changes is kept. What was set before there was a
+// least time keeps no worker from starting.
+func (c *WorkerConfig) auditRetention(ctx context.Context, log *slog.Logger) time.Duration {
+	if c.AuditLog <= 0 || c.AuditLog >= minAuditRetention {
+		return c.AuditLog
 	}
-	return nil
+	log.WarnContext(ctx, "AUDIT_RETENTION is shorter than a week, for which the database keeps the log of changes at the least; it is kept for a week",
+		"set", c.AuditLog, "kept", minAuditRetention)
+	return minAuditRetention
 }
 
 // Work works background tasks until ctx ends.
@@ -91,7 +93,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	})
 	client := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = client.Close() }()
-	tasks := backgroundTasks(log, pool, pictures, cfg.AuditLog)
+	tasks := backgroundTasks(log, pool, pictures, cfg.auditRetention(ctx, log))
 	tasks.HandleMail(postgres.OutgoingMail{Pool: pool}, client, deliverer(mailCfg, pool))
 	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
