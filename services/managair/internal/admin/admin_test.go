@@ -251,6 +251,15 @@ func TestFaultySensorsAreNamedFirst(t *testing.T) {
 			t.Errorf("%q stands at %d, and the first dead sensor at %d", wrong, at, dead)
 		}
 	}
+	// It says the same for longer than air stands still, and is not stuck yet at that value.
+	const marks = "/admin/stuck_sensor/?node_id="
+	if strings.Contains(body, marks) {
+		t.Error("a list of marks is linked without a mark")
+	}
+	pgtest.Exec(t, s.pool, "INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at) VALUES (3, now() - interval '4 days', 3, now())")
+	if _, body := s.as(t, "admin").get("/admin/fidelity/"); strings.Count(body, marks) != 1 {
+		t.Errorf("the list of the one mark is linked %d times", strings.Count(body, marks))
+	}
 }
 
 func TestChanges(t *testing.T) {

@@ -1632,7 +1632,7 @@ func fidelityPage(v *view, nodes []backoffice.NodeHealth) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if n.Fault == fidelity.Frozen && v.User.Superuser {
+				if n.Stuck && v.User.Superuser {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 137, "<a class=\"small\" href=\"")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

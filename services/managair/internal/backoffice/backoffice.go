@@ -443,6 +443,7 @@ type NodeHealth struct {
 	Since                          *time.Time
 	Fault                          fidelity.Fault
 	FaultSince                     *time.Time
+	Stuck                          bool // there is a row about it in stuck_sensor
 	LastCO2PPM                     *int
 	LastContactAt                  *time.Time
 	BatteryPercent                 *int

@@ -71,11 +71,15 @@ const (
 		 WHERE taken_back_at IS NULL AND released_at IS NULL OR taken_back_at > @learning
 		 ORDER BY node_no, since`
 
+	// It can be done again: an older version of the worker, which knows nothing of it, marks anew.
 	takeBackStuck = `
-		UPDATE stuck_sensor
+		WITH chosen AS MATERIALIZED (
+			SELECT node_no, since FROM stuck_sensor WHERE id::text = ANY (@ids) ORDER BY node_no, since FOR UPDATE)
+		UPDATE stuck_sensor x
 		   SET taken_back_at = now()
-		 WHERE id::text = ANY (@ids) AND taken_back_at IS NULL
-		RETURNING node_no, co2_ppm::integer, since, released_at`
+		  FROM chosen
+		 WHERE x.node_no = chosen.node_no AND x.since = chosen.since
+		RETURNING x.node_no, x.co2_ppm::integer, x.since, x.released_at`
 
 	markNewestStuck = `
 		UPDATE node_status s

@@ -40,7 +40,9 @@ func (b Backoffice) Health(ctx context.Context, caller access.Caller) ([]backoff
 	}
 	rows, err := b.Pool.Query(ctx, `
 		SELECT n.id::text, n.alias, n.eui64, o.name, coalesce(f.fidelity::text, 'U'), f.since,
-		       coalesce(f.fault, ''), f.fault_since, s.last_co2_ppm::integer, s.last_contact_at, s.battery_percent::integer, s.rssi_dbm::integer
+		       coalesce(f.fault, ''), f.fault_since,
+		       EXISTS (SELECT FROM stuck_sensor x WHERE x.node_no = n.no AND x.released_at IS NULL),
+		       s.last_co2_ppm::integer, s.last_contact_at, s.battery_percent::integer, s.rssi_dbm::integer
 		  FROM node n
 		  JOIN organization o ON o.id = n.owner_id
 		  LEFT JOIN node_fidelity f ON f.node_no = n.no

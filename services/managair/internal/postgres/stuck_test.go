@@ -292,13 +292,19 @@ func TestAMarkIsTakenBack(t *testing.T) {
 	if n, err := store.Act(ctx, root, marks, "take_back", []string{rows[0].ID}); n != 1 || err != nil {
 		t.Fatalf("taken back: %d, %v", n, err)
 	}
-	if n, err := store.Act(ctx, root, marks, "take_back", []string{rows[0].ID}); n != 0 || err != nil {
-		t.Errorf("again: %d, %v", n, err)
-	}
 	var late, logged int
 	if err := h.QueryRow(t.Context(), `SELECT (SELECT count(DISTINCT hour) FROM sample_late WHERE node_no = $1),
 		(SELECT count(*) FROM audit_log WHERE subject = 'stuck_sensor' AND actor_name = 'root' AND changes ? 'taken_back_at')`, no).Scan(&late, &logged); err != nil || late != 4*24 || logged != 1 {
 		t.Errorf("%d hours to roll up again, %d in the log, %v; want %d, 1", late, logged, err, 4*24)
+	}
+
+	// An older worker, after the code went back, marks all anew: it is taken back again.
+	h.exec(t, "UPDATE sample SET status = 'E' WHERE node_no = $1 AND co2_ppm = 800", no)
+	if n, err := store.Act(ctx, root, marks, "take_back", []string{rows[0].ID}); n != 1 || err != nil {
+		t.Errorf("again: %d, %v", n, err)
+	}
+	if got := h.stuckState(t, id, no); got.marked != 0 {
+		t.Errorf("taken back again: %+v, want none marked", got)
 	}
 
 	// A pen that had not heard of it marks one more; nothing else does.
