@@ -224,7 +224,10 @@ func (q *asked) readPart(ctx context.Context, store telemetry.Store, i int, peop
 	case resolution == telemetry.Raw:
 		return store.Samples(ctx, q.wanted[i], out.sample)
 	case resolution == telemetry.Day && people:
-		return telemetry.LocalDays(ctx, store, q.wanted[i], place, out.bucket)
+		// The end that is asked for may be far off, and the clocks turn twice in each year until then.
+		span := q.wanted[i]
+		span.To = q.sums[i].Latest.Time
+		return telemetry.LocalDays(ctx, store, span, place, out.bucket)
 	default:
 		return telemetry.Buckets(ctx, store, q.wanted[i], resolution, out.bucket)
 	}

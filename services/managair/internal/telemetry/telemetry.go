@@ -119,7 +119,7 @@ func Buckets(ctx context.Context, store Store, span Span, r Resolution, yield fu
 func LocalDays(ctx context.Context, store Store, span Span, place *time.Location, yield func(Bucket) error) error {
 	parts := func(take func(Bucket) error) error { return singles(ctx, store, span, take) }
 	// The roll-ups have no days of its own, but their hours make them up.
-	if wholeHours(span.From.In(place)) && wholeHours(span.To.In(place)) {
+	if wholeHours(span, place) {
 		parts = func(take func(Bucket) error) error { return store.Rollup(ctx, span, Hour, take) }
 	}
 	return gather(parts, func(t time.Time) time.Time {
@@ -128,9 +128,21 @@ func LocalDays(ctx context.Context, store Store, span Span, place *time.Location
 	}, yield)
 }
 
-func wholeHours(t time.Time) bool {
-	_, offset := t.Zone()
-	return offset%3600 == 0
+// wholeHours reports whether the clocks of a place are whole hours off UTC all through the span.
+func wholeHours(span Span, place *time.Location) bool {
+	for t := span.From.In(place); ; {
+		if _, offset := t.Zone(); offset%3600 != 0 {
+			return false
+		}
+		_, turn := t.ZoneBounds()
+		if turn.IsZero() || turn.After(span.To) {
+			return true
+		}
+		// At the end of some leap years, the bound that Go finds is t itself.
+		if t = t.AddDate(0, 0, 1); turn.After(t) {
+			t = turn
+		}
+	}
 }
 
 // singles hands the samples that count to take, a bucket each.
