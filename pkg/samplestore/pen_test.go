@@ -55,7 +55,7 @@ var seeds = map[string]int{
 	"services/managair/internal/httpapi/live_test.go":       2,
 	"services/managair/internal/httpapi/table_test.go":      2,
 	"services/managair/internal/httpapi/world_test.go":      1,
-	"services/managair/internal/postgres/stuck_test.go":     2,
+	"services/managair/internal/postgres/stuck_test.go":     3,
 	"services/managair/internal/postgres/telemetry_test.go": 1,
 }
 
