@@ -85,7 +85,7 @@ describe("operators' pages", () => {
     fixture.world.role = "I";
     const visit = await open(browser, `${base}/dashboard/1/rooms/1`);
     await visit.page.getByText("Ihre Rolle ist Beobachter").waitFor();
-    expect(await visit.page.getByRole("button", { name: "Speichern" }).count()).toBe(0);
+    expect(await visit.page.getByRole("button", { name: "Speichern", exact: true }).count()).toBe(0);
     expect(await visit.page.getByLabel("Name").isDisabled()).toBe(true);
     expect(await visit.page.getByRole("switch").isDisabled()).toBe(true);
     expect(await visit.page.getByRole("link", { name: "Sensor aufstellen" }).count()).toBe(0);
