@@ -96,6 +96,7 @@ var (
 	Required                 = Reason{"required", "Dieses Feld ist erforderlich.", "This field is required."}
 	Throttled                = Reason{"throttled", "Zu viele Anfragen; bitte später wieder[, in %v Sekunden].", "Too many requests; try again later[, in %v seconds]."}
 	TooLarge                 = Reason{"too_large", "Die Anfrage ist zu groß.", "The request is too large."}
+	TooManyInstallations     = Reason{"too_many_installations", "Das sind mehr Installationen, als eine Tabelle umfasst[: %v, möglich sind %v]. Bitte Raum für Raum herunterladen.", "These are more installations than a table takes[: %v, and %v are possible]. Please download room by room."}
 	TooManyInvitations       = Reason{"conflict", "Zu viele Einladungen warten schon auf eine Antwort.", "Too many invitations wait for an answer already."}
 	TooManyOperations        = Reason{"invalid", "Das sind zu viele Vorgänge auf einmal[: erlaubt sind höchstens %v].", "These are too many operations at once[: no more than %v are allowed]."}
 	TooManyRows              = Reason{"too_many_rows", "Das sind mehr Zeilen, als eine Tabellenkalkulation fasst[: etwa %v, möglich sind %v]. Bitte einen kürzeren Zeitraum oder Mittelwerte wählen.", "These are more rows than a spreadsheet takes[: about %v, and %v are possible]. Please choose a shorter time, or means."}

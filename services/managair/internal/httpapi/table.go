@@ -80,18 +80,28 @@ func addTable[T any](a *API, res *resource[T, int64], of func(context.Context, a
 	})
 }
 
+// maxParts is how many installations a table is made of: as many as a page of them has, which
+// everybody may ask for, too.
+const maxParts = jsonapi.MaxPageSize
+
 // parts returns what the caller may see of the table, room by room, and in each in the order of time.
 func (a *API) parts(ctx context.Context, caller access.Caller, t table) ([]part, error) {
-	iq := inventory.Query{Site: t.site.ID, Sort: []inventory.Order{{By: "from_timestamp_s"}}}
-	var rooms []inventory.Room
-	var err error
+	iq := inventory.Query{Site: t.site.ID, Sort: []inventory.Order{{By: "from_timestamp_s"}}, Limit: maxParts}
 	if t.room != nil {
-		iq = inventory.Query{Room: t.room.ID, Sort: iq.Sort}
-		rooms = []inventory.Room{*t.room}
-	} else if rooms, _, err = a.inventory.Rooms.List(ctx, caller, inventory.Query{Site: t.site.ID, Sort: []inventory.Order{{By: "name"}}}); err != nil {
+		iq.Site, iq.Room = 0, t.room.ID
+	}
+	installations, count, err := a.inventory.Installations.List(ctx, caller, iq)
+	if err != nil {
 		return nil, err
 	}
-	installations, _, err := a.inventory.Installations.List(ctx, caller, iq)
+	if count > maxParts {
+		return nil, jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.TooManyInstallations, Args: []any{count, maxParts}}}
+	}
+	ids := make([]int64, len(installations))
+	for i := range installations {
+		ids[i] = installations[i].RoomID
+	}
+	rooms, _, err := a.inventory.Rooms.List(ctx, caller, inventory.Query{IDs: ids, Sort: []inventory.Order{{By: "name"}}})
 	if err != nil {
 		return nil, err
 	}

@@ -193,3 +193,30 @@ func TestTableThatNoSpreadsheetTakes(t *testing.T) {
 		}
 	}
 }
+
+// Who asks for a table makes the server look at each installation: at no more than a list shows at once.
+func TestTableOfTooManyInstallations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, `
+		INSERT INTO installation (node_id, room_id, from_time, to_time, is_public)
+		SELECT $1::uuid, 1, at, at + interval '1 minute', true
+		  FROM generate_series(1, 999) n, LATERAL (SELECT timestamptz '2025-12-01' + n * interval '2 minutes') one (at)`, node1)
+	for _, path := range []string{"sites/1", "rooms/1"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			if got := w.do(t, request{method: method, path: "/api/v1/" + path + "/timeseries.csv"}); got.status != http.StatusOK {
+				t.Errorf("%s %s: %d %s", method, path, got.status, got.body)
+			}
+		}
+	}
+	w.exec(t, `INSERT INTO installation (node_id, room_id, from_time, to_time, is_public)
+		VALUES ($1, 1, '2025-11-01T00:00:00Z', '2025-11-02T00:00:00Z', true)`, node1)
+	for _, path := range []string{"sites/1", "rooms/1"} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			got := w.do(t, request{method: method, path: "/api/v1/" + path + "/timeseries.csv"})
+			if got.status != http.StatusBadRequest || method == http.MethodGet && !strings.Contains(got.body, `"code":"too_many_installations"`) {
+				t.Errorf("%s %s: %d %s", method, path, got.status, got.body)
+			}
+		}
+	}
+}
