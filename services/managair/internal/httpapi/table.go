@@ -306,7 +306,7 @@ func (f *peopleTable) header(dst []byte, r telemetry.Resolution) []byte {
 }
 
 func (f *peopleTable) begin(p *part) {
-	sensor := words.TableSensor.In(f.language, p.installation.ID)
+	sensor := words.TableInstallation.In(f.language, p.installation.ID)
 	if p.installation.NodeAlias != nil {
 		sensor = *p.installation.NodeAlias
 	}
@@ -377,7 +377,7 @@ func (f *programTable) header(dst []byte, r telemetry.Resolution) []byte {
 	if f.rooms {
 		dst = append(dst, "room,"...)
 	}
-	dst = append(dst, "sensor,time,"...)
+	dst = append(dst, "installation,node,time,"...)
 	return csvFormat{}.header(dst, r)
 }
 
@@ -387,6 +387,7 @@ func (f *programTable) begin(p *part) {
 		f.prefix = append(strconv.AppendInt(f.prefix, p.installation.RoomID, 10), ',')
 	}
 	f.prefix = append(strconv.AppendInt(f.prefix, p.installation.ID, 10), ',')
+	f.prefix = append(append(f.prefix, p.installation.NodeID.String()...), ',')
 }
 
 func (*programTable) separate(dst []byte) []byte { return dst }

@@ -2,16 +2,16 @@ package words
 
 // Tables of measurements for spreadsheets.
 var (
-	TableCount       = Text{"Messwerte", "Samples"}
-	TableFaulty      = Text{"Sensor gestört", "sensor faulty"}
-	TableHighest     = Text{"%s, größter", "%s, highest"}
-	TableLowest      = Text{"%s, kleinster", "%s, lowest"}
-	TableMean        = Text{"%s, Mittel", "%s, mean"}
-	TableMeasured    = Text{"gemessen", "measured"}
-	TableRepeated    = Text{"wiederholt", "repeated"}
-	TableSensor      = Text{"Sensor %d", "Sensor %d"}
-	TableState       = Text{"Zustand", "State"}
-	TableTemperature = Text{"Temperatur (°C)", "Temperature (°C)"}
-	TableTime        = Text{"Zeit", "Time"}
-	TableZone        = Text{"Abstand zu UTC", "Offset from UTC"}
+	TableCount        = Text{"Messwerte", "Samples"}
+	TableFaulty       = Text{"Sensor gestört", "sensor faulty"}
+	TableHighest      = Text{"%s, größter", "%s, highest"}
+	TableInstallation = Text{"Installation %d", "Installation %d"}
+	TableLowest       = Text{"%s, kleinster", "%s, lowest"}
+	TableMean         = Text{"%s, Mittel", "%s, mean"}
+	TableMeasured     = Text{"gemessen", "measured"}
+	TableRepeated     = Text{"wiederholt", "repeated"}
+	TableState        = Text{"Zustand", "State"}
+	TableTemperature  = Text{"Temperatur (°C)", "Temperature (°C)"}
+	TableTime         = Text{"Zeit", "Time"}
+	TableZone         = Text{"Abstand zu UTC", "Offset from UTC"}
 )

@@ -4128,7 +4128,7 @@ export interface paths {
         };
         /**
          * What was measured at a site, as CSV
-         * @description One table, sensor by sensor and each in the order of time. For programs (the default): ids, times in UTC, decimal points, comma-separated. For people: as spreadsheets of the language read it (in German semicolons and decimal commas, and always a byte order mark), with names, the time by the clocks of the site, units, and nothing in the cells of a sensor that was faulty; days are those of the site. More than 1,048,575 rows, which no spreadsheet takes, are 400 `too_many_rows`, and more than 1000 installations `too_many_installations`.
+         * @description One table, sensor by sensor and each in the order of time. For programs (the default): ids of installation and node, times in UTC, decimal points, comma-separated. For people: as spreadsheets of the language read it (in German semicolons and decimal commas, and always a byte order mark), with names, the time by the clocks of the site, units, and nothing in the cells of a sensor that was faulty; days are those of the site. More than 1,048,575 rows, which no spreadsheet takes, are 400 `too_many_rows`, and more than 1000 installations `too_many_installations`.
          */
         get: {
             parameters: {
@@ -4179,7 +4179,7 @@ export interface paths {
         };
         /**
          * What was measured in a room, as CSV
-         * @description One table, sensor by sensor and each in the order of time. For programs (the default): ids, times in UTC, decimal points, comma-separated. For people: as spreadsheets of the language read it (in German semicolons and decimal commas, and always a byte order mark), with names, the time by the clocks of the site, units, and nothing in the cells of a sensor that was faulty; days are those of the site. More than 1,048,575 rows, which no spreadsheet takes, are 400 `too_many_rows`, and more than 1000 installations `too_many_installations`.
+         * @description One table, sensor by sensor and each in the order of time. For programs (the default): ids of installation and node, times in UTC, decimal points, comma-separated. For people: as spreadsheets of the language read it (in German semicolons and decimal commas, and always a byte order mark), with names, the time by the clocks of the site, units, and nothing in the cells of a sensor that was faulty; days are those of the site. More than 1,048,575 rows, which no spreadsheet takes, are 400 `too_many_rows`, and more than 1000 installations `too_many_installations`.
          */
         get: {
             parameters: {
