@@ -87,6 +87,8 @@ export interface Options {
   /** Of the body and the answer; JSON:API when nothing is said. */
   media?: string;
   signal?: AbortSignal;
+  /** Only whether it works is of interest: what comes then is not read. */
+  unread?: boolean;
 }
 
 export async function request<T>(method: string, path: string, options: Options = {}): Promise<T> {
@@ -113,7 +115,8 @@ export async function request<T>(method: string, path: string, options: Options 
   if (!response.ok) {
     throw new ApiError(response.status, await errorsOf(response));
   }
-  if (response.status === 204 || method === "HEAD") return undefined as T;
+  if (options.unread) await response.body?.cancel();
+  if (response.status === 204 || method === "HEAD" || options.unread) return undefined as T;
   return (await response.json()) as T;
 }
 

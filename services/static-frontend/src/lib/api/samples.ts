@@ -122,8 +122,8 @@ export async function checkTable(kind: "room" | "site", id: string, query: Table
   try {
     await request("HEAD", tablePath(kind, id), options);
   } catch (error) {
-    // Only a body says what is wrong.
-    if (error instanceof ApiError && error.status === 400) await request("GET", tablePath(kind, id), options);
-    throw error;
+    if (!(error instanceof ApiError && error.status === 400)) throw error;
+    // Only a body says what is wrong. By now there may be a table.
+    await request("GET", tablePath(kind, id), { ...options, unread: true });
   }
 }
