@@ -175,6 +175,10 @@ func (s *lifetime) seeRules(ctx context.Context) (int, error) {
 	return n, nil
 }
 
+// unasked are panels of what nobody asks in this story: its broker is none of The Things
+// Stack's, so there is no server that would tell what a key may do.
+var unasked = []string{"Rights of keys"}
+
 // seePanels waits until each query of each dashboard has an answer.
 func (s *lifetime) seePanels(ctx context.Context) (int, error) {
 	var found []struct{ UID, Title string }
@@ -191,6 +195,12 @@ func (s *lifetime) seePanels(ctx context.Context) (int, error) {
 			for _, t := range p.Targets {
 				// Grafana makes it four times the distance of two values.
 				expr := strings.ReplaceAll(t.Expr, "$__rate_interval", "1m")
+				if slices.Contains(unasked, p.Title) {
+					if _, err := s.series(ctx, expr); err != nil {
+						return n, fmt.Errorf("%s, %s: %w", f.Title, p.Title, err)
+					}
+					continue
+				}
 				err := play.Until(ctx, func() error { return s.seeSeries(ctx, expr) })
 				if err != nil {
 					return n, fmt.Errorf("%s, %s: %w", f.Title, p.Title, err)
@@ -206,12 +216,18 @@ func (s *lifetime) seePanels(ctx context.Context) (int, error) {
 }
 
 func (s *lifetime) seeSeries(ctx context.Context, expr string) error {
+	n, err := s.series(ctx, expr)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("nothing is known of %s", expr)
+	}
+	return err
+}
+
+// series returns how many series a query has.
+func (s *lifetime) series(ctx context.Context, expr string) (int, error) {
 	var answer struct {
 		Data struct{ Result []json.RawMessage }
 	}
 	err := s.prometheus(ctx, "query?query="+url.QueryEscape(expr), &answer)
-	if err == nil && len(answer.Data.Result) == 0 {
-		err = fmt.Errorf("nothing is known of %s", expr)
-	}
-	return err
+	return len(answer.Data.Result), err
 }
