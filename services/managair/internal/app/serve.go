@@ -19,7 +19,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
-	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
@@ -27,6 +26,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
@@ -101,7 +101,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	tokens := postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens}
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
-		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Log: log},
+		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Log: log},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
 		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens,
 		Images: httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},

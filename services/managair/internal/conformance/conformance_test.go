@@ -23,7 +23,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
@@ -33,6 +32,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 )
 
 // Two organizations, both owned by user 1, who is an administrator, too. In the second
@@ -159,7 +159,7 @@ func newWorld(t *testing.T) *world {
 	log := slog.New(slog.DiscardHandler)
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Accounts: accounts, Tokens: postgres.Tokens{Pool: as},
-		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: log},
+		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: log},
 	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {

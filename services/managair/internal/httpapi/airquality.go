@@ -6,16 +6,17 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/airquality"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 )
 
 const typeAirQuality = "room-airquality"
 
 // addAirQuality adds the routes that tell how good the air in a room was.
-func (a *API) addAirQuality(service airquality.Service) {
+func (a *API) addAirQuality(service roomair.Service) {
 	const pattern = Base + "/rooms/{id}/airquality"
 	answer := func(w http.ResponseWriter, r *http.Request, period func(*time.Location) airquality.Period) error {
 		id, ok := int64ID(r.PathValue("id"))

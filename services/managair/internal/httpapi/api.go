@@ -16,11 +16,11 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
@@ -62,7 +62,7 @@ type API struct {
 type Domain struct {
 	Inventory  inventory.Store
 	Telemetry  telemetry.Store
-	AirQuality airquality.Service
+	AirQuality roomair.Service
 	Nodes      inventory.Repository[fidelity.Node, inventory.NodeID]
 	Outages    inventory.Repository[fidelity.Outage, int64]
 	Accounts   *identity.Accounts

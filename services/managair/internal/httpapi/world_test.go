@@ -21,12 +21,12 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 )
 
@@ -157,7 +157,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	nodes := postgres.Fidelity{Pool: as}
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as),
-		AirQuality: airquality.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: slog.New(slog.DiscardHandler)},
+		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(),
 		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3},
 		Images: httpapi.Images{

@@ -10,16 +10,16 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
-// AirQuality is the airquality.RoomStore on PostgreSQL.
+// AirQuality is the roomair.RoomStore on PostgreSQL.
 type AirQuality struct{ Pool *pgxpool.Pool }
 
-// AirRoom is part of airquality.RoomStore. A room without (visible) installations is
+// AirRoom is part of roomair.RoomStore. A room without (visible) installations is
 // one row without a node.
-func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64) (airquality.Room, error) {
+func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64) (roomair.Room, error) {
 	room, installation := rooms(), installations()
 	rows, err := a.Pool.Query(ctx, `
 		SELECT rs.time_zone, visible.no, visible.from_time, visible.to_time
@@ -31,7 +31,7 @@ func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64)
 		 WHERE r.id = @id AND (`+room.audience(access.Rooms.Read)+`)
 		 ORDER BY visible.from_time, visible.no`,
 		pgx.NamedArgs{"id": id, "caller": caller.UserID})
-	var found airquality.Room
+	var found roomair.Room
 	if err == nil {
 		var no *int32
 		var from, to *time.Time

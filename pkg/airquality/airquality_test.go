@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/clairberlin/clair-stack/services/managair/internal/airquality"
+	"github.com/clairberlin/clair-stack/pkg/airquality"
 )
 
 // analyze looks at the samples of each installation in the room.

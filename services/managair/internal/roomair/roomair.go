@@ -1,4 +1,6 @@
-package airquality
+// Package roomair says how the air in a room was: it reads what the room's sensors
+// measured, and hands it to pkg/airquality, which judges.
+package roomair
 
 import (
 	"context"
@@ -6,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/airquality"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -36,7 +39,7 @@ type Service struct {
 
 // Room analyzes a room over the period that is chosen by its time zone. The
 // analysis of a room without sensors has days of which nothing is known.
-func (s Service) Room(ctx context.Context, caller access.Caller, id int64, period func(*time.Location) Period) (*Analysis, error) {
+func (s Service) Room(ctx context.Context, caller access.Caller, id int64, period func(*time.Location) airquality.Period) (*airquality.Analysis, error) {
 	room, err := s.Rooms.AirRoom(ctx, caller, id)
 	if err != nil {
 		return nil, err
@@ -47,8 +50,8 @@ func (s Service) Room(ctx context.Context, caller access.Caller, id int64, perio
 		s.Log.WarnContext(ctx, "the site's time zone is unknown; its days are cut in UTC", "room", id, "err", err)
 		loc = time.UTC
 	}
-	a := Begin(period(loc))
-	from, to := a.Period.From.Add(-MaxGap), a.Period.To.Add(MaxGap)
+	a := airquality.Begin(period(loc))
+	from, to := a.Period.From.Add(-airquality.MaxGap), a.Period.To.Add(airquality.MaxGap)
 	for _, span := range room.Installations {
 		if span.From.Before(from) {
 			span.From = from
@@ -67,11 +70,11 @@ func (s Service) Room(ctx context.Context, caller access.Caller, id int64, perio
 	return a, nil
 }
 
-func (s Service) add(ctx context.Context, series *Series, span telemetry.Span) error {
+func (s Service) add(ctx context.Context, series *airquality.Series, span telemetry.Span) error {
 	err := s.Samples.Samples(ctx, span, func(sample measurement.Sample) error {
 		// What a sensor itself calls faulty says nothing of the air.
 		if sample.Status != measurement.Faulty {
-			series.Add(Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
+			series.Add(airquality.Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
 		}
 		return nil
 	})
