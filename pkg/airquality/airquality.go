@@ -25,6 +25,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/occupancy"
 )
 
 // The figures behind the medal. They are the predecessor's; where a public rule is
@@ -123,6 +125,12 @@ func (d Day) Valid() bool { return time.Duration(d.Missing)*Step <= MaxMissing }
 
 // Yellow reports whether there was any excess.
 func (d Day) Yellow() bool { return d.ExcessScore > 0 }
+
+// startOfDay returns the first instant of a calendar day. Days beyond the month are
+// carried over, as time.Date does.
+func startOfDay(year int, month time.Month, day int, loc *time.Location) time.Time {
+	return occupancy.Date{Year: year, Month: month, Day: day}.In(loc)
+}
 
 // Reason is why a medal was not awarded.
 type Reason string
@@ -398,26 +406,4 @@ func sameHour(a, b time.Time) bool {
 func (m *Mean) add(v float64) {
 	m.Hours++
 	m.CO2PPM += (v - m.CO2PPM) / float64(m.Hours)
-}
-
-// startOfDay returns the first instant of a calendar day. That is not always
-// midnight: some zones put clocks forward at that time, and time.Date promises
-// nothing then; where midnight comes twice, the first one counts. A day that a zone
-// skipped as a whole starts when the next one does. Days beyond the month are
-// carried over, as time.Date does.
-func startOfDay(year int, month time.Month, day int, loc *time.Location) time.Time {
-	utc := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
-	// Offsets are at most 14 hours, so the change, if any, lies between these.
-	_, before := utc.Add(-36 * time.Hour).In(loc).Zone()
-	_, after := utc.Add(36 * time.Hour).In(loc).Zone()
-	// The larger offset is the earlier instant.
-	for _, offset := range []int{max(before, after), min(before, after)} {
-		t := utc.Add(-time.Duration(offset) * time.Second).In(loc)
-		if _, actual := t.Zone(); actual == offset {
-			return t
-		}
-	}
-	// Midnight was skipped: the day starts with the change.
-	change, _ := utc.Add(-time.Duration(before) * time.Second).In(loc).ZoneBounds()
-	return change.In(loc)
 }

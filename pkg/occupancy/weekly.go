@@ -1,0 +1,140 @@
+package occupancy
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Clock is what a clock on the wall shows, in minutes since midnight: 0 to 1440, where
+// 1440 is the midnight at the end of the day.
+type Clock int
+
+const (
+	midnight Clock = 24 * 60
+	week           = 7 * midnight
+)
+
+var clockForm = regexp.MustCompile(`^([01]?[0-9]|2[0-4]):([0-5][0-9])$`)
+
+// ParseClock reads a time like 8:00, 08:00 or 24:00.
+func ParseClock(text string) (Clock, error) {
+	parts := clockForm.FindStringSubmatch(text)
+	if parts == nil {
+		return 0, fmt.Errorf("%q is not a time of day like 08:00", text)
+	}
+	hours, _ := strconv.Atoi(parts[1])
+	minutes, _ := strconv.Atoi(parts[2])
+	c := Clock(hours*60 + minutes)
+	if c > midnight {
+		return 0, fmt.Errorf("%q is after the end of the day, which is 24:00", text)
+	}
+	return c, nil
+}
+
+func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
+
+// Hours is a time between two of the clock. Where To is not after From it is the time
+// of the next day: 22:00 to 02:00.
+type Hours struct{ From, To Clock }
+
+// on returns the hours of a day in a zone; what is empty because clocks skipped it is
+// not there.
+func (h Hours) on(date Date, zone *time.Location, how How) (Span, bool) {
+	end := date
+	if h.To <= h.From {
+		end = date.AddDays(1)
+	}
+	s := Span{From: date.At(h.From, zone), To: end.At(h.To, zone), How: how}
+	return s, s.From.Before(s.To)
+}
+
+// length returns how long it is where no clock is changed.
+func (h Hours) length() Clock {
+	if h.To <= h.From {
+		return h.To + midnight - h.From
+	}
+	return h.To - h.From
+}
+
+// MaxHours is how many times a day may have.
+const MaxHours = 24
+
+// What is wrong with hours.
+var (
+	// ErrTooMany says that a day has more than MaxHours.
+	ErrTooMany = errors.New("there are too many times")
+	// ErrClock says that a time is none of the clock, or that one ends as it begins.
+	ErrClock = errors.New("a time has to begin and end on the clock, and not at once")
+	// ErrOverlap says that two times overlap.
+	ErrOverlap = errors.New("two times overlap")
+)
+
+// checkHours looks at the hours of one day.
+func checkHours(hours []Hours) error {
+	if len(hours) > MaxHours {
+		return ErrTooMany
+	}
+	for _, h := range hours {
+		if h.From < 0 || h.From >= midnight || h.To < 0 || h.To > midnight || h.From == h.To {
+			return ErrClock
+		}
+	}
+	return nil
+}
+
+// Weekly is a timetable: the hours of each day of the week, Sunday being day 0 as it is
+// in package time. It is about people being there, so breaks are left out.
+type Weekly [7][]Hours
+
+// IsEmpty reports whether there is nothing in it.
+func (w *Weekly) IsEmpty() bool {
+	return !slices.ContainsFunc(w[:], func(hours []Hours) bool { return len(hours) > 0 })
+}
+
+// Check tells what is wrong: ErrTooMany, ErrClock or ErrOverlap. Overlaps are looked for
+// around the whole week, because a night reaches into the next day.
+func (w *Weekly) Check() error {
+	type stretch struct{ from, to Clock } // since the midnight before Sunday
+	var all []stretch
+	for day, hours := range w {
+		if err := checkHours(hours); err != nil {
+			return err
+		}
+		for _, h := range hours {
+			from := Clock(day)*midnight + h.From
+			all = append(all, stretch{from, from + h.length()})
+		}
+	}
+	slices.SortFunc(all, func(a, b stretch) int { return cmp.Compare(a.from, b.from) })
+	for i, s := range all {
+		next := all[(i+1)%len(all)].from
+		if i == len(all)-1 {
+			next += week
+		}
+		if s.to > next {
+			return ErrOverlap
+		}
+	}
+	return nil
+}
+
+// On returns the day as the timetable has it, by the clocks of a zone. The hours may be
+// given in any order.
+func (w *Weekly) On(date Date, zone *time.Location) Day {
+	return Day{Date: date, How: Timetable, Spans: spansOf(w[date.Weekday()], date, zone, Timetable)}
+}
+
+func spansOf(hours []Hours, date Date, zone *time.Location, how How) []Span {
+	var spans []Span
+	for _, h := range hours {
+		if s, ok := h.on(date, zone, how); ok {
+			spans = append(spans, s)
+		}
+	}
+	return Spans([]Day{{Spans: spans}})
+}
