@@ -36,7 +36,7 @@ type Config struct {
 	CORSOrigins []string `env:"CORS_ORIGINS" envDefault:"*" desc:"origins whose pages may read what is public, comma-separated; * for all, none for no other than its own"`
 	RateLimit   float64  `env:"RATE_LIMIT" envDefault:"50" desc:"requests per second of one client; 0 for no limit"`
 	RateBurst   int      `env:"RATE_BURST" envDefault:"300" desc:"requests that a client may make at once"`
-	LongReads   int      `env:"LONG_READS" envDefault:"3" desc:"long series that are read at once for charts, and as many for downloads; others wait. Both together should leave some of DB_MAX_CONNS"`
+	LongReads   int      `env:"LONG_READS" envDefault:"3" desc:"long series that are read at once for charts, and as many for downloads, one of them for callers with an account; others wait. Both together should leave some of DB_MAX_CONNS"`
 }
 
 // API answers the requests.
@@ -49,7 +49,7 @@ type API struct {
 	metrics   *metrics
 	limiter   *ratelimit.Limiter
 	// Charts are read to the end before they are written, downloads are as slow as
-	// whoever takes them: charts shall not wait for those.
+	// whoever takes them: charts shall not wait for those, nor accounts for slow strangers.
 	charts, downloads *turn.Gate
 	images            Images
 	uploads           *uploads
@@ -82,7 +82,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a := &API{
 		config: cfg, log: log, inventory: d.Inventory, telemetry: d.Telemetry, now: now, images: d.Images, uploads: newUploads(),
 		metrics: newMetrics(r), limiter: ratelimit.New(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{}, operators: map[string]operator{},
-		charts: turn.New(cfg.LongReads, gateTime, 0), downloads: turn.New(cfg.LongReads, gateTime, 0),
+		charts: turn.New(cfg.LongReads, gateTime, 0), downloads: turn.New(cfg.LongReads, gateTime, 0).KeepForKnown(1),
 	}
 	a.add(Route{Method: http.MethodGet, Pattern: Base, Audience: access.Everyone, Handler: a.root})
 	a.addInventory()

@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
 // Bounds of what a request may take. A series may take longer, as long as its
@@ -113,6 +114,15 @@ func clientOf(r *http.Request) string {
 		return "user " + formatInt64(caller.UserID)
 	}
 	return session.ClientOf(r).Place()
+}
+
+// queue waits at a gate for the caller's turn. Callers with an account come before strangers.
+func queue(r *http.Request, at *turn.Gate) (leave func(), err error) {
+	class := turn.Ordinary
+	if !access.CallerFrom(r.Context()).Anonymous() {
+		class = turn.Known
+	}
+	return at.Enter(r.Context(), clientOf(r), class)
 }
 
 // bounded bounds the time of a request.

@@ -11,7 +11,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
-	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
 
 // chunk is how much of a series is gathered before it is written, in bytes. It
@@ -95,7 +94,7 @@ func (a *API) read(r *http.Request, s *series, out *seriesWriter) error {
 	case s.maxPoints > 0, s.figures():
 		reading = a.charts
 	}
-	leave, err := reading.Enter(ctx, clientOf(r), turn.Ordinary)
+	leave, err := queue(r, reading)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
-	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
@@ -171,7 +170,7 @@ func (a *API) writeTable(w http.ResponseWriter, r *http.Request, v *view, t tabl
 func (a *API) readParts(r *http.Request, q *asked, samples int64, read func(ctx context.Context, i int) error) error {
 	ctx := r.Context()
 	if samples >= longSeries {
-		leave, err := a.downloads.Enter(ctx, clientOf(r), turn.Ordinary)
+		leave, err := queue(r, a.downloads)
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ const (
 type Gate struct {
 	patience time.Duration
 	crowd    int
+	kept     int // of the places, for the class Known
 
 	mu      sync.Mutex
 	free    int
@@ -48,6 +49,15 @@ var ErrTooLong = fault.New(fault.Unavailable, "too many are asking at once; try 
 // each client so many at the most; 0 is no bound of these.
 func New(size int, patience time.Duration, crowd int) *Gate {
 	return &Gate{patience: patience, crowd: crowd, free: max(size, 1), inside: map[string]bool{}, waiting: map[waiter][]chan struct{}{}}
+}
+
+// KeepForKnown keeps so many of the gate's places for clients of the class Known. At least
+// one place remains for the others, too.
+func (g *Gate) KeepForKnown(places int) *Gate {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.kept = min(places, g.free-1)
+	return g
 }
 
 // Enter waits for the client's turn, until leave is called. Its error is ErrTooLong, or
@@ -122,7 +132,11 @@ func (g *Gate) giveUp(who waiter, turn chan struct{}) bool {
 // first class that has any.
 func (g *Gate) admit() {
 	for class := range classes {
-		for i := 0; i < len(g.order[class]) && g.free > 0; {
+		kept := g.kept
+		if class == Known {
+			kept = 0
+		}
+		for i := 0; i < len(g.order[class]) && g.free > kept; {
 			who := waiter{class, g.order[class][i]}
 			if g.inside[who.client] {
 				i++

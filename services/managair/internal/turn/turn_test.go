@@ -143,3 +143,36 @@ func TestNobodyWaitsForEver(t *testing.T) {
 		}
 	})
 }
+
+// Strangers who take their time do not have all places, unless there is only one.
+func TestGateKeepsAPlaceForKnown(t *testing.T) {
+	t.Parallel()
+	for size, strangers := range map[int]int{1: 1, 2: 1, 3: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			g := New(size, time.Second, 0).KeepForKnown(1)
+			var leave []func()
+			for i := range 3 {
+				done, err := g.Enter(t.Context(), fmt.Sprint("stranger ", i), Ordinary)
+				if (err == nil) != (i < strangers) {
+					t.Errorf("of %d places, stranger %d: %v", size, i, err)
+				}
+				if err == nil {
+					leave = append(leave, done)
+				}
+			}
+			done, err := g.Enter(t.Context(), "known", Known)
+			if (err == nil) != (size > 1) {
+				t.Errorf("of %d places, the known one: %v", size, err)
+			}
+			if err == nil {
+				done()
+			}
+			for _, done := range leave {
+				done()
+			}
+			if _, err := g.Enter(t.Context(), "stranger", Ordinary); err != nil {
+				t.Errorf("of %d places, when all have gone: %v", size, err)
+			}
+		})
+	}
+}
