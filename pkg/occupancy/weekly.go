@@ -40,7 +40,10 @@ func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(
 
 // Hours is a time between two of the clock. Where To is not after From it is the time
 // of the next day: 22:00 to 02:00.
-type Hours struct{ From, To Clock }
+type Hours struct {
+	From Clock `json:"from"`
+	To   Clock `json:"to"`
+}
 
 // on returns the hours of a day in a zone; what is empty because clocks skipped it is
 // not there.
@@ -74,7 +77,14 @@ var (
 	ErrOverlap = errors.New("two times overlap")
 )
 
-// checkHours looks at the hours of one day.
+// CheckHours tells what is wrong with the hours of one day: ErrTooMany, ErrClock or
+// ErrOverlap.
+func CheckHours(hours []Hours) error {
+	var w Weekly
+	w[0] = hours
+	return w.Check()
+}
+
 func checkHours(hours []Hours) error {
 	if len(hours) > MaxHours {
 		return ErrTooMany
@@ -126,10 +136,11 @@ func (w *Weekly) Check() error {
 // On returns the day as the timetable has it, by the clocks of a zone. The hours may be
 // given in any order.
 func (w *Weekly) On(date Date, zone *time.Location) Day {
-	return Day{Date: date, How: Timetable, Spans: spansOf(w[date.Weekday()], date, zone, Timetable)}
+	return Day{Date: date, How: Timetable, Spans: SpansOf(w[date.Weekday()], date, zone, Timetable)}
 }
 
-func spansOf(hours []Hours, date Date, zone *time.Location, how How) []Span {
+// SpansOf returns the hours of a day, by the clocks of a zone, in ascending order.
+func SpansOf(hours []Hours, date Date, zone *time.Location, how How) []Span {
 	var spans []Span
 	for _, h := range hours {
 		if s, ok := h.on(date, zone, how); ok {

@@ -1,6 +1,7 @@
 package occupancy_test
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	_ "time/tzdata" // the machine may have none
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 )
@@ -64,11 +66,13 @@ func TestWeekOfASite(t *testing.T) {
 		want            []string
 	}{
 		{
-			"lessons that touch stay two", "Europe/Berlin", "2026-11-16", []string{"08:00-08:45", "08:45-09:30"},
+			"lessons that touch stay two", "Europe/Berlin", "2026-11-16",
+			[]string{"08:00-08:45", "08:45-09:30"},
 			[]string{"11-16 07:00 to 11-16 07:45 timetable", "11-16 07:45 to 11-16 08:30 timetable"},
 		},
 		{
-			"in any order", "Europe/Berlin", "2026-07-13", []string{"13:00-17:00", "09:00-12:00"},
+			"in any order", "Europe/Berlin", "2026-07-13",
+			[]string{"13:00-17:00", "09:00-12:00"},
 			[]string{"07-13 07:00 to 07-13 10:00 timetable", "07-13 11:00 to 07-13 15:00 timetable"},
 		},
 		{"a night", "Europe/Berlin", "2026-11-16", []string{"20:00-02:00"}, []string{"11-16 19:00 to 11-17 01:00 timetable"}},
@@ -201,5 +205,32 @@ func FuzzParseDate(f *testing.F) {
 		if d.String() != text || !slices.Contains([]int{-1, 0}, d.Compare(d.AddDays(1))) {
 			t.Errorf("%q is %s", text, d)
 		}
+	})
+}
+
+// A week is read as it is written, and what is no week is an error.
+func FuzzWeekly(f *testing.F) {
+	for _, text := range []string{
+		`{}`, `{"Mo":[{"from":"8:00","to":"14:00"}]}`, `{"Su":[{"from":"22:00","to":"02:00"}],"Sa":[]}`, `{"Xx":[]}`, `[]`, `null`, `{"Mo":[{"from":"25:00"}]}`,
+		`{"Mo":[{"from":"08:00","until":"9:00"}]}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var w, again occupancy.Weekly
+		if json.Unmarshal([]byte(text), &w) != nil {
+			return
+		}
+		written, err := json.Marshal(&w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(written, &again); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(w, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s, written and read:\n%s", text, diff)
+		}
+		_ = w.Check()
 	})
 }

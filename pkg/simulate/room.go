@@ -156,7 +156,7 @@ func (a *air) at(t time.Time) measurement.Sample {
 	for !a.now.Add(step).After(t) {
 		a.move()
 	}
-	people, _ := a.room.use(a.now, a.co2)
+	people := a.room.people(a.now)
 	grain := func(n int64) float64 { return noise(a.room.seed+uint64(n), t.Unix()) - 0.5 }
 	hour := hourOf(t.In(a.room.place))
 	// Warmer in the afternoon and with people in it; they also make it moist.
@@ -181,16 +181,22 @@ func (a *air) move() {
 	a.now = a.now.Add(step)
 }
 
+// People returns how many people are in the room: the truth behind what its sensor
+// measures.
+func (r *Room) People(t time.Time) int { return int(r.people(t)) }
+
+func (r *Room) people(t time.Time) float64 {
+	local := t.In(r.place)
+	today := 0.7 + 0.3*noise(r.seed, t.Add(-dayBegins).Unix()/86400)
+	people := r.habit.presence(local.Weekday(), hourOf(local)) * today * float64(r.Capacity)
+	return math.Round(people * (0.9 + 0.2*noise(r.seed, t.Unix()/600)))
+}
+
 // use returns how many people are in the room, and the air changes an hour.
 func (r *Room) use(t time.Time, co2 float64) (people, airChanges float64) {
-	local := t.In(r.place)
-	hour := hourOf(local)
-	slot := t.Unix() / 600
-	today := 0.7 + 0.3*noise(r.seed, t.Add(-dayBegins).Unix()/86400)
-	people = r.habit.presence(local.Weekday(), hour) * today * float64(r.Capacity)
-	people = math.Round(people * (0.9 + 0.2*noise(r.seed, slot)))
+	people = r.people(t)
 	airChanges = closedWindows
-	if people > 0 && noise(r.seed+7, slot) < r.habit.airing(hour, co2) {
+	if people > 0 && noise(r.seed+7, t.Unix()/600) < r.habit.airing(hourOf(t.In(r.place)), co2) {
 		airChanges = openWindows
 	}
 	return people, airChanges
