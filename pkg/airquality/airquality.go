@@ -407,3 +407,8 @@ func (m *Mean) add(v float64) {
 	m.Hours++
 	m.CO2PPM += (v - m.CO2PPM) / float64(m.Hours)
 }
+
+// Course returns the points at which the air is known, of all days: their Unix seconds,
+// Step apart but where days begin, and what was measured, NaN where nothing is known.
+// They must not be changed.
+func (a *Analysis) Course() (times []int64, co2PPM []float64) { return a.times, a.points }
