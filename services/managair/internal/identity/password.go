@@ -117,53 +117,86 @@ func verify(password, hash string, today argon2id.Params) (ok, outdated bool, er
 	if len(password) > maxPasswordBytes {
 		return false, false, nil
 	}
+	stored, err := readHash(hash)
+	if err != nil {
+		return false, false, err
+	}
+	ok, err = stored.matches(password)
+	return ok, stored.params != today, err
+}
+
+// storedHash is a hash that was read, which costs nothing, but compared with no password yet.
+type storedHash struct {
+	matches func(password string) (bool, error)
+	params  argon2id.Params // none of another kind
+}
+
+// readHash reads a hash of any kind that we know.
+func readHash(hash string) (storedHash, error) {
 	switch kind, rest, _ := strings.Cut(hash, "$"); kind {
 	case "": // $argon2id$...
-		ok, params, err := argon2id.CheckHash(password, hash)
-		if err != nil {
-			return false, false, fmt.Errorf("check password: %w", err)
-		}
-		return ok, *params != today, nil
+		return readArgon2(hash)
 	case "argon2":
 		// What the predecessor writes before the same PHC string.
-		return verify(password, "$"+rest, today)
+		return readArgon2("$" + rest)
 	case "pbkdf2_sha256":
-		ok, err := verifyPBKDF2(password, rest)
-		return ok, true, err
+		return readPBKDF2(rest)
 	default:
-		return false, false, errUnknownHash
+		return storedHash{}, errUnknownHash
 	}
 }
 
-// maxPBKDF2Iterations is far above what any release of the predecessor wrote, and
-// keeps a forged dump from stopping us with one log-in.
-const maxPBKDF2Iterations = 10_000_000
+// What is far above what any release of the predecessor wrote keeps a forged dump from
+// stopping us with one log-in.
+const (
+	maxPBKDF2Iterations = 10_000_000
+	maxArgon2Memory     = 1 << 20 // KiB
+	maxArgon2Iterations = 100
+	minArgon2Salt       = 8  // bytes
+	minArgon2Key        = 16 // bytes; any password matches a key of none
+)
 
-// verifyPBKDF2 checks "iterations$salt$base64 of 32 bytes".
-func verifyPBKDF2(password, encoded string) (bool, error) {
+// readArgon2 reads a PHC string.
+func readArgon2(hash string) (storedHash, error) {
+	params, salt, key, err := argon2id.DecodeHash(hash)
+	if err != nil {
+		return storedHash{}, fmt.Errorf("argon2id: %w", err)
+	}
+	if params.Memory > maxArgon2Memory || params.Iterations < 1 || params.Iterations > maxArgon2Iterations ||
+		params.Parallelism < 1 || len(salt) < minArgon2Salt || len(key) < minArgon2Key {
+		return storedHash{}, fmt.Errorf("argon2id: %w", errUnknownHash)
+	}
+	return storedHash{func(password string) (bool, error) { return argon2id.ComparePasswordAndHash(password, hash) }, *params}, nil
+}
+
+// readPBKDF2 reads "iterations$salt$base64 of 32 bytes".
+func readPBKDF2(encoded string) (storedHash, error) {
 	count, rest, _ := strings.Cut(encoded, "$")
 	salt, digest, found := strings.Cut(rest, "$")
 	iterations, err := strconv.Atoi(count)
 	if err != nil || !found || iterations < 1 || iterations > maxPBKDF2Iterations {
-		return false, fmt.Errorf("pbkdf2_sha256: %w", errUnknownHash)
+		return storedHash{}, fmt.Errorf("pbkdf2_sha256: %w", errUnknownHash)
 	}
 	want, err := base64.StdEncoding.DecodeString(digest)
 	if err != nil || len(want) != sha256.Size {
-		return false, fmt.Errorf("pbkdf2_sha256: %w", errUnknownHash)
+		return storedHash{}, fmt.Errorf("pbkdf2_sha256: %w", errUnknownHash)
 	}
-	got, err := pbkdf2.Key(sha256.New, password, []byte(salt), iterations, sha256.Size)
-	if err != nil {
-		return false, fmt.Errorf("pbkdf2_sha256: %w", err)
-	}
-	return subtle.ConstantTimeCompare(got, want) == 1, nil
+	return storedHash{matches: func(password string) (bool, error) {
+		got, err := pbkdf2.Key(sha256.New, password, []byte(salt), iterations, sha256.Size)
+		if err != nil {
+			return false, fmt.Errorf("pbkdf2_sha256: %w", err)
+		}
+		return subtle.ConstantTimeCompare(got, want) == 1, nil
+	}}, nil
 }
 
-// KnownHash reports whether hash is of a kind that Verify understands.
+// KnownHash reports whether hash is of a kind that Verify understands. It computes nothing:
+// a dump may have many thousands.
 func KnownHash(hash string) bool {
 	if strings.HasPrefix(hash, NoPassword) {
 		return true
 	}
-	_, _, err := verify("", hash, argon2Params)
+	_, err := readHash(hash)
 	return err == nil
 }
 

@@ -64,12 +64,37 @@ func TestVerifyRefusesUnknownHashes(t *testing.T) {
 	for _, hash := range []string{
 		"md5$salt$0123", "pbkdf2_sha256$", "pbkdf2_sha256$x$salt$AA==", "pbkdf2_sha256$1$salt", "pbkdf2_sha256$1$salt$AA==",
 		"pbkdf2_sha256$99999999999$salt$bKIk5us46JWunifjotmunlWLAieUXY3Lt4e7V67fy4E=", "$argon2id$v=19$m=1", "plain",
+		argon("m=4294967295,t=1,p=1", "somesaltsomesalt", 32), argon("m=8,t=4294967295,p=1", "somesaltsomesalt", 32),
+		argon("m=8,t=0,p=1", "somesaltsomesalt", 32), argon("m=8,t=1,p=0", "somesaltsomesalt", 32),
+		argon("m=8,t=1,p=1", "somesaltsomesalt", 0), argon("m=8,t=1,p=1", "", 32),
 	} {
 		if ok, _, err := h.Verify(t.Context(), Asker{}, "", hash); ok || err == nil {
 			t.Errorf("Verify(%q) = %t, %v, want an error", hash, ok, err)
 		}
 		if KnownHash(hash) {
 			t.Errorf("KnownHash(%q) = true", hash)
+		}
+	}
+}
+
+// argon returns what looks like a hash of those parameters.
+func argon(params, salt string, keyBytes int) string {
+	encode := base64.RawStdEncoding.EncodeToString
+	return "$argon2id$v=19$" + params + "$" + encode([]byte(salt)) + "$" + encode(make([]byte, keyBytes))
+}
+
+// A dump has the hashes of all accounts: with ten million rounds each, a thousand would be
+// an hour's work.
+func TestKnownHashComputesNothing(t *testing.T) {
+	t.Parallel()
+	for range 1000 {
+		for _, hash := range []string{
+			"pbkdf2_sha256$10000000$mYzrVXAoSvy9$bKIk5us46JWunifjotmunlWLAieUXY3Lt4e7V67fy4E=",
+			argon("m=1048576,t=100,p=1", "somesaltsomesalt", 32), NoPassword,
+		} {
+			if !KnownHash(hash) {
+				t.Fatalf("KnownHash(%q) = false", hash)
+			}
 		}
 	}
 }
