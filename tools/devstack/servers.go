@@ -62,7 +62,7 @@ func (want testServers) run(ctx context.Context, args []string) (err error) {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
 
-	dir, remove, err := server.TempDir()
+	dir, remove, err := server.TempDir(want.durable)
 	if err != nil {
 		return err
 	}

@@ -152,11 +152,43 @@ const (
 	lockName   = "lock"
 )
 
-// TempDir makes a folder for the data of servers, reachable for the user that
-// they run as. The returned function removes it. What a killed process could not
-// remove is removed here, by the next one.
-func TempDir() (dir string, remove func(), err error) {
-	parent := os.TempDir()
+// TempDir makes a folder for the data of servers, reachable for the user that they run
+// as. The returned function removes it. What a killed process could not remove is removed
+// here, by the next one.
+//
+// Data that is not durable need not outlive the machine, and is some hundred megabytes: it
+// is kept in memory, where there is room. Each test has a database of hundreds of small
+// files for a moment, and on a disk to make and to remove them is most of a test's work.
+func TempDir(durable bool) (dir string, remove func(), err error) {
+	if !durable && roomInMemory() {
+		return tempDirIn(memory)
+	}
+	return tempDirIn(os.TempDir())
+}
+
+// memory is where Linux has files in memory.
+const memory = "/dev/shm"
+
+// roomInMemory reports whether there is far more than test servers ever need.
+func roomInMemory() bool {
+	const enough = 8 << 30 // bytes
+	var fs syscall.Statfs_t
+	if syscall.Statfs(memory, &fs) != nil || fs.Bavail*uint64(fs.Bsize) < enough { //nolint:gosec // sizes are positive
+		return false
+	}
+	// It may be larger than what is free of the memory itself.
+	info, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return false
+	}
+	var available uint64
+	if _, rest, ok := strings.Cut(string(info), "MemAvailable:"); ok {
+		_, _ = fmt.Sscan(rest, &available) // kB
+	}
+	return available<<10 >= enough
+}
+
+func tempDirIn(parent string) (dir string, remove func(), err error) {
 	sweep(parent)
 	if dir, err = os.MkdirTemp(parent, tempPrefix); err != nil {
 		return "", nil, err

@@ -21,7 +21,7 @@ import (
 // dir returns a folder that the servers' user can reach, which t.TempDir is not.
 func dir(t *testing.T) string {
 	t.Helper()
-	dir, remove, err := server.TempDir()
+	dir, remove, err := server.TempDir(false)
 	if err != nil {
 		t.Fatal(err)
 	}

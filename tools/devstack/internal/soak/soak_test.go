@@ -99,7 +99,7 @@ type system struct {
 // newSystem starts a database server.
 func newSystem(t *testing.T, settings ...string) *system {
 	t.Helper()
-	dir, remove, err := server.TempDir()
+	dir, remove, err := server.TempDir(true)
 	check(t, err)
 	t.Cleanup(remove)
 	s := &system{dir: dir}

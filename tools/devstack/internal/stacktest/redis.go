@@ -72,7 +72,7 @@ func password(t testing.TB, file string) string {
 // StartRedis starts a Redis alone, with the users of a deployed stack.
 func StartRedis(t testing.TB) (*server.Redis, RedisUsers) {
 	t.Helper()
-	dir, remove, err := server.TempDir()
+	dir, remove, err := server.TempDir(false)
 	check(t, err)
 	t.Cleanup(remove)
 	users := newRedisUsers(t)

@@ -64,7 +64,7 @@ type Options struct {
 func Start(t testing.TB, o Options) *Stack {
 	t.Helper()
 	bin := binaries(t)
-	dir, remove, err := server.TempDir()
+	dir, remove, err := server.TempDir(o.Durable)
 	check(t, err)
 	t.Cleanup(remove)
 
