@@ -71,7 +71,7 @@ confirm "deploy version $CLAIR_VERSION"
 [[ $'\n'$before$'\n' != *_db$'\n'* ]] || same_cluster
 remember_updates
 if [ -n "$before" ] && [[ $'\n'$before$'\n' != *_socket_proxy$'\n'* ]]; then
-  fetch_socket_proxy || fail "not every manager has the image of the socket proxy (HAPROXY_IMAGE); nothing was deployed"
+  fetch_socket_proxy || fail "not every manager has the image of the socket proxy (NGINX_IMAGE); nothing was deployed"
 fi
 if $migrate && [ -n "$before" ]; then
   JOB_TIMEOUT=$timeout run_managair migrate || fail "the schema could not be migrated; nothing was deployed"

@@ -13,7 +13,7 @@
 #   --skip   leave out steps whose names match a regular expression
 #
 # It needs root (for a Docker engine and for namespaces) and no container registry:
-# PostgreSQL, Redis, nginx, HAProxy and Mosquitto are Debian packages, Traefik and
+# PostgreSQL, Redis, nginx and Mosquitto are Debian packages, Traefik and
 # Prometheus from their Go modules; the first time that takes some minutes. The
 # engine lives in namespaces of its own and ends with this script, however that
 # ends. Its log stays in artefacts/e2e.

@@ -82,7 +82,7 @@ load_environment() {
   fi
   export PUBLIC_URL=${PUBLIC_URL:-http://$CLAIR_DOMAIN} HSTS_SECONDS=${HSTS_SECONDS:-0}
   # As with secrets, each content has a name of its own.
-  VERSION_CONFIGS=$(cat compose/mosquitto.conf compose/socket-proxy.cfg compose/monitoring/* | sha256sum | cut -c1-10)
+  VERSION_CONFIGS=$(cat compose/mosquitto.conf compose/socket-proxy.conf compose/monitoring/* | sha256sum | cut -c1-10)
   export VERSION_CONFIGS
   SECRETS_FOLDER=${CLAIR_SECRETS:-secrets}
   # Compose files read paths from their own folder.
@@ -417,10 +417,10 @@ await_job() {
 # where one cannot: a reverse proxy without it would know of no service.
 fetch_socket_proxy() {
   local job=${CLAIR_STACK}_job_$$_$RANDOM result=1
-  local image=${HAPROXY_IMAGE:-$(sed -n 's/.*{HAPROXY_IMAGE:-\(.*\)}.*/\1/p' compose/docker-compose.yml)}
+  local image=${NGINX_IMAGE:-$(sed -n 's/.*{NGINX_IMAGE:-\(.*\)}.*/\1/p' compose/docker-compose.yml)}
   on service create --quiet --detach --name "$job" --mode global-job --constraint node.role==manager \
     --restart-condition none --no-resolve-image --with-registry-auth --read-only --cap-drop ALL --no-healthcheck \
-    "$image" haproxy -v >/dev/null || return 1
+    "$image" nginx -v >/dev/null || return 1
   await_job "$job" "fetching $image" && result=0
   [ $result = 0 ] || on service ps --no-trunc --format '  {{.Node}}: {{.CurrentState}} {{.Error}}' "$job" >&2 || true
   on service rm "$job" >/dev/null 2>&1 || true

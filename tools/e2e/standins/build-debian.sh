@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a root file system with PostgreSQL, Redis and its exporter, nginx,
-# HAProxy and Mosquitto from Debian packages, for machines that reach no container
+# Makes a root file system with PostgreSQL, Redis and its exporter, nginx
+# and Mosquitto from Debian packages, for machines that reach no container
 # registry, and prints the path of the archive:
 #
 #   tools/e2e/standins/build-debian.sh
@@ -8,7 +8,7 @@
 # It takes a minute or two once; the archive is kept in our cache.
 set -euo pipefail
 
-packages=postgresql-15,postgresql-client-15,redis-server,nginx-light,haproxy,mosquitto,prometheus-redis-exporter,gosu,ca-certificates
+packages=postgresql-15,postgresql-client-15,redis-server,nginx-light,mosquitto,prometheus-redis-exporter,gosu,ca-certificates
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/clair-stack
 # Another content of this script means another archive.
 archive=$cache/standins-$(sha256sum "$0" | cut -c1-12).tar

@@ -47,7 +47,7 @@ func (i *Images) importOthers(ctx context.Context, shell *swarm.Shell) error {
 	if _, err := shell.Docker(ctx, "import", i.Debian, "clair-standin/debian"); err != nil {
 		return err
 	}
-	for _, name := range []string{"postgres", "redis", "nginx", "haproxy", "mosquitto", "redis_exporter"} {
+	for _, name := range []string{"postgres", "redis", "nginx", "mosquitto", "redis_exporter"} {
 		if err := buildStandIn(ctx, shell, name, standIns); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -124,6 +125,9 @@ func (c *container) checkReach(service string) error {
 	return nil
 }
 
+// refusal is how the socket proxy answers what it does not let pass.
+var refusal = regexp.MustCompile(`^HTTP/1\.1 40[035] `)
+
 // askEngine asks the engine through the socket proxy, as somebody who has taken over the
 // reverse proxy would.
 func (s *lifetime) askEngine(ctx context.Context) error {
@@ -158,7 +162,7 @@ func (s *lifetime) askEngine(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		allowed, refused := strings.Contains(answer, " 200 "), strings.Contains(answer, " 403 ") || strings.Contains(answer, " 400 ")
+		allowed, refused := strings.Contains(answer, " 200 "), refusal.MatchString(answer)
 		if allowed != q.allowed || refused == q.allowed {
 			return fmt.Errorf("%s: the socket proxy answers %q", q.request, answer)
 		}
