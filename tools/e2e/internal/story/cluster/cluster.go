@@ -44,7 +44,7 @@ type cluster struct {
 	pictures *http.Server
 	token    string         // of a log-in
 	session  string         // cookie of the same log-in
-	mails    int            // that the worker has sent
+	mails    int            // tasks that sent mails, which the queue does not keep
 	lost     *swarm.Machine // that led
 }
 
@@ -166,10 +166,11 @@ func (c *cluster) loadAll(ctx context.Context) error {
 }
 
 func (c *cluster) signUp(ctx context.Context) error {
-	err := visitor.SignUp(ctx, c.nodes.Machines[data].Address, c.setting.Notes)
-	if err == nil {
-		c.mails++
+	if err := visitor.SignUp(ctx, c.nodes.Machines[data].Address, c.setting.Notes); err != nil {
+		return err
 	}
+	done, err := c.countTasks(ctx)
+	c.mails = done.executed - len(done.kept)
 	return err
 }
 

@@ -10,9 +10,14 @@ import (
 	"time"
 )
 
-// checkTicks counts how often the worker did what is due every minute. The queue
-// has counted executions, and keeps the task of each tick for an hour.
-func (c *cluster) checkTicks(ctx context.Context) error {
+// tasks is what the queue knows of those that are done.
+type tasks struct {
+	kept             []string // their names; kept for an hour, unless they send a mail
+	executed, failed int      // how often any was, with success and without
+}
+
+// countTasks asks the queue, which counts executions.
+func (c *cluster) countTasks(ctx context.Context) (done tasks, err error) {
 	const queue = "asynq:{managair}:"
 	// In one script, because they go on.
 	out, err := c.stack.Redis(ctx, "EVAL", `
@@ -20,25 +25,33 @@ func (c *cluster) checkTicks(ctx context.Context) error {
 		for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do answer[#answer + 1] = id end
 		return answer`, "3", queue+"processed", queue+"failed", queue+"completed")
 	if err != nil {
-		return err
+		return done, err
 	}
-	var executions, failed int
 	fields := strings.Fields(out)
 	if len(fields) < 2 {
-		return fmt.Errorf("no task was executed: %q", out)
+		return done, fmt.Errorf("no task was executed: %q", out)
 	}
-	if executions, err = strconv.Atoi(fields[0]); err != nil {
+	if done.executed, err = strconv.Atoi(fields[0]); err != nil {
+		return done, err
+	}
+	if done.failed, err = strconv.Atoi(fields[1]); err != nil {
+		return done, err
+	}
+	done.executed -= done.failed
+	done.kept = fields[2:]
+	return done, nil
+}
+
+// checkTicks counts how often the worker did what is due every minute.
+func (c *cluster) checkTicks(ctx context.Context) error {
+	done, err := c.countTasks(ctx)
+	if err != nil {
 		return err
 	}
-	if failed, err = strconv.Atoi(fields[1]); err != nil {
-		return err
-	}
-	executions -= failed  // which are tried again
-	executions -= c.mails // which are not kept
-	tasks := fields[2:]
+	executions := done.executed - c.mails
 	const minutely = "fidelity:check:"
 	ticks := map[time.Time]bool{}
-	for _, id := range tasks {
+	for _, id := range done.kept {
 		at, ok := strings.CutPrefix(id, minutely)
 		if !ok {
 			continue
@@ -50,18 +63,18 @@ func (c *cluster) checkTicks(ctx context.Context) error {
 		ticks[tick] = true
 	}
 	if len(ticks) < 2 {
-		return fmt.Errorf("%d ticks in %v", len(ticks), tasks)
+		return fmt.Errorf("%d ticks in %v", len(ticks), done.kept)
 	}
 	sorted := slices.SortedFunc(maps.Keys(ticks), time.Time.Compare)
 	due := int(sorted[len(sorted)-1].Sub(sorted[0])/time.Minute) + 1
-	others := len(tasks) - len(ticks)
+	others := len(done.kept) - len(ticks)
 	c.stack.Report("a task that is due every minute", "minutes %d, enqueued %d, executed %d (and failed %d)",
-		due, len(ticks), executions-others, failed)
+		due, len(ticks), executions-others, done.failed)
 	if len(ticks) != due {
 		return fmt.Errorf("%d of %d ticks were worked: %v", len(ticks), due, sorted)
 	}
-	if executions != len(tasks) {
-		return fmt.Errorf("%d tasks were executed %d times", len(tasks), executions)
+	if executions != len(done.kept) {
+		return fmt.Errorf("%d tasks were executed %d times", len(done.kept), executions)
 	}
 	return nil
 }
