@@ -4,6 +4,7 @@ package reason
 var (
 	AuthenticationFailed     = Reason{"authentication_failed", "Das Token ist ungültig.", "Invalid token."}
 	Blank                    = Reason{"blank", "Dieses Feld darf nicht leer sein.", "This field may not be blank."}
+	CalendarTooLarge         = Reason{"max_length", "Der Kalender ist zu groß.", "The calendar is too large."}
 	ClaimNeeded              = Reason{"claim_needed", "Für dieses Gerät braucht es einen Code, denn es sendet schon oder ist vergeben: Bitte den Code angeben, den Sie dafür von der Stelle bekommen, die Clair hier betreibt.", "This device takes a code, because it sends already or is promised to somebody: please give the code that you get for it from whoever runs Clair here."}
 	ClaimNeededApplication   = Reason{"claim_needed", "Dieses Gerät sendet schon oder ist vergeben, und seine Anwendung am Netzwerkserver ist Ihrer Organisation nicht zugeteilt: Bitte lassen Sie sie ihr von der Stelle zuteilen, die Clair hier betreibt, oder geben Sie den Code an, den Sie von ihr für das Gerät bekommen.", "This device sends already or is promised to somebody, and its application at the network server is not assigned to your organization: please have whoever runs Clair here assign it, or give the code that you get for the device from them."}
 	ClaimRegistered          = Reason{"claim_registered", "Das Gerät ist schon registriert[, und zwar von: %v]. Übergeben wird es bei den Sensoren, mit einem anderen Eigentümer.", "The device is registered already[, by: %v]. It is handed over among the sensors, by giving it another owner."}
@@ -21,6 +22,7 @@ var (
 	Error                    = Reason{"error", "Fehler.", "Error."}
 	EUI64Taken               = Reason{"unique", "Dieses Gerät ist schon registriert. Gehört es Ihnen? Die Stelle, die Clair hier betreibt, kann es Ihnen übergeben.", "This device is registered already. Is it yours? Whoever runs Clair here can hand it over to you."}
 	ForeignNode              = Reason{"foreign_node", "Für diesen Sensor darf dieses Token nicht schreiben.", "This token may not write for this sensor."}
+	HoursOverlap             = Reason{"invalid", "Zwei Zeiten überschneiden sich.", "Two times overlap."}
 	IDMismatch               = Reason{"id_mismatch", "Die Id eines Sensors folgt aus Protokoll und Geräte-EUI[: hier %v]. Sie kann weggelassen werden.", "The id of a sensor follows from its protocol and device EUI[: here %v]. It can be left out."}
 	ImageInvalid             = Reason{"invalid", "Das ist kein Bild im Format JPEG, PNG, GIF oder WebP.", "This is not an image of type JPEG, PNG, GIF or WebP."}
 	ImageTooCostly           = Reason{"invalid", "Dieses Bild braucht beim Lesen zu viel Speicher oder Zeit. Als gewöhnliches (nicht progressives) JPEG gespeichert wird es angenommen.", "This image takes too much memory or time to read. Saved as an ordinary (not progressive) JPEG it is accepted."}
@@ -32,8 +34,12 @@ var (
 	InstalledElsewhere       = Reason{"conflict", "Es hat Installationen in der bisherigen Organisation.", "It has installations in its present organization."}
 	Invalid                  = Reason{"invalid", "Das hat nicht die richtige Form.", "This does not have the right form."}
 	InvalidBoolean           = Reason{"invalid", "Muss ein Wahrheitswert sein.", "Must be a valid boolean."}
+	InvalidCalendar          = Reason{"invalid", "Das ist kein Kalender im Format iCalendar (ICS), oder keiner mit ganzen freien Tagen.", "This is no calendar in the format iCalendar (ICS), or none with whole free days."}
+	InvalidCalendarURL       = Reason{"invalid", "Die Adresse eines Kalenders beginnt mit https:// oder webcal://.", "The address of a calendar begins with https:// or webcal://."}
 	InvalidChoice            = Reason{"invalid_choice", "Das ist keine der Möglichkeiten[: „%v“; möglich: %v].", "This is not one of the choices[: “%v”; possible: %v]."}
+	InvalidDate              = Reason{"invalid", "Das ist kein Tag[: „%v“]; er wird wie 2026-11-29 geschrieben.", "This is not a day[: “%v”]; it is written like 2026-11-29."}
 	InvalidEUI64             = Reason{"invalid", "Eine EUI-64 hat 16 hexadezimale Ziffern.", "An EUI-64 has 16 hexadecimal digits."}
+	InvalidHours             = Reason{"invalid", "Eine Zeit beginnt und endet nach der Uhr, und nicht zugleich: von 00:00 bis 24:00.", "A time begins and ends by the clock, and not at once: from 00:00 to 24:00."}
 	InvalidInteger           = Reason{"invalid", "Das ist keine ganze Zahl.", "This is not a whole number."}
 	InvalidMonth             = Reason{"invalid", "Das ist kein Monat[: „%v“]; er wird wie 2026-01 geschrieben.", "This is not a month[: “%v”]; it is written like 2026-01."}
 	InvalidNumber            = Reason{"invalid", "Das ist keine Zahl.", "This is not a number."}
@@ -42,6 +48,7 @@ var (
 	InvalidQuery             = Reason{"invalid", "Die Parameter sind nicht lesbar.", "The query cannot be read."}
 	InvalidRange             = Reason{"invalid", "Der Anfang liegt nach dem Ende.", "The start is after the end."}
 	InvalidText              = Reason{"invalid", "Ein Text wird erwartet.", "A text is expected."}
+	InvalidTimetable         = Reason{"invalid", "Das ist kein Stundenplan in der Form, die hier gilt.", "This is no timetable in the form that holds here."}
 	InvalidTimeZone          = Reason{"invalid", "Das ist keine Zeitzone. Gemeint ist ein Name wie Europe/Berlin.", "This is not a time zone. What is meant is a name such as Europe/Berlin."}
 	InvalidUUID              = Reason{"invalid", "Das ist keine UUID.", "This is not a UUID."}
 	InvalidZip               = Reason{"invalid", "Eine Postleitzahl besteht aus Buchstaben, Ziffern, Leerzeichen und Bindestrichen.", "A postal code consists of letters, digits, blanks and hyphens."}
@@ -94,8 +101,10 @@ var (
 	ReadOnlyToken            = Reason{"permission_denied", "Mit diesem Token darf nur gelesen werden.", "This token may only read."}
 	Refused                  = Reason{"refused", "Die Datenbank nimmt das nicht an.", "The database does not take this."}
 	Required                 = Reason{"required", "Dieses Feld ist erforderlich.", "This field is required."}
+	SiteOnly                 = Reason{"invalid", "Das gibt es nur für den ganzen Standort.", "There is this for whole sites only."}
 	Throttled                = Reason{"throttled", "Zu viele Anfragen; bitte später wieder[, in %v Sekunden].", "Too many requests; try again later[, in %v seconds]."}
 	TooLarge                 = Reason{"too_large", "Die Anfrage ist zu groß.", "The request is too large."}
+	TooManyHours             = Reason{"max_value", "Das sind zu viele Zeiten an einem Tag.", "These are too many times in a day."}
 	TooManyInstallations     = Reason{"too_many_installations", "Das sind mehr Installationen, als eine Tabelle umfasst[: %v, möglich sind %v]. Bitte Raum für Raum herunterladen.", "These are more installations than a table takes[: %v, and %v are possible]. Please download room by room."}
 	TooManyInvitations       = Reason{"conflict", "Zu viele Einladungen warten schon auf eine Antwort.", "Too many invitations wait for an answer already."}
 	TooManyOperations        = Reason{"invalid", "Das sind zu viele Vorgänge auf einmal[: erlaubt sind höchstens %v].", "These are too many operations at once[: no more than %v are allowed]."}

@@ -19,6 +19,9 @@ GRANT SELECT ON scripted_node TO :role;
 GRANT SELECT, UPDATE ON node_epoch TO :role;
 GRANT SELECT, INSERT ON retired_node TO :role;
 
+-- When people are in rooms.
+GRANT SELECT, INSERT, UPDATE, DELETE ON timetable, occupied_day, occupancy_progress TO :role;
+
 -- Samples: read, adopted, loaded, copied from the predecessor. Roll-ups are the ingestair's,
 -- but for hours that have to be rolled up again.
 GRANT SELECT, INSERT ON sample, sample_late TO :role;

@@ -62,6 +62,9 @@ var (
 	// A public site is what everyone sees of a site, members too: the rooms that have
 	// public installations.
 	PublicSites = Permissions{Read: Everyone}
+	// Timetables say when people are in rooms, and so do the days of rooms: whoever wants
+	// to break in would like to know. They are changed as sites and rooms are.
+	Timetables = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
 	// Fidelity is the health of a node, seen by those who see the node.
 	Fidelity = Permissions{Read: Members}
 	Outages  = Fidelity

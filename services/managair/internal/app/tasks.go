@@ -2,13 +2,17 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/services/managair/internal/calendar"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
 
@@ -18,6 +22,7 @@ func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool, pictures media.Store,
 	addFidelity(tasks, log, postgres.Fidelity{Pool: pool})
 	addHousekeeping(tasks, log, postgres.NewIdentity(pool), auditLog)
 	addPictures(tasks, log, pictures, postgres.Pictures{Pool: pool})
+	addOccupancy(tasks, log, postgres.Timetables{Pool: pool}, postgres.NewTelemetry(pool))
 	return tasks
 }
 
@@ -73,4 +78,37 @@ func addPictures(tasks *worker.Tasks, log *slog.Logger, store media.Store, known
 		}
 		return err
 	})
+}
+
+func addOccupancy(tasks *worker.Tasks, log *slog.Logger, store postgres.Timetables, samples telemetry.Store) {
+	// The past that somebody wants decided anew is waited for.
+	tasks.HandlePeriodic(worker.Periodic{
+		Type: "occupancy:decide", Every: 5 * time.Minute,
+		Summary: "Decides when people were in rooms on past days: by timetable, else by the air. What is decided stays, unless it is to be decided anew.",
+	}, func(ctx context.Context) error {
+		n, err := timetable.Decider{Store: store, Samples: samples, Log: log}.Run(ctx, time.Now())
+		if n > 0 {
+			log.InfoContext(ctx, "days of rooms decided", "count", n)
+		}
+		return laterIfLong(ctx, err)
+	})
+	tasks.HandlePeriodic(worker.Periodic{
+		Type: "calendar:read", Every: 5 * time.Minute,
+		Summary: "Reads the calendars of holidays that sites have by address, each once a day.",
+	}, func(ctx context.Context) error {
+		read, failed, err := timetable.ReadCalendars(ctx, store, calendar.New(), time.Now)
+		if read+failed > 0 {
+			log.InfoContext(ctx, "calendars read", "count", read, "failed", failed)
+		}
+		return laterIfLong(ctx, err)
+	})
+}
+
+// laterIfLong takes it for no failure that a task did not come to its end in its time: what
+// is left is done at the next tick.
+func laterIfLong(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil
+	}
+	return err
 }

@@ -1,0 +1,295 @@
+package timetable
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	ics "github.com/arran4/golang-ical"
+
+	"github.com/clairberlin/clair-stack/pkg/occupancy"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+)
+
+// The bounds of calendars.
+const (
+	// MaxCalendar is the size of a calendar in bytes. School holidays of a state have some
+	// ten thousand for several years.
+	MaxCalendar = 1 << 20
+	// MaxCalendarDays is how many ranges of days a calendar may have, of those that are
+	// neither long past nor far in the future.
+	MaxCalendarDays = 1000
+	// MaxURL is the length of its address in bytes.
+	MaxURL = 500
+	// ReadEvery is how often a calendar is read by its URL.
+	ReadEvery = 24 * time.Hour
+
+	// calendarPast and calendarFuture are how many years of a calendar are kept.
+	calendarPast, calendarFuture = 4, 4
+	// maxHolidays is how many days an entry may have; longer ones are no holidays.
+	maxHolidays = 366
+)
+
+// Failure is why a calendar could not be read.
+type Failure string
+
+// The reasons.
+const (
+	// Unreachable: nothing came back in time, or an error.
+	Unreachable Failure = "unreachable"
+	// ForbiddenAddress: it leads into a network that is not the public one.
+	ForbiddenAddress Failure = "forbidden_address"
+	// TooLarge: it has more than MaxCalendar bytes, or MaxCalendarDays.
+	TooLarge Failure = "too_large"
+	// NoCalendar: it is none in the form of RFC 5545, or one without whole days.
+	NoCalendar Failure = "no_calendar"
+)
+
+// Error says what went wrong.
+func (f Failure) Error() string { return "calendar: " + string(f) }
+
+// FailureOf tells why reading failed.
+func FailureOf(err error) Failure {
+	if f, ok := errors.AsType[Failure](err); ok {
+		return f
+	}
+	return Unreachable
+}
+
+// cleanURL returns the address with https, in which webcal is only another word for it.
+func cleanURL(text string) (string, bool) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || len(text) > MaxURL || !utf8.ValidString(text) || u.Opaque != "" || u.User != nil || u.Hostname() == "" {
+		return "", false
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "https", "webcal", "webcals":
+		u.Scheme = "https"
+	default:
+		return "", false
+	}
+	if port := u.Port(); port != "" && port != "443" {
+		return "", false
+	}
+	return u.String(), true
+}
+
+// ParseCalendar reads a calendar (RFC 5545) of holidays. Its entries of whole days are
+// free days; those with hours are something else (parents' evening), and left out. What
+// is repeated each year is. Times in UTC are those of the zone of the site.
+func ParseCalendar(data []byte, zone *time.Location, now time.Time) (Calendar, error) {
+	if len(data) > MaxCalendar {
+		return Calendar{}, TooLarge
+	}
+	if !bytes.Contains(data, []byte("BEGIN:VCALENDAR")) {
+		return Calendar{}, NoCalendar
+	}
+	parsed, err := ics.ParseCalendar(bytes.NewReader(data))
+	if err != nil {
+		return Calendar{}, NoCalendar
+	}
+	today := occupancy.DateOf(now.In(zone))
+	first, last := today, today
+	first.Year, last.Year = first.Year-calendarPast, last.Year+calendarFuture
+	c := Calendar{ReadAt: &now}
+	for _, event := range parsed.Events() {
+		ranges, ok := rangesOf(event, zone, first, last)
+		if !ok {
+			c.LeftOut++
+			continue
+		}
+		if c.Days = append(c.Days, ranges...); len(c.Days) > MaxCalendarDays {
+			return Calendar{}, TooLarge
+		}
+	}
+	if len(parsed.Events()) == 0 || len(parsed.Events()) == c.LeftOut {
+		return Calendar{}, NoCalendar
+	}
+	slices.SortStableFunc(c.Days, func(a, b Range) int { return a.From.Compare(b.From) })
+	return c, nil
+}
+
+// rangesOf returns the days of an event between two, and false when it is not understood.
+func rangesOf(event *ics.VEvent, zone *time.Location, first, last occupancy.Date) ([]Range, bool) {
+	if text(event, ics.ComponentPropertyStatus) == "CANCELLED" {
+		return nil, true
+	}
+	from, wholeFrom := dayOf(text(event, ics.ComponentPropertyDtStart), zone)
+	if !wholeFrom {
+		return nil, false
+	}
+	to := from
+	if end := text(event, ics.ComponentPropertyDtEnd); end != "" {
+		day, whole := dayOf(end, zone)
+		switch {
+		case whole && from.Compare(day) < 0:
+			to = day.AddDays(-1) // the end is no part of it
+		case whole || !lateForm.MatchString(end):
+			if from != day || !whole {
+				return nil, false
+			}
+		default:
+			to = day
+		}
+	}
+	length := from.DaysUntil(to)
+	if length < 0 || length >= maxHolidays {
+		return nil, false
+	}
+	r := Range{From: from, To: to, Name: short(text(event, ics.ComponentPropertySummary))}
+	begins, ok := beginsOf(event, from, last)
+	if !ok {
+		return nil, false
+	}
+	var ranges []Range
+	for _, begin := range begins {
+		r.From, r.To = begin, begin.AddDays(length)
+		if r.To.Compare(first) >= 0 && r.From.Compare(last) <= 0 {
+			ranges = append(ranges, r)
+		}
+	}
+	return ranges, true
+}
+
+// beginsOf returns the days on which an event begins, until a last one. It may be repeated
+// each year.
+func beginsOf(event *ics.VEvent, from, last occupancy.Date) ([]occupancy.Date, bool) {
+	rules, err := event.GetRRules()
+	if err != nil || len(rules) > 1 {
+		return nil, false
+	}
+	if len(rules) == 0 {
+		return []occupancy.Date{from}, true
+	}
+	rule := rules[0]
+	if rule.Freq != ics.FrequencyYearly || len(rule.ByDay)+len(rule.ByWeekNo)+len(rule.ByYearDay)+len(rule.BySetPos) > 0 ||
+		len(rule.ByMonth) > 1 || len(rule.ByMonth) == 1 && rule.ByMonth[0] != int(from.Month) ||
+		len(rule.ByMonthDay) > 1 || len(rule.ByMonthDay) == 1 && rule.ByMonthDay[0] != from.Day {
+		return nil, false
+	}
+	var begins []occupancy.Date
+	step := max(rule.Interval, 1)
+	for i := 0; rule.Count == 0 || i < rule.Count; i++ {
+		day := from
+		day.Year += i * step
+		if day.Year > last.Year || !rule.Until.IsZero() && day.Compare(occupancy.DateOf(rule.Until)) > 0 {
+			break
+		}
+		if day.AddDays(0) == day { // there is no 29 February in most years
+			begins = append(begins, day)
+		}
+	}
+	return begins, true
+}
+
+var (
+	momentForm = regexp.MustCompile(`^([0-9]{4})([0-9]{2})([0-9]{2})(?:T([0-9]{2})([0-9]{2})([0-9]{2})(Z?))?$`)
+	// lateForm is an end that is meant to be the end of its day.
+	lateForm = regexp.MustCompile(`T2359[0-9]{2}$`)
+)
+
+// dayOf returns the day of a date or time, and whether it is its begin.
+func dayOf(text string, zone *time.Location) (occupancy.Date, bool) {
+	parts := momentForm.FindStringSubmatch(text)
+	if parts == nil {
+		return occupancy.Date{}, false
+	}
+	day, err := occupancy.ParseDate(parts[1] + "-" + parts[2] + "-" + parts[3])
+	if err != nil {
+		return day, false
+	}
+	if parts[4] == "" {
+		return day, true
+	}
+	var clock [3]int
+	for i := range clock {
+		clock[i], _ = strconv.Atoi(parts[4+i])
+	}
+	if parts[7] == "Z" {
+		t := time.Date(day.Year, day.Month, day.Day, clock[0], clock[1], clock[2], 0, time.UTC).In(zone)
+		day = occupancy.DateOf(t)
+		return day, t.Equal(day.In(zone))
+	}
+	return day, clock == [3]int{}
+}
+
+func text(event *ics.VEvent, name ics.ComponentProperty) string {
+	if p := event.GetProperty(name); p != nil {
+		return strings.TrimSpace(p.Value)
+	}
+	return ""
+}
+
+// short brings the name of an entry to MaxName.
+func short(name string) string {
+	name = strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "")
+	for i := range name {
+		if utf8.RuneCountInString(name[:i]) == MaxName {
+			return name[:i]
+		}
+	}
+	return name
+}
+
+// DueCalendar is a calendar that is to be read.
+type DueCalendar struct {
+	ID            int64 // of its timetable
+	URL, TimeZone string
+}
+
+// CalendarStore is what reading calendars needs.
+type CalendarStore interface {
+	// DueCalendar returns the calendar that was not tried for the longest time, and false
+	// when all were within ReadEvery. It counts as tried from now on.
+	DueCalendar(ctx context.Context, now time.Time) (DueCalendar, bool, error)
+	// KeepCalendar keeps what was read, or why that failed: then the days stay that were
+	// known before. It is nothing to a timetable that has another address by now.
+	KeepCalendar(ctx context.Context, due DueCalendar, c Calendar) error
+}
+
+// Fetcher fetches what is at an address, of the public network only. What goes wrong is a
+// Failure, if it can be told.
+type Fetcher interface {
+	Fetch(ctx context.Context, url string) ([]byte, error)
+}
+
+// ReadCalendars reads the calendars that are due, and returns how many could be read, and
+// how many not.
+func ReadCalendars(ctx context.Context, store CalendarStore, fetcher Fetcher, now func() time.Time) (read, failed int, err error) {
+	for ctx.Err() == nil {
+		due, ok, err := store.DueCalendar(ctx, now())
+		if err != nil || !ok {
+			return read, failed, err
+		}
+		c, err := fetchCalendar(ctx, fetcher, due, now())
+		if err != nil {
+			failed++
+			c = Calendar{Failure: FailureOf(err)}
+		} else {
+			read++
+		}
+		if err := store.KeepCalendar(ctx, due, c); err != nil {
+			return read, failed, err
+		}
+	}
+	return read, failed, ctx.Err()
+}
+
+func fetchCalendar(ctx context.Context, fetcher Fetcher, due DueCalendar, now time.Time) (Calendar, error) {
+	zone, err := inventory.Location(due.TimeZone)
+	if err != nil {
+		zone = time.UTC
+	}
+	data, err := fetcher.Fetch(ctx, due.URL)
+	if err != nil {
+		return Calendar{}, err
+	}
+	return ParseCalendar(data, zone, now)
+}

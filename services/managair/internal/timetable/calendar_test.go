@@ -1,0 +1,117 @@
+package timetable_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
+)
+
+func calendar(events ...string) []byte {
+	var b strings.Builder
+	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\n")
+	for _, e := range events {
+		b.WriteString("BEGIN:VEVENT\r\nUID:x\r\n" + strings.ReplaceAll(e, "\n", "\r\n") + "\r\nEND:VEVENT\r\n")
+	}
+	b.WriteString("END:VCALENDAR\r\n")
+	return []byte(b.String())
+}
+
+var now = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+
+func TestCalendarOfHolidays(t *testing.T) {
+	t.Parallel()
+	const open = "SUMMARY:Ferien\nDTSTART;VALUE=DATE:20261019\nDTEND;VALUE=DATE:20261101"
+	for _, tt := range []struct {
+		name, event string
+		want        []string
+		leftOut     int
+	}{
+		{"whole days, the end of which is none of them", "DTSTART;VALUE=DATE:20261221\nDTEND;VALUE=DATE:20270103", []string{"2026-12-21 2027-01-02"}, 0},
+		{"one day", "DTSTART;VALUE=DATE:20261221", []string{"2026-12-21 2026-12-21"}, 0},
+		{"one day that ends as it begins", "DTSTART;VALUE=DATE:20261221\nDTEND;VALUE=DATE:20261221", []string{"2026-12-21 2026-12-21"}, 0},
+		{"from midnight to midnight", "DTSTART:20261221T000000\nDTEND:20261223T000000", []string{"2026-12-21 2026-12-22"}, 0},
+		{"until a minute before midnight", "DTSTART:20261221T000000\nDTEND:20261222T235900", []string{"2026-12-21 2026-12-22"}, 0},
+		{"midnights of the site in UTC", "DTSTART:20261220T230000Z\nDTEND:20261222T230000Z", []string{"2026-12-21 2026-12-22"}, 0},
+		{"each year", "DTSTART;VALUE=DATE:20200224\nRRULE:FREQ=YEARLY;UNTIL=20280101", []string{
+			"2023-02-24 2023-02-24", "2024-02-24 2024-02-24", "2025-02-24 2025-02-24", "2026-02-24 2026-02-24", "2027-02-24 2027-02-24",
+		}, 0},
+		{"leap days", "DTSTART;VALUE=DATE:20200229\nRRULE:FREQ=YEARLY", []string{"2024-02-29 2024-02-29", "2028-02-29 2028-02-29"}, 0},
+		{"long past", "DTSTART;VALUE=DATE:20151221", nil, 0},
+		{"called off", "DTSTART;VALUE=DATE:20261221\nSTATUS:CANCELLED", nil, 0},
+		{"an evening", "DTSTART:20261221T180000\nDTEND:20261221T200000", nil, 1},
+		{"each week", "DTSTART;VALUE=DATE:20261221\nRRULE:FREQ=WEEKLY", nil, 1},
+		{"each second", "DTSTART;VALUE=DATE:20261221\nRRULE:FREQ=SECONDLY", nil, 1},
+		{"Easter or so", "DTSTART;VALUE=DATE:20261221\nRRULE:FREQ=YEARLY;BYDAY=1MO", nil, 1},
+		{"backwards", "DTSTART;VALUE=DATE:20261221\nDTEND;VALUE=DATE:20261220", nil, 1},
+		{"for ever", "DTSTART;VALUE=DATE:20261221\nDTEND;VALUE=DATE:20291220", nil, 1},
+		{"without a begin", "SUMMARY:x", nil, 1},
+	} {
+		got, err := timetable.ParseCalendar(calendar(open, tt.event), berlin(t), now)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		var ranges []string
+		for _, r := range got.Days {
+			if r.Name != "Ferien" {
+				ranges = append(ranges, r.From.String()+" "+r.To.String())
+			}
+		}
+		if diff := cmp.Diff(tt.want, ranges); diff != "" || got.LeftOut != tt.leftOut {
+			t.Errorf("%s: %d left out, want %d; days (-want +got):\n%s", tt.name, got.LeftOut, tt.leftOut, diff)
+		}
+	}
+}
+
+func TestWhatIsNoCalendar(t *testing.T) {
+	t.Parallel()
+	crowd := make([]string, timetable.MaxCalendarDays+1)
+	for i := range crowd {
+		crowd[i] = "DTSTART;VALUE=DATE:20261221"
+	}
+	for name, tt := range map[string]struct {
+		data []byte
+		want timetable.Failure
+	}{
+		"nothing":       {nil, timetable.NoCalendar},
+		"a page":        {[]byte("<html>"), timetable.NoCalendar},
+		"no entry":      {calendar(), timetable.NoCalendar},
+		"evenings only": {calendar("DTSTART:20261221T180000"), timetable.NoCalendar},
+		"too long":      {append(calendar(), make([]byte, timetable.MaxCalendar)...), timetable.TooLarge},
+		"too many":      {calendar(crowd...), timetable.TooLarge},
+	} {
+		if _, err := timetable.ParseCalendar(tt.data, berlin(t), now); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
+		}
+	}
+}
+
+func FuzzParseCalendar(f *testing.F) {
+	for _, event := range []string{
+		"SUMMARY:Ferien\nDTSTART;VALUE=DATE:20261019\nDTEND;VALUE=DATE:20261101", "DTSTART:20261220T230000Z\nDTEND:20261222T230000Z",
+		"DTSTART;VALUE=DATE:00010101\nRRULE:FREQ=YEARLY;INTERVAL=9223372036854775807;COUNT=3", "DTSTART;TZID=Europe/Berlin:20261221T000000", "RRULE:", "DTSTART:\nDTEND:",
+		"DTSTART;VALUE=DATE:99991231\nRRULE:FREQ=YEARLY;UNTIL=99991231T000000Z",
+	} {
+		f.Add(calendar(event))
+	}
+	zone := berlin(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := timetable.ParseCalendar(data, zone, now)
+		if err != nil {
+			return
+		}
+		for i, r := range c.Days {
+			if r.To.Compare(r.From) < 0 || r.From.DaysUntil(r.To) > 366 || len([]rune(r.Name)) > timetable.MaxName {
+				t.Errorf("%+v", r)
+			}
+			if i > 0 && r.From.Compare(c.Days[i-1].From) < 0 {
+				t.Error("not in order")
+			}
+		}
+	})
+}
