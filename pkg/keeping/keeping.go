@@ -40,16 +40,25 @@ type Metadata struct {
 	// Application is the network server's id of the application that the device is in.
 	Application string
 	// ReceivedAt is when the network server received the uplink.
-	ReceivedAt        time.Time
-	FPort             measurement.Reading
-	FCnt              measurement.Reading
-	DataRateIndex     measurement.Reading
+	ReceivedAt    time.Time
+	FPort         measurement.Reading
+	FCnt          measurement.Reading
+	DataRateIndex measurement.Reading
+	// SpreadingFactor is 5 to 12, the bandwidth that of the LoRa modulation.
+	SpreadingFactor measurement.Reading
+	BandwidthKHz    measurement.Reading
+	FrequencyHz     measurement.Reading
+	// Gateways is how many heard the uplink, RSSI and SNR are those of the one that heard it best.
+	Gateways          measurement.Reading
 	RSSIDBm           measurement.Reading
 	SNRDecibel        float32
 	SNRKnown          bool
 	BatteryPercent    measurement.Reading
 	BatteryMillivolts measurement.Reading
 }
+
+// maxBandwidthKHz is that of the 2.4 GHz band (SX1280 data sheet: 203 to 1625 kHz).
+const maxBandwidthKHz = 1625
 
 // DropImplausible makes what cannot be true unknown: metadata is told beside the
 // measurement and must not cost it. A time of reception ahead of our clock would
@@ -62,6 +71,10 @@ func (m *Metadata) DropImplausible(now time.Time) {
 		{&m.FPort, 0, math.MaxUint8},
 		{&m.FCnt, 0, math.MaxUint32},
 		{&m.DataRateIndex, 0, 15},
+		{&m.SpreadingFactor, 5, 12},
+		{&m.BandwidthKHz, 1, maxBandwidthKHz},
+		{&m.FrequencyHz, 1, math.MaxUint32},
+		{&m.Gateways, 1, math.MaxInt16},
 		{&m.RSSIDBm, math.MinInt16, math.MaxInt16},
 		{&m.BatteryPercent, 0, 100},
 		{&m.BatteryMillivolts, 0, math.MaxInt32},

@@ -17,10 +17,12 @@ func TestImplausibleMetadata(t *testing.T) {
 	good := Metadata{
 		FPort: known(255), FCnt: known(1 << 31), DataRateIndex: known(15), RSSIDBm: known(-130), SNRDecibel: -20, SNRKnown: true,
 		BatteryPercent: known(0), BatteryMillivolts: known(3600), ReceivedAt: now.Add(5 * time.Minute), DeviceID: "x",
+		SpreadingFactor: known(12), BandwidthKHz: known(1625), FrequencyHz: known(2_403_000_000), Gateways: known(1),
 	}
 	bad := Metadata{
 		FPort: known(256), FCnt: known(-1), DataRateIndex: known(16), RSSIDBm: known(-40_000), SNRDecibel: 2000, SNRKnown: true,
 		BatteryPercent: known(101), BatteryMillivolts: known(1 << 31), ReceivedAt: now.Add(6 * time.Minute), DeviceID: "x",
+		SpreadingFactor: known(13), BandwidthKHz: known(0), FrequencyHz: known(1 << 32), Gateways: known(0),
 	}
 	kept, dropped := good, bad
 	kept.DropImplausible(now)

@@ -111,8 +111,8 @@ func (a *array) value() []byte {
 
 // columns are arrays that are the parameters of a statement.
 type columns struct {
-	arrays [10]array
-	values [10][]byte
+	arrays [16]array
+	values [16][]byte
 }
 
 // column empties an array and sets its type.

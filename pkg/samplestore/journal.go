@@ -25,6 +25,10 @@ const (
 	batteryPercent
 	batteryMillivolts
 	fCnt
+	spreadingFactor
+	bandwidth
+	frequency
+	gateways
 	numReadings
 )
 
@@ -47,6 +51,7 @@ func statusOf(no int32, meta *keeping.Metadata, now time.Time) status {
 	s.told = [numReadings]measurement.Reading{
 		rssi: meta.RSSIDBm, dataRate: meta.DataRateIndex,
 		batteryPercent: meta.BatteryPercent, batteryMillivolts: meta.BatteryMillivolts, fCnt: meta.FCnt,
+		spreadingFactor: meta.SpreadingFactor, bandwidth: meta.BandwidthKHz, frequency: meta.FrequencyHz, gateways: meta.Gateways,
 	}
 	if meta.SNRKnown {
 		s.told[snr10] = measurement.Known(int(math.Round(float64(meta.SNRDecibel) * 10)))
@@ -68,10 +73,16 @@ func (s *status) merge(other status) {
 	}
 }
 
-// journal gathers one entry for each node of a flush.
+// sameFrame reports whether both may be of one frame: it comes on several ways.
+func (s *status) sameFrame(other *status) bool {
+	return !s.told[fCnt].Known || !other.told[fCnt].Known || s.told[fCnt].Value == other.told[fCnt].Value
+}
+
+// journal gathers an entry for each frame of a node: the next one of the same node is
+// counted by itself.
 type journal struct {
 	entries []status
-	byNode  map[int32]int
+	byNode  map[int32]int // the last entry
 	row     []byte
 	rows    array
 }
@@ -86,12 +97,28 @@ func (j *journal) reset() {
 
 func (j *journal) add(s status) {
 	i, ok := j.byNode[s.no]
-	if !ok {
+	if !ok || !j.entries[i].sameFrame(&s) {
 		j.byNode[s.no] = len(j.entries)
 		j.entries = append(j.entries, s)
 		return
 	}
 	j.entries[i].merge(s)
+}
+
+// newest returns what holds in the end: one entry for each node.
+func (j *journal) newest() []status {
+	var all []status
+	at := map[int32]int{}
+	for i := range j.entries {
+		e := j.entries[i]
+		if k, ok := at[e.no]; ok {
+			all[k].merge(e)
+			continue
+		}
+		at[e.no] = len(all)
+		all = append(all, e)
+	}
+	return all
 }
 
 // journalRows packs what the flush's uplinks tell of registered nodes; nil when
@@ -125,9 +152,9 @@ func (w *write) journalRows() []byte {
 
 // The format of a row of the journal: a byte with the version, a time, then entries,
 // all numbers of which are varints: the node's number less that of the entry before,
-// a byte that tells what is known, the times less that of the row, and what is known.
+// bits that tell what is known, the times less that of the row, and what is known.
 const (
-	journalVersion = 2
+	journalVersion = 3
 	sampleKnown    = 1 << numReadings
 	// rowBytes is when a row is full. PostgreSQL keeps rows of more than 2,032 bytes
 	// in pieces in a second table with an index of its own, which costs twice as much.
@@ -157,7 +184,7 @@ func (j *journal) pack(at int64) []byte {
 
 func (s *status) append(row []byte, at int64, before int32) []byte {
 	row = binary.AppendVarint(row, int64(s.no)-int64(before))
-	var known byte
+	var known int64
 	for i, r := range s.told {
 		if r.Known {
 			known |= 1 << i
@@ -166,7 +193,7 @@ func (s *status) append(row []byte, at int64, before int32) []byte {
 	if s.sampleAt != noTime {
 		known |= sampleKnown
 	}
-	row = binary.AppendVarint(append(row, known), s.contactAt-at)
+	row = binary.AppendVarint(binary.AppendVarint(row, known), s.contactAt-at)
 	if s.sampleAt != noTime {
 		row = binary.AppendVarint(row, s.sampleAt-at)
 	}
@@ -194,7 +221,7 @@ func (j *journal) read(row []byte) error {
 		}
 		before = no
 		s := status{no: int32(no), sampleAt: noTime}
-		known := in.byte()
+		known := in.next()
 		s.contactAt = at + in.next()
 		if known&sampleKnown != 0 {
 			s.sampleAt = at + in.next()
@@ -228,35 +255,54 @@ func (v *varints) next() int64 {
 	return value
 }
 
-func (v *varints) byte() byte {
-	if len(*v) == 0 {
-		*v = nil
-		return 0
-	}
-	b := (*v)[0]
-	*v = (*v)[1:]
-	return b
-}
+// Whoever empties the journal goes on from the counts of those before.
+const lockJournal = `SELECT pg_advisory_xact_lock(hashtext('node_status_journal'))`
 
 // Rows of another version are left to the replicas that write such, for there may be
-// some while an update is under way.
-const takeJournal = `DELETE FROM node_status_journal WHERE get_byte(entries, 0) = $1 RETURNING entries`
+// some while an update is under way. What piled up is taken in parts, for the memory.
+const takeJournal = `
+	DELETE FROM node_status_journal
+	 WHERE ctid = ANY (ARRAY(SELECT ctid FROM node_status_journal WHERE get_byte(entries, 0) = $1 LIMIT $2))
+	RETURNING entries`
+
+// takenRows is such a part: 4 MB at the most, since rows are full at rowBytes.
+const takenRows = 2000
 
 const writeStatus = `
-	SELECT write_node_status($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
-	                         $7::bigint[], $8::bigint[], $9::bigint[])`
+	SELECT tell_node_status($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[],
+	                        $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])`
 
 // vacuumAfter is how many bytes of the journal are worth cleaning up after; the
 // server's own vacuum comes once a minute, in which a saturated service writes
 // 100 MB.
 const vacuumAfter = 4 << 20
 
-// WriteStatus empties the journal into node_status. Whoever keeps samples may call it
-// at any time; the ingestair does every few seconds.
+// WriteStatus empties the journal into node_status and node_radio_day. Whoever keeps
+// samples may call it at any time; the ingestair does every few seconds.
 func (s *Store) WriteStatus(ctx context.Context) error {
-	size := 0
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, takeJournal, journalVersion)
+	size, rows := 0, takenRows
+	var err error
+	for err == nil && rows == takenRows {
+		var bytes int
+		rows, bytes, err = s.writeSome(ctx)
+		size += bytes
+	}
+	if err == nil && size > vacuumAfter {
+		_, err = s.pool.Exec(ctx, "VACUUM (SKIP_LOCKED) node_status_journal")
+	}
+	if err != nil {
+		return Translate(fmt.Errorf("write the node status: %w", err))
+	}
+	return nil
+}
+
+// writeSome takes a part of the journal, and returns how much that was.
+func (s *Store) writeSome(ctx context.Context) (taken, size int, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockJournal); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, takeJournal, journalVersion, takenRows)
 		if err != nil {
 			return err
 		}
@@ -264,6 +310,7 @@ func (s *Store) WriteStatus(ctx context.Context) error {
 		j.reset()
 		var row []byte
 		if _, err := pgx.ForEachRow(rows, []any{&row}, func() error {
+			taken++
 			size += len(row)
 			return j.read(row)
 		}); err != nil {
@@ -273,16 +320,18 @@ func (s *Store) WriteStatus(ctx context.Context) error {
 			return nil
 		}
 		p := pipeline{conn: tx.Conn()}
-		p.queue(ctx, writeStatus, statusParameters(j.entries), nil)
+		p.queue(ctx, writeStatus, statusParameters(j.newest()), nil)
+		counts := radioOf(j.entries)
+		counts.queueState(ctx, &p)
+		if err := p.run(ctx); err != nil {
+			return err
+		}
+		counts.count()
+		p = pipeline{conn: tx.Conn()}
+		counts.queueDays(ctx, &p)
 		return p.run(ctx)
 	})
-	if err == nil && size > vacuumAfter {
-		_, err = s.pool.Exec(ctx, "VACUUM (SKIP_LOCKED) node_status_journal")
-	}
-	if err != nil {
-		return Translate(fmt.Errorf("write the node status: %w", err))
-	}
-	return nil
+	return taken, size, err
 }
 
 // statusParameters are those of writeStatus.

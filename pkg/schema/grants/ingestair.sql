@@ -19,6 +19,7 @@ GRANT SELECT, UPDATE ON sample_rollup_state TO :role;
 
 -- What sensors tell of themselves.
 GRANT SELECT, INSERT, UPDATE ON node_status TO :role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON node_radio_day TO :role;
 GRANT SELECT, INSERT, DELETE ON node_status_journal TO :role;
 
 -- What is set aside, and for how long.
@@ -26,7 +27,7 @@ GRANT SELECT, INSERT, DELETE ON parked_sample, rejected_sample, undecoded_uplink
 GRANT SELECT, INSERT, UPDATE, DELETE ON heard_device TO :role;
 
 GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample_partition, note_late_hours,
-    write_node_status, hear_devices, hear_uplinks, sample_hours_raw, add_to_sample_total, fill_sample_index, drop_half_built_sample_indexes TO :role;
+    write_node_status, tell_node_status, hear_devices, hear_uplinks, sample_hours_raw, add_to_sample_total, fill_sample_index, drop_half_built_sample_indexes TO :role;
 
 -- Before PostgreSQL 17 nobody but the owner rebuilds an index; then it is left as it is.
 DO $$

@@ -30,6 +30,7 @@ GRANT UPDATE (status) ON sample TO :role;
 GRANT SELECT, INSERT, UPDATE ON stuck_sensor TO :role;
 GRANT SELECT ON sample_hour, sample_day, sample_total, sample_rollup_state TO :role;
 GRANT SELECT, INSERT, UPDATE ON node_status TO :role;
+GRANT SELECT, INSERT, UPDATE ON node_radio_day TO :role;
 GRANT SELECT, INSERT, DELETE ON node_status_journal TO :role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON parked_sample, rejected_sample, undecoded_uplink TO :role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON node_fidelity, node_outage, fidelity_check, import_chunk TO :role;
@@ -40,7 +41,7 @@ GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO :role;
 GRANT SELECT ON goose_db_version TO :role;
 
 GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample_partition, note_late_hours,
-    write_node_status, adopt_parked_samples, hear_devices, hear_uplinks, sample_hours_raw, sample_hours, sample_days, sample_count,
+    write_node_status, tell_node_status, adopt_parked_samples, hear_devices, hear_uplinks, sample_hours_raw, sample_hours, sample_days, sample_count,
     installed_in_one_organization TO :role;
 
 -- Run by triggers, for whom it takes no right:

@@ -12,6 +12,7 @@ export const routes: Route[] = [
   { path: "/dashboard/account", load: () => import("./pages/dashboard/Account.svelte") },
   { path: "/dashboard/:org", load: () => import("./pages/dashboard/Rooms.svelte") },
   { path: "/dashboard/:org/sites/:site", load: () => import("./pages/dashboard/Site.svelte") },
+  { path: "/dashboard/:org/sites/:site/radio", load: () => import("./pages/dashboard/Radio.svelte") },
   { path: "/dashboard/:org/rooms/:room", load: () => import("./pages/dashboard/Room.svelte") },
   { path: "/dashboard/:org/sensors", load: () => import("./pages/dashboard/Sensors.svelte") },
   { path: "/dashboard/:org/sensors/:node", load: () => import("./pages/dashboard/Sensor.svelte") },

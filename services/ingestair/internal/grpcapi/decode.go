@@ -255,6 +255,14 @@ func (m *metadata) number(num protowire.Number, v uint64) {
 		m.meta.FCnt = unsigned
 	case metadataDataRateIndex:
 		m.meta.DataRateIndex = unsigned
+	case metadataSpreadingFactor:
+		m.meta.SpreadingFactor = unsigned
+	case metadataBandwidthKHz:
+		m.meta.BandwidthKHz = unsigned
+	case metadataFrequencyHz:
+		m.meta.FrequencyHz = unsigned
+	case metadataGateways:
+		m.meta.Gateways = unsigned
 	case metadataRSSIDBm:
 		m.meta.RSSIDBm = measurement.Known(int(signed32(v)))
 	case metadataBatteryPercent:

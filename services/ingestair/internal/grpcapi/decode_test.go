@@ -52,6 +52,7 @@ func convertMetadata(m *ingestv1.UplinkMetadata) keeping.Metadata {
 		FPort: known(m.FPort), FCnt: known(m.FCnt), DataRateIndex: known(m.DataRateIndex), RSSIDBm: known(m.RssiDbm),
 		SNRDecibel: m.GetSnrDb(), SNRKnown: m.SnrDb != nil,
 		BatteryPercent: known(m.BatteryPercent), BatteryMillivolts: known(m.BatteryMillivolts),
+		SpreadingFactor: known(m.SpreadingFactor), BandwidthKHz: known(m.BandwidthKhz), FrequencyHz: known(m.FrequencyHz), Gateways: known(m.Gateways),
 	}
 	if at := m.GetReceivedAt(); at != nil {
 		to.ReceivedAt = time.Unix(min(max(at.GetSeconds(), 0), 1<<40), int64(at.GetNanos())).UTC()
@@ -87,6 +88,7 @@ func fullRequest() *ingestv1.StoreRequest {
 				DevEui: 0xA81758FFFE04D5B7, DeviceId: strings.Repeat("ä", 40) + "\x00", Protocol: "CLAIRCHEN", FPort: new(uint32(1)), FCnt: new(uint32(math.MaxUint32)),
 				ReceivedAt: &timestamppb.Timestamp{Seconds: 1795345200, Nanos: 999}, DataRateIndex: new(uint32(0)), RssiDbm: new(int32(-120)), SnrDb: new(float32(-7.5)),
 				BatteryPercent: new(uint32(80)), BatteryMillivolts: new(uint32(3600)), Source: ingestv1.Source_SOURCE_MQTT, Application: "school",
+				SpreadingFactor: new(uint32(12)), BandwidthKhz: new(uint32(125)), FrequencyHz: new(uint32(868_100_000)), Gateways: new(uint32(3)),
 			},
 		},
 		{NodeId: id[:]},

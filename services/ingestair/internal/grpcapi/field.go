@@ -31,6 +31,10 @@ const (
 	metadataSNRDecibel        protowire.Number = 9
 	metadataBatteryPercent    protowire.Number = 10
 	metadataBatteryMillivolts protowire.Number = 11
+	metadataSpreadingFactor   protowire.Number = 13
+	metadataBandwidthKHz      protowire.Number = 14
+	metadataFrequencyHz       protowire.Number = 15
+	metadataGateways          protowire.Number = 16
 	metadataApplication       protowire.Number = 17
 
 	timestampSeconds protowire.Number = 1

@@ -14,11 +14,7 @@ import (
 
 // passedOver are fields that the ingestair has no use for.
 var passedOver = map[protoreflect.FullName]bool{
-	"clair.ingest.v1.UplinkMetadata.source":           true,
-	"clair.ingest.v1.UplinkMetadata.spreading_factor": true,
-	"clair.ingest.v1.UplinkMetadata.bandwidth_khz":    true,
-	"clair.ingest.v1.UplinkMetadata.frequency_hz":     true,
-	"clair.ingest.v1.UplinkMetadata.gateways":         true,
+	"clair.ingest.v1.UplinkMetadata.source": true,
 }
 
 // TestFieldNumbers: what is decoded by hand is what the protocol says, and all of it: a
@@ -41,6 +37,8 @@ func TestFieldNumbers(t *testing.T) {
 			"f_cnt": metadataFCnt, "received_at": metadataReceivedAt, "data_rate_index": metadataDataRateIndex,
 			"rssi_dbm": metadataRSSIDBm, "snr_db": metadataSNRDecibel, "battery_percent": metadataBatteryPercent,
 			"battery_millivolts": metadataBatteryMillivolts, "application": metadataApplication,
+			"spreading_factor": metadataSpreadingFactor, "bandwidth_khz": metadataBandwidthKHz,
+			"frequency_hz": metadataFrequencyHz, "gateways": metadataGateways,
 		}},
 		{&timestamppb.Timestamp{}, map[string]protowire.Number{"seconds": timestampSeconds, "nanos": timestampNanos}},
 		{&ingestv1.KeepUndecodedRequest{}, map[string]protowire.Number{"uplinks": keepUndecodedRequestUplinks}},

@@ -27,6 +27,9 @@ const (
 	forgetUndecoded = `
 	DELETE FROM undecoded_uplink WHERE id IN (
 		SELECT id FROM undecoded_uplink WHERE kept_at < $1 ORDER BY kept_at LIMIT $2)`
+	forgetRadio = `
+	DELETE FROM node_radio_day WHERE (node_no, day) IN (
+		SELECT node_no, day FROM node_radio_day WHERE day < ($1::timestamptz AT TIME ZONE 'UTC')::date ORDER BY day LIMIT $2)`
 	// Bounded also in number: a sender gone mad must not fill the disk.
 	forgetManyRejected = `
 	DELETE FROM rejected_sample WHERE id IN (
@@ -34,6 +37,10 @@ const (
 		 WHERE id <= (SELECT id FROM rejected_sample ORDER BY id DESC OFFSET $1 LIMIT 1)
 		 ORDER BY id LIMIT $2)`
 )
+
+// radioKept is how long the days of the radio are kept: long enough to see what a gateway
+// that was moved, or a summer's leaves, have changed.
+const radioKept = 90 * 24 * time.Hour
 
 // Forget implements ingest.Upkeep.
 func (s *Store) Forget(ctx context.Context, now time.Time, r ingest.Retention) error {
@@ -45,6 +52,7 @@ func (s *Store) Forget(ctx context.Context, now time.Time, r ingest.Retention) e
 		{forgetHeard, now.Add(-r.Parked)},
 		{forgetRejected, now.Add(-r.Rejected)},
 		{forgetUndecoded, now.Add(-r.Undecoded)},
+		{forgetRadio, now.Add(-radioKept)},
 		{forgetManyRejected, r.MaxRejected},
 	} {
 		for more := true; more; {

@@ -133,8 +133,11 @@ func TestForget(t *testing.T) {
 	if err := s.KeepUndecoded(t.Context(), []ingest.UndecodedUplink{{Meta: keeping.Metadata{DevEUI: 7}, Reason: "why"}}); err != nil {
 		t.Fatal(err)
 	}
-	count := func() (n [4]int) {
-		for i, table := range []string{"parked_sample", "heard_device", "rejected_sample", "undecoded_uplink"} {
+	nodetest.Register(t, s.pool, nodetest.ID(9), 9)
+	pgtest.Exec(t, s.pool, `INSERT INTO node_radio_day (node_no, day, last_at, f_cnt, missing, uplinks, expected, received, rssi_dbm, snr_10_db, spreading_factor, gateways)
+		SELECT no, current_date - n, now(), 1, '', 1, 1, 0, 0, 0, 0, 0 FROM node, generate_series(0, 100) n`)
+	count := func() (n [5]int) {
+		for i, table := range []string{"parked_sample", "heard_device", "rejected_sample", "undecoded_uplink", "node_radio_day"} {
 			n[i] = pgtest.Value[int](t, s.pool, "SELECT count(*) FROM "+table)
 		}
 		return n
@@ -143,18 +146,18 @@ func TestForget(t *testing.T) {
 	retention := ingest.Retention{Parked: 3 * day, Rejected: 2 * day, MaxRejected: 4, Undecoded: day}
 	for _, step := range []struct {
 		after time.Duration
-		want  [4]int
+		want  [5]int
 	}{
-		{0, [4]int{1, 1, 4, 1}},
-		{day + time.Hour, [4]int{1, 1, 4, 0}},
-		{2*day + time.Hour, [4]int{1, 1, 0, 0}},
-		{3*day + time.Hour, [4]int{0, 0, 0, 0}},
+		{0, [5]int{1, 1, 4, 1, 91}},
+		{day + time.Hour, [5]int{1, 1, 4, 0, 90}},
+		{2*day + time.Hour, [5]int{1, 1, 0, 0, 89}},
+		{3*day + time.Hour, [5]int{0, 0, 0, 0, 88}},
 	} {
 		if err := s.Forget(t.Context(), time.Now().Add(step.after), retention); err != nil {
 			t.Fatal(err)
 		}
 		if got := count(); got != step.want {
-			t.Errorf("after %v there are (parked, heard, rejected, undecoded) %v, want %v", step.after, got, step.want)
+			t.Errorf("after %v there are (parked, heard, rejected, undecoded, days of radio) %v, want %v", step.after, got, step.want)
 		}
 	}
 }

@@ -59,7 +59,7 @@ var bounds = func() map[string]string {
 var elsewhere = []string{
 	"account_key_email", "account_key_purpose", "api_token_scope", "audit_log_action", "fidelity_check_one_row",
 	"installation_ends_after_start", "node_epoch_one_row", "node_fidelity_fault_has_begin", "node_fidelity_fault_known", "node_fidelity_known", "node_outage_ends_after_start",
-	"node_status_battery_percent_range", "node_status_data_rate_index_range", "parked_sample_status",
+	"node_status_battery_percent_range", "node_status_data_rate_index_range", "node_status_spreading_factor_range", "parked_sample_status",
 	"sample_rollup_state_one_row", "sample_rollup_state_order", "sample_rollup_state_whole_hours", "sample_status",
 	"staff_right_subject",
 }

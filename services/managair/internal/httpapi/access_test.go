@@ -226,6 +226,8 @@ var matrix = map[string]row{
 	"GET /api/v1/rooms/{id}/airquality/{month}": {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/fidelity":                      {public: accounts},
 	"GET /api/v1/fidelity/{id}":                 {public: members, private: members, foreign: nobody},
+	"GET /api/v1/radio":                         {public: accounts},
+	"GET /api/v1/radio/{id}":                    {public: members, private: members, foreign: nobody},
 	"GET /api/v1/outages":                       {public: accounts},
 	"GET /api/v1/outages/{id}":                  {public: members, private: members, foreign: nobody},
 	"GET /api/v1/nodes/{id}/outages":            {public: members, private: members, foreign: nobody},
@@ -238,7 +240,7 @@ var matrix = map[string]row{
 
 // byNode reports whether the {id} of a pattern is that of a node.
 func byNode(pattern string) bool {
-	return strings.HasPrefix(pattern, "/api/v1/node") || strings.HasPrefix(pattern, "/api/v1/fidelity")
+	return strings.HasPrefix(pattern, "/api/v1/node") || strings.HasPrefix(pattern, "/api/v1/fidelity") || strings.HasPrefix(pattern, "/api/v1/radio")
 }
 
 func TestEveryRouteAnswersEachRoleAsTheMatrixSays(t *testing.T) {

@@ -65,6 +65,7 @@ type Domain struct {
 	AirQuality roomair.Service
 	Nodes      inventory.Repository[fidelity.Node, inventory.NodeID]
 	Outages    inventory.Repository[fidelity.Outage, int64]
+	Radio      inventory.Repository[fidelity.Radio, inventory.NodeID]
 	Accounts   *identity.Accounts
 	Sessions   *session.Authenticator
 	Tokens     token.Store
@@ -88,7 +89,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addInventory()
 	a.addImages()
 	a.addAirQuality(d.AirQuality)
-	a.addFidelity(d.Nodes, d.Outages)
+	a.addFidelity(d.Nodes, d.Outages, d.Radio)
 	a.addLive(d.Live)
 	a.addAuth(d.Accounts, d.Sessions)
 	a.addTokens(d.Tokens)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,13 +16,19 @@ import (
 const (
 	typeFidelity = "Fidelity"
 	typeOutage   = "Outage"
+	typeRadio    = "Radio"
 )
 
-// addFidelity adds the routes that tell which nodes report, and when they did not.
-func (a *API) addFidelity(nodes inventory.Repository[fidelity.Node, inventory.NodeID], outages inventory.Repository[fidelity.Outage, int64]) {
+// addFidelity adds the routes that tell which nodes report, when they did not, and how
+// they are received.
+func (a *API) addFidelity(
+	nodes inventory.Repository[fidelity.Node, inventory.NodeID], outages inventory.Repository[fidelity.Outage, int64],
+	radio inventory.Repository[fidelity.Radio, inventory.NodeID],
+) {
 	states, times := fidelities(nodes), outagesOf(outages)
 	states.addRoutes(a)
 	times.addRoutes(a)
+	radios(radio).addRoutes(a)
 	a.add(Route{
 		Method: http.MethodGet, Pattern: Base + "/nodes/{id}/outages", Audience: access.Outages.Read,
 		Handler: listUnder(a, states, times, "node"),
@@ -79,6 +86,50 @@ func outagesOf(repository inventory.Repository[fidelity.Outage, int64]) *resourc
 			}
 		},
 	}
+}
+
+func radios(nodes inventory.Repository[fidelity.Radio, inventory.NodeID]) *resource[fidelity.Radio, inventory.NodeID] {
+	return &resource[fidelity.Radio, inventory.NodeID]{
+		typ: typeRadio, path: "radio", permissions: access.Fidelity, repository: nodes,
+		parseID: inventory.ParseNodeID, formatID: uuid.UUID.String,
+		byIDs:   func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
+		filters: []string{"organization", "site", "room", "node"}, sorts: []string{"id", "last_contact_s"},
+		show: func(v *view, r *fidelity.Radio) jsonapi.Resource {
+			id := r.ID.String()
+			return jsonapi.Resource{
+				Identifier: jsonapi.Identifier{Type: typeRadio, ID: id},
+				Attributes: v.attributes(0, []jsonapi.Attribute{
+					{Name: "reception", Value: jsonapi.String(string(r.Reception()))},
+					{Name: "last_contact_s", Value: optTime(r.LastContact)},
+					{Name: "spreading_factor", Value: jsonapi.OptInt(r.SpreadingFactor)},
+					{Name: "bandwidth_khz", Value: jsonapi.OptInt(r.BandwidthKHz)},
+					{Name: "frequency_hz", Value: jsonapi.OptInt(r.FrequencyHz)},
+					{Name: "gateways", Value: jsonapi.OptInt(r.Gateways)},
+					{Name: "rssi_dbm", Value: jsonapi.OptInt(r.RSSIdBm)},
+					{Name: "snr_db", Value: optTenths(r.SNRdB)},
+					{Name: "days", Value: jsonapi.Int(fidelity.RadioDays)},
+					{Name: "uplinks", Value: jsonapi.Int(r.Uplinks)},
+					{Name: "uplinks_lost", Value: jsonapi.Int(r.Lost())},
+					{Name: "mean_spreading_factor", Value: optTenths(r.Mean.SpreadingFactor)},
+					{Name: "mean_gateways", Value: optTenths(r.Mean.Gateways)},
+					{Name: "mean_rssi_dbm", Value: optTenths(r.Mean.RSSIdBm)},
+					{Name: "mean_snr_db", Value: optTenths(r.Mean.SNRdB)},
+				}),
+				Relationships: v.relationships([]jsonapi.Relationship{
+					{Name: "node", Linkage: jsonapi.ToOne(typeNode, id), Related: v.url("nodes", id)},
+				}),
+				Self: v.url("radio", id),
+			}
+		},
+	}
+}
+
+// optTenths returns a number with one decimal, and null for nil.
+func optTenths(v *float64) jsonapi.Value {
+	if v == nil {
+		return jsonapi.Null()
+	}
+	return jsonapi.Raw(strconv.FormatFloat(*v, 'f', 1, 64))
 }
 
 // optText returns a text, and null for none.

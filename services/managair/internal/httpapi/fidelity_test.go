@@ -97,6 +97,29 @@ func TestFidelityAndOutages(t *testing.T) {
 	}
 }
 
+// TestRadio: how nodes were received is told of the last days alone, by whoever may see
+// the node, and what nobody told is null.
+func TestRadio(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, `INSERT INTO node_status (node_no, last_contact_at, spreading_factor, bandwidth_khz, frequency_hz, gateways, rssi_dbm, snr_db)
+		SELECT no, $2, 12, 125, 868100000, 1, -119, -17.5 FROM node WHERE id = $1`, node1, worldNow)
+	for _, day := range []struct{ ago, uplinks, expected, received int }{{0, 40, 44, 40}, {6, 60, 66, 50}, {7, 1, 1000, 1}} {
+		w.exec(t, `INSERT INTO node_radio_day (node_no, day, last_at, f_cnt, missing, uplinks, expected, received, rssi_dbm, snr_10_db, spreading_factor, gateways)
+			SELECT no, (now() AT TIME ZONE 'UTC')::date - $2::integer, now(), 7, '', $3::integer, $4, $5::integer, -117 * $5::bigint, -165 * $5::bigint, 11 * $5::bigint, 2 * $5::bigint
+			  FROM node WHERE id = $1`, node1, day.ago, day.uplinks, day.expected, day.received)
+	}
+	compareGolden(t, filepath.Join("testdata", "radio.json"), indent(t, w.get(t, owner, "/api/v1/radio/").body))
+	for path, want := range map[string]string{
+		"radio?filter[site]=1": node1, "radio/" + node1: `"reception":"weak"`, "radio/" + node2: `"reception":"unknown"`,
+		"radio?filter[site]=2": `"data":[]`,
+	} {
+		if got := w.get(t, owner, "/api/v1/"+path).body; !strings.Contains(got, want) {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
 func TestANodeHasItsOwnInterval(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -183,6 +184,37 @@ func (f Fidelity) Outages() inventory.Repository[fidelity.Outage, int64] {
 		filters: nodeFilters,
 		order:   "ot.from_time DESC, ot.id DESC",
 		sorts:   map[string]string{"id": "ot.id", "from_timestamp_s": "ot.from_time", "to_timestamp_s": "ot.to_time"},
+	}}
+}
+
+// Radio returns how nodes were received in the last fidelity.RadioDays.
+func (f Fidelity) Radio() inventory.Repository[fidelity.Radio, inventory.NodeID] {
+	return &repository[fidelity.Radio, inventory.NodeID]{db: f.Pool, kind: kind[fidelity.Radio, inventory.NodeID]{
+		permissions: access.Fidelity,
+		audience:    byOrganization("n.owner_id", "false"),
+		table:       "node", alias: "n",
+		from: fmt.Sprintf(`LEFT JOIN node_status ns ON ns.node_no = n.no
+			LEFT JOIN LATERAL (
+			SELECT coalesce(sum(d.uplinks), 0) AS uplinks, coalesce(sum(d.expected), 0) AS expected,
+			       (sum(d.spreading_factor) / nullif(sum(d.received), 0))::float8 AS spreading_factor,
+			       (sum(d.gateways) / nullif(sum(d.received), 0))::float8 AS gateways,
+			       (sum(d.rssi_dbm) / nullif(sum(d.received), 0))::float8 AS rssi_dbm,
+			       (sum(d.snr_10_db) / nullif(sum(d.received), 0) / 10)::float8 AS snr_db
+			  FROM node_radio_day d
+			 WHERE d.node_no = n.no AND d.day > (now() AT TIME ZONE 'UTC')::date - %d) rd ON true`, fidelity.RadioDays),
+		columns: "n.id, ns.last_contact_at, ns.spreading_factor, ns.bandwidth_khz, ns.frequency_hz, ns.gateways, ns.rssi_dbm, ns.snr_db::float8, " +
+			"rd.uplinks, rd.expected, rd.spreading_factor, rd.gateways, rd.rssi_dbm, rd.snr_db",
+		scan: func(row pgx.CollectableRow) (r fidelity.Radio, err error) {
+			var lastContact *time.Time
+			err = row.Scan(place(&r.ID), &lastContact, &r.SpreadingFactor, &r.BandwidthKHz, &r.FrequencyHz, &r.Gateways, &r.RSSIdBm, &r.SNRdB,
+				&r.Uplinks, &r.Expected, &r.Mean.SpreadingFactor, &r.Mean.Gateways, &r.Mean.RSSIdBm, &r.Mean.SNRdB)
+			r.LastContact = orZero(lastContact)
+			return r, err
+		},
+		idOf:    func(r *fidelity.Radio) inventory.NodeID { return r.ID },
+		filters: nodeFilters,
+		order:   "n.eui64, n.id",
+		sorts:   map[string]string{"id": "n.id", "last_contact_s": "ns.last_contact_at"},
 	}}
 }
 

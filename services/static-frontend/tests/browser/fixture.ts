@@ -561,6 +561,31 @@ export class Fixture {
         last_contact_s: index === 4 ? null : this.world.now - [60, 60, 90, 200, 0, 10_800, 400_000][index]!,
       },
     }));
+    const radio = nodes.map(({ id: node }, index) => {
+      const reception = ["good", "good", "weak", "losing", "unknown", "good", "good"][index];
+      const known = reception !== "unknown";
+      return {
+        type: "Radio",
+        id: node,
+        attributes: {
+          reception,
+          last_contact_s: known ? this.world.now - 60 * (index + 1) : null,
+          spreading_factor: known ? [7, 7, 12, 10, 0, 8, 9][index] : null,
+          bandwidth_khz: known ? 125 : null,
+          frequency_hz: known ? 868_100_000 : null,
+          gateways: known ? [3, 2, 1, 1, 0, 2, 2][index] : null,
+          rssi_dbm: known ? [-71, -88, -119, -117, 0, -97, -99][index] : null,
+          snr_db: known ? [9.5, 7.2, -17.2, -9.8, 0, 4, 3][index] : null,
+          days: 7,
+          uplinks: known ? [1008, 1001, 980, 640, 0, 1000, 999][index] : 0,
+          uplinks_lost: known ? [0, 7, 21, 368, 0, 3, 4][index] : 0,
+          mean_spreading_factor: known ? 9 : null,
+          mean_gateways: known ? [2.8, 2, 1, 1.1, 0, 2, 2][index] : null,
+          mean_rssi_dbm: null,
+          mean_snr_db: null,
+        },
+      };
+    });
     switch (`${kind}/${sub ?? (id ? ":id" : "")}`) {
       case "auth/:id":
         return single({
@@ -630,6 +655,8 @@ export class Fixture {
         return many([{ type: "Protocol", id: "1", attributes: { identifier: "ELSYSERSPROT_V01" } }]);
       case "fidelity/":
         return many(fidelity);
+      case "radio/":
+        return many(radio);
       case "fidelity/:id":
         return single(fidelity.find((one) => one.id === id));
       default:

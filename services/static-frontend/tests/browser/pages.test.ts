@@ -42,6 +42,7 @@ const operatorPages = {
   "dash-site-new": "/dashboard/1/sites/new",
   "dash-room": "/dashboard/1/rooms/1",
   "dash-sensors": "/dashboard/1/sensors",
+  "dash-radio": "/dashboard/1/sites/1/radio",
   "dash-sensor": "/dashboard/1/sensors/00000001-0000-4000-8000-000000000000",
   "dash-sensor-faulty": "/dashboard/1/sensors/00000002-0000-4000-8000-000000000000",
   "dash-sensor-new": "/dashboard/1/sensors/new",

@@ -109,6 +109,44 @@ export async function fetchNodeFidelity(nodeId: string, signal?: AbortSignal): P
   return toFidelity((await get(`fidelity/${encodeURIComponent(nodeId)}/`, {}, signal)).data);
 }
 
+export type Reception = "unknown" | "good" | "weak" | "losing";
+
+/** How the uplinks of a node reach a gateway; null is what nobody told. */
+export interface Radio {
+  nodeId: string;
+  /** Of the last days, as are the counts. */
+  reception: Reception;
+  days: number;
+  uplinks: number;
+  lost: number;
+  meanGateways: number | null;
+  /** Of the last uplink. */
+  lastContact: number | null;
+  spreadingFactor: number | null;
+  gateways: number | null;
+  rssiDbm: number | null;
+  snrDb: number | null;
+}
+
+export async function fetchRadio(site: string, signal?: AbortSignal): Promise<Radio[]> {
+  return (await list("radio/", { "filter[site]": site }, signal)).data.map((resource) => {
+    const a = attributes<"Radio">(resource);
+    return {
+      nodeId: resource.id,
+      reception: (["good", "weak", "losing"] as const).find((one) => one === a.reception) ?? "unknown",
+      days: numberOrNull(a.days) ?? 0,
+      uplinks: numberOrNull(a.uplinks) ?? 0,
+      lost: numberOrNull(a.uplinks_lost) ?? 0,
+      meanGateways: numberOrNull(a.mean_gateways),
+      lastContact: numberOrNull(a.last_contact_s),
+      spreadingFactor: numberOrNull(a.spreading_factor),
+      gateways: numberOrNull(a.gateways),
+      rssiDbm: numberOrNull(a.rssi_dbm),
+      snrDb: numberOrNull(a.snr_db),
+    };
+  });
+}
+
 export const deleteNode = (id: string) => remove(`nodes/${encodeURIComponent(id)}/`);
 
 export interface NodeDraft {

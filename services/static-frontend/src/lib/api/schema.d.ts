@@ -2580,6 +2580,103 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/radio/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                    /** @description Comma-separated; a minus sign before a key turns it round: id, last_contact_s. */
+                    sort?: string;
+                    /** @description `filter[organization]`, `filter[site]`, `filter[room]`, `filter[node]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                        site?: string;
+                        room?: string;
+                        node?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["RadioList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/radio/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["RadioDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{id}/organizations/": {
         parameters: {
             query?: never;
@@ -6296,6 +6393,70 @@ export interface components {
         };
         FidelityList: {
             data: components["schemas"]["Fidelity"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        /** @description How the uplinks of a node reach a gateway: its last uplink, and counts and means of the last days (of UTC, today the last). null is what nobody told. */
+        Radio: {
+            /** @constant */
+            type: "Radio";
+            id: string;
+            attributes: {
+                /**
+                 * @description Of the last days. losing: a tenth or more of at least 20 uplinks did not come; weak: the mean signal is less than 5 dB above what a receiver needs at the mean spreading factor, or that is 10.5 or more; unknown: nothing is known of them.
+                 * @enum {string}
+                 */
+                readonly reception?: "unknown" | "good" | "weak" | "losing";
+                /** @description Unix time in seconds. */
+                readonly last_contact_s?: number | null;
+                /** @description Of the last uplink, 5 to 12. Each step takes twice the time on the air. */
+                readonly spreading_factor?: number | null;
+                /** @description Of the last uplink. */
+                readonly bandwidth_khz?: number | null;
+                /** @description Channel of the last uplink. */
+                readonly frequency_hz?: number | null;
+                /** @description How many gateways heard the last uplink. */
+                readonly gateways?: number | null;
+                /** @description Strength at the gateway that heard the last uplink best. */
+                readonly rssi_dbm?: number | null;
+                /** @description Signal to noise ratio at the same gateway. */
+                readonly snr_db?: number | null;
+                /** @description How many days the following figures are of. */
+                readonly days?: number;
+                /** @description Uplinks that came, each once. */
+                readonly uplinks?: number;
+                /** @description Uplinks that did not come, by the frame counter: of silences of up to a day, and not of those before the sensor joined again. */
+                readonly uplinks_lost?: number;
+                /** @description Mean spreading factor. */
+                readonly mean_spreading_factor?: number | null;
+                /** @description Mean number of gateways. */
+                readonly mean_gateways?: number | null;
+                /** @description Mean strength. */
+                readonly mean_rssi_dbm?: number | null;
+                /** @description Mean signal to noise ratio. */
+                readonly mean_snr_db?: number | null;
+            };
+            relationships?: {
+                node?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Node";
+                        id: string;
+                    };
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        RadioDocument: {
+            data: components["schemas"]["Radio"];
+            included?: components["schemas"]["Included"];
+        };
+        RadioList: {
+            data: components["schemas"]["Radio"][];
             included?: components["schemas"]["Included"];
             links: components["schemas"]["PageLinks"];
             meta: components["schemas"]["PageMeta"];
