@@ -82,13 +82,13 @@ func (c *radioCounts) count() {
 		state, known := c.before[no]
 		first := len(c.days)
 		for _, e := range c.heard[no] {
-			expected, new := int64(1), true
+			expected, isNew := int64(1), true
 			if known {
-				expected, new = state.take(e.contactAt, int64(e.told[fCnt].Value))
+				expected, isNew = state.take(e.contactAt, int64(e.told[fCnt].Value))
 			} else {
 				state, known = radioState{at: e.contactAt, fCnt: int64(e.told[fCnt].Value)}, true
 			}
-			if !new {
+			if !isNew {
 				continue
 			}
 			day := floorDay(e.contactAt)
@@ -119,7 +119,7 @@ func floorDay(at int64) int64 {
 
 // take takes an uplink into account. It returns by how many uplinks the counter went on,
 // and whether this one is new.
-func (s *radioState) take(at, counter int64) (expected int64, new bool) {
+func (s *radioState) take(at, counter int64) (expected int64, isNew bool) {
 	ahead := at > s.at || at == s.at && counter > s.fCnt
 	advance := counter - s.fCnt
 	switch {

@@ -187,7 +187,10 @@ type Downlink struct {
 	FPort    uint8  `json:"f_port"`
 	Payload  []byte `json:"frm_payload"`
 	Priority string `json:"priority"`
-	// CorrelationIDs come back in what is told of the downlink later.
+	// CorrelationIDs come back in what is told of the downlink later: the application server
+	// keeps those of the application, adds its own, and publishes the downlink with both
+	// (lorawan-stack: CleanDownlinks in pkg/applicationserver/io/io.go, downlinkQueueOp and
+	// registerForwardDownlinks in pkg/applicationserver).
 	CorrelationIDs []string `json:"correlation_ids,omitempty"`
 }
 

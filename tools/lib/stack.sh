@@ -82,7 +82,7 @@ load_environment() {
   fi
   export PUBLIC_URL=${PUBLIC_URL:-http://$CLAIR_DOMAIN} HSTS_SECONDS=${HSTS_SECONDS:-0}
   # As with secrets, each content has a name of its own.
-  VERSION_CONFIGS=$(cat compose/mosquitto.conf compose/socket-proxy.conf compose/monitoring/* | sha256sum | cut -c1-10)
+  VERSION_CONFIGS=$(cat compose/mosquitto.conf compose/socket-proxy.conf compose/broker/* compose/monitoring/* | sha256sum | cut -c1-10)
   export VERSION_CONFIGS
   SECRETS_FOLDER=${CLAIR_SECRETS:-secrets}
   # Compose files read paths from their own folder.

@@ -146,8 +146,8 @@ func (s *Server) TakeDownlinks(device string, message []byte) {
 		return // it says nothing of what it cannot read, either
 	}
 	for _, d := range queue.Downlinks {
-		// The server's own ids come first.
-		d.CorrelationIDs = append([]string{"as:downlink:01HTEST"}, d.CorrelationIDs...)
+		// The server's own id comes after the application's.
+		d.CorrelationIDs = append(d.CorrelationIDs, "as:downlink:01HTEST")
 		told, err := json.Marshal(map[string]any{
 			"end_device_ids": map[string]any{"device_id": device, "application_ids": map[string]string{"application_id": s.App.ID}},
 			"received_at":    time.Now().UTC().Format(time.RFC3339Nano), "correlation_ids": d.CorrelationIDs, "downlink_queued": d,
