@@ -41,7 +41,8 @@ func migrateCommand(env config.Env) *cobra.Command {
 with what is due to them, and no more. It logs in as the owner of the tables (OWNER);
 the roles are OWNER_managair, OWNER_ingestair and OWNER_exporter. Those whose password
 is set (DB_MANAGAIR_PASSWORD and so on) are made, or get that password; an owner who
-may not do that leaves it to an administrator, and the passwords unset.`,
+may not do that leaves it to an administrator, and the passwords unset. Then it does
+what seed does, so that a new installation can register sensors.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, connString, err := database(cmd, env)
@@ -62,7 +63,11 @@ may not do that leaves it to an administrator, and the passwords unset.`,
 			if err != nil {
 				return err
 			}
-			return schema.Grant(cmd.Context(), log, connString, roles.passwords())
+			if err := schema.Grant(cmd.Context(), log, connString, roles.passwords()); err != nil {
+				return err
+			}
+			_, err = seeded(cmd, env)
+			return err
 		},
 	}
 }

@@ -17,22 +17,28 @@ func seedCommand(env config.Env) *cobra.Command {
 		Long: `Adds to the inventory the quantities, protocols and models of the sensors that we
 have codecs for, so that such sensors can be registered. What is there already, by
 whatever name, as after a move from the predecessor, is left alone. Doing it again
-changes nothing. Before a move it is not needed: the move brings its own.`,
+changes nothing. migrate does it too; a move takes it back, as far as no sensor uses
+it, for it brings its own.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
-				added, err := postgres.Seed(ctx, pool)
-				if err != nil {
-					return err
-				}
-				for _, what := range added {
-					cmd.Println("added", what)
-				}
-				if len(added) == 0 {
-					cmd.Println("nothing to add")
-				}
-				return nil
-			})
+			added, err := seeded(cmd, env)
+			if err == nil && added == 0 {
+				cmd.Println("nothing to add")
+			}
+			return err
 		},
 	}
+}
+
+// seeded describes the sensors, tells what was added, and returns how much that was.
+func seeded(cmd *cobra.Command, env config.Env) (n int, err error) {
+	err = withPool(cmd, env, func(ctx context.Context, pool *pgxpool.Pool) error {
+		added, err := postgres.Seed(ctx, pool)
+		for _, what := range added {
+			cmd.Println("added", what)
+		}
+		n = len(added)
+		return err
+	})
+	return n, err
 }

@@ -20,6 +20,11 @@ var ShippedSensors = []Shipped{
 	{oy1210.Protocol, Model{Name: "Talkpool OY1210", TradeName: "OY1210", Manufacturer: "Talkpool", SensorType: "NDIR"}},
 }
 
+// ShippedFirstID is from where on what we describe ourselves is numbered. Below are the ids
+// of what people describe, and of what a move from the predecessor brings, whose ids stay and
+// have 31 bits.
+const ShippedFirstID = 1_000_000_000
+
 // ShippedQuantities are what all of them measure.
 var ShippedQuantities = []Quantity{
 	{Name: "CO2", BaseUnit: "ppm"}, {Name: "Temperature", BaseUnit: "°C"}, {Name: "Relative humidity", BaseUnit: "%"},

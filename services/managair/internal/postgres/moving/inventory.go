@@ -14,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fixture"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
 )
 
@@ -22,10 +23,23 @@ import (
 func (l *Loader) LoadInventory(ctx context.Context, v *fixture.Inventory, report *fixture.Report) error {
 	v.Check(l.Repair, report)
 	err := pgx.BeginFunc(ctx, l.Pool, func(tx pgx.Tx) error {
+		// What comes has its own descriptions of the sensors, with other names for the same.
+		unseeded := false
+		if len(v.Quantities.Rows())+len(v.Protocols.Rows())+len(v.NodeModels.Rows()) > 0 {
+			var err error
+			if unseeded, err = postgres.Unseed(ctx, tx); err != nil {
+				return err
+			}
+		}
 		w := &inventoryWriter{tx: tx, report: report}
 		w.all(ctx, v)
 		if w.err != nil {
 			return w.err
+		}
+		if unseeded {
+			if _, err := postgres.SeedWithin(ctx, tx); err != nil {
+				return err
+			}
 		}
 		if err := reportOwnerless(ctx, tx, v, report); err != nil {
 			return err
@@ -377,8 +391,8 @@ func advanceSequences(ctx context.Context, tx pgx.Tx) error {
 	} {
 		_, err := tx.Exec(ctx, fmt.Sprintf(`
 			SELECT setval('%[1]s_id_seq', greatest(t.max, s.last_value))
-			  FROM (SELECT max(id) FROM %[1]s) t, %[1]s_id_seq s
-			 WHERE t.max IS NOT NULL`, table))
+			  FROM (SELECT max(id) FROM %[1]s WHERE id < %[2]d) t, %[1]s_id_seq s
+			 WHERE t.max IS NOT NULL`, table, inventory.ShippedFirstID))
 		if err != nil {
 			return err
 		}

@@ -275,6 +275,48 @@ func TestStricterRules(t *testing.T) {
 	}
 }
 
+// TestLoadAfterSeed: what a new installation has described itself is in nobody's way: the
+// predecessor's rows come with their ids and names, nothing is there twice, and new rows get
+// the ids after theirs.
+func TestLoadAfterSeed(t *testing.T) {
+	t.Parallel()
+	const all = `SELECT coalesce(string_agg(x, '; ' ORDER BY x), '') FROM (
+		SELECT 'quantity ' || id || ' ' || name FROM quantity WHERE id < 1000000000 UNION ALL
+		SELECT 'protocol ' || id || ' ' || identifier FROM node_protocol WHERE id < 1000000000 UNION ALL
+		SELECT 'model ' || id || ' ' || name FROM node_model WHERE id < 1000000000) t (x)`
+	want := pgtest.New(t)
+	load(t, want, false, files(t)...)
+	got := pgtest.New(t)
+	seed := func() []string {
+		added, err := postgres.Seed(t.Context(), got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return added
+	}
+	if added := seed(); len(added) != 9 {
+		t.Errorf("a new installation has %q", added)
+	}
+	if report := load(t, got, false, files(t)...); len(report.Problems) != 0 {
+		t.Errorf("problems: %v", report.Problems)
+	}
+	if diff := cmp.Diff(pgtest.Value[string](t, want, all), pgtest.Value[string](t, got, all)); diff != "" {
+		t.Errorf("(-without +with what was seeded):\n%s", diff)
+	}
+	if added := seed(); len(added) != 0 {
+		t.Errorf("afterwards %q are added", added)
+	}
+	for _, table := range []string{"quantity", "node_protocol", "node_model"} {
+		if n := count(t, got, "SELECT nextval('"+table+"_id_seq')::int"); n > 1000 {
+			t.Errorf("the next %s is %d", table, n)
+		}
+	}
+	// Only what nobody has described is ours: one protocol and its model.
+	if n := count(t, got, "SELECT count(*) FROM node_protocol WHERE id >= 1000000000"); n > 1 {
+		t.Errorf("%d protocols are there twice", n-1)
+	}
+}
+
 func TestLoadSamples(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
