@@ -74,20 +74,28 @@ func ParseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
 	return u, nil
 }
 
-// receivedAt returns the best time there is: the network server's; else the event's, which
-// is that of a gateway's satellite receiver or clock, unless it cannot be; else ours.
-// Gateways have been seen in 1980, and minutes ahead.
+// receivedAt returns the best time there is: the network server's, unless a gateway's
+// satellite receiver says that the uplink waited there; else the event's, which is that of a
+// gateway's receiver or clock, unless it cannot be; else ours. Gateways have been seen in 1980,
+// and minutes ahead. gwTime is meant to be set with a receiver only (api/proto/gw/gw.proto),
+// but Semtech's packet forwarder fills it from any clock; timeSinceGpsEpoch has no other source.
 func receivedAt(event gjson.Result, arrived time.Time) (time.Time, error) {
 	var server time.Time
+	var clocks lorawan.Clocks
 	event.Get("rxInfo").ForEach(func(_, gateway gjson.Result) bool {
 		at, err := time.Parse(time.RFC3339Nano, gateway.Get("nsTime").String())
 		if err == nil && (server.IsZero() || at.Before(server)) {
 			server = at
 		}
+		if gateway.Get("timeSinceGpsEpoch").Exists() {
+			if at, err := time.Parse(time.RFC3339Nano, gateway.Get("gwTime").String()); err == nil {
+				clocks.Satellites(at)
+			}
+		}
 		return true
 	})
 	if !server.IsZero() {
-		return server.UTC(), nil
+		return clocks.Received(server), nil
 	}
 	at, err := time.Parse(time.RFC3339Nano, event.Get("time").String())
 	if err == nil && (at.After(arrived.Add(measurement.MaxAhead)) || at.Before(arrived.Add(-maxHeld))) {

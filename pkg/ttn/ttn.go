@@ -114,6 +114,7 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 		}
 	}
 	onlyCommands := false
+	var clocks lorawan.Clocks
 	message.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "f_port":
@@ -137,7 +138,7 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 		case "session_key_id":
 			u.Session = value.String()
 		case "rx_metadata":
-			heard(u, value)
+			heard(u, &clocks, value)
 		case "settings":
 			settings(u, value)
 		case "version_ids":
@@ -154,15 +155,35 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 	if timeErr != nil {
 		fail("received_at", timeErr)
 	}
-	u.ReceivedAt = at
+	u.ReceivedAt = clocks.Received(at)
 	return err
 }
 
-// heard adds the gateways that heard an uplink.
-func heard(u *lorawan.Uplink, gateways gjson.Result) {
+// heard adds the gateways that heard an uplink. received_at is when the Gateway Server had it,
+// gps_time is told by gateways with a satellite receiver (RxMetadata in
+// api/ttn/lorawan/v3/metadata.proto); time is whatever clock the gateway has.
+func heard(u *lorawan.Uplink, clocks *lorawan.Clocks, gateways gjson.Result) {
 	gateways.ForEach(func(_, gateway gjson.Result) bool {
-		rssi := gateway.Get("rssi")
-		u.Heard(lorawan.Reception{RSSIdBm: int(rssi.Int()), SNRdB: float32(gateway.Get("snr").Float())}, rssi.Exists())
+		var r lorawan.Reception
+		known := false
+		gateway.ForEach(func(key, value gjson.Result) bool {
+			switch key.Str {
+			case "rssi":
+				r.RSSIdBm, known = int(value.Int()), true
+			case "snr":
+				r.SNRdB = float32(value.Float())
+			case "received_at":
+				if at, err := time.Parse(time.RFC3339Nano, value.Str); err == nil {
+					clocks.Arrived(at)
+				}
+			case "gps_time":
+				if at, err := time.Parse(time.RFC3339Nano, value.Str); err == nil {
+					clocks.Satellites(at)
+				}
+			}
+			return true
+		})
+		u.Heard(r, known)
 		return true
 	})
 }

@@ -82,6 +82,31 @@ func TestWhatMayBeAbsent(t *testing.T) {
 	}
 }
 
+// TestStalledBackhaul: what waited, and comes to the network server in one second, keeps the
+// times at which it was received, where a gateway's satellite receiver or the Gateway Server
+// tells them.
+func TestStalledBackhaul(t *testing.T) {
+	t.Parallel()
+	const near = `"rssi": -61, `
+	for _, tt := range []struct{ name, told, want string }{
+		{"nobody tells", "", "2021-09-20T12:25:52.973476075Z"},
+		{"the gateway's own clock is no help", `"time": "2021-09-20T12:20:00Z", `, "2021-09-20T12:25:52.973476075Z"},
+		{"a first one, by satellite", `"time": "2021-09-20T12:20:00Z", "gps_time": "2021-09-20T12:20:01Z", "received_at": "2021-09-20T12:25:52.9Z", `, "2021-09-20T12:20:01Z"},
+		{"a second one", `"gps_time": "2021-09-20T12:23:01Z", "received_at": "2021-09-20T12:25:52.9Z", `, "2021-09-20T12:23:01Z"},
+		{"it waited behind the Gateway Server", `"received_at": "2021-09-20T12:25:08.5Z", `, "2021-09-20T12:25:08.5Z"},
+		{"as always", `"gps_time": "2021-09-20T12:25:52.9Z", "received_at": "2021-09-20T12:25:52.95Z", `, "2021-09-20T12:25:52.973476075Z"},
+		{"no times", `"gps_time": 7, "received_at": "soon", `, "2021-09-20T12:25:52.973476075Z"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, near, near+tt.told, 1)))
+			if got := u.ReceivedAt.Format(time.RFC3339Nano); err != nil || got != tt.want {
+				t.Errorf("%s, %v, want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
 func TestParseUplinkErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, message, want string }{
