@@ -31,6 +31,8 @@ for name in version_key backup_password $(secret_names); do
       [ -s "$SECRETS/db_password" ] || random >"$SECRETS/db_password"
       cp "$SECRETS/db_password" "$file"
       ;;
+    # Only with MQTT_PASSWORD_FILE, MQTT_CA_FILE and CHIRPSTACK_API_KEY_FILE; a secret must not be empty.
+    mqtt_password | network_ca | chirpstack_api_key) printf unused >"$file" ;;
     *_api_key | smtp_password | media_s3_secret_key)
       value=''
       if [ -t 0 ]; then
@@ -42,8 +44,6 @@ for name in version_key backup_password $(secret_names); do
       ;;
     redis_acl) continue ;; # made of the others
     redis_*) redis_access "${name#redis_}" "$(random)" >"$file" ;;
-    # Only with MQTT_PASSWORD_FILE and MQTT_CA_FILE; a secret must not be empty.
-    mqtt_password | network_ca) printf unused >"$file" ;;
     *) random >"$file" ;;
   esac
   say "made $name"

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/chirpstack"
 	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
@@ -72,7 +74,9 @@ var publicCluster = regexp.MustCompile(`^([^.]+\.)?[^.]+\.cloud\.thethings\.(net
 
 // ChirpStackConfig is what the environment says about ChirpStack.
 type ChirpStackConfig struct {
-	Application string `env:"APPLICATION" envDefault:"+" desc:"application id at ChirpStack; + for all"`
+	Application string        `env:"APPLICATION" envDefault:"+" desc:"application id at ChirpStack; + for all"`
+	APIURL      string        `env:"API_URL" desc:"its REST API (chirpstack-rest-api), for example http://chirpstack:8090; downlinks are queued by it, and its answer counts. Default: over MQTT, where nobody answers"`
+	APIKey      config.Secret `env:"API_KEY" desc:"API key of the tenant; required with CHIRPSTACK_API_URL"`
 }
 
 // noTenant is the tenant of a server without tenants. An empty variable cannot say
@@ -100,6 +104,7 @@ func (c *Config) Validate() error {
 		complain(c.TTS.Application == "", "TTS_APPLICATION: required")
 	case networkChirpStack:
 		complain(c.MQTT.URL == "", "MQTT_URL: required with ChirpStack")
+		complain(c.ChirpStack.APIURL != "" && !c.ChirpStack.APIKey.IsSet(), "CHIRPSTACK_API_KEY: required with CHIRPSTACK_API_URL")
 	default:
 		complain(true, "NETWORK_SERVER: %q is neither %s nor %s", c.NetworkServer, networkTTS, networkChirpStack)
 	}
@@ -124,6 +129,14 @@ func (c *Config) network() network {
 		return chirpStack{c.ChirpStack.Application}
 	}
 	return tts{app: c.TTS.application(), own: c.ownBroker()}
+}
+
+// chirpStackAPI returns nil where there is none.
+func (c *Config) chirpStackAPI(client *http.Client) *chirpstack.API {
+	if c.NetworkServer != networkChirpStack || c.ChirpStack.APIURL == "" {
+		return nil
+	}
+	return &chirpstack.API{URL: c.ChirpStack.APIURL, Key: c.ChirpStack.APIKey, Client: client}
 }
 
 // ownBroker reports whether uplinks come from The Things Stack's own MQTT server, which

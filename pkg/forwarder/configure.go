@@ -13,10 +13,11 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/clairberlin/clair-stack/pkg/chirpstack"
 	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
-	"github.com/clairberlin/clair-stack/pkg/ttn"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
@@ -57,7 +58,8 @@ type configurator struct {
 	budget  int
 	ledger  ledger
 	broker  *connection
-	rights  *rights // may be nil: not known
+	rights  *rights         // may be nil: not known
+	api     *chirpstack.API // may be nil: downlinks go over the broker
 	now     func() time.Time
 	queue   chan order
 
@@ -71,7 +73,7 @@ type configurator struct {
 }
 
 // newConfigurator returns nil when nodes are not to be set up.
-func newConfigurator(cfg Config, log *slog.Logger, service string, m *metrics, standard codec.Decoder, broker *connection, may *rights, spool *redisSpool) (*configurator, error) {
+func newConfigurator(cfg Config, log *slog.Logger, service string, m *metrics, standard codec.Decoder, broker *connection, may *rights, api *chirpstack.API, spool *redisSpool) (*configurator, error) {
 	if !cfg.Configure.Nodes {
 		return nil, nil
 	}
@@ -81,7 +83,7 @@ func newConfigurator(cfg Config, log *slog.Logger, service string, m *metrics, s
 	}
 	c := &configurator{
 		log: log, metrics: m, network: cfg.network(), codec: by, budget: cfg.Configure.Budget,
-		ledger: newMemoryLedger(), broker: broker, rights: may, now: time.Now, queue: make(chan order, configureQueue),
+		ledger: newMemoryLedger(), broker: broker, rights: may, api: api, now: time.Now, queue: make(chan order, configureQueue),
 		patience: cmp.Or(cfg.patience, queuedTimeout), rest: firstRest, waiting: map[string]chan struct{}{},
 	}
 	if spool != nil {
@@ -145,7 +147,7 @@ func (c *configurator) send(ctx context.Context, o order) {
 		c.metrics.downlinks.WithLabelValues(downlinkResting).Inc()
 		return
 	}
-	if c.rights != nil && c.rights.lacks(ttn.WriteDownlinks) {
+	if c.rights != nil && c.rights.lacksDownlinks() {
 		c.metrics.downlinks.WithLabelValues(downlinkForbidden).Inc()
 		return // the rights' own log and readiness say so
 	}
@@ -161,34 +163,11 @@ func (c *configurator) send(ctx context.Context, o order) {
 	if !may {
 		return
 	}
-	id := "clair:" + rand.Text()
-	queued := c.expect(id)
-	defer c.forget(id)
-	topic, message := c.network.downlink(&o.uplink, o.downlink.FPort, o.downlink.Payload, id)
-	if err := c.broker.publish(ctx, topic, message); err != nil {
+	result, ok := c.deliver(ctx, &o)
+	if !ok {
 		c.ledger.release(ctx, eui)
-		c.metrics.downlinks.WithLabelValues(downlinkFailed).Inc()
-		c.log.WarnContext(ctx, "downlink not sent", "dev_eui", eui, "err", err)
+		c.metrics.downlinks.WithLabelValues(result).Inc()
 		return
-	}
-	result := downlinkSent
-	if c.told.Load() {
-		select {
-		case <-queued:
-			result = downlinkQueued
-		case <-time.After(c.patience):
-			c.ledger.release(ctx, eui)
-			c.metrics.downlinks.WithLabelValues(downlinkUnqueued).Inc()
-			c.restUntil = c.now().Add(c.rest)
-			c.log.WarnContext(ctx, "downlink is not in the network server's queue: it did not say so; may our key write downlinks, and is the device known there?",
-				"dev_eui", eui, "device_id", o.uplink.DeviceID, "next_attempt_in", c.rest)
-			c.rest = min(2*c.rest, lastRest)
-			return
-		case <-ctx.Done():
-			c.ledger.release(ctx, eui)
-			c.metrics.downlinks.WithLabelValues(downlinkUnqueued).Inc()
-			return
-		}
 	}
 	c.rest = firstRest
 	if err := c.ledger.book(ctx, eui, o.state, c.now()); err != nil {
@@ -196,6 +175,57 @@ func (c *configurator) send(ctx context.Context, o order) {
 	}
 	c.metrics.downlinks.WithLabelValues(result).Inc()
 	c.log.InfoContext(ctx, "node told its settings", "dev_eui", eui, "state", o.state, "f_port", o.downlink.FPort)
+}
+
+// deliver brings a downlink into the network server's queue, and returns what became of it,
+// and whether it is there, or on the way there where that is not told.
+func (c *configurator) deliver(ctx context.Context, o *order) (result string, ok bool) {
+	eui := o.uplink.DevEUI
+	if c.api != nil {
+		_, err := c.api.Enqueue(ctx, eui, o.downlink.FPort, o.downlink.Payload)
+		switch kind := fault.KindOf(err); {
+		case err == nil:
+			return downlinkQueued, true
+		case kind == fault.Unavailable:
+			result = downlinkFailed
+		case kind == fault.Unauthenticated || kind == fault.Forbidden:
+			c.later()
+			result = downlinkForbidden
+		default: // this device, or this downlink
+			result = downlinkUnqueued
+		}
+		c.log.WarnContext(ctx, "downlink is not in the network server's queue", "dev_eui", eui, "err", err)
+		return result, false
+	}
+	id := "clair:" + rand.Text()
+	queued := c.expect(id)
+	defer c.forget(id)
+	topic, message := c.network.downlink(&o.uplink, o.downlink.FPort, o.downlink.Payload, id)
+	if err := c.broker.publish(ctx, topic, message); err != nil {
+		c.log.WarnContext(ctx, "downlink not sent", "dev_eui", eui, "err", err)
+		return downlinkFailed, false
+	}
+	if !c.told.Load() {
+		return downlinkSent, true
+	}
+	select {
+	case <-queued:
+		return downlinkQueued, true
+	case <-time.After(c.patience):
+		pause := c.later()
+		c.log.WarnContext(ctx, "downlink is not in the network server's queue: it did not say so; may our key write downlinks, and is the device known there?",
+			"dev_eui", eui, "device_id", o.uplink.DeviceID, "next_attempt_in", pause)
+	case <-ctx.Done():
+	}
+	return downlinkUnqueued, false
+}
+
+// later lets all downlinks rest, and returns for how long: each time for longer.
+func (c *configurator) later() time.Duration {
+	pause := c.rest
+	c.restUntil = c.now().Add(pause)
+	c.rest = min(2*pause, lastRest)
+	return pause
 }
 
 // expect returns what is closed when a downlink is queued.

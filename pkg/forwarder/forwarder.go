@@ -81,11 +81,12 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 	if err != nil {
 		return nil, err
 	}
-	may := newRights(cfg, log, m, trusted.client(connectTimeout), broker)
+	caller := trusted.client(connectTimeout)
+	may := newRights(cfg, log, m, caller, broker)
 	if may != nil {
 		o.AddCheck("rights", may.check)
 	}
-	setUp, err := newConfigurator(cfg, log, service, m, standard, link, may, spool)
+	setUp, err := newConfigurator(cfg, log, service, m, standard, link, may, cfg.chirpStackAPI(caller), spool)
 	if err != nil {
 		return nil, err
 	}

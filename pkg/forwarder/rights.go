@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/chirpstack"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
@@ -20,14 +21,16 @@ import (
 // rightsPause is the least time between two questions.
 const rightsPause = time.Second
 
-// rights knows what our key may do at The Things Stack. Its MQTT server does not tell: with
-// a key that lacks a right, or has been revoked meanwhile, subscriptions succeed and
-// nothing comes, and downlinks go nowhere.
+// rights knows what our key may do at the network server. Over MQTT it is not told: at The
+// Things Stack, with a key that lacks a right, or has been revoked meanwhile, subscriptions
+// succeed and nothing comes, and downlinks go nowhere.
 type rights struct {
 	log      *slog.Logger
 	metrics  *metrics
-	identity *ttn.Identity
+	keys     keys
+	of       string // whose rights they are, for people
 	wanted   []ttn.Right
+	write    ttn.Right // what downlinks need
 	interval time.Duration
 	trigger  chan struct{} // with room for one
 
@@ -36,15 +39,51 @@ type rights struct {
 	problem error // what is wrong, as far as we know; nil before the first answer, too
 }
 
-// newRights returns nil when nothing is to be asked: the uplinks come from another broker.
+// keys tells what a key may do.
+type keys interface {
+	// Missing returns those of some rights that the key does not have. An error has a fault
+	// kind: Unauthenticated and Forbidden say that the key is none, or not any more.
+	Missing(ctx context.Context, wanted []ttn.Right) ([]ttn.Right, error)
+}
+
+// useAPI stands for what ChirpStack has instead of rights: a key may do all that is its
+// tenant's, or nothing.
+const useAPI ttn.Right = "CHIRPSTACK_API"
+
+// tenantKey is a key of ChirpStack's API.
+type tenantKey struct {
+	api         *chirpstack.API
+	application string
+}
+
+// Missing is part of keys. An application that is not there, or is another tenant's, is not
+// ours to send to.
+func (k tenantKey) Missing(ctx context.Context, wanted []ttn.Right) ([]ttn.Right, error) {
+	err := k.api.Read(ctx, k.application)
+	if fault.KindOf(err) == fault.NotFound {
+		return wanted, nil
+	}
+	return nil, err
+}
+
+// newRights returns nil when nothing is to be asked: the uplinks come from another broker, and
+// there is no API of ChirpStack, or no application there to ask for.
 func newRights(cfg Config, log *slog.Logger, m *metrics, client *http.Client, key MQTTConfig) *rights {
+	if api := cfg.chirpStackAPI(client); api != nil && cfg.TTS.RightsInterval != 0 && cfg.ChirpStack.Application != anyApplication {
+		return &rights{
+			log: log, metrics: m, interval: cfg.TTS.RightsInterval, trigger: make(chan struct{}, 1),
+			wanted: []ttn.Right{useAPI}, write: useAPI, keys: tenantKey{api, cfg.ChirpStack.Application},
+			of: fmt.Sprintf("for application %s: make another key of its tenant (%s)", cfg.ChirpStack.Application, api.URL),
+		}
+	}
 	if cfg.TTS.RightsInterval == 0 || !cfg.ownBroker() || !key.Password.IsSet() {
 		return nil
 	}
 	r := &rights{
 		log: log, metrics: m, interval: cfg.TTS.RightsInterval, trigger: make(chan struct{}, 1),
-		wanted:   []ttn.Right{ttn.ReadTraffic},
-		identity: &ttn.Identity{URL: cfg.TTS.identityURL(), Application: cfg.TTS.Application, Key: key.Password, Client: client},
+		wanted: []ttn.Right{ttn.ReadTraffic}, write: ttn.WriteDownlinks,
+		keys: &ttn.Identity{URL: cfg.TTS.identityURL(), Application: cfg.TTS.Application, Key: key.Password, Client: client},
+		of:   fmt.Sprintf("for application %s: give it that right, or make another key (%s)", cfg.TTS.Application, cfg.TTS.identityURL()),
 	}
 	if cfg.Configure.Nodes {
 		r.wanted = append(r.wanted, ttn.WriteDownlinks)
@@ -60,11 +99,11 @@ func (r *rights) soon() {
 	}
 }
 
-// lacks reports whether the key is known to lack a right.
-func (r *rights) lacks(right ttn.Right) bool {
+// lacksDownlinks reports whether the key is known not to be allowed to write downlinks.
+func (r *rights) lacksDownlinks() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Contains(r.missing, right)
+	return slices.Contains(r.missing, r.write)
 }
 
 // check reports what the key lacks.
@@ -97,7 +136,7 @@ func (r *rights) part() lifecycle.Part {
 
 // ask asks what the key may do, and returns the time until the next question.
 func (r *rights) ask(ctx context.Context) time.Duration {
-	missing, err := r.identity.Missing(ctx, r.wanted)
+	missing, err := r.keys.Missing(ctx, r.wanted)
 	if ctx.Err() != nil {
 		return r.interval
 	}
@@ -106,8 +145,7 @@ func (r *rights) ask(ctx context.Context) time.Duration {
 	switch kind := fault.KindOf(err); {
 	case err == nil && len(missing) > 0:
 		result = "missing"
-		problem = fmt.Errorf("the API key lacks %s for application %s: give it that right, or make another key (%s)",
-			names(missing), r.identity.Application, r.identity.URL)
+		problem = fmt.Errorf("the API key lacks %s %s", names(missing), r.of)
 	case err == nil:
 	case kind == fault.Unauthenticated || kind == fault.Forbidden:
 		result, missing = "refused", r.wanted

@@ -6,8 +6,10 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strconv"
@@ -166,7 +168,7 @@ func TestWebhook(t *testing.T) {
 		return nil
 	})
 	server.Webhook, server.Header = url, http.Header{"Authorization": {"Bearer " + secret}}
-	server.Retries = []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond}
+	server.Retries, server.SwitchOffAfter = []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond}, 0
 	for i := 1; i <= 20; i++ {
 		server.Receive(numbered(i, 0))
 	}
@@ -330,6 +332,54 @@ func TestChirpStack(t *testing.T) {
 		got.GetMetadata().GetDeviceId() != "Room 1" || got.GetMetadata().GetDataRateIndex() != 5 {
 		t.Errorf("got %v", got)
 	}
+}
+
+// At ChirpStack a downlink counts when its API has queued it, and a key that is refused is told
+// of before.
+func TestChirpStackQueuesByItsAPI(t *testing.T) {
+	t.Parallel()
+	broker, ingestair := startBroker(t), startIngestair(t)
+	var refused atomic.Bool
+	var queued atomic.Int64
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case refused.Load() || r.Header.Get("Grpc-Metadata-Authorization") != "Bearer key":
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"code":16,"message":"invalid token"}`)
+		case r.Method == http.MethodGet && r.URL.Path == "/api/applications/17c82e96":
+			_, _ = io.WriteString(w, `{"application":{"id":"17c82e96"}}`)
+		case r.Method == http.MethodPost && r.URL.Path == "/api/devices/a81758fffe053cab/queue":
+			queued.Add(1)
+			_, _ = io.WriteString(w, `{"id":"b3a5a0a2"}`)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer api.Close()
+	var ports ports
+	start(t, broker, ingestair, options{codec: elsys.Decoder{}, change: ports.watch, env: config.Env{
+		"NETWORK_SERVER": "chirpstack", "TTS_APPLICATION": "", "CHIRPSTACK_APPLICATION": "17c82e96", "CONFIGURE_NODES": "true",
+		"CHIRPSTACK_API_URL": api.URL, "CHIRPSTACK_API_KEY": "key", "TTS_RIGHTS_INTERVAL": "1s",
+	}})
+	event, err := json.Marshal(map[string]any{
+		"time":       time.Now().UTC().Format(time.RFC3339Nano),
+		"deviceInfo": map[string]any{"applicationId": "17c82e96", "deviceName": "Room 1", "devEui": "a81758fffe053cab"},
+		"dr":         2, "fPort": 5, "fCnt": 3, "data": []byte{6, 1, 2, 6, 1, 3},
+		"txInfo": map[string]any{"modulation": map[string]any{"lora": map[string]any{"bandwidth": 125000, "spreadingFactor": 10}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const right = `forwarder_key_right{right="CHIRPSTACK_API"}`
+	eventually(t, "the key is good", func() bool { return ports.metric(t, right) == 1 && ports.readiness(t, "rights") == "ok" })
+	broker.sendTo(t, "application/17c82e96/device/a81758fffe053cab/event/up", event)
+	eventually(t, "queued", func() bool {
+		return queued.Load() == 1 && ports.metric(t, `forwarder_configuration_downlinks_total{result="queued"}`) == 1
+	})
+	refused.Store(true)
+	eventually(t, "the key is refused", func() bool {
+		return ports.metric(t, right) == 0 && strings.HasPrefix(ports.readiness(t, "rights"), "the API key is not, or no longer, valid")
+	})
 }
 
 // A node whose messages do not fit its data rate is told so once, and others never.

@@ -22,7 +22,7 @@ import (
 // ingestair is away.
 type SpoolConfig struct {
 	RedisURL redisconn.Redis `env:"REDIS_URL" desc:"Redis that keeps uplinks while the ingestair is away; default: they wait in memory only"`
-	After    time.Duration   `env:"SPOOL_AFTER" envDefault:"10s" desc:"how long the ingestair must be away before uplinks go to Redis"`
+	After    time.Duration   `env:"SPOOL_AFTER" envDefault:"2s" desc:"how long the ingestair must be away before uplinks go to Redis"`
 }
 
 // Kinds of tasks. The payload is the request.

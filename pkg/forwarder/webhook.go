@@ -40,8 +40,11 @@ func (c *WebhookConfig) Validate() error {
 	return nil
 }
 
-// webhook receives uplinks that the network server posts. It answers 204 only when
-// the ingestair has the uplink, so that a network server that tries again does so otherwise.
+// webhook receives uplinks that the network server posts. It answers 204 when the ingestair
+// has the uplink, 202 when Redis has it, and otherwise what lets a network server try again that
+// does so. Most post once, and may leave a webhook alone for hours that has failed a few times
+// (as.webhooks.unhealthy-attempts-threshold of The Things Stack): an error that helps nobody
+// would make an outage of the ingestair one of the webhook.
 type webhook struct {
 	secret  config.Secret
 	intake  *intake
@@ -133,7 +136,7 @@ func (h *webhook) post(w http.ResponseWriter, r *http.Request) {
 		case stored, refused:
 			w.WriteHeader(http.StatusNoContent)
 		case spooled:
-			unavailable(w, "kept, but not stored yet")
+			w.WriteHeader(http.StatusAccepted)
 		case dropped:
 			unavailable(w, "no room")
 		}

@@ -38,6 +38,10 @@ type Server struct {
 	// on the open source server and in the community network; the Cloud's paid editions can
 	// switch them on: 4 s, 8 s, and five times 15 minutes.
 	Retries []time.Duration
+	// After SwitchOffAfter posts that failed in a row the webhook is left alone for
+	// SwitchOffFor; 0: never. New sets them as a careful operator of a server does.
+	SwitchOffAfter int
+	SwitchOffFor   time.Duration
 	// Tokens reports whether pages have continuation tokens.
 	Tokens bool
 
@@ -50,6 +54,8 @@ type Server struct {
 	failures []failure
 	requests int
 	gaveUp   int
+	failed   int       // posts, in a row
+	off      time.Time // until when the webhook is left alone
 	posts    sync.WaitGroup
 }
 
@@ -63,10 +69,14 @@ type failure struct {
 	retryAfter time.Duration
 }
 
-// New returns a server that ends with the test.
+// New returns a server of the poorest edition, which ends with the test: it posts once, gives
+// up after five seconds, and leaves a webhook alone that fails.
 func New(t testing.TB, app ttn.Application) *Server {
 	t.Helper()
-	s := &Server{App: app, Key: "NNSXS.TEST.KEY", rights: []ttn.Right{ttn.ReadTraffic, ttn.WriteDownlinks}}
+	s := &Server{
+		App: app, Key: "NNSXS.TEST.KEY", rights: []ttn.Right{ttn.ReadTraffic, ttn.WriteDownlinks},
+		SwitchOffAfter: 3, SwitchOffFor: time.Hour,
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v3/as/applications/{app}/packages/storage/uplink_message", s.serveStorage)
 	mux.HandleFunc("GET /api/v3/applications/{app}/rights", s.serveRights)
@@ -182,10 +192,36 @@ func (s *Server) GaveUp() int {
 	return s.gaveUp
 }
 
+// SwitchedOff reports whether the webhook is left alone.
+func (s *Server) SwitchedOff() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Before(s.off)
+}
+
+// judge remembers whether a post went well.
+func (s *Server) judge(well bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if well {
+		s.failed = 0
+		return
+	}
+	if s.failed++; s.SwitchOffAfter > 0 && s.failed >= s.SwitchOffAfter {
+		s.failed, s.off = 0, time.Now().Add(s.SwitchOffFor)
+	}
+}
+
 func (s *Server) post(target string, body []byte) {
 	const timeLimit = 5 * time.Second // of the open source server; ten in the Cloud
 	client := http.Client{Timeout: timeLimit}
 	for i := 0; ; i++ {
+		if s.SwitchedOff() {
+			s.mu.Lock()
+			s.gaveUp++
+			s.mu.Unlock()
+			return
+		}
 		req, err := http.NewRequest(http.MethodPost, target, bytes.NewReader(body)) //nolint:noctx // the client has a time limit
 		if err != nil {
 			panic(fmt.Sprintf("ttntest: webhook: %v", err))
@@ -198,9 +234,11 @@ func (s *Server) post(target string, body []byte) {
 		resp, err := client.Do(req)
 		if err == nil {
 			_ = resp.Body.Close()
-			if resp.StatusCode/100 == 2 {
-				return
-			}
+		}
+		well := err == nil && resp.StatusCode/100 == 2
+		s.judge(well)
+		if well {
+			return
 		}
 		if i == len(s.Retries) {
 			s.mu.Lock()

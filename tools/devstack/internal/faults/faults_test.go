@@ -4,9 +4,12 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -38,7 +41,8 @@ func uplink(i int64) *lorawan.Uplink {
 	}
 }
 
-// The Things Stack at QoS 0, with webhook and storage.
+// The Things Stack at QoS 0, with storage, and a webhook that is posted to once and soon left
+// alone.
 func TestEveryUplinkArrives(t *testing.T) {
 	t.Parallel()
 	network := ttntest.New(t, app)
@@ -56,7 +60,6 @@ func TestEveryUplinkArrives(t *testing.T) {
 	client := s.NetworkServer(t)
 	network.Publish = func(topic string, message []byte) { client.Publish(topic, 0, false, message) }
 	network.Webhook, network.Header = "http://"+webhook+"/webhook", http.Header{"Authorization": {"Bearer " + secret}}
-	network.Retries = []time.Duration{200 * time.Millisecond, time.Second, 3 * time.Second}
 	traffic := startTraffic(t, func(i int64) {
 		network.Receive(uplink(i))
 		if i%20 == 0 {
@@ -159,7 +162,8 @@ func TestEachSourceAlone(t *testing.T) {
 	}
 	webhook := server.Host + ":" + strconv.Itoa(port)
 	network.Header = http.Header{"Authorization": {"Bearer " + secret}}
-	network.Retries = slices.Repeat([]time.Duration{500 * time.Millisecond}, 120)
+	// The Cloud's, in a paid edition.
+	network.Retries, network.SwitchOffAfter = slices.Repeat([]time.Duration{500 * time.Millisecond}, 120), 0
 	var before int64
 	for _, source := range []struct{ name, webhook, env string }{
 		{"webhook", "http://" + webhook + "/webhook", "WEBHOOK_ADDRESS=" + webhook},
@@ -215,6 +219,91 @@ func TestRollingUpdate(t *testing.T) {
 			t.Errorf("%v samples had the outcome %s", v, outcome)
 		}
 	}
+}
+
+// The poorest edition: QoS 0, no storage, each uplink is posted once, and a webhook that fails
+// three times is left alone. Two replicas behind a proxy lose nothing to restarts and to
+// outages of what is behind them, and never make the webhook fail for good.
+func TestPoorestEdition(t *testing.T) {
+	t.Parallel()
+	network := ttntest.New(t, app)
+	s := installation{stacktest.Start(t, stacktest.Options{})}
+	s.stop(t, s.ClairchenForwarder)
+	client := s.NetworkServer(t)
+	network.Publish = func(topic string, message []byte) { client.Publish(topic, 0, false, message) }
+	var replicas []*server.Server
+	var addresses []string
+	for i := range 2 {
+		port, err := freeport.Find(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		addresses = append(addresses, "http://"+server.Host+":"+strconv.Itoa(port)+"/webhook")
+		name := fmt.Sprintf("poor-%d", i)
+		replicas = append(replicas, s.NewForwarder(stack.ClairchenApplication, name, "MQTT_CLIENT_ID="+name,
+			"WEBHOOK_ADDRESS="+server.Host+":"+strconv.Itoa(port), "WEBHOOK_SECRET="+secret, "STORAGE_SWEEP_INTERVAL=0"))
+		s.start(t, replicas[i])
+	}
+	proxy := httptest.NewServer(firstThatAnswers(addresses))
+	t.Cleanup(proxy.Close)
+	network.Webhook, network.Header = proxy.URL, http.Header{"Authorization": {"Bearer " + secret}}
+	traffic := startTraffic(t, func(i int64) { network.Receive(uplink(i)) })
+	traffic.pass(t, 100)
+
+	for i, replica := range replicas {
+		step(t, fmt.Sprintf("replica %d is restarted", i), func() {
+			s.stop(t, replica)
+			traffic.pass(t, 50)
+			s.start(t, replica)
+			traffic.pass(t, 50)
+		})
+	}
+	step(t, "the ingestair is away", func() {
+		s.Ingestair.Kill()
+		for _, replica := range replicas {
+			s.becomes(t, replica, "forwarder_spooled_uplinks_total", func(v float64) bool { return v > 20 })
+		}
+		s.start(t, s.Ingestair)
+	})
+	step(t, "the database crashes", func() {
+		s.Postgres.Kill()
+		traffic.pass(t, 50)
+		s.start(t, &s.Postgres.Server)
+	})
+	stacktest.Eventually(t, "uplinks in the database", fmt.Sprint(traffic.stop()), s.stored(t))
+	if network.SwitchedOff() {
+		t.Error("the network server has switched the webhook off")
+	}
+	for _, replica := range replicas {
+		s.stop(t, replica)
+	}
+}
+
+// firstThatAnswers is a proxy that tries servers in turn until one takes the connection, as
+// the stack's does.
+func firstThatAnswers(addresses []string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		for _, address := range addresses {
+			req, err := http.NewRequestWithContext(r.Context(), r.Method, address, bytes.NewReader(body))
+			if err != nil {
+				break
+			}
+			req.Header = r.Header.Clone()
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				continue
+			}
+			_ = resp.Body.Close()
+			w.WriteHeader(resp.StatusCode)
+			return
+		}
+		w.WriteHeader(http.StatusBadGateway)
+	})
 }
 
 func step(t *testing.T, what string, do func()) {
