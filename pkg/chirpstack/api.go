@@ -51,8 +51,8 @@ func (a *API) Enqueue(ctx context.Context, device lorawan.EUI64, fPort uint8, pa
 	return id, nil
 }
 
-// Read reads an application, which tells whether the key is one of its tenant. Errors are
-// those of Enqueue.
+// Read reads an application, which the key of another tenant may not. Errors are those of
+// Enqueue.
 func (a *API) Read(ctx context.Context, application string) error {
 	_, err := a.call(ctx, "read the application "+application, http.MethodGet, "/api/applications/"+url.PathEscape(application), nil)
 	return err

@@ -322,7 +322,9 @@ func (s *Store) writeSome(ctx context.Context) (taken, size int, err error) {
 		p := pipeline{conn: tx.Conn()}
 		p.queue(ctx, writeStatus, statusParameters(j.newest()), nil)
 		counts := radioOf(j.entries)
-		counts.queueState(ctx, &p)
+		if len(counts.nos) > 0 {
+			counts.queueState(ctx, &p)
+		}
 		if err := p.run(ctx); err != nil {
 			return err
 		}
