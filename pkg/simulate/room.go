@@ -175,10 +175,17 @@ func (a *air) at(t time.Time) measurement.Sample {
 // move goes one step ahead: the mass balance of a well mixed room.
 func (a *air) move() {
 	people, airChanges := a.room.use(a.now, a.co2)
-	hours := step.Hours()
-	a.co2 += people * exhaledCO2 * 1e6 / a.room.VolumeM3 * hours
-	a.co2 = outdoorCO2 + (a.co2-outdoorCO2)*math.Exp(-airChanges*hours)
+	a.co2 = Mix(a.co2, people, a.room.VolumeM3, airChanges, step)
 	a.now = a.now.Add(step)
+}
+
+// Mix is the mass balance of a well mixed room: from its CO2 in ppm, the people in it, its
+// volume in m³ and its air changes an hour, its CO2 a short while later. The shorter the
+// while, the better; a minute is good.
+func Mix(co2PPM, people, volumeM3, airChanges float64, while time.Duration) float64 {
+	hours := while.Hours()
+	co2PPM += people * exhaledCO2 * 1e6 / volumeM3 * hours
+	return outdoorCO2 + (co2PPM-outdoorCO2)*math.Exp(-airChanges*hours)
 }
 
 // People returns how many people are in the room: the truth behind what its sensor
