@@ -52,17 +52,24 @@ run() {
   return $failed
 }
 
-# everything is run where the servers are. Packages with benchmarks begin, because among
-# them are the longest. Figures of the short form would only mislead.
+# everything is run where the servers are. The last packages begin: the longest tests are
+# those of tools and services.
 everything() {
-  local modules measured others failed=0
+  local modules packages measured figures benchmarks failed=0
   mapfile -t measured < <(tools/dev/bench.sh --list)
   mapfile -t modules < <(tools/dev/modules.sh)
-  mapfile -t others < <(go list -f '{{.Dir}}' "${modules[@]/%//...}" | sed "s|^$PWD|.|" |
-    grep --line-regexp --fixed-strings --invert-match --file <(printf '%s\n' "${measured[@]}"))
-  run "${measured[*]} ${others[*]}" || failed=1
-  CLAIR_BENCH=short go test -race -run '^$' -bench . -benchtime 1x "${measured[@]}" |
-    grep --line-buffered --extended-regexp --invert-match '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS)' || failed=1
+  mapfile -t packages < <(go list -f '{{.Dir}}' "${modules[@]/%//...}" | sed "s|^$PWD|.|" | tac)
+  # What tests and benchmarks both need is compiled once.
+  go build -race "${modules[@]/%//...}"
+  # Benchmarks run one after the other, and wait more than they compute, so they run beside
+  # the tests. Figures of the short form would only mislead.
+  figures=$(mktemp)
+  CLAIR_BENCH=short go test -race -run '^$' -bench . -benchtime 1x "${measured[@]}" >"$figures" 2>&1 &
+  benchmarks=$!
+  run "${packages[*]}" || failed=1
+  wait "$benchmarks" || failed=1
+  grep --extended-regexp --invert-match '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS)' "$figures" || true
+  rm -f "$figures"
   if [ -s "$unsteady" ]; then
     printf '\n=== UNSTEADY: failed, and passed when run again alone. To be mended:\n'
     cat "$unsteady"
