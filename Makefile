@@ -1,8 +1,10 @@
 # "make" lists what there is. The work is done by the scripts in tools/ and tools/dev/.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+# The parts use both processors, and some what others have made.
+.NOTPARALLEL:
 
-.PHONY: help demo demo-reset build test test-frontend frontend bench soak lint generate verify clean images e2e e2e-cluster e2e-dev e2e-upgrade
+.PHONY: help demo demo-reset build test test-go test-frontend frontend bench soak lint generate verify clean images e2e e2e-cluster e2e-dev e2e-upgrade
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,12 +25,11 @@ demo-reset: ## drop the demo's data
 build: ## build all binaries into bin/
 	tools/dev/build.sh
 
-test: ## install what is missing; lint, verify, and all tests on real servers
-	tools/install-deps.sh lint test browser
-	tools/dev/lint.sh
-	tools/dev/verify.sh
+test: lint verify test-go test-frontend ## install what is missing; lint, verify, and all tests on real servers
+
+test-go: ## the Go tests, with the race detector, on real servers
+	tools/install-deps.sh test
 	tools/dev/test.sh
-	tools/dev/frontend.sh test
 
 test-frontend: ## check the web frontend: types, components, pages in a real browser
 	tools/install-deps.sh browser

@@ -75,7 +75,7 @@ if [ ${#packages[@]} -gt 0 ]; then
       tools/dev/build.sh -o "$binaries/${platform/\//_}" "${packages[@]}"
   done
   mkdir -p artefacts/images
-  go build -o bin/ ./tools/image
+  tools/dev/build.sh ./tools/image
   bin/image --binaries "$binaries" --out artefacts/images --repository "$registry" --tag "$tag" \
     --revision "$revision" --created "$created" "${flags[@]}" "${go_names[@]}"
 fi

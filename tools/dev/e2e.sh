@@ -107,7 +107,7 @@ if [ -n "$commit" ]; then
   CLAIR_REGISTRY=clair-e2e "$work/old/tools/build-images.sh" --platforms "linux/$(go env GOARCH)" --tag old --archive "$work/old.tar" \
     managair ingestair clairchen-forwarder ers-forwarder
 fi
-go build -o bin/ ./tools/e2e
+tools/dev/build.sh ./tools/e2e
 # Without a Node.js that can build them, a stand-in answers for the pages.
 tools/dev/frontend.sh build || echo 'e2e: the pages are left out' >&2
 echo "e2e: prepared in $((SECONDS - begun)) s"
