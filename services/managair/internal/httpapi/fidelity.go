@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
@@ -38,8 +36,7 @@ func (a *API) addFidelity(
 func fidelities(nodes inventory.Repository[fidelity.Node, inventory.NodeID]) *resource[fidelity.Node, inventory.NodeID] {
 	return &resource[fidelity.Node, inventory.NodeID]{
 		typ: typeFidelity, path: "fidelity", permissions: access.Fidelity, repository: nodes,
-		parseID: inventory.ParseNodeID, formatID: uuid.UUID.String,
-		byIDs:   func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
+		ids:     byNodeID,
 		filters: []string{"organization", "site", "room", "node"}, sorts: []string{"id", "fidelity", "last_contact_s"},
 		show: func(v *view, n *fidelity.Node) jsonapi.Resource {
 			id := n.ID.String()
@@ -67,7 +64,7 @@ func fidelities(nodes inventory.Repository[fidelity.Node, inventory.NodeID]) *re
 func outagesOf(repository inventory.Repository[fidelity.Outage, int64]) *resource[fidelity.Outage, int64] {
 	return &resource[fidelity.Outage, int64]{
 		typ: typeOutage, path: "outages", permissions: access.Outages, repository: repository,
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		ids:     byNumber,
 		filters: []string{"organization", "site", "room", "node"}, sorts: []string{"id", "from_timestamp_s", "to_timestamp_s"},
 		show: func(v *view, o *fidelity.Outage) jsonapi.Resource {
 			id, node := v.id(o.ID), o.NodeID.String()
@@ -91,8 +88,7 @@ func outagesOf(repository inventory.Repository[fidelity.Outage, int64]) *resourc
 func radios(nodes inventory.Repository[fidelity.Radio, inventory.NodeID]) *resource[fidelity.Radio, inventory.NodeID] {
 	return &resource[fidelity.Radio, inventory.NodeID]{
 		typ: typeRadio, path: "radio", permissions: access.Fidelity, repository: nodes,
-		parseID: inventory.ParseNodeID, formatID: uuid.UUID.String,
-		byIDs:   func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
+		ids:     byNodeID,
 		filters: []string{"organization", "site", "room", "node"}, sorts: []string{"id", "last_contact_s"},
 		show: func(v *view, r *fidelity.Radio) jsonapi.Resource {
 			id := r.ID.String()

@@ -12,7 +12,7 @@ func (a *API) installations() *resource[inventory.Installation, int64] {
 	return &resource[inventory.Installation, int64]{
 		typ: typeInstallation, path: "installations", permissions: access.Installations, repository: a.inventory.Installations,
 		among:   func(s *inventory.Store) inventory.Repository[inventory.Installation, int64] { return s.Installations },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		ids:     byNumber,
 		filters: []string{"room", "site", "organization", "node"}, sorts: []string{"id", "from_timestamp_s", "to_timestamp_s"},
 		detail:   seriesKnown,
 		decorate: a.decorateInstallations,

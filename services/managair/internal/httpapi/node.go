@@ -14,8 +14,8 @@ import (
 func (a *API) quantities() *resource[inventory.Quantity, int64] {
 	return &resource[inventory.Quantity, int64]{
 		typ: typeQuantity, path: "quantities", permissions: access.Quantities, repository: a.inventory.Quantities,
-		among:   func(s *inventory.Store) inventory.Repository[inventory.Quantity, int64] { return s.Quantities },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "quantity"},
+		among: func(s *inventory.Store) inventory.Repository[inventory.Quantity, int64] { return s.Quantities },
+		ids:   byNumber, sorts: []string{"id", "quantity"},
 		show: func(v *view, q *inventory.Quantity) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeQuantity, ID: v.id(q.ID)},
@@ -30,8 +30,8 @@ func (a *API) quantities() *resource[inventory.Quantity, int64] {
 func (a *API) protocols() *resource[inventory.Protocol, int64] {
 	return &resource[inventory.Protocol, int64]{
 		typ: typeProtocol, path: "protocols", permissions: access.Protocols, repository: a.inventory.Protocols,
-		among:   func(s *inventory.Store) inventory.Repository[inventory.Protocol, int64] { return s.Protocols },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "identifier"},
+		among: func(s *inventory.Store) inventory.Repository[inventory.Protocol, int64] { return s.Protocols },
+		ids:   byNumber, sorts: []string{"id", "identifier"},
 		show: func(v *view, p *inventory.Protocol) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeProtocol, ID: v.id(p.ID)},
@@ -46,8 +46,8 @@ func (a *API) protocols() *resource[inventory.Protocol, int64] {
 func (a *API) models() *resource[inventory.Model, int64] {
 	return &resource[inventory.Model, int64]{
 		typ: typeModel, path: "models", permissions: access.Models, repository: a.inventory.Models,
-		among:   func(s *inventory.Store) inventory.Repository[inventory.Model, int64] { return s.Models },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s, sorts: []string{"id", "name", "trade_name", "manufacturer"},
+		among: func(s *inventory.Store) inventory.Repository[inventory.Model, int64] { return s.Models },
+		ids:   byNumber, sorts: []string{"id", "name", "trade_name", "manufacturer"},
 		show: func(v *view, m *inventory.Model) jsonapi.Resource {
 			return jsonapi.Resource{
 				Identifier:    jsonapi.Identifier{Type: typeModel, ID: v.id(m.ID)},
@@ -64,8 +64,7 @@ func (a *API) nodes() *resource[inventory.Node, inventory.NodeID] {
 	return &resource[inventory.Node, inventory.NodeID]{
 		typ: typeNode, path: "nodes", permissions: access.Nodes, repository: a.inventory.Nodes,
 		among:   func(s *inventory.Store) inventory.Repository[inventory.Node, inventory.NodeID] { return s.Nodes },
-		parseID: inventory.ParseNodeID, formatID: uuid.UUID.String,
-		byIDs:   func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
+		ids:     byNodeID,
 		filters: []string{"organization", "search"}, sorts: []string{"id", "eui64", "alias"},
 		detail:   seriesKnown,
 		decorate: a.decorateNodes,

@@ -113,7 +113,7 @@ func (res *resource[T, ID]) operate(ctx context.Context, v *view, store *invento
 		thing, err := res.add(ctx, v, repository, body)
 		return res.operated(v, thing, err)
 	}
-	id, ok := res.parseID(op.ID)
+	id, ok := res.ids.parse(op.ID)
 	if !ok {
 		return operated{}, errNotFound()
 	}

@@ -13,7 +13,7 @@ func (a *API) organizations() *resource[inventory.Organization, int64] {
 	return &resource[inventory.Organization, int64]{
 		typ: typeOrganization, path: "organizations", permissions: access.Organizations, repository: a.inventory.Organizations,
 		among:   func(s *inventory.Store) inventory.Repository[inventory.Organization, int64] { return s.Organizations },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		ids:     byNumber,
 		filters: []string{"search"}, sorts: []string{"id", "name"},
 		show: func(v *view, o *inventory.Organization) jsonapi.Resource {
 			id := v.id(o.ID)
@@ -49,7 +49,7 @@ func (a *API) memberships() *resource[inventory.Membership, int64] {
 	return &resource[inventory.Membership, int64]{
 		typ: typeMembership, path: "memberships", permissions: access.Memberships, repository: a.inventory.Memberships,
 		among:   func(s *inventory.Store) inventory.Repository[inventory.Membership, int64] { return s.Memberships },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		ids:     byNumber,
 		filters: []string{"organization", "username", "user"}, sorts: []string{"id", "role", "user_name", "organization_name"},
 		show: func(v *view, m *inventory.Membership) jsonapi.Resource {
 			id := v.id(m.ID)
@@ -74,7 +74,7 @@ func (a *API) users() *resource[inventory.User, int64] {
 	return &resource[inventory.User, int64]{
 		typ: typeUser, path: "users", permissions: access.Users, repository: a.inventory.Users,
 		among:   func(s *inventory.Store) inventory.Repository[inventory.User, int64] { return s.Users },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		ids:     byNumber,
 		filters: []string{"organization", "search"}, sorts: []string{"id", "username"},
 		// Users are found by their whole e-mail address only: parts of it could be guessed.
 		adjust: func(iq *inventory.Query, q jsonapi.Query) {

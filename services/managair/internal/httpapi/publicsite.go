@@ -18,7 +18,7 @@ func (a *API) publicSites() *resource[inventory.PublicSite, int64] {
 	return &resource[inventory.PublicSite, int64]{
 		typ: typePublicSite, path: "public-sites", permissions: access.PublicSites, repository: a.inventory.PublicSites,
 		among:   func(s *inventory.Store) inventory.Repository[inventory.PublicSite, int64] { return s.PublicSites },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		ids:     byNumber,
 		filters: []string{"search", "box"}, sorts: []string{"id", "name"},
 		show: func(v *view, s *inventory.PublicSite) jsonapi.Resource {
 			id := formatInt64(s.ID)

@@ -79,12 +79,12 @@ type loader func(ctx context.Context, v *view, ids []string) ([]jsonapi.Resource
 func (res *resource[T, ID]) load(ctx context.Context, v *view, ids []string) ([]jsonapi.Resource, error) {
 	parsed := make([]ID, 0, len(ids))
 	for _, text := range ids {
-		if id, ok := res.parseID(text); ok {
+		if id, ok := res.ids.parse(text); ok {
 			parsed = append(parsed, id)
 		}
 	}
 	var q inventory.Query
-	res.byIDs(&q, parsed)
+	res.ids.pick(&q, parsed)
 	things, _, err := res.repository.List(ctx, v.caller, q)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/google/uuid"
+
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -16,11 +18,8 @@ type resource[T any, ID comparable] struct {
 	permissions access.Permissions
 	repository  inventory.Repository[T, ID]
 	// among finds the repository of things that can be written in a store.
-	among    func(*inventory.Store) inventory.Repository[T, ID]
-	parseID  func(string) (ID, bool)
-	formatID func(ID) string
-	// byIDs picks by identity.
-	byIDs func(q *inventory.Query, ids []ID)
+	among func(*inventory.Store) inventory.Repository[T, ID]
+	ids   idForm[ID]
 	// filters and sorts are what lists know; detail what single resources know.
 	filters, sorts []string
 	detail         jsonapi.Known
@@ -43,6 +42,20 @@ type resource[T any, ID comparable] struct {
 	// takeID takes the client's id on creation, where clients may give one.
 	takeID func(f *jsonapi.Fields, body jsonapi.Body, thing *T)
 }
+
+// idForm is what ids of a kind look like, and how lists are asked for some of them.
+type idForm[ID comparable] struct {
+	parse  func(string) (ID, bool)
+	format func(ID) string
+	pick   func(q *inventory.Query, ids []ID)
+}
+
+var (
+	byNumber = idForm[int64]{int64ID, formatInt64, func(q *inventory.Query, ids []int64) { q.IDs = ids }}
+	byNodeID = idForm[inventory.NodeID]{
+		inventory.ParseNodeID, uuid.UUID.String, func(q *inventory.Query, ids []inventory.NodeID) { q.NodeIDs = ids },
+	}
+)
 
 // addRoutes adds list, creation, and the methods of a single resource.
 func (res *resource[T, ID]) addRoutes(a *API) {
@@ -96,7 +109,7 @@ func (res *resource[T, ID]) withID(handle func(w http.ResponseWriter, r *http.Re
 
 // id returns the id in the path. One of the wrong form is the id of nothing.
 func (res *resource[T, ID]) id(r *http.Request) (ID, error) {
-	id, ok := res.parseID(r.PathValue("id"))
+	id, ok := res.ids.parse(r.PathValue("id"))
 	if !ok {
 		return id, errNotFound()
 	}
@@ -138,8 +151,8 @@ func listUnder[P any, PID comparable, T any, ID comparable](a *API, parent *reso
 		if _, err := parent.repository.Get(r.Context(), access.CallerFrom(r.Context()), id); err != nil {
 			return err
 		}
-		return child.list(a, w, r, under{filter, parent.formatID(id), func(text string) bool {
-			named, ok := parent.parseID(text)
+		return child.list(a, w, r, under{filter, parent.ids.format(id), func(text string) bool {
+			named, ok := parent.ids.parse(text)
 			return ok && named == id
 		}})
 	})
@@ -154,5 +167,3 @@ func int64ID(s string) (int64, bool) {
 }
 
 func formatInt64(id int64) string { return strconv.FormatInt(id, 10) }
-
-func byInt64s(q *inventory.Query, ids []int64) { q.IDs = ids }

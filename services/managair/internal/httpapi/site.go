@@ -10,7 +10,7 @@ func (a *API) addresses() *resource[inventory.Address, int64] {
 	return &resource[inventory.Address, int64]{
 		typ: typeAddress, path: "addresses", permissions: access.Addresses, repository: a.inventory.Addresses,
 		among:   func(s *inventory.Store) inventory.Repository[inventory.Address, int64] { return s.Addresses },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		ids:     byNumber,
 		filters: []string{"search"}, sorts: []string{"id", "city", "zip", "street1"},
 		own: true, // public ones are seen with their sites
 		show: func(v *view, ad *inventory.Address) jsonapi.Resource {
@@ -28,7 +28,7 @@ func (a *API) sites() *resource[inventory.Site, int64] {
 	return &resource[inventory.Site, int64]{
 		typ: typeSite, path: "sites", permissions: access.Sites, repository: a.inventory.Sites,
 		among:   func(s *inventory.Store) inventory.Repository[inventory.Site, int64] { return s.Sites },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		ids:     byNumber,
 		filters: []string{"organization", "search"}, sorts: []string{"id", "name"},
 		show: func(v *view, s *inventory.Site) jsonapi.Resource {
 			id := v.id(s.ID)
@@ -52,7 +52,7 @@ func (a *API) rooms() *resource[inventory.Room, int64] {
 	return &resource[inventory.Room, int64]{
 		typ: typeRoom, path: "rooms", permissions: access.Rooms, repository: a.inventory.Rooms,
 		among:   func(s *inventory.Store) inventory.Repository[inventory.Room, int64] { return s.Rooms },
-		parseID: int64ID, formatID: formatInt64, byIDs: byInt64s,
+		ids:     byNumber,
 		filters: []string{"site", "organization", "search"}, sorts: []string{"id", "name", "size_sqm", "height_m", "max_occupancy"},
 		show: func(v *view, r *inventory.Room) jsonapi.Resource {
 			id := v.id(r.ID)

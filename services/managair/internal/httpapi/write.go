@@ -69,7 +69,7 @@ func (res *resource[T, ID]) change(a *API, w http.ResponseWriter, r *http.Reques
 	v.detail = true
 	// Read before and judged after the store has looked whether the caller may do
 	// this at all: a slow client must not hold a lock.
-	body, bodyErr := readBody(w, r, res.typ, res.formatID(id))
+	body, bodyErr := readBody(w, r, res.typ, res.ids.format(id))
 	changed, err := res.alter(r.Context(), v, res.repository, id, func() (jsonapi.Body, error) { return body, bodyErr }, whole)
 	if err != nil {
 		return err
