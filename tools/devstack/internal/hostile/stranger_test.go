@@ -46,7 +46,7 @@ func TestStrangersGuessPasswords(t *testing.T) {
 	running := stacktest.Start(t, stacktest.Options{})
 	running.Load(t, house())
 
-	const addresses, honestLogIns = 100, 20
+	const addresses, honestLogIns = 100, 10
 	// Until it has been wrong once, each place is one where nobody has guessed.
 	for i := range addresses {
 		got := client{stack: running, from: guesser(i)}.tryLogIn(t.Context(), fmt.Sprintf("nobody%d", i), "guess")
