@@ -123,6 +123,27 @@ func (f *Fields) take(name string, r rule.Rule, need Need, gap Gap, set func(*st
 	})
 }
 
+// JSON takes an attribute that is more than one value, and hands it to set, which says what
+// is wrong with it; nil stands for null. From a form it is the text of the JSON.
+func (f *Fields) JSON(name string, gap Gap, set func(json.RawMessage) *fault.Violation) {
+	data, ok := f.body.Attributes[name]
+	if !ok {
+		return
+	}
+	if f.body.Form {
+		text, _ := textOf(data)
+		data = json.RawMessage(text)
+	}
+	if string(data) == "null" || f.body.Form && len(data) == 0 {
+		if gap == NotNull {
+			f.fail(name, reason.Null)
+			return
+		}
+		data = nil
+	}
+	f.refuse(name, set(data))
+}
+
 // Text takes a text of 1 to maxLength characters; surrounding blanks are cut.
 func (f *Fields) Text(name string, dst *string, maxLength int, need Need) {
 	f.take(name, rule.Text{Max: maxLength}, need, NotNull, func(s *string) { *dst = *s })

@@ -119,6 +119,13 @@ var matrix = map[string]row{
 	"GET /api/v1/invitations/{id}":    {public: "401 404 404 200 404", foreign: nobody},
 	"DELETE /api/v1/invitations/{id}": {public: "401 404 404 204 404", foreign: nobody},
 
+	"GET /api/v1/sites/{id}/timetable":     {public: members, private: members, foreign: nobody},
+	"PATCH /api/v1/sites/{id}/timetable":   {public: "401 404 403 200 404", private: "401 404 403 200 404", foreign: nobody, body: `{"data":{"type":"Timetable","id":"site-{id}","attributes":{"holiday_region":"DE-BE"}}}`},
+	"GET /api/v1/rooms/{id}/timetable":     {public: members, private: members, foreign: nobody},
+	"PATCH /api/v1/rooms/{id}/timetable":   {public: "401 404 403 200 404", private: "401 404 403 200 404", foreign: nobody, body: `{"data":{"type":"Timetable","id":"room-{id}","attributes":{"weekly":null}}}`},
+	"GET /api/v1/rooms/{id}/occupied-days": {public: members, private: members, foreign: nobody},
+	"GET /api/v1/holiday-regions":          {public: everyone},
+
 	"GET /api/v1/ingestion-tokens": {public: accounts},
 	"POST /api/v1/ingestion-tokens": {public: "401 403 403 201 403", body: `{"data":{"type":"IngestionToken","attributes":{"name":"Skript"},"relationships":{
 		"organization":{"data":{"type":"Organization","id":"1"}}}}}`},

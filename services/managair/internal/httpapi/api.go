@@ -23,6 +23,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
 	"github.com/clairberlin/clair-stack/services/managair/internal/turn"
 )
@@ -69,6 +70,7 @@ type Domain struct {
 	Accounts   *identity.Accounts
 	Sessions   *session.Authenticator
 	Tokens     token.Store
+	Timetables timetable.Store
 	Images     Images
 	Live       *live.Hub
 }
@@ -93,6 +95,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addLive(d.Live)
 	a.addAuth(d.Accounts, d.Sessions)
 	a.addTokens(d.Tokens)
+	a.addTimetables(d.Timetables)
 	a.add(Route{Method: http.MethodPost, Pattern: Base + "/operations", Audience: access.Accounts, Handler: a.operate})
 	a.addSchema()
 	return a

@@ -159,7 +159,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as),
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
-		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3},
+		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as},
 		Images: httpapi.Images{
 			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: as},
 			Convert: media.NewConverter(self, convertPicture).Convert,

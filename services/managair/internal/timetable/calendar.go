@@ -55,8 +55,11 @@ const (
 // Error says what went wrong.
 func (f Failure) Error() string { return "calendar: " + string(f) }
 
-// FailureOf tells why reading failed.
+// FailureOf tells why reading failed, "" when it did not.
 func FailureOf(err error) Failure {
+	if err == nil {
+		return ""
+	}
 	if f, ok := errors.AsType[Failure](err); ok {
 		return f
 	}

@@ -278,3 +278,29 @@ func Days(ctx context.Context, store Store, caller access.Caller, room int64, fr
 	}
 	return days, nil
 }
+
+// Point has the calendar read at another address from now on; "" at none. What was known
+// of the former one is forgotten.
+func (t *Timetable) Point(url string) {
+	if clean, ok := cleanURL(url); ok && clean == t.CalendarURL {
+		return
+	}
+	t.CalendarURL, t.Calendar = url, Calendar{}
+}
+
+// Upload takes a calendar in place of the one before; "" takes that away.
+func (t *Timetable) Upload(data string, zone *time.Location, now time.Time) *fault.Violation {
+	t.CalendarURL, t.Calendar = "", Calendar{}
+	if data == "" {
+		return nil
+	}
+	c, err := ParseCalendar([]byte(data), zone, now)
+	switch FailureOf(err) {
+	case TooLarge:
+		return broken("calendar", reason.CalendarTooLarge)
+	case NoCalendar:
+		return broken("calendar", reason.InvalidCalendar)
+	}
+	t.Calendar = c
+	return nil
+}

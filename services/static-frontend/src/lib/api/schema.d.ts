@@ -4318,6 +4318,256 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{id}/timetable/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When people are there
+         * @description Weekly hours, exceptions, public holidays of the region and a calendar of holidays. For members; without one everything is null or empty.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["TimetableDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change when people are there
+         * @description Needs OWNER. What is not given stays. Days of the past stay as they were decided, unless `recompute_from` says from when on they are decided anew, which takes some minutes. The document has no more than 256 KiB, and so has a `calendar`.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["TimetableChange"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["TimetableDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/timetable/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When people are there
+         * @description Weekly hours, exceptions, public holidays of the region and a calendar of holidays: the last two are those of the site, and whatever a room does not say is as its site says. For members; without one everything is null or empty.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["TimetableDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change when people are there
+         * @description Needs OWNER. What is not given stays. Days of the past stay as they were decided, unless `recompute_from` says from when on they are decided anew, which takes some minutes. The document has no more than 256 KiB, and so has a `calendar`.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["TimetableChange"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["TimetableDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/occupied-days/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The days of a room
+         * @description When people were in the room, how that is known, and when that was decided; days that are not decided yet are as they are planned now. For members.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `filter[from]`, `filter[to]`: days like 2026-11-29, both included, no more than 400. By default from seven days ago until in seven days, by the clocks of the site. */
+                    filter?: {
+                        /** Format: date */
+                        from?: string;
+                        /** Format: date */
+                        to?: string;
+                    };
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["OccupiedDayList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/holiday-regions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Regions whose public holidays are known */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["HolidayRegionList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rooms/{id}/airquality/": {
         parameters: {
             query?: never;
@@ -5510,6 +5760,151 @@ export interface components {
             links?: {
                 self?: string;
             };
+        };
+        /** @description Times of a day by the clocks of the site, 00:00 to 24:00. One that does not end after it begins ends on the next day. They do not overlap. */
+        Hours: {
+            from: string;
+            to: string;
+        }[];
+        /** @description The hours of a usual week; null: nothing is said. Days without hours are days without people. */
+        Weekly: {
+            Mo?: components["schemas"]["Hours"];
+            Tu?: components["schemas"]["Hours"];
+            We?: components["schemas"]["Hours"];
+            Th?: components["schemas"]["Hours"];
+            Fr?: components["schemas"]["Hours"];
+            Sa?: components["schemas"]["Hours"];
+            Su?: components["schemas"]["Hours"];
+        } | null;
+        /** @description Days that are not as the week has them, the last one included, a year at the most. Without hours they are closed. Of several that have a day the shortest holds, and of these the last. */
+        Exceptions: {
+            /** Format: date */
+            from_date: string;
+            /** Format: date */
+            to_date: string;
+            name?: string;
+            hours?: null | components["schemas"]["Hours"];
+        }[];
+        Timetable: {
+            /** @constant */
+            type: "Timetable";
+            /** @description `site-` or `room-`, and the id of that. */
+            id: string;
+            attributes: {
+                weekly?: components["schemas"]["Weekly"];
+                exceptions?: components["schemas"]["Exceptions"];
+                /** @description The id of a HolidayRegion. */
+                holiday_region?: string | null;
+                /** @description Where the calendar of holidays is read daily. */
+                calendar_url?: string | null;
+                /** @description The free days of the calendar, as they were read or uploaded last. */
+                calendar_days?: {
+                    /** Format: date */
+                    from_date: string;
+                    /** Format: date */
+                    to_date: string;
+                    name: string;
+                }[];
+                /** @description How many entries of the calendar are no whole days, or repeated in a way other than each year. */
+                calendar_left_out?: number;
+                calendar_read_at_s?: number | null;
+                calendar_tried_at_s?: number | null;
+                /**
+                 * @description Why it could not be read the last time: nothing came, it leads into a network that is not the public one, it has more than 1 MiB or 1000 ranges of days, or is none with whole days.
+                 * @enum {unknown}
+                 */
+                calendar_failure?: "unreachable" | "forbidden_address" | "too_large" | "no_calendar" | null;
+            };
+            relationships?: {
+                holder?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @enum {unknown} */
+                        type: "Site" | "Room";
+                        id: string;
+                    };
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        TimetableDocument: {
+            data: components["schemas"]["Timetable"];
+            included?: components["schemas"]["Included"];
+        };
+        TimetableChange: {
+            data: {
+                /** @constant */
+                type: "Timetable";
+                id: string;
+                attributes?: {
+                    weekly?: components["schemas"]["Weekly"];
+                    exceptions?: components["schemas"]["Exceptions"];
+                    holiday_region?: string | null;
+                    /** @description By https or webcal. Another one than before forgets what was read. */
+                    calendar_url?: string | null;
+                    /** @description A calendar (iCalendar, RFC 5545) in place of the one before and of its address; null takes it away. */
+                    calendar?: string | null;
+                    /**
+                     * Format: date
+                     * @description The day from which on the past is decided anew, up to three years ago.
+                     */
+                    recompute_from?: string | null;
+                };
+            };
+        };
+        OccupiedDay: {
+            /** @constant */
+            type: "OccupiedDay";
+            id: string;
+            attributes: {
+                /** Format: date */
+                date?: string;
+                /**
+                 * @description How it is known; unknown days are not known to be empty.
+                 * @enum {unknown}
+                 */
+                how?: "timetable" | "exception" | "holiday" | "inferred" | "unknown";
+                /** @description Of the exception or the holiday. */
+                name?: string;
+                spans?: {
+                    from_timestamp_s: number;
+                    to_timestamp_s: number;
+                }[];
+                /** @description null: it is not decided yet, and this is the plan. */
+                decided_at_s?: number | null;
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        OccupiedDayList: {
+            data: components["schemas"]["OccupiedDay"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        HolidayRegion: {
+            /** @constant */
+            type: "HolidayRegion";
+            /** @description ISO 3166, such as DE-BE or NL. */
+            id: string;
+            attributes: {
+                /** @description ISO 3166-1. */
+                country?: string;
+                /** @description What its people call it; empty for a whole country. */
+                name?: string;
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        HolidayRegionList: {
+            data: components["schemas"]["HolidayRegion"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
         };
         IngestionTokenDocument: {
             data: components["schemas"]["IngestionToken"];
