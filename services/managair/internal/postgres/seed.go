@@ -63,9 +63,106 @@ func SeedWithin(ctx context.Context, tx pgx.Tx) (added []string, err error) {
 	return added, nil
 }
 
-// Unseed takes back what SeedWithin has described and nobody uses, for somebody who brings
-// descriptions of their own, and reports whether there was any.
-func Unseed(ctx context.Context, tx pgx.Tx) (some bool, err error) {
+// Aside is what SeedWithin has described, while somebody brings descriptions of their own: it
+// has other names meanwhile, and what nobody uses is gone.
+type Aside struct {
+	quantities, protocols, models []described
+	some                          bool
+}
+
+type described struct {
+	ID   int64
+	Name string
+}
+
+// StepAside makes room for descriptions that have the names of ours, or mean the same.
+func StepAside(ctx context.Context, tx pgx.Tx) (*Aside, error) {
+	a := &Aside{}
+	var err error
+	if a.some, err = unseed(ctx, tx); err != nil {
+		return nil, err
+	}
+	for table, to := range map[string]struct {
+		column string
+		rows   *[]described
+	}{"quantity": {"name", &a.quantities}, "node_protocol": {"identifier", &a.protocols}, "node_model": {"name", &a.models}} {
+		// All parts of a statement see what was there before it.
+		rows, err := tx.Query(ctx, fmt.Sprintf(`
+			WITH old AS (SELECT id, %[2]s FROM %[1]s WHERE id >= $1 FOR UPDATE),
+			     renamed AS (UPDATE %[1]s t SET %[2]s = '~' || t.id FROM old WHERE t.id = old.id)
+			SELECT * FROM old ORDER BY id`, table, to.column), inventory.ShippedFirstID)
+		if err != nil {
+			return nil, err
+		}
+		if *to.rows, err = pgx.CollectRows(rows, pgx.RowToStructByPos[described]); err != nil {
+			return nil, err
+		}
+		a.some = a.some || len(*to.rows) > 0
+	}
+	return a, nil
+}
+
+// Return lets what used ours use what has come, where that is the same, gives the rest its
+// names back, and describes what is still missing.
+func (a *Aside) Return(ctx context.Context, tx pgx.Tx) error {
+	if !a.some {
+		return nil
+	}
+	first := inventory.ShippedFirstID
+	for _, q := range a.quantities {
+		if err := exec(ctx, tx, `
+			WITH came AS (SELECT id FROM quantity WHERE lower(name) = lower(@name) AND id < @first ORDER BY id LIMIT 1),
+			     gone AS (DELETE FROM node_model_quantity WHERE quantity_id = @id AND EXISTS (SELECT FROM came) RETURNING node_model_id)
+			INSERT INTO node_model_quantity (node_model_id, quantity_id) SELECT gone.node_model_id, came.id FROM gone, came ON CONFLICT DO NOTHING`,
+			pgx.NamedArgs{"id": q.ID, "name": q.Name, "first": first}); err != nil {
+			return err
+		}
+	}
+	rows, err := tx.Query(ctx, "SELECT id, identifier FROM node_protocol WHERE id < $1 ORDER BY id DESC", first)
+	if err != nil {
+		return err
+	}
+	came, err := pgx.CollectRows(rows, pgx.RowToStructByPos[described])
+	if err != nil {
+		return err
+	}
+	same := map[string]int64{}
+	for _, p := range came {
+		same[inventory.Family(p.Name)] = p.ID
+	}
+	for _, p := range a.protocols {
+		if id, ok := same[inventory.Family(p.Name)]; ok {
+			if err := exec(ctx, tx, "UPDATE node SET protocol_id = @to WHERE protocol_id = @id", pgx.NamedArgs{"id": p.ID, "to": id}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range a.models {
+		if err := exec(ctx, tx, "UPDATE node n SET model_id = m.id FROM node_model m WHERE m.name = @name AND m.id < @first AND n.model_id = @id",
+			pgx.NamedArgs{"id": m.ID, "name": m.Name, "first": first}); err != nil {
+			return err
+		}
+	}
+	if _, err := unseed(ctx, tx); err != nil {
+		return err
+	}
+	for table, to := range map[string]struct {
+		column string
+		rows   []described
+	}{"quantity": {"name", a.quantities}, "node_protocol": {"identifier", a.protocols}, "node_model": {"name", a.models}} {
+		for _, d := range to.rows {
+			if err := exec(ctx, tx, fmt.Sprintf("UPDATE %s SET %s = @name WHERE id = @id", table, to.column), pgx.NamedArgs{"id": d.ID, "name": d.Name}); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = SeedWithin(ctx, tx)
+	return err
+}
+
+// unseed deletes what SeedWithin has described and nobody uses, and reports whether there was
+// any.
+func unseed(ctx context.Context, tx pgx.Tx) (some bool, err error) {
 	for _, sql := range []string{
 		"DELETE FROM node_protocol p WHERE p.id >= $1 AND NOT EXISTS (SELECT FROM node n WHERE n.protocol_id = p.id)",
 		"DELETE FROM node_model m WHERE m.id >= $1 AND NOT EXISTS (SELECT FROM node n WHERE n.model_id = m.id)",

@@ -24,10 +24,10 @@ func (l *Loader) LoadInventory(ctx context.Context, v *fixture.Inventory, report
 	v.Check(l.Repair, report)
 	err := pgx.BeginFunc(ctx, l.Pool, func(tx pgx.Tx) error {
 		// What comes has its own descriptions of the sensors, with other names for the same.
-		unseeded := false
+		var ours *postgres.Aside
 		if len(v.Quantities.Rows())+len(v.Protocols.Rows())+len(v.NodeModels.Rows()) > 0 {
 			var err error
-			if unseeded, err = postgres.Unseed(ctx, tx); err != nil {
+			if ours, err = postgres.StepAside(ctx, tx); err != nil {
 				return err
 			}
 		}
@@ -36,8 +36,8 @@ func (l *Loader) LoadInventory(ctx context.Context, v *fixture.Inventory, report
 		if w.err != nil {
 			return w.err
 		}
-		if unseeded {
-			if _, err := postgres.SeedWithin(ctx, tx); err != nil {
+		if ours != nil {
+			if err := ours.Return(ctx, tx); err != nil {
 				return err
 			}
 		}

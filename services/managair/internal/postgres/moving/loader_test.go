@@ -297,6 +297,14 @@ func TestLoadAfterSeed(t *testing.T) {
 	if added := seed(); len(added) != 9 {
 		t.Errorf("a new installation has %q", added)
 	}
+	// One of its sensors was registered here before.
+	var id, eui string
+	if err := want.QueryRow(t.Context(), "SELECT n.id, n.eui64 FROM node n JOIN node_protocol p ON p.id = n.protocol_id WHERE p.identifier LIKE 'CLAIRCHEN%' ORDER BY n.no LIMIT 1").Scan(&id, &eui); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, got, "INSERT INTO organization (id, name, description) VALUES (1, 'x', '')")
+	pgtest.Exec(t, got, `INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+		SELECT $1, $2, 'x', p.id, m.id, 1 FROM node_protocol p, node_model m WHERE p.identifier = 'CLAIRCHEN' AND m.name = 'Clairchen'`, id, eui)
 	if report := load(t, got, false, files(t)...); len(report.Problems) != 0 {
 		t.Errorf("problems: %v", report.Problems)
 	}
