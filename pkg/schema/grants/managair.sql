@@ -12,7 +12,7 @@ GRANT SELECT, INSERT, DELETE ON audit_log TO :role;
 
 -- The inventory.
 GRANT SELECT, INSERT, UPDATE, DELETE ON organization, membership, address, site, room, quantity, node_protocol, node_model,
-    node_model_quantity, node, installation, claim_code, ingestion_token, network_application TO :role;
+    node_model_quantity, node, installation, calibration, claim_code, ingestion_token, network_application TO :role;
 -- What registering and deleting sensors leads to.
 GRANT SELECT, INSERT, UPDATE, DELETE ON heard_device TO :role;
 GRANT SELECT ON scripted_node TO :role;
@@ -33,7 +33,7 @@ GRANT SELECT, INSERT, UPDATE ON node_status TO :role;
 GRANT SELECT, INSERT, UPDATE ON node_radio_day TO :role;
 GRANT SELECT, INSERT, DELETE ON node_status_journal TO :role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON parked_sample, rejected_sample, undecoded_uplink TO :role;
-GRANT SELECT, INSERT, UPDATE, DELETE ON node_fidelity, node_outage, fidelity_check, import_chunk TO :role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON node_fidelity, node_outage, fidelity_check, node_night, node_charge, node_health, import_chunk TO :role;
 -- Keys go on after what was loaded with its own.
 GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO :role;
 

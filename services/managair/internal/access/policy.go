@@ -56,6 +56,8 @@ var (
 	Rooms         = Sites
 	Installations = Sites
 	Nodes         = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
+	// What was done to a sensor stands in its log for those who see the sensor.
+	Calibrations = Nodes
 	// An address belongs to the organizations whose sites use it, and until then to
 	// whoever created it. A site shows its address to everyone who may see the site.
 	Addresses = Permissions{Read: Public, Create: Accounts, Change: Owners, Delete: Owners}
@@ -68,4 +70,6 @@ var (
 	// Fidelity is the health of a node, seen by those who see the node.
 	Fidelity = Permissions{Read: Members}
 	Outages  = Fidelity
+	// Health is whether it measures rightly, as the nightly job found.
+	Health = Fidelity
 )

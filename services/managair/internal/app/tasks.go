@@ -20,6 +20,7 @@ import (
 func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool, pictures media.Store, auditLog time.Duration) *worker.Tasks {
 	tasks := &worker.Tasks{}
 	addFidelity(tasks, log, postgres.Fidelity{Pool: pool})
+	addHealth(tasks, log, postgres.SensorHealth{Pool: pool})
 	addHousekeeping(tasks, log, postgres.NewIdentity(pool), auditLog)
 	addPictures(tasks, log, pictures, postgres.Pictures{Pool: pool})
 	addOccupancy(tasks, log, postgres.Timetables{Pool: pool}, postgres.NewTelemetry(pool))
@@ -37,6 +38,21 @@ func addFidelity(tasks *worker.Tasks, log *slog.Logger, store postgres.Fidelity)
 		}
 		log.DebugContext(ctx, "nodes checked",
 			"unknown", sum.Unknown, "alive", sum.Alive, "missing", sum.Missing, "dead", sum.Dead)
+		return nil
+	})
+}
+
+func addHealth(tasks *worker.Tasks, log *slog.Logger, store postgres.SensorHealth) {
+	tasks.HandlePeriodic(worker.Periodic{
+		Type: "health:judge", Every: 24 * time.Hour,
+		Summary: "Finds out by their nights which sensors drift, have an offset or tell what no air has, and when batteries will be empty.",
+	}, func(ctx context.Context) error {
+		start := time.Now()
+		sum, err := store.Judge(ctx, start)
+		if err != nil {
+			return err
+		}
+		log.InfoContext(ctx, "health of sensors judged", "count", sum.Nodes, "suspected", sum.Suspected, "duration", time.Since(start))
 		return nil
 	})
 }

@@ -214,6 +214,12 @@ var Subjects = []*Subject{
 		Filters: []string{"is_public"}, Actions: []string{"publish", "hide", "end_now"},
 	},
 	{
+		Name: "calibration", Group: "devices", Order: "-performed_at", SuperuserOnly: true,
+		Fields:  fieldsOf(&inventory.Calibrations),
+		Columns: []string{"node_id", "performed_at", "method", "offset_ppm"}, Search: []string{"description"},
+		Filters: []string{"method"},
+	},
+	{
 		Name: "node_model", Group: "devices", Order: "name",
 		Fields:  fieldsOf(&inventory.Models),
 		Columns: []string{"name", "trade_name", "manufacturer"}, Search: []string{"name", "trade_name", "manufacturer"},

@@ -235,19 +235,37 @@ var matrix = map[string]row{
 	"GET /api/v1/fidelity/{id}":                 {public: members, private: members, foreign: nobody},
 	"GET /api/v1/radio":                         {public: accounts},
 	"GET /api/v1/radio/{id}":                    {public: members, private: members, foreign: nobody},
+	"GET /api/v1/sensor-health":                 {public: accounts},
+	"GET /api/v1/sensor-health/{id}":            {public: members, private: members, foreign: nobody},
 	"GET /api/v1/outages":                       {public: accounts},
 	"GET /api/v1/outages/{id}":                  {public: members, private: members, foreign: nobody},
 	"GET /api/v1/nodes/{id}/outages":            {public: members, private: members, foreign: nobody},
-	"GET /api/v1/live":                          {public: accounts},
-	"GET /api/v1/organizations/{id}/live":       {public: everyone, foreign: hidden},
-	"GET /api/v1/sites/{id}/live":               {public: everyone, private: members0, foreign: hidden},
-	"GET /api/v1/rooms/{id}/live":               {public: everyone, private: members0, foreign: hidden},
-	"GET /api/v1/installations/{id}/live":       {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/nodes/{id}/calibrations":       {public: members, private: members, foreign: nobody},
+	"GET /api/v1/calibrations":                  {public: accounts},
+	"GET /api/v1/calibrations/{id}":             {public: members, private: members, foreign: nobody},
+	"GET /api/v1/calibrations/{id}/node":        {public: members, private: members, foreign: nobody},
+	"POST /api/v1/calibrations": {public: "401 400 403 201 400", body: `{"data":{"type":"Calibration","attributes":{"performed_at_s":1768000000,"method":"outdoor"},
+		"relationships":{"node":{"data":{"type":"Node","id":"` + node1 + `"}}}}}`},
+	"PATCH /api/v1/calibrations/{id}": {
+		public: "401 404 403 200 404", private: "401 404 403 200 404", foreign: nobody,
+		body: `{"data":{"type":"Calibration","id":"{id}","attributes":{"offset_ppm":-30}}}`,
+	},
+	"DELETE /api/v1/calibrations/{id}":    {public: "401 404 403 204 404", private: "401 404 403 204 404", foreign: nobody},
+	"GET /api/v1/live":                    {public: accounts},
+	"GET /api/v1/organizations/{id}/live": {public: everyone, foreign: hidden},
+	"GET /api/v1/sites/{id}/live":         {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/live":         {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installations/{id}/live": {public: everyone, private: members0, foreign: hidden},
 }
 
 // byNode reports whether the {id} of a pattern is that of a node.
 func byNode(pattern string) bool {
-	return strings.HasPrefix(pattern, "/api/v1/node") || strings.HasPrefix(pattern, "/api/v1/fidelity") || strings.HasPrefix(pattern, "/api/v1/radio")
+	for _, prefix := range []string{"/api/v1/node", "/api/v1/fidelity", "/api/v1/radio", "/api/v1/sensor-health"} {
+		if strings.HasPrefix(pattern, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestEveryRouteAnswersEachRoleAsTheMatrixSays(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
+	"github.com/clairberlin/clair-stack/services/managair/internal/sensorhealth"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
@@ -67,6 +68,7 @@ type Domain struct {
 	Nodes      inventory.Repository[fidelity.Node, inventory.NodeID]
 	Outages    inventory.Repository[fidelity.Outage, int64]
 	Radio      inventory.Repository[fidelity.Radio, inventory.NodeID]
+	Health     inventory.Repository[sensorhealth.Node, inventory.NodeID]
 	Accounts   *identity.Accounts
 	Sessions   *session.Authenticator
 	Tokens     token.Store
@@ -92,6 +94,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addImages()
 	a.addAirQuality(d.AirQuality)
 	a.addFidelity(d.Nodes, d.Outages, d.Radio)
+	a.addHealth(d.Health)
 	a.addLive(d.Live)
 	a.addAuth(d.Accounts, d.Sessions)
 	a.addTokens(d.Tokens)

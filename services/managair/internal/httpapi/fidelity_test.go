@@ -42,6 +42,8 @@ func TestFidelityAndOutages(t *testing.T) {
 		{"fidelity", inspector, "/api/v1/fidelity/"},
 		{"fidelity_node", owner, "/api/v1/fidelity/" + node1 + "/"},
 		{"outages", owner, "/api/v1/outages/"},
+		{"sensor_health", inspector, "/api/v1/sensor-health/"},
+		{"calibrations", inspector, "/api/v1/nodes/" + node1 + "/calibrations/"},
 		{"outages_of_node", foreigner, "/api/v1/nodes/" + node3 + "/outages/"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ const (
 	typeAddress      = "Address"
 	typeRoom         = "Room"
 	typeInstallation = "Installation"
+	typeCalibration  = "Calibration"
 )
 
 // addInventory adds the routes of all kinds of things.
@@ -36,6 +37,7 @@ func (a *API) addInventory() {
 	rooms := a.rooms()
 	nodes := a.nodes()
 	installations := a.installations()
+	calibrations := a.calibrations()
 
 	quantities.addRoutes(a)
 	protocols.addRoutes(a)
@@ -49,6 +51,7 @@ func (a *API) addInventory() {
 	rooms.addRoutes(a)
 	nodes.addRoutes(a)
 	installations.addRoutes(a)
+	calibrations.addRoutes(a)
 	a.add(Route{
 		Method: http.MethodPut, Pattern: Base + "/installations/{id}", Audience: access.Installations.Change,
 		Handler: installations.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {
@@ -79,6 +82,8 @@ func (a *API) addInventory() {
 	a.addTables(sites, rooms)
 	a.addLinkages(organizations, users)
 	relatedMany(a, nodes, "installations", access.Members, installations, "node")
+	relatedMany(a, nodes, "calibrations", access.Members, calibrations, "node")
+	relatedOne(a, calibrations, "node", access.Members, nodes, func(c *inventory.Calibration) inventory.NodeID { return c.NodeID })
 }
 
 func toMany(typ string, ids []int64) jsonapi.Linkage {

@@ -74,6 +74,13 @@ SELECT note_late_hours(array_agg(node_no), array_agg(time)) FROM sample;
 INSERT INTO node_outage (id, node_no, from_time, noticed_at, to_time) OVERRIDING SYSTEM VALUE
 SELECT right(id::text, 1)::bigint, no, '2026-01-02T00:00:00Z', '2026-01-02T02:00:10Z', '2026-01-02T03:00:00Z' FROM node;
 SELECT setval(pg_get_serial_sequence('node_outage', 'id'), 100);
+INSERT INTO calibration (id, node_id, performed_at, method, offset_ppm, description) OVERRIDING SYSTEM VALUE
+SELECT right(id::text, 1)::bigint, id, '2026-01-05T09:30:00Z', 'outdoor', 40, '' FROM node;
+SELECT setval(pg_get_serial_sequence('calibration', 'id'), 100);
+INSERT INTO node_health (node_no, judged_at, silence, weeks, others, suspected, impossible_nights, offset_ppm, offset_plus_minus_ppm, offset_beyond,
+	step_day, step_ppm, step_plus_minus_ppm, battery_silence, battery_days, battery_empty_day, battery_earliest_day)
+SELECT no, '2026-01-20T00:00:02Z', '', 12, 9, true, 0, 83.44, 14.96, 0.99995, '2025-11-03', -42, 9.5, '', 200, '2028-04-01', '2027-12-24'
+  FROM node WHERE alias = 'Eins';
 INSERT INTO invitation (id, organization_id, email, role, inviter_id, digest, created_at, expires_at)
 SELECT o, o, 'neu@example.com', 'O', i, sha256(convert_to('invited-' || o, 'UTF8')), '2026-01-19T12:00:00Z', '2026-02-02T12:00:00Z'
   FROM (VALUES (1, 1), (2, 5)) one (o, i);
@@ -159,6 +166,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as),
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
+		Health:   postgres.SensorHealth{Pool: as}.Nodes(),
 		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as},
 		Images: httpapi.Images{
 			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: as},

@@ -66,6 +66,6 @@ func Book() map[string][]Field {
 		Organizations.Table: Organizations.Fields(), Memberships.Table: Memberships.Fields(),
 		Addresses.Table: Addresses.Fields(), Sites.Table: Sites.Fields(), Rooms.Table: Rooms.Fields(),
 		Quantities.Table: Quantities.Fields(), Protocols.Table: Protocols.Fields(), Models.Table: Models.Fields(),
-		Nodes.Table: Nodes.Fields(), Installations.Table: Installations.Fields(),
+		Nodes.Table: Nodes.Fields(), Installations.Table: Installations.Fields(), Calibrations.Table: Calibrations.Fields(),
 	}
 }

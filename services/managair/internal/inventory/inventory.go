@@ -180,6 +180,20 @@ type Installation struct {
 	NodeAlias *string
 }
 
+// Calibration is an entry of the log that operators keep of a sensor. What the sensor told
+// before is not held against it afterwards (package sensorhealth).
+type Calibration struct {
+	ID     int64
+	NodeID uuid.UUID
+	// At is when it was done.
+	At time.Time
+	// Method is how: one of CalibrationMethods.
+	Method string
+	// OffsetPPM is what the sensor told above the truth before; nil where nobody knows.
+	OffsetPPM   *int64
+	Description *string
+}
+
 // Forbidden is the error for what the caller sees but may not do.
 func Forbidden() error { return fault.New(fault.Forbidden, "not permitted") }
 

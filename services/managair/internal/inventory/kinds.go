@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
@@ -109,6 +110,25 @@ var Installations = Kind[Installation]{Table: "installation", parts: []part[Inst
 	{description, func(i *Installation) any { return &i.Description }},
 	{Field{Name: "is_public", Rule: rule.Bool{}, Default: "false"}, func(i *Installation) any { return &i.IsPublic }},
 }}
+
+// Calibrations is the kind Calibration. An offset is no larger than what sensors of rooms measure.
+var Calibrations = Kind[Calibration]{Table: "calibration", parts: []part[Calibration]{
+	{to("node", "node"), func(c *Calibration) any { return &c.NodeID }},
+	{Field{Name: "performed_at_s", Column: "performed_at", Rule: Moment{}, Required: true}, func(c *Calibration) any { return &c.At }},
+	{Field{Name: "method", Rule: CalibrationMethods, Required: true}, func(c *Calibration) any { return &c.Method }},
+	{Field{
+		Name: "offset_ppm", Null: true,
+		Rule: rule.Int{Low: -measurement.GreatestCO2PPM, High: measurement.GreatestCO2PPM},
+	}, func(c *Calibration) any { return &c.OffsetPPM }},
+	{description, func(c *Calibration) any { return &c.Description }},
+}}
+
+// CalibrationMethods are how a sensor is calibrated: in outdoor air, with a gas of known
+// CO2, beside a better instrument, by its maker, or otherwise.
+var CalibrationMethods = rule.Choice{"outdoor", "gas", "comparison", "maker", "other"}
+
+// MaxCalibrations is how many entries the log of a sensor may have.
+const MaxCalibrations = 500
 
 var (
 	description = Field{Name: "description", Rule: rule.Free, Null: true}

@@ -39,6 +39,7 @@ type Store struct {
 	Models        Repository[Model, int64]
 	Nodes         Repository[Node, uuid.UUID]
 	Installations Repository[Installation, int64]
+	Calibrations  Repository[Calibration, int64]
 	Affiliations  Affiliations
 	// Atomically hands a store to do whose changes are made together, or none of them
 	// if it fails.

@@ -14,9 +14,9 @@ import (
 // crowd is what a thing is counted among: those of one organization or account.
 type crowd struct {
 	limit int // 0 or less: none
-	// of is by which the organization or account is found in lock and count, as @of;
+	// of is by which the organization, account or node is found in lock and count, as @of;
 	// count leaves out @id.
-	of          int64
+	of          any
 	lock, count string
 	// field is where the refusal stands, why what it says.
 	field inventory.Field
@@ -100,6 +100,15 @@ func nodeCrowd(q inventory.Quotas, _ access.Caller, n *inventory.Node) crowd {
 		limit: q.Nodes, of: n.OwnerID, lock: lockOrganization,
 		count: "SELECT count(*) FROM node WHERE owner_id = @of AND id <> @id",
 		field: inventory.Field{Name: "owner", Of: "organization"}, why: reason.QuotaNodes,
+	}
+}
+
+// calibrationCrowd counts the entries of a node. The bound is no quota: nobody needs more.
+func calibrationCrowd(_ inventory.Quotas, _ access.Caller, c *inventory.Calibration) crowd {
+	return crowd{
+		limit: inventory.MaxCalibrations, of: c.NodeID, lock: "SELECT FROM node WHERE id = @of FOR NO KEY UPDATE",
+		count: "SELECT count(*) FROM calibration WHERE node_id = @of AND id <> @id",
+		field: inventory.Field{Name: "node", Of: "node"}, why: reason.QuotaCalibrations,
 	}
 }
 

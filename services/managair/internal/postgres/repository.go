@@ -44,6 +44,7 @@ func inventoryOn(db database, terms Terms) inventory.Store {
 		Models:        &repository[inventory.Model, int64]{db, terms, models()},
 		Nodes:         &repository[inventory.Node, inventory.NodeID]{db, terms, nodes()},
 		Installations: &repository[inventory.Installation, int64]{db, terms, installations()},
+		Calibrations:  &repository[inventory.Calibration, int64]{db, terms, calibrations()},
 		Affiliations:  &affiliations{db},
 		Atomically: func(ctx context.Context, do func(inventory.Store) error) error {
 			return inTx(ctx, db, func(tx pgx.Tx) error { return do(inventoryOn(tx, terms)) })

@@ -40,6 +40,8 @@ var subjectWriters = map[string]subjectWriter{
 		func(s inventory.Store) inventory.Repository[inventory.Model, int64] { return s.Models }, nil),
 	inventory.Installations.Table: numbered(&inventory.Installations, installations().idOf,
 		func(s inventory.Store) inventory.Repository[inventory.Installation, int64] { return s.Installations }, installationActions),
+	inventory.Calibrations.Table: numbered(&inventory.Calibrations, calibrations().idOf,
+		func(s inventory.Store) inventory.Repository[inventory.Calibration, int64] { return s.Calibrations }, nil),
 	inventory.Nodes.Table: &writer[inventory.Node, inventory.NodeID]{
 		kind: &inventory.Nodes, parse: inventory.ParseNodeID, format: inventory.NodeID.String,
 		repository: func(s inventory.Store) inventory.Repository[inventory.Node, inventory.NodeID] { return s.Nodes },

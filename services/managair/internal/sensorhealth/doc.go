@@ -8,7 +8,7 @@
 //  2. Of each seven nights those count on which the network, the sensors of the same
 //     organization, was lowest: the same nights for all. Outdoor air is in all of their
 //     levels alike and cancels.
-//  3. What a sensor tells above the median of the others on these nights is its deviation
+//  3. What a sensor tells above the median of the network on these nights is its deviation
 //     of the week.
 //  4. Its offset is the mean of its latest weeks, its drift the slope over half a year; a
 //     step is where both sides of a week differ more than a slope explains.

@@ -41,7 +41,7 @@ const (
 	within95 = 1.96
 	// floorPPM is the least scatter of a week, and roomPPM what a room adds for good: it is
 	// not quite at the level of outdoors, or the sensor tells steps of 20 ppm.
-	floorPPM, roomPPM = 3, 5
+	floorPPM, roomPPM = 3, 8
 )
 
 // Estimate is a figure with its uncertainty.

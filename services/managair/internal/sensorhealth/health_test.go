@@ -66,7 +66,7 @@ func TestJudgedByHand(t *testing.T) {
 	}
 	near := func(t *testing.T, name string, got, want float64) {
 		t.Helper()
-		if math.Abs(got-want) > 6 {
+		if math.Abs(got-want) > 4 {
 			t.Errorf("%s is %.1f, want about %.1f", name, got, want)
 		}
 	}

@@ -41,7 +41,7 @@ func Judge(sensors []Sensor, day int) []Finding {
 }
 
 // follow follows all sensors over the weeks, and says how many others there are in the latest.
-// Each is held against the others without their offsets.
+// Each is held against the middle of all, without their offsets.
 func follow(sensors []Sensor, day int, offsets []float64) (tracks []track, others int) {
 	tracks = make([]track, len(sensors))
 	for back := range Weeks {
@@ -93,12 +93,12 @@ type seven struct {
 
 // restOn returns the mean of the two lowest of the nights less what of gives for each, and how
 // far apart these are. It is NaN when there are too few nights.
-func (w *seven) restOn(nights []int, of func(k int, rest float64) float64) (ppm, apart float64) {
+func (w *seven) restOn(nights []int, of func(k int) float64) (ppm, apart float64) {
 	lowest, second, n := math.Inf(1), math.Inf(1), 0
 	for _, k := range nights {
 		if rest := w.rest[k]; rest > 0 {
 			n++
-			value := rest - of(k, rest)
+			value := rest - of(k)
 			lowest, second = min(lowest, value), min(second, max(lowest, value))
 		}
 	}
@@ -143,8 +143,8 @@ func hold(weeks []seven, count func(i int) bool) held {
 	nights := quietest(levels)
 	h := held{own: make([]float64, len(weeks)), restless: make([]bool, len(weeks))}
 	for i := range weeks {
-		own, apart := weeks[i].restOn(nights, func(k int, rest float64) float64 { return middleOfOthers(levels[k], rest, count(i)) })
-		low, _ := weeks[i].restOn(nights, func(int, float64) float64 { return 0 })
+		own, apart := weeks[i].restOn(nights, func(k int) float64 { return middle(levels[k]) })
+		low, _ := weeks[i].restOn(nights, func(int) float64 { return 0 })
 		h.own[i] = own
 		// At rest two nights agree. And by day it is not much lower, or it is by night that
 		// somebody is in.
@@ -181,8 +181,8 @@ func addWeek(tracks []track, sensors []Sensor, last, back int, offsets []float64
 		case restless[i] || network.restless[i]:
 			t.restless++
 		default:
-			// The lowest of some nights is low for all alike, which the middle of the others takes away.
-			t.weeks = append(t.weeks, week{back: back, ppm: offsets[i] + network.own[i] - middleOfOthers(network.told, network.own[i], true)})
+			// The lowest of some nights is low for all alike, which their middle takes away.
+			t.weeks = append(t.weeks, week{back: back, ppm: offsets[i] + network.own[i] - middle(network.told)})
 		}
 	}
 	return len(network.told)
@@ -205,22 +205,6 @@ func quietest(levels [7][]float64) []int {
 func middle(sorted []float64) float64 {
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// middleOfOthers is the median of sorted values without one's own, if it is among them.
-func middleOfOthers(sorted []float64, own float64, among bool) float64 {
-	if !among {
-		return middle(sorted)
-	}
-	at, _ := slices.BinarySearch(sorted, own)
-	without := func(k int) float64 {
-		if k >= at {
-			k++
-		}
-		return sorted[k]
-	}
-	n := len(sorted) - 1
-	return (without((n-1)/2) + without(n/2)) / 2
 }
 
 // network is what the weeks of all sensors tell of one another's uncertainty, in ppm.

@@ -10,6 +10,11 @@ export const address = {
   longitude: { min: -180, max: 180, step: 0.000001 },
 };
 
+export const calibration = {
+  offset_ppm: { min: -10000, max: 10000, step: 1 },
+  description: { maxlength: 20000 },
+};
+
 export const installation = {
   description: { maxlength: 20000 },
 };

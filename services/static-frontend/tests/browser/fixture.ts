@@ -215,7 +215,7 @@ export class Fixture {
       if (
         body === undefined &&
         !this.world.role &&
-        /^\/api\/v1\/(auth|users|memberships|invitations|ingestion-tokens|nodes|fidelity)\//.test(
+        /^\/api\/v1\/(auth|users|memberships|invitations|ingestion-tokens|nodes|fidelity|sensor-health|calibrations)\//.test(
           url.pathname,
         )
       ) {
@@ -586,6 +586,33 @@ export class Fixture {
         },
       };
     });
+    const estimate = (value: number, plus_minus: number, probability: number) => ({
+      value,
+      plus_minus,
+      probability,
+    });
+    const health = nodes.map(({ id: node }, index) => ({
+      type: "SensorHealth",
+      id: node,
+      attributes: {
+        judged_at_s: this.world.now - 40_000,
+        suspected: index === 2,
+        silence: index === 3 ? "never_at_rest" : null,
+        other_sensor_count: 6,
+        offset_ppm:
+          index === 3 ? null : index === 2 ? estimate(92.4, 17.1, 0.99995) : estimate(-8.2, 16.3, 0),
+        drift_ppm_per_30_days: index === 2 ? estimate(4.1, 1.6, 0.2) : null,
+        step_date: index === 2 ? "2025-09-15" : null,
+        step_ppm: index === 2 ? estimate(-61, 9.3, 0) : null,
+        impossible: false,
+        impossible_night_count: 0,
+        battery_silence: index === 3 ? "no_percent" : null,
+        battery_day_count: 210,
+        battery_empty_date: "2027-08-02",
+        battery_earliest_date: "2027-03-11",
+        battery_latest_date: "2028-02-20",
+      },
+    }));
     switch (`${kind}/${sub ?? (id ? ":id" : "")}`) {
       case "auth/:id":
         return single({
@@ -659,6 +686,24 @@ export class Fixture {
         return many(radio);
       case "fidelity/:id":
         return single(fidelity.find((one) => one.id === id));
+      case "sensor-health/":
+        return many(health);
+      case "sensor-health/:id":
+        return single(health.find((one) => one.id === id));
+      case "calibrations/":
+        return many([
+          {
+            type: "Calibration",
+            id: "1",
+            attributes: {
+              performed_at_s: this.world.now - 60 * 86_400,
+              method: "outdoor",
+              offset_ppm: 55,
+              description: "Zehn Minuten am offenen Fenster",
+            },
+            relationships: { node: { data: { type: "Node", id: nodes[2]?.id } } },
+          },
+        ]);
       default:
         return undefined;
     }

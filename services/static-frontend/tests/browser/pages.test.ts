@@ -45,6 +45,7 @@ const operatorPages = {
   "dash-radio": "/dashboard/1/sites/1/radio",
   "dash-sensor": "/dashboard/1/sensors/00000001-0000-4000-8000-000000000000",
   "dash-sensor-faulty": "/dashboard/1/sensors/00000002-0000-4000-8000-000000000000",
+  "dash-sensor-suspected": "/dashboard/1/sensors/00000003-0000-4000-8000-000000000000",
   "dash-sensor-new": "/dashboard/1/sensors/new",
   "dash-install": "/dashboard/1/install",
   "dash-install-confirm": "/dashboard/1/install?node=00000007-0000-4000-8000-000000000000&room=1",

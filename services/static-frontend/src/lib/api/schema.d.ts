@@ -2483,6 +2483,309 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sensor-health/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                    /** @description Comma-separated; a minus sign before a key turns it round: id, suspected. */
+                    sort?: string;
+                    /** @description `filter[organization]`, `filter[site]`, `filter[room]`, `filter[node]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                        site?: string;
+                        room?: string;
+                        node?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["SensorHealthList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sensor-health/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["SensorHealthDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calibrations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                    /** @description Comma-separated; a minus sign before a key turns it round: id, performed_at_s. */
+                    sort?: string;
+                    /** @description `filter[organization]`, `filter[node]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                        node?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["CalibrationList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        /** Create */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["NewCalibration"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["CalibrationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calibrations/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["CalibrationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Delete */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: components["responses"]["NoContent"];
+                default: components["responses"]["Error"];
+            };
+        };
+        options?: never;
+        head?: never;
+        /** Change */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["ChangeCalibration"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["CalibrationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/calibrations/{id}/node/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The node of it */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NodeDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/outages/": {
         parameters: {
             query?: never;
@@ -3686,6 +3989,59 @@ export interface paths {
                     };
                     content: {
                         "application/vnd.api+json": components["schemas"]["OutageList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{id}/calibrations/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The calibrations of it */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                    /** @description Comma-separated; a minus sign before a key turns it round: id, performed_at_s. */
+                    sort?: string;
+                    /** @description `filter[organization]`, `filter[node]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                        node?: string;
+                    };
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["CalibrationList"];
                     };
                 };
                 default: components["responses"]["Error"];
@@ -6855,6 +7211,193 @@ export interface components {
             included?: components["schemas"]["Included"];
             links: components["schemas"]["PageLinks"];
             meta: components["schemas"]["PageMeta"];
+        };
+        /** @description Whether a sensor measures rightly, as the nightly job found by its nights and those of the other sensors of its organization, and when its battery will be empty. How is told in docs/air-quality.md. */
+        SensorHealth: {
+            /** @constant */
+            type: "SensorHealth";
+            /** @description That of the node. */
+            id: string;
+            attributes: {
+                /** @description Unix time in seconds; null before the first night. */
+                readonly judged_at_s?: number | null;
+                /** @description Somebody should look after it: an offset, a drift, or values that no air has. */
+                readonly suspected?: boolean;
+                /**
+                 * @description Why nothing is said of it against the other sensors; null where something is.
+                 * @enum {string|null}
+                 */
+                readonly silence?: "too_few_nights" | "too_few_sensors" | "never_at_rest" | null;
+                /** @description Weeks of the sensor that it rests on. */
+                readonly week_count?: number;
+                /** @description Other sensors that it is held against. */
+                readonly other_sensor_count?: number;
+                /** @description What the sensor tells above the others in the same nights. The tolerance is 50 ppm. */
+                readonly offset_ppm?: null | components["schemas"]["Estimate"];
+                /** @description How much the offset grows in 30 days; null before twelve weeks. The tolerance is 30 ppm over all weeks. */
+                readonly drift_ppm_per_30_days?: null | components["schemas"]["Estimate"];
+                /**
+                 * Format: date
+                 * @description The first day of the week from which on it tells another level, as after an automatic calibration; null: there was none.
+                 */
+                readonly step_date?: string | null;
+                /** @description How much the level changed then. The tolerance is 30 ppm; its probability is not kept and 0. */
+                readonly step_ppm?: null | components["schemas"]["Estimate"];
+                /** @description It told less than 380 ppm on ten or more of the latest fourteen nights; outdoor air has more. */
+                readonly impossible?: boolean;
+                /** @description On so many of fourteen. */
+                readonly impossible_night_count?: number;
+                /**
+                 * @description Why there is no forecast of the battery; null where there is one.
+                 * @enum {string|null}
+                 */
+                readonly battery_silence?: "no_percent" | "too_few_days" | "no_fall" | null;
+                /** @description Days between the first and the last reading since the battery was changed. */
+                readonly battery_day_count?: number;
+                /**
+                 * Format: date
+                 * @description The most probable day.
+                 */
+                readonly battery_empty_date?: string | null;
+                /**
+                 * Format: date
+                 * @description Begin of the interval of 95 %.
+                 */
+                readonly battery_earliest_date?: string | null;
+                /**
+                 * Format: date
+                 * @description End of the interval of 95 %; null: not within ten years.
+                 */
+                readonly battery_latest_date?: string | null;
+            };
+            relationships?: {
+                node?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Node";
+                        id: string;
+                    };
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        /** @description A figure with its uncertainty. */
+        Estimate: {
+            value: number;
+            /** @description Half of the interval of 95 %. */
+            plus_minus: number;
+            /** @description That the truth is beyond the tolerance. */
+            probability: number;
+        };
+        SensorHealthDocument: {
+            data: components["schemas"]["SensorHealth"];
+            included?: components["schemas"]["Included"];
+        };
+        SensorHealthList: {
+            data: components["schemas"]["SensorHealth"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        /** @description An entry of the log of a sensor: what was done to it. What it told before is not held against it afterwards. */
+        Calibration: {
+            /** @constant */
+            type: "Calibration";
+            id: string;
+            attributes: {
+                /** @description Unix time in seconds. */
+                performed_at_s?: number;
+                /**
+                 * @description outdoor: in outdoor air; gas: with a gas of known CO2; comparison: beside a better instrument; maker: by its maker; other: otherwise.
+                 * @enum {string}
+                 */
+                method?: "outdoor" | "gas" | "comparison" | "maker" | "other";
+                /** @description What the sensor told above the truth before; null where nobody knows. */
+                offset_ppm?: number | null;
+                description?: string | null;
+            };
+            relationships?: {
+                node?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Node";
+                        id: string;
+                    };
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        CalibrationDocument: {
+            data: components["schemas"]["Calibration"];
+            included?: components["schemas"]["Included"];
+        };
+        CalibrationList: {
+            data: components["schemas"]["Calibration"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        NewCalibration: {
+            data: {
+                /** @constant */
+                type: "Calibration";
+                id?: string;
+                attributes: {
+                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. */
+                    performed_at_s: string | number;
+                    /**
+                     * @description outdoor: in outdoor air; gas: with a gas of known CO2; comparison: beside a better instrument; maker: by its maker; other: otherwise.
+                     * @enum {string}
+                     */
+                    method: "outdoor" | "gas" | "comparison" | "maker" | "other";
+                    /** @description What the sensor told above the truth before; null where nobody knows. */
+                    offset_ppm?: number | null;
+                    description?: string | null;
+                };
+                relationships: {
+                    node: {
+                        data: {
+                            /** @constant */
+                            type: "Node";
+                            id: string;
+                        };
+                    };
+                };
+            };
+        };
+        ChangeCalibration: {
+            data: {
+                /** @constant */
+                type: "Calibration";
+                id: string;
+                attributes?: {
+                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. */
+                    performed_at_s?: string | number;
+                    /**
+                     * @description outdoor: in outdoor air; gas: with a gas of known CO2; comparison: beside a better instrument; maker: by its maker; other: otherwise.
+                     * @enum {string}
+                     */
+                    method?: "outdoor" | "gas" | "comparison" | "maker" | "other";
+                    /** @description What the sensor told above the truth before; null where nobody knows. */
+                    offset_ppm?: number | null;
+                    description?: string | null;
+                };
+                relationships?: {
+                    node?: {
+                        data: {
+                            /** @constant */
+                            type: "Node";
+                            id: string;
+                        };
+                    };
+                };
+            };
         };
         /** @description A time in which a node did not report. */
         Outage: {

@@ -426,6 +426,57 @@ export const de = {
   "radio.unknown.one": "Von {n} Sensor ist nicht bekannt, wie er gehört wird.",
   "radio.unknown.other": "Von {n} Sensoren ist nicht bekannt, wie sie gehört werden.",
   "radio.unknownText": "Er hat in diesen Tagen nichts gesendet, oder er sendet nicht über LoRaWAN.",
+  "sensor.suspected.one": "{n} Sensor misst vermutlich falsch.",
+  "sensor.suspected.other": "{n} Sensoren messen vermutlich falsch.",
+  "health.title": "Misst er richtig?",
+  "health.suspect": "misst vermutlich falsch",
+  "health.suspected": "Vermutlich nicht.",
+  "health.notYet": "Das wird jede Nacht beurteilt, bei diesem Sensor zum ersten Mal in der nächsten.",
+  "health.impossible":
+    "In {n} der letzten 14 Nächte zeigte er weniger als 380 ppm. So wenig hat keine Luft: er zeigt zu wenig.",
+  "health.offset":
+    "In ruhigen Nächten zeigt er {value} ± {pm} ppm gegenüber {others} anderen Sensoren der Organisation. Dass es mehr als 50 ppm sind, hat eine Wahrscheinlichkeit von {p} %.",
+  "health.offsetGood":
+    "In ruhigen Nächten zeigt er {value} ± {pm} ppm gegenüber {others} anderen Sensoren der Organisation. Bis 50 ppm sind üblich.",
+  "health.drift": "Der Abstand ändert sich in 30 Tagen um {value} ± {pm} ppm: er driftet.",
+  "health.driftGood":
+    "Der Abstand ändert sich in 30 Tagen um {value} ± {pm} ppm. Das ist zu wenig für einen Verdacht.",
+  "health.step":
+    "In der Woche ab dem {date} hat er sich um {value} ± {pm} ppm verstellt, wie bei einer automatischen Kalibrierung. Was davor war, zählt nicht.",
+  "health.silence.too_few_nights":
+    "Gegenüber anderen Sensoren lässt sich noch nichts sagen: es braucht drei Wochen in diesem Raum und seit der letzten Kalibrierung.",
+  "health.silence.too_few_sensors":
+    "Gegenüber anderen Sensoren lässt sich nichts sagen: es braucht fünf andere der Organisation, die in denselben Nächten messen.",
+  "health.silence.never_at_rest":
+    "Gegenüber anderen Sensoren lässt sich nichts sagen: die Luft in diesem Raum kommt nachts nicht zur Ruhe.",
+  "health.advice":
+    "Stellen Sie ihn neben einen anderen oder kalibrieren Sie ihn an der Außenluft, wie es der Hersteller beschreibt, und tragen Sie es ein.",
+  "health.battery": "Die Batterie ist voraussichtlich am {date} leer, zwischen {from} und {to}.",
+  "health.batteryOpen": "Die Batterie ist voraussichtlich am {date} leer, frühestens am {from}.",
+  "health.battery.no_percent":
+    "Wann die Batterie leer ist, lässt sich nicht sagen: weder der Sensor noch das Funknetz nennt ihren Stand in Prozent.",
+  "health.battery.too_few_days": "Wann die Batterie leer ist, lässt sich erst nach 30 Tagen sagen.",
+  "health.battery.no_fall": "Wann die Batterie leer ist, lässt sich nicht sagen: ihr Stand fällt zu wenig.",
+  "calibration.title": "Kalibrierungen",
+  "calibration.none": "Noch nichts eingetragen.",
+  "calibration.add": "Kalibrierung eintragen",
+  "calibration.note": "Eintragen",
+  "calibration.at": "Wann?",
+  "calibration.atWrong": "Das ist keine Zeit.",
+  "calibration.how": "Wie?",
+  "calibration.offset": "Wie viel ppm zeigte er davor zu viel?",
+  "calibration.offsetHint": "Wenn Sie es wissen; mit Minus, wenn er zu wenig zeigte.",
+  "calibration.was": "zeigte davor {ppm} ppm",
+  "calibration.description": "Bemerkung",
+  "calibration.method.outdoor": "an der Außenluft",
+  "calibration.method.gas": "Prüfgas",
+  "calibration.method.comparison": "Vergleich mit einem besseren Gerät",
+  "calibration.method.maker": "beim Hersteller",
+  "calibration.method.other": "anders",
+  "calibration.delete": "Löschen",
+  "calibration.deleteTitle": "Diesen Eintrag löschen?",
+  "calibration.deleteText":
+    "Was der Sensor davor zeigte, zählt dann wieder, wenn beurteilt wird, ob er richtig misst.",
 
   "fidelity.title": "Meldet sich",
   "fidelity.faulty": "gestört",

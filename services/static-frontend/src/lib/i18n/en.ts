@@ -419,6 +419,57 @@ export const en: Messages = {
   "radio.unknown.one": "How {n} sensor is heard is not known.",
   "radio.unknown.other": "How {n} sensors are heard is not known.",
   "radio.unknownText": "It sent nothing in these days, or it does not send by LoRaWAN.",
+  "sensor.suspected.one": "{n} sensor probably measures wrongly.",
+  "sensor.suspected.other": "{n} sensors probably measure wrongly.",
+  "health.title": "Does it measure rightly?",
+  "health.suspect": "probably measures wrongly",
+  "health.suspected": "Probably not.",
+  "health.notYet": "This is judged every night, for this sensor the first time in the next one.",
+  "health.impossible":
+    "On {n} of the last 14 nights it told less than 380 ppm. No air has so little: it tells too little.",
+  "health.offset":
+    "In quiet nights it tells {value} ± {pm} ppm against {others} other sensors of the organization. That these are more than 50 ppm has a probability of {p} %.",
+  "health.offsetGood":
+    "In quiet nights it tells {value} ± {pm} ppm against {others} other sensors of the organization. Up to 50 ppm are usual.",
+  "health.drift": "The difference changes by {value} ± {pm} ppm in 30 days: it drifts.",
+  "health.driftGood":
+    "The difference changes by {value} ± {pm} ppm in 30 days. That is too little for a suspicion.",
+  "health.step":
+    "In the week from {date} on, its level changed by {value} ± {pm} ppm, as by an automatic calibration. What was before does not count.",
+  "health.silence.too_few_nights":
+    "Nothing can be said against other sensors yet: it takes three weeks in this room and since the last calibration.",
+  "health.silence.too_few_sensors":
+    "Nothing can be said against other sensors: it takes five others of the organization that measure in the same nights.",
+  "health.silence.never_at_rest":
+    "Nothing can be said against other sensors: the air in this room does not come to rest at night.",
+  "health.advice":
+    "Put it beside another one, or calibrate it in outdoor air as its maker describes, and note it down here.",
+  "health.battery": "The battery will probably be empty on {date}, between {from} and {to}.",
+  "health.batteryOpen": "The battery will probably be empty on {date}, not before {from}.",
+  "health.battery.no_percent":
+    "When the battery will be empty cannot be said: neither the sensor nor the radio network tells its charge in percent.",
+  "health.battery.too_few_days": "When the battery will be empty can be said after 30 days only.",
+  "health.battery.no_fall": "When the battery will be empty cannot be said: its charge falls too little.",
+  "calibration.title": "Calibrations",
+  "calibration.none": "Nothing noted yet.",
+  "calibration.add": "Note a calibration",
+  "calibration.note": "Note",
+  "calibration.at": "When?",
+  "calibration.atWrong": "That is no time.",
+  "calibration.how": "How?",
+  "calibration.offset": "How many ppm did it tell too much before?",
+  "calibration.offsetHint": "If you know; with a minus if it told too little.",
+  "calibration.was": "told {ppm} ppm before",
+  "calibration.description": "Remark",
+  "calibration.method.outdoor": "in outdoor air",
+  "calibration.method.gas": "test gas",
+  "calibration.method.comparison": "beside a better instrument",
+  "calibration.method.maker": "by its maker",
+  "calibration.method.other": "otherwise",
+  "calibration.delete": "Delete",
+  "calibration.deleteTitle": "Delete this entry?",
+  "calibration.deleteText":
+    "What the sensor told before counts again when it is judged whether it measures rightly.",
 
   "fidelity.title": "Reports",
   "fidelity.faulty": "faulty",

@@ -88,6 +88,13 @@ export function formatDay(unixS: number): string {
   return new Intl.DateTimeFormat(i18n.region, { dateStyle: "medium" }).format(new Date(unixS * 1000));
 }
 
+/** A date that is one of no place, as documents have it ("2026-11-29"). */
+export function formatDate(date: string): string {
+  return new Intl.DateTimeFormat(i18n.region, { dateStyle: "medium", timeZone: "UTC" }).format(
+    new Date(date),
+  );
+}
+
 /** From when to when, without saying twice what both have in common. */
 export function formatPeriod(fromS: number, toS: number, timeZone: string): string {
   const format = new Intl.DateTimeFormat(i18n.region, {
