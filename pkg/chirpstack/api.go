@@ -77,17 +77,6 @@ func (a *API) call(ctx context.Context, what, method, path string, body []byte) 
 	if resp.StatusCode == http.StatusOK {
 		return answer, nil
 	}
-	kind := fault.Unavailable
-	switch resp.StatusCode {
-	case http.StatusUnauthorized:
-		kind = fault.Unauthenticated
-	case http.StatusForbidden:
-		kind = fault.Forbidden
-	case http.StatusNotFound:
-		kind = fault.NotFound
-	case http.StatusBadRequest:
-		kind = fault.Invalid
-	}
 	text := gjson.GetBytes(answer, "message").String()
-	return nil, fault.New(kind, "%s: %s: %s", what, resp.Status, text[:min(len(text), 200)])
+	return nil, fault.New(fault.KindOfStatus(resp.StatusCode), "%s: %s: %s", what, resp.Status, text[:min(len(text), 200)])
 }

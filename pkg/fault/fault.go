@@ -153,6 +153,23 @@ func HTTPStatus(err error) int {
 	}
 }
 
+// KindOfStatus returns what the status code of another server's answer says of our request.
+// What says nothing of it, or may pass, is Unavailable.
+func KindOfStatus(status int) Kind {
+	switch status {
+	case http.StatusUnauthorized:
+		return Unauthenticated
+	case http.StatusForbidden:
+		return Forbidden
+	case http.StatusNotFound:
+		return NotFound
+	case http.StatusBadRequest:
+		return Invalid
+	default:
+		return Unavailable
+	}
+}
+
 // GRPCStatus returns the status that stands for err, and nil for nil. A status
 // that err already is passes through.
 func GRPCStatus(err error) error {

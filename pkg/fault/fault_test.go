@@ -99,3 +99,19 @@ func TestViolation(t *testing.T) {
 		}
 	}
 }
+
+// What a server says to us means what we say by the same status to others.
+func TestKindOfStatus(t *testing.T) {
+	t.Parallel()
+	for _, k := range []fault.Kind{fault.Unauthenticated, fault.Forbidden, fault.NotFound, fault.Invalid, fault.Unavailable} {
+		status := fault.HTTPStatus(fault.New(k, "refused"))
+		if got := fault.KindOfStatus(status); got != k {
+			t.Errorf("%d is %v, want %v", status, got, k)
+		}
+	}
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusTeapot} {
+		if got := fault.KindOfStatus(status); got != fault.Unavailable {
+			t.Errorf("%d is %v, want that it may pass", status, got)
+		}
+	}
+}

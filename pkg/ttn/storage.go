@@ -150,18 +150,7 @@ func refusal(what string, resp *http.Response) error {
 	if text == "" {
 		text = string(body[:min(len(body), 200)])
 	}
-	kind := fault.Unavailable
-	switch resp.StatusCode {
-	case http.StatusUnauthorized:
-		kind = fault.Unauthenticated
-	case http.StatusForbidden:
-		kind = fault.Forbidden
-	case http.StatusNotFound:
-		kind = fault.NotFound
-	case http.StatusBadRequest:
-		kind = fault.Invalid
-	}
-	err := fault.New(kind, "%s: %s: %s", what, resp.Status, text)
+	err := fault.New(fault.KindOfStatus(resp.StatusCode), "%s: %s: %s", what, resp.Status, text)
 	if after, ok := retryAfter(resp.Header); ok {
 		return &RetryAfterError{After: after, err: err}
 	}
