@@ -197,7 +197,10 @@ func mustLoad() []Profile {
 // MaxBytes is how long a profile may be.
 const MaxBytes = 64 << 10
 
-var idForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+// IDPattern is what ids of profiles look like.
+const IDPattern = "^[a-z0-9][a-z0-9-]{0,39}$"
+
+var idForm = regexp.MustCompile(IDPattern)
 
 // Parse reads a profile, and refuses one that could not be applied, or could say good of
 // air that is worse than what it calls bad.
@@ -268,6 +271,14 @@ func (p *Profile) checkLevels() error {
 		bound = l.BoundPPM()
 	}
 	return nil
+}
+
+// In returns the text in German for "de", and in English for any other language.
+func (t Text) In(lang string) string {
+	if lang == "de" {
+		return t.DE
+	}
+	return t.EN
 }
 
 func (t Text) complete() bool { return t.DE != "" && t.EN != "" }

@@ -18,6 +18,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
+	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/backoffice"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
@@ -116,6 +117,9 @@ func fieldText(lang, field string) string {
 func choiceText(lang, field, value string) string {
 	if t := words.Subjects[value]; field == "subject" && t.Is() {
 		return t.In(lang)
+	}
+	if p, ok := profile.Get(value); field == "verdict_profile" && ok {
+		return p.Name.In(lang)
 	}
 	if t := words.Choices[value]; t.Is() {
 		return t.In(lang)

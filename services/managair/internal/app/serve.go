@@ -101,7 +101,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	tokens := postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens}
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
-		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Log: log},
+		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Occupancy: postgres.Timetables{Pool: pool}, Log: log},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),
 		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool},

@@ -31,6 +31,8 @@ func fieldsOf[T any](kind *inventory.Kind[T]) []Field {
 			f.Kind = Bool
 		case rule.Choice:
 			f.Kind, f.Choices = Choice, r
+		case inventory.ProfileID:
+			f.Kind, f.Choices = Choice, r.IDs()
 		case inventory.EUI:
 			f.Kind = EUI
 		case inventory.UUID:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -93,6 +94,8 @@ func expected(f inventory.Field) (check, typ string) {
 		return oneOf(column, r...), "text"
 	case inventory.EUI:
 		return column + " " + euiForm, "text"
+	case inventory.ProfileID:
+		return column + " ~ " + profile.IDPattern, "text" // which there are is the program's
 	case inventory.UUID:
 		return "", "uuid"
 	case inventory.Moment:

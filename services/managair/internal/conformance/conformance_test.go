@@ -100,6 +100,9 @@ var broken = []brokenValue{
 	{kind: "room", field: "size_sqm", value: "12345.0", why: reason.MaxWholeDigits},
 	{kind: "room", field: "height_m", value: "2.55", why: reason.MaxDecimalPlaces},
 	{kind: "room", field: "max_occupancy", value: "2147483648", why: reason.MaxValue},
+	{kind: "room", field: "verdict_profile", value: "of-nobody", why: reason.InvalidChoice, not: []string{"fixture"}}, // the predecessor knows none
+	{kind: "site", field: "verdict_profile", value: "De-Uba", why: reason.InvalidChoice, not: []string{"fixture"}},
+	{kind: "organization", field: "verdict_profile", value: "x", why: reason.InvalidChoice, not: []string{"fixture"}},
 	{kind: "node", field: "alias", value: strings.Repeat("x", 101), why: reason.MaxLength},
 	{kind: "node", field: "expected_interval_s", value: "59", why: reason.MinValue, not: []string{"fixture"}},
 	{kind: "node", field: "eui64", value: "9876B6000000000", why: reason.InvalidEUI64},
@@ -159,7 +162,7 @@ func newWorld(t *testing.T) *world {
 	log := slog.New(slog.DiscardHandler)
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Accounts: accounts, Tokens: postgres.Tokens{Pool: as},
-		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Log: log},
+		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: postgres.Timetables{Pool: as}, Log: log},
 	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {

@@ -231,6 +231,9 @@ var matrix = map[string]row{
 
 	"GET /api/v1/rooms/{id}/airquality":         {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}/airquality/{month}": {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/verdicts":           {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/verdicts/{month}":   {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/verdict-profiles":              {public: everyone},
 	"GET /api/v1/fidelity":                      {public: accounts},
 	"GET /api/v1/fidelity/{id}":                 {public: members, private: members, foreign: nobody},
 	"GET /api/v1/radio":                         {public: accounts},

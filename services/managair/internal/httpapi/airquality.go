@@ -8,7 +8,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/airquality"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
-	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 )
@@ -42,11 +41,11 @@ func (a *API) addAirQuality(service roomair.Service) {
 			return answer(w, r, func(loc *time.Location) airquality.Period { return airquality.Recent(a.now(), loc) })
 		}},
 		Route{Method: http.MethodGet, Pattern: pattern + "/{month}", Audience: access.Public, Handler: func(w http.ResponseWriter, r *http.Request) error {
-			year, month, err := airquality.ParseMonth(r.PathValue("month"))
+			period, err := monthOf(r)
 			if err != nil {
-				return jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.InvalidMonth, Args: []any{r.PathValue("month")}}}
+				return err
 			}
-			return answer(w, r, func(loc *time.Location) airquality.Period { return airquality.Month(year, month, loc) })
+			return answer(w, r, period)
 		}},
 	)
 }

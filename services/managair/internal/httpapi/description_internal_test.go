@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi/openapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -61,6 +62,8 @@ func attribute(f inventory.Field) object {
 		}
 	case inventory.EUI:
 		of["pattern"] = "^[0-9A-F]{16}$"
+	case inventory.ProfileID:
+		of["pattern"] = profile.IDPattern
 	case inventory.Moment:
 		of = object{"type": []any{"string", "integer"}, "minimum": float64(inventory.MinMoment), "maximum": float64(inventory.MaxMoment)}
 		if f.Null {

@@ -21,6 +21,9 @@ type Organization struct {
 	ID          int64
 	Name        string
 	Description *string
+	// VerdictProfile is the id of the profile by which the air in its rooms is judged (see
+	// pkg/profile); nil: the default one.
+	VerdictProfile *string
 	// Users are the ids of the members. They are empty for callers who are not one
 	// of them; Member tells the difference.
 	Users  []int64
@@ -78,6 +81,8 @@ type Site struct {
 	OperatorID  int64
 	// TimeZone is an IANA name; the days and hours of the site's air are cut in it.
 	TimeZone string
+	// VerdictProfile is as with the organization, whose holds when it is nil.
+	VerdictProfile *string
 }
 
 // DefaultTimeZone is that of a site of which nothing is said.
@@ -117,6 +122,8 @@ type Room struct {
 	SizeSqm      *Decimal // square metres
 	HeightM      *Decimal // metres
 	MaxOccupancy *int64   // persons
+	// VerdictProfile is as with the organization; that of the site holds when it is nil.
+	VerdictProfile *string
 }
 
 // Quantity is something that a sensor can measure.

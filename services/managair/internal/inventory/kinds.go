@@ -11,6 +11,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
@@ -23,6 +24,7 @@ import (
 var Organizations = Kind[Organization]{Table: "organization", parts: []part[Organization]{
 	{name(50), func(o *Organization) any { return &o.Name }},
 	{description, func(o *Organization) any { return &o.Description }},
+	{verdictProfile, func(o *Organization) any { return &o.VerdictProfile }},
 }}
 
 // Memberships is the kind Membership.
@@ -52,6 +54,7 @@ var Sites = Kind[Site]{Table: "site", parts: []part[Site]{
 	{to("operator", "organization"), func(s *Site) any { return &s.OperatorID }},
 	{to("address", "address"), func(s *Site) any { return &s.AddressID }},
 	{Field{Name: "time_zone", Rule: rule.Text{Max: 64, Form: isTimeZone, Wrong: reason.InvalidTimeZone}, Default: DefaultTimeZone}, func(s *Site) any { return &s.TimeZone }},
+	{verdictProfile, func(s *Site) any { return &s.VerdictProfile }},
 }}
 
 // Rooms is the kind Room.
@@ -62,6 +65,7 @@ var Rooms = Kind[Room]{Table: "room", parts: []part[Room]{
 	{decimal("size_sqm", 5, 1, 0, rule.Unbounded), func(r *Room) any { return &r.SizeSqm }},
 	{decimal("height_m", 3, 1, 0, rule.Unbounded), func(r *Room) any { return &r.HeightM }},
 	{Field{Name: "max_occupancy", Rule: count, Null: true}, func(r *Room) any { return &r.MaxOccupancy }},
+	{verdictProfile, func(r *Room) any { return &r.VerdictProfile }},
 }}
 
 // Quantities is the kind Quantity.
@@ -133,6 +137,8 @@ const MaxCalibrations = 500
 var (
 	description = Field{Name: "description", Rule: rule.Free, Null: true}
 	count       = rule.Int{Low: 0, High: math.MaxInt32}
+
+	verdictProfile = Field{Name: "verdict_profile", Rule: ProfileID{}, Null: true}
 )
 
 func name(length int) Field { return text("name", length) }
@@ -186,6 +192,24 @@ func (UUID) Clean(text string) (string, *fault.Violation) {
 		return "", &fault.Violation{Reason: reason.InvalidUUID}
 	}
 	return id.String(), nil
+}
+
+// ProfileID is the id of one of the profiles by which air may be judged (pkg/profile).
+type ProfileID struct{}
+
+// IDs returns those that there are.
+func (ProfileID) IDs() []string {
+	all := profile.All()
+	ids := make([]string, len(all))
+	for i := range all {
+		ids[i] = all[i].ID
+	}
+	return ids
+}
+
+// Clean is part of rule.Rule.
+func (p ProfileID) Clean(text string) (string, *fault.Violation) {
+	return rule.Choice(p.IDs()).Clean(text)
 }
 
 // ParseNodeID reads a UUID with or without dashes.

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
@@ -22,22 +23,29 @@ type AirQuality struct{ Pool *pgxpool.Pool }
 func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64) (roomair.Room, error) {
 	room, installation := rooms(), installations()
 	rows, err := a.Pool.Query(ctx, `
-		SELECT rs.time_zone, visible.no, visible.from_time, visible.to_time
+		SELECT rs.time_zone, coalesce(r.verdict_profile, rs.verdict_profile, ro.verdict_profile, @profile),
+		       EXISTS (SELECT FROM membership cm WHERE cm.organization_id = rs.operator_id AND cm.user_id = @caller),
+		       visible.no, visible.from_time, visible.to_time, visible.protocol
 		  FROM `+room.table+` `+room.alias+` `+room.from+`
+		  JOIN organization ro ON ro.id = rs.operator_id
 		  LEFT JOIN LATERAL (
-		       SELECT xn.no, i.from_time, i.to_time
+		       SELECT xn.no, i.from_time, i.to_time, xp.identifier AS protocol
 		         FROM `+installation.table+` `+installation.alias+` `+installation.from+`
+		         JOIN node_protocol xp ON xp.id = xn.protocol_id
 		        WHERE i.room_id = r.id AND (`+installation.audience(access.Installations.Read)+`)) AS visible ON true
 		 WHERE r.id = @id AND (`+room.audience(access.Rooms.Read)+`)
 		 ORDER BY visible.from_time, visible.no`,
-		pgx.NamedArgs{"id": id, "caller": caller.UserID})
+		pgx.NamedArgs{"id": id, "caller": caller.UserID, "profile": profile.Default})
 	var found roomair.Room
 	if err == nil {
 		var no *int32
 		var from, to *time.Time
-		_, err = pgx.ForEachRow(rows, []any{&found.TimeZone, &no, &from, &to}, func() error {
+		var protocol *string
+		_, err = pgx.ForEachRow(rows, []any{&found.TimeZone, &found.Profile, &found.Member, &no, &from, &to, &protocol}, func() error {
 			if no != nil {
-				found.Installations = append(found.Installations, telemetry.Span{NodeNo: *no, From: *from, To: orZero(to)})
+				found.Installations = append(found.Installations, roomair.Installation{
+					Span: telemetry.Span{NodeNo: *no, From: *from, To: orZero(to)}, Protocol: *protocol,
+				})
 			}
 			return nil
 		})

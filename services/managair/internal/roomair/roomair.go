@@ -1,5 +1,6 @@
 // Package roomair says how the air in a room was: it reads what the room's sensors
-// measured, and hands it to pkg/airquality, which judges.
+// measured and when people were there, and hands it to packages airquality and verdict,
+// which judge.
 package roomair
 
 import (
@@ -10,6 +11,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/airquality"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/verdict"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
@@ -19,9 +21,22 @@ import (
 type Room struct {
 	// TimeZone is the IANA name of the zone in which its days are cut.
 	TimeZone string
+	// Profile is the id of the profile by which the room is judged: its own, or else that of
+	// its site, or else that of its organization; "" is never.
+	Profile string
+	// Member: the caller is a member of the organization of the site.
+	Member bool
 	// Installations are the times in which nodes were in the room, ascending by begin;
-	// those that the caller may see. An open end is the zero time.
-	Installations []telemetry.Span
+	// those that the caller may see.
+	Installations []Installation
+}
+
+// Installation is a node in a room. An open end is the zero time.
+type Installation struct {
+	telemetry.Span
+
+	// Protocol is the identifier of the node's protocol, which tells what sensor it is.
+	Protocol string
 }
 
 // RoomStore knows rooms.
@@ -30,19 +45,34 @@ type RoomStore interface {
 	AirRoom(ctx context.Context, caller access.Caller, id int64) (Room, error)
 }
 
-// Service analyzes the air in rooms.
+// Service analyzes and judges the air in rooms.
 type Service struct {
 	Rooms   RoomStore
 	Samples telemetry.Store
-	Log     *slog.Logger
+	// Occupancy may be nil: then only the air says when people were there.
+	Occupancy Occupancy
+	Log       *slog.Logger
 }
 
 // Room analyzes a room over the period that is chosen by its time zone. The
 // analysis of a room without sensors has days of which nothing is known.
 func (s Service) Room(ctx context.Context, caller access.Caller, id int64, period func(*time.Location) airquality.Period) (*airquality.Analysis, error) {
-	room, err := s.Rooms.AirRoom(ctx, caller, id)
+	room, loc, err := s.room(ctx, caller, id)
 	if err != nil {
 		return nil, err
+	}
+	a := airquality.Begin(period(loc))
+	if _, err = s.read(ctx, id, room, a); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// room returns a room and its time zone.
+func (s Service) room(ctx context.Context, caller access.Caller, id int64) (Room, *time.Location, error) {
+	room, err := s.Rooms.AirRoom(ctx, caller, id)
+	if err != nil {
+		return Room{}, nil, err
 	}
 	loc, err := inventory.Location(room.TimeZone)
 	if err != nil {
@@ -50,9 +80,17 @@ func (s Service) Room(ctx context.Context, caller access.Caller, id int64, perio
 		s.Log.WarnContext(ctx, "the site's time zone is unknown; its days are cut in UTC", "room", id, "err", err)
 		loc = time.UTC
 	}
-	a := airquality.Begin(period(loc))
-	from, to := a.Period.From.Add(-airquality.MaxGap), a.Period.To.Add(airquality.MaxGap)
-	for _, span := range room.Installations {
+	return room, loc, nil
+}
+
+// read hands what was measured in a room to analyses, and ends them. Their periods end at
+// the same time, and the last one is the longest. It returns the worst of the sensors.
+func (s Service) read(ctx context.Context, id int64, room Room, analyses ...*airquality.Analysis) (verdict.Sensor, error) {
+	longest := analyses[len(analyses)-1].Period
+	from, to := longest.From.Add(-airquality.MaxGap), longest.To.Add(airquality.MaxGap)
+	var sensors []verdict.Sensor
+	for _, one := range room.Installations {
+		span := one.Span
 		if span.From.Before(from) {
 			span.From = from
 		}
@@ -62,22 +100,54 @@ func (s Service) Room(ctx context.Context, caller access.Caller, id int64, perio
 		if span.To.Before(span.From) {
 			continue
 		}
-		if err := s.add(ctx, a.Installation(), span); err != nil {
-			return nil, fmt.Errorf("air quality of room %d: %w", id, err)
+		interval, err := s.add(ctx, span, analyses)
+		if err != nil {
+			return verdict.Sensor{}, fmt.Errorf("air quality of room %d: %w", id, err)
+		}
+		if interval > 0 {
+			sensor := inventory.SensorOf(one.Protocol)
+			sensor.Interval = interval
+			sensors = append(sensors, sensor)
 		}
 	}
-	a.End()
-	return a, nil
+	for _, a := range analyses {
+		a.End()
+	}
+	return worst(sensors), nil
 }
 
-func (s Service) add(ctx context.Context, series *airquality.Series, span telemetry.Span) error {
-	err := s.Samples.Samples(ctx, span, func(sample measurement.Sample) error {
+// worst of no sensors is one of which nothing is known.
+func worst(sensors []verdict.Sensor) (all verdict.Sensor) {
+	for i, one := range sensors {
+		if i == 0 {
+			all = one
+		}
+		all = verdict.Worst(all, one)
+	}
+	return all
+}
+
+// add hands the samples of an installation to analyses, and returns the usual time
+// between them.
+func (s Service) add(ctx context.Context, span telemetry.Span, analyses []*airquality.Analysis) (interval time.Duration, err error) {
+	series := make([]*airquality.Series, len(analyses))
+	for i, a := range analyses {
+		series[i] = a.Installation()
+	}
+	var distance gaps
+	err = s.Samples.Samples(ctx, span, func(sample measurement.Sample) error {
 		// What a sensor itself calls faulty says nothing of the air.
-		if sample.Status != measurement.Faulty {
-			series.Add(airquality.Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
+		if sample.Status == measurement.Faulty {
+			return nil
+		}
+		distance.add(sample.Time)
+		for _, one := range series {
+			one.Add(airquality.Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
 		}
 		return nil
 	})
-	series.End()
-	return err
+	for _, one := range series {
+		one.End()
+	}
+	return distance.median(), err
 }

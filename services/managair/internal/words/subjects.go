@@ -147,6 +147,7 @@ var Fields = map[string]Text{
 	"user_agent":              {"Browser", "Browser"},
 	"user_id":                 {"Konto", "Account"},
 	"username":                {"Benutzername", "User name"},
+	"verdict_profile":         {"Luft beurteilt nach", "Air judged by"},
 	"verified":                {"Bestätigt", "Confirmed"},
 	"zip":                     {"Postleitzahl", "Postal code"},
 }

@@ -406,7 +406,7 @@ export class Fixture {
           type: "room-airquality",
           id,
           attributes: {
-            clean_air_medal: id === "3",
+            clean_air_medal: false,
             from_timestamp_s: this.world.now - 30 * 86_400,
             to_timestamp_s: this.world.now,
             airq_hist: Object.fromEntries(
@@ -422,6 +422,73 @@ export class Fixture {
             ),
           },
         });
+      case "verdict-profiles":
+        return many([
+          {
+            type: "VerdictProfile",
+            id: "de-uba",
+            attributes: {
+              name: {
+                de: "Umweltbundesamt / ASR A3.6 (Deutschland)",
+                en: "German Environment Agency / ASR A3.6",
+              },
+              version: 1,
+              paragraph: "ASR A3.6 Lüftung; Bundesgesundheitsblatt 51 (2008) 1358-1369",
+              sources: [
+                { title: "DGUV/IFA: Kohlendioxid", url: "https://example.org/co2" },
+                { title: "Active House" },
+              ],
+              note: {
+                de: "Wie viel der belegten Zeit darüber liegen darf, sagt die Regel nicht.",
+                en: "The rule does not say how much of the occupied time may be beyond.",
+              },
+              averaging: "momentary",
+              base: "absolute",
+              levels: [
+                {
+                  id: "harmless",
+                  name: { de: "hygienisch unbedenklich", en: "hygienically harmless" },
+                  good: true,
+                },
+                {
+                  id: "conspicuous",
+                  name: { de: "hygienisch auffällig: mehr lüften", en: "hygienically conspicuous: air more" },
+                },
+              ],
+            },
+          },
+        ]);
+      case "rooms/:id/verdicts": {
+        const good = id === "3";
+        return single({
+          type: "room-verdict",
+          id,
+          attributes: {
+            profile: "de-uba",
+            level: good ? "harmless" : "conspicuous",
+            not_judged: null,
+            good,
+            clean_air_medal: good,
+            best_level: "harmless",
+            worst_level: good ? "harmless" : "conspicuous",
+            bounds: [
+              { level: "harmless", ppm: 1000, beyond_percent: good ? 1.2 : 18.4, tolerance_percent: 5 },
+              { level: "conspicuous", ppm: 2000, beyond_percent: 0, tolerance_percent: 0 },
+            ],
+            sensor: { verdict: "fit", short: [], missing: [] },
+            occupied_s: 22 * 6 * 3600,
+            measured_s: 21 * 6 * 3600,
+            occupied_known_by: ["timetable"],
+            days_without_use: good ? 0 : 1,
+            day_count: 22,
+            stale_day_count: good ? 0 : 9,
+            worst_hours: good ? null : { weekday: 2, from_hour: 11, to_hour: 14, stale_s: 21_600 },
+            from_timestamp_s: this.world.now - 30 * 86_400,
+            to_timestamp_s: this.world.now,
+            time_zone: "Europe/Berlin",
+          },
+        });
+      }
       case "installations":
         return many(
           here.map(installation),

@@ -30,6 +30,7 @@ const site = (id: string, name: string): Site => ({
   name,
   description: "",
   timeZone: "Europe/Berlin",
+  profile: "",
   operatorId: null,
   address: {
     id,

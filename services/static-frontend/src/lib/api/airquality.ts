@@ -3,9 +3,6 @@ import { numberOrNull, text } from "./attributes";
 import { get } from "./client";
 
 export interface AirQuality {
-  medal: boolean;
-  /** The rules of the medal that are broken, by the server's names. */
-  obstacles: string[];
   /** Of its days and hours; null where the server does not say. */
   timeZone: string | null;
   from: number;
@@ -34,8 +31,6 @@ export async function fetchAirQuality(
       );
     });
   return {
-    medal: a.clean_air_medal === true,
-    obstacles: Array.isArray(a.medal_obstacles) ? a.medal_obstacles.map(String) : [],
     timeZone: text(a.time_zone) || null,
     from: numberOrNull(a.from_timestamp_s) ?? 0,
     to: numberOrNull(a.to_timestamp_s) ?? 0,

@@ -1,11 +1,13 @@
 // Organizations and who belongs to them.
-import { attributes, text } from "./attributes";
+import { attributes, text, type Written } from "./attributes";
 import { count, create, get, list, relatedId, remove, type Resource, update } from "./client";
 
 export interface Organization {
   id: string;
   name: string;
   description: string;
+  /** By which norm the air in its rooms is judged; empty: the default one. */
+  profile: string;
 }
 
 export type Role = "O" | "I";
@@ -22,7 +24,7 @@ export interface Membership {
 function toOrganization(resource: Resource): Organization {
   const { id } = resource;
   const a = attributes<"Organization">(resource);
-  return { id, name: text(a.name), description: text(a.description) };
+  return { id, name: text(a.name), description: text(a.description), profile: text(a.verdict_profile) };
 }
 
 function toMembership(resource: Resource): Membership {
@@ -66,14 +68,28 @@ export async function fetchMembers(organization: string, signal?: AbortSignal): 
 export interface OrganizationDraft {
   name: string;
   description: string;
+  profile?: string;
+}
+
+/** What is not said stays as it is. */
+function organizationAttributes({ name, description, profile }: OrganizationDraft): Written<"Organization"> {
+  return { name, description, ...(profile !== undefined && { verdict_profile: profile || null }) };
 }
 
 export async function createOrganization(draft: OrganizationDraft): Promise<Organization> {
-  return toOrganization((await create("organizations/", "Organization", { attributes: { ...draft } })).data);
+  return toOrganization(
+    (
+      await create("organizations/", "Organization", {
+        attributes: organizationAttributes(draft),
+      })
+    ).data,
+  );
 }
 
 export async function updateOrganization(id: string, draft: OrganizationDraft): Promise<Organization> {
-  const document = await update(`organizations/${id}/`, "Organization", id, { attributes: { ...draft } });
+  const document = await update(`organizations/${id}/`, "Organization", id, {
+    attributes: organizationAttributes(draft),
+  });
   return toOrganization(document.data);
 }
 

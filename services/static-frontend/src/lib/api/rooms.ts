@@ -9,6 +9,8 @@ export interface Room {
   sizeSqm: number | null;
   heightM: number | null;
   maxOccupancy: number | null;
+  /** By which norm its air is judged; empty: that of the site. */
+  profile: string;
   siteId: string | null;
 }
 
@@ -21,6 +23,7 @@ export function toRoom(resource: Resource): Room {
     sizeSqm: numberOrNull(a.size_sqm),
     heightM: numberOrNull(a.height_m),
     maxOccupancy: numberOrNull(a.max_occupancy),
+    profile: text(a.verdict_profile),
     siteId: relatedId(resource, "site"),
   };
 }
@@ -60,6 +63,7 @@ function roomAttributes(draft: RoomDraft): Written<"Room"> {
     size_sqm: draft.sizeSqm?.toFixed(1) ?? null,
     height_m: draft.heightM?.toFixed(1) ?? null,
     max_occupancy: draft.maxOccupancy,
+    verdict_profile: draft.profile || null,
   };
 }
 

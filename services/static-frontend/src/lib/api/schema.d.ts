@@ -5010,6 +5010,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/verdict-profiles/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The norms by which air can be judged
+         * @description The default one first. Names and notes are in German and English.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["VerdictProfileList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/verdicts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The air in the last 30 days, judged by a norm
+         * @description Up to the midnight before now. See the verdict on a month.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Id of another verdict profile than that of the room. */
+                    profile?: components["parameters"]["verdictProfile"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["VerdictDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/verdicts/{month}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The air in a month, judged by a norm
+         * @description Only the time counts in which people are there, by the timetable, or else as the air tells. Without such time, or where too little was measured, the air is not judged. Members of the organization see days and times of exceedance, too.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Id of another verdict profile than that of the room. */
+                    profile?: components["parameters"]["verdictProfile"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                    /** @example 2026-03 */
+                    month: components["parameters"]["month"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["VerdictDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login/": {
         parameters: {
             query?: never;
@@ -5890,6 +6022,8 @@ export interface components {
             attributes: {
                 name?: string;
                 description?: string | null;
+                /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is the default one. */
+                verdict_profile?: string | null;
             };
             relationships?: {
                 users?: {
@@ -5935,6 +6069,8 @@ export interface components {
                 attributes: {
                     name: string;
                     description?: string | null;
+                    /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is the default one. */
+                    verdict_profile?: string | null;
                 };
                 relationships?: {
                     users?: {
@@ -5955,6 +6091,8 @@ export interface components {
                 attributes?: {
                     name?: string;
                     description?: string | null;
+                    /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is the default one. */
+                    verdict_profile?: string | null;
                 };
                 relationships?: {
                     users?: {
@@ -6496,6 +6634,8 @@ export interface components {
             attributes: {
                 name?: string;
                 description?: string | null;
+                /** @description Id of the verdict profile by which the air in rooms of the site is judged; null is that of the organization. */
+                verdict_profile?: string | null;
                 /** @description IANA name; the days and hours of the air of this site are cut in it. Europe/Berlin by default. */
                 time_zone?: string;
             };
@@ -6542,6 +6682,8 @@ export interface components {
                 attributes: {
                     name: string;
                     description?: string | null;
+                    /** @description Id of the verdict profile by which the air in rooms of the site is judged; null is that of the organization. */
+                    verdict_profile?: string | null;
                     /**
                      * @description IANA name; the days and hours of the air of this site are cut in it. Europe/Berlin by default.
                      * @default Europe/Berlin
@@ -6574,6 +6716,8 @@ export interface components {
                 attributes?: {
                     name?: string;
                     description?: string | null;
+                    /** @description Id of the verdict profile by which the air in rooms of the site is judged; null is that of the organization. */
+                    verdict_profile?: string | null;
                     /** @description IANA name; the days and hours of the air of this site are cut in it. Europe/Berlin by default. */
                     time_zone?: string;
                 };
@@ -6603,6 +6747,8 @@ export interface components {
             attributes: {
                 name?: string;
                 description?: string | null;
+                /** @description Id of the verdict profile by which the air is judged; null is that of the site. */
+                verdict_profile?: string | null;
                 /**
                  * Format: decimal
                  * @description Square metres, 0 to 9999.9.
@@ -6650,6 +6796,8 @@ export interface components {
                 attributes: {
                     name: string;
                     description?: string | null;
+                    /** @description Id of the verdict profile by which the air is judged; null is that of the site. */
+                    verdict_profile?: string | null;
                     /**
                      * Format: decimal
                      * @description Square metres, 0 to 9999.9.
@@ -6681,6 +6829,8 @@ export interface components {
                 attributes?: {
                     name?: string;
                     description?: string | null;
+                    /** @description Id of the verdict profile by which the air is judged; null is that of the site. */
+                    verdict_profile?: string | null;
                     /**
                      * Format: decimal
                      * @description Square metres, 0 to 9999.9.
@@ -7474,6 +7624,124 @@ export interface components {
                 };
             };
         };
+        VerdictText: {
+            de: string;
+            en: string;
+        };
+        VerdictProfile: {
+            /** @constant */
+            type: "VerdictProfile";
+            id: string;
+            attributes: {
+                name: components["schemas"]["VerdictText"];
+                version: number;
+                /** @description ISO 3166-1 alpha-2; null for norms of many countries. */
+                country?: string | null;
+                paragraph?: string;
+                sources?: {
+                    title?: string;
+                    url?: string;
+                }[];
+                /** @description What the norm leaves open, and how that was decided. */
+                note?: components["schemas"]["VerdictText"];
+                /** @enum {unknown} */
+                averaging?: "momentary" | "lesson" | "day" | "calendar";
+                /** @enum {unknown} */
+                base?: "absolute" | "outdoor";
+                /** @description The best one first. */
+                levels: {
+                    id: string;
+                    name: components["schemas"]["VerdictText"];
+                    below_ppm?: number;
+                    up_to_ppm?: number;
+                    tolerance_percent?: number;
+                    good?: boolean;
+                }[];
+            };
+        };
+        VerdictProfileList: {
+            data: components["schemas"]["VerdictProfile"][];
+        };
+        VerdictDocument: {
+            data: {
+                /** @constant */
+                type: "room-verdict";
+                /** @description Of the room. */
+                id: string;
+                attributes: {
+                    /** @description Id of a VerdictProfile. */
+                    profile: string;
+                    profile_version?: number;
+                    /** @description Id of a level of the profile; null when the air is not judged. */
+                    level: string | null;
+                    /** @enum {unknown} */
+                    not_judged: "no_occupied_time" | "no_sign_of_use" | "too_little_occupied_time" | "too_little_measured" | null;
+                    good: boolean;
+                    /** @description The period is over, and good by the default profile. */
+                    clean_air_medal: boolean;
+                    /** @description The level when the sensor says as much too much as its accuracy allows; null when that is unknown. */
+                    best_level?: string | null;
+                    worst_level?: string | null;
+                    /** @description Above it the air is not good. */
+                    limit_ppm?: number | null;
+                    bounds?: {
+                        level?: string;
+                        ppm?: number;
+                        /** @description Points of ten minutes, lessons or days that are known. */
+                        unit_count?: number;
+                        beyond_count?: number;
+                        beyond_percent?: number;
+                        tolerance_percent?: number;
+                        kept?: boolean;
+                    }[];
+                    /** @description Of the profile clair-2020. */
+                    medal_obstacles?: string[];
+                    sensor?: {
+                        /** @enum {unknown} */
+                        verdict?: "fit" | "unfit" | "unknown";
+                        short?: string[];
+                        missing?: string[];
+                    };
+                    occupied_s?: number;
+                    /** @description How much of the occupied time was measured. */
+                    measured_s?: number;
+                    occupied_known_by?: string[];
+                    /** @description Days on which people should have been there, and CO2 did not rise. */
+                    days_without_use?: number;
+                    /** @description Days with occupied time. */
+                    day_count?: number;
+                    stale_day_count?: number;
+                    /** @description When in the week the air was not good for longest. */
+                    worst_hours?: {
+                        /** @description Monday is 0. */
+                        weekday?: number;
+                        from_hour?: number;
+                        to_hour?: number;
+                        stale_s?: number;
+                    } | null;
+                    /** @description For members only. */
+                    days?: {
+                        date?: string;
+                        occupied_s?: number;
+                        measured_s?: number;
+                        mean_co2_ppm?: number | null;
+                        max_co2_ppm?: number | null;
+                        stale?: boolean;
+                    }[];
+                    /** @description For members only. */
+                    exceedances?: {
+                        from_timestamp_s?: number;
+                        to_timestamp_s?: number;
+                        mean_co2_ppm?: number;
+                        max_co2_ppm?: number;
+                    }[];
+                    from_timestamp_s: number;
+                    to_timestamp_s: number;
+                    query_timestamp_s: number;
+                    time_zone?: string;
+                };
+            };
+        };
         DetailDocument: {
             data: {
                 detail: string;
@@ -7590,6 +7858,8 @@ export interface components {
         id: string;
         /** @example 2026-03 */
         month: string;
+        /** @description Id of another verdict profile than that of the room. */
+        verdictProfile: string;
         /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
         fields: {
             [key: string]: string;

@@ -17,6 +17,8 @@ export interface Site {
   name: string;
   description: string;
   timeZone: string;
+  /** By which norm the air in its rooms is judged; empty: that of the organization. */
+  profile: string;
   operatorId: string | null;
   address: Address | null;
 }
@@ -46,6 +48,7 @@ export function toSite(resource: Resource, included: readonly Resource[] = []): 
     name: text(a.name),
     description: text(a.description),
     timeZone: text(a.time_zone) || DEFAULT_TIME_ZONE,
+    profile: text(a.verdict_profile),
     operatorId: relatedId(resource, "operator"),
     address: address ? toAddress(address) : null,
   };
@@ -65,6 +68,7 @@ export interface SiteDraft {
   name: string;
   description: string;
   timeZone: string;
+  profile: string;
   street1: string;
   zip: string;
   city: string;
@@ -84,7 +88,12 @@ function addressAttributes(draft: SiteDraft): Written<"Address"> {
 }
 
 function siteAttributes(draft: SiteDraft): Written<"Site"> {
-  return { name: draft.name, description: draft.description, time_zone: draft.timeZone };
+  return {
+    name: draft.name,
+    description: draft.description,
+    time_zone: draft.timeZone,
+    verdict_profile: draft.profile || null,
+  };
 }
 
 export async function createSite(organization: string, draft: SiteDraft): Promise<Site> {

@@ -1,0 +1,254 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/airquality"
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/profile"
+	"github.com/clairberlin/clair-stack/pkg/reason"
+	"github.com/clairberlin/clair-stack/pkg/verdict"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
+)
+
+const (
+	typeVerdict        = "room-verdict"
+	typeVerdictProfile = "VerdictProfile"
+)
+
+// addVerdicts adds the routes that judge the air in a room, and the one that lists the
+// norms.
+func (a *API) addVerdicts(service roomair.Service) {
+	const pattern = Base + "/rooms/{id}/verdicts"
+	answer := func(w http.ResponseWriter, r *http.Request, period func(*time.Location) airquality.Period) error {
+		id, ok := int64ID(r.PathValue("id"))
+		if !ok {
+			return errNotFound()
+		}
+		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{"profile"}})
+		if err != nil {
+			return err
+		}
+		by := q.Extra["profile"]
+		if _, known := profile.Get(by); by != "" && !known {
+			return jsonapi.Errors{{
+				Status: http.StatusBadRequest, Reason: reason.InvalidChoice, Parameter: "profile",
+				Args: []any{by, strings.Join(inventory.ProfileID{}.IDs(), ", ")},
+			}}
+		}
+		v := a.newView(r)
+		defer v.free()
+		v.query, v.detail = q, true
+		now := a.now()
+		judged, err := service.Verdict(r.Context(), v.caller, id, period, by, now)
+		if err != nil {
+			return err
+		}
+		resource, err := showVerdict(v, id, &judged, now)
+		if err != nil {
+			return err
+		}
+		return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{One: &resource})
+	}
+	a.add(
+		Route{Method: http.MethodGet, Pattern: pattern, Audience: access.Public, Handler: func(w http.ResponseWriter, r *http.Request) error {
+			return answer(w, r, func(loc *time.Location) airquality.Period { return airquality.Recent(a.now(), loc) })
+		}},
+		Route{Method: http.MethodGet, Pattern: pattern + "/{month}", Audience: access.Public, Handler: func(w http.ResponseWriter, r *http.Request) error {
+			period, err := monthOf(r)
+			if err != nil {
+				return err
+			}
+			return answer(w, r, period)
+		}},
+		Route{Method: http.MethodGet, Pattern: Base + "/verdict-profiles", Audience: access.Everyone, Handler: a.listVerdictProfiles},
+	)
+}
+
+// monthOf reads the month in a path.
+func monthOf(r *http.Request) (func(*time.Location) airquality.Period, error) {
+	year, month, err := airquality.ParseMonth(r.PathValue("month"))
+	if err != nil {
+		return nil, jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.InvalidMonth, Args: []any{r.PathValue("month")}}}
+	}
+	return func(loc *time.Location) airquality.Period { return airquality.Month(year, month, loc) }, nil
+}
+
+func (a *API) listVerdictProfiles(w http.ResponseWriter, r *http.Request) error {
+	q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{})
+	if err != nil {
+		return err
+	}
+	v := a.newView(r)
+	defer v.free()
+	v.query = q
+	all := profile.All()
+	resources := make([]jsonapi.Resource, len(all))
+	for i := range all {
+		p := &all[i]
+		list := attributes{}
+		list.json("name", p.Name)
+		list.add("version", jsonapi.Int(p.Version))
+		list.add("country", textOrNull(p.Country))
+		list.add("paragraph", jsonapi.String(p.Paragraph))
+		list.json("sources", p.Sources)
+		list.json("note", p.Note)
+		list.add("averaging", jsonapi.String(string(p.Averaging)))
+		list.add("base", jsonapi.String(string(p.Base)))
+		list.json("levels", p.Levels)
+		if list.err != nil {
+			return list.err
+		}
+		resources[i] = jsonapi.Resource{Identifier: jsonapi.Identifier{Type: typeVerdictProfile, ID: p.ID}, Attributes: list.list}
+	}
+	return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources})
+}
+
+// attributes gathers attributes, and the first error of one that is a structure.
+type attributes struct {
+	list []jsonapi.Attribute
+	err  error
+}
+
+func (a *attributes) add(name string, value jsonapi.Value) {
+	a.list = append(a.list, jsonapi.Attribute{Name: name, Value: value})
+}
+
+func (a *attributes) json(name string, value any) {
+	text, err := json.Marshal(value)
+	if err != nil && a.err == nil {
+		a.err = fmt.Errorf("attribute %s: %w", name, err)
+	}
+	a.add(name, jsonapi.Raw(string(text)))
+}
+
+func textOrNull(text string) jsonapi.Value {
+	if text == "" {
+		return jsonapi.Null()
+	}
+	return jsonapi.String(text)
+}
+
+func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// What a verdict has in documents.
+type (
+	boundInfo struct {
+		Level            string  `json:"level"`
+		PPM              int     `json:"ppm"`
+		Units            int     `json:"unit_count"`
+		Beyond           int     `json:"beyond_count"`
+		BeyondPercent    float64 `json:"beyond_percent"`
+		TolerancePercent float64 `json:"tolerance_percent"`
+		Kept             bool    `json:"kept"`
+	}
+	fitnessInfo struct {
+		Verdict verdict.FitnessVerdict `json:"verdict"`
+		Short   []verdict.Shortcoming  `json:"short"`
+		Missing []verdict.Shortcoming  `json:"missing"`
+	}
+	hoursInfo struct {
+		Weekday int   `json:"weekday"`
+		From    int   `json:"from_hour"`
+		To      int   `json:"to_hour"`
+		StaleS  int64 `json:"stale_s"`
+	}
+	dayInfo struct {
+		Date      string   `json:"date"`
+		OccupiedS int64    `json:"occupied_s"`
+		MeasuredS int64    `json:"measured_s"`
+		MeanPPM   *float64 `json:"mean_co2_ppm"`
+		MaxPPM    *float64 `json:"max_co2_ppm"`
+		Stale     bool     `json:"stale"`
+	}
+	exceedanceInfo struct {
+		From    int64   `json:"from_timestamp_s"`
+		To      int64   `json:"to_timestamp_s"`
+		MeanPPM float64 `json:"mean_co2_ppm"`
+		MaxPPM  float64 `json:"max_co2_ppm"`
+	}
+)
+
+func showVerdict(v *view, room int64, j *roomair.Judgement, now time.Time) (jsonapi.Resource, error) {
+	var list attributes
+	list.add("profile", jsonapi.String(j.ProfileID))
+	list.add("profile_version", jsonapi.Int(j.ProfileVersion))
+	list.add("level", textOrNull(j.Level))
+	list.add("not_judged", textOrNull(string(j.NotJudged)))
+	list.add("good", jsonapi.Bool(j.Good))
+	list.add("clean_air_medal", jsonapi.Bool(j.Medal))
+	list.add("best_level", textOrNull(j.Best))
+	list.add("worst_level", textOrNull(j.Worst))
+	limit := jsonapi.Null()
+	if j.LimitPPM > 0 {
+		limit = jsonapi.Int(j.LimitPPM)
+	}
+	list.add("limit_ppm", limit)
+	bounds := make([]boundInfo, len(j.Bounds))
+	for i, b := range j.Bounds {
+		bounds[i] = boundInfo{b.LevelID, b.PPM, b.Units, b.Beyond, b.BeyondPercent, b.TolerancePercent, b.Kept}
+	}
+	list.json("bounds", bounds)
+	if j.Profile.Averaging == profile.Calendar {
+		list.json("medal_obstacles", append([]airquality.Reason{}, j.Obstacles...))
+	}
+	list.json("sensor", fitnessInfo{
+		j.Fitness.Verdict, append([]verdict.Shortcoming{}, j.Fitness.Short...), append([]verdict.Shortcoming{}, j.Fitness.Missing...),
+	})
+	showOccupied(&list, j)
+	if j.Member {
+		showDays(&list, j)
+	}
+	list.add("from_timestamp_s", jsonapi.Int(j.Period.From.Unix()))
+	list.add("to_timestamp_s", jsonapi.Int(j.Period.To.Unix()))
+	list.add("query_timestamp_s", jsonapi.Int(now.Unix()))
+	list.add("time_zone", jsonapi.String(j.Period.From.Location().String()))
+	return jsonapi.Resource{
+		Identifier: jsonapi.Identifier{Type: typeVerdict, ID: formatInt64(room)},
+		Attributes: list.list,
+		Self:       v.url("rooms", formatInt64(room)),
+	}, list.err
+}
+
+func showOccupied(list *attributes, j *roomair.Judgement) {
+	list.add("occupied_s", jsonapi.Int(wholeSeconds(j.Occupied.Time)))
+	list.add("measured_s", jsonapi.Int(wholeSeconds(j.Occupied.Known)))
+	hows := make([]string, len(j.Occupied.Hows))
+	for i, how := range j.Occupied.Hows {
+		hows[i] = string(how)
+	}
+	list.json("occupied_known_by", hows)
+	list.add("days_without_use", jsonapi.Int(j.Occupied.DaysWithoutUse))
+	list.add("day_count", jsonapi.Int(len(j.Days)))
+	list.add("stale_day_count", jsonapi.Int(j.StaleDays()))
+	var hours *hoursInfo
+	if worst, ok := j.Hours.Worst(); ok {
+		hours = &hoursInfo{worst.Weekday, worst.From, worst.To, wholeSeconds(worst.Time)}
+	}
+	list.json("worst_hours", hours)
+}
+
+// showDays tells when people were there, which is no matter of the public.
+func showDays(list *attributes, j *roomair.Judgement) {
+	days := make([]dayInfo, len(j.Days))
+	for i, d := range j.Days {
+		days[i] = dayInfo{
+			Date: d.Start.Format(time.DateOnly), OccupiedS: wholeSeconds(d.Occupied), MeasuredS: wholeSeconds(d.Known), Stale: d.Stale,
+		}
+		if d.Known > 0 {
+			days[i].MeanPPM, days[i].MaxPPM = &d.MeanPPM, &d.MaxPPM
+		}
+	}
+	list.json("days", days)
+	exceedances := make([]exceedanceInfo, len(j.Exceedances))
+	for i, e := range j.Exceedances {
+		exceedances[i] = exceedanceInfo{e.From.Unix(), e.To.Unix(), e.MeanPPM, e.MaxPPM}
+	}
+	list.json("exceedances", exceedances)
+}
