@@ -10,7 +10,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/sensorhealth"
 )
 
-var networks = flag.Int("networks", 12, "simulated networks of the test of false alarms, of 20 sensors and half a year each")
+var networks = flag.Int("networks", 40, "simulated networks of the test of false alarms, of 20 sensors and half a year each")
 
 const members = 20
 
@@ -77,7 +77,7 @@ func TestFound(t *testing.T) {
 			t.Parallel()
 			var errs, own []float64
 			within, found, silent, n := 0, 0, 0, 0
-			for seed := range uint64(max(6, *networks/4)) {
+			for seed := range uint64(max(6, *networks/20)) {
 				r := rand.New(rand.NewPCG(seed, 1806))
 				rooms := make([]room, members)
 				for i := range rooms {
