@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
 )
 
@@ -45,7 +46,9 @@ var bounds = func() map[string]string {
 		"ingestion_token_digest_length":          digest, "ingestion_token_name_length": between("length(name)", 1, int64(token.Name.Max)),
 		"invitation_digest_length": digest, "known_device_digest_length": digest,
 		"claim_code_eui64_form": "eui64 " + euiForm, "heard_device_eui64_form": "eui64 " + euiForm,
-		"parked_sample_dev_eui_form": "dev_eui " + euiForm, "undecoded_uplink_dev_eui_form": "dev_eui " + euiForm,
+		// An address may be longer with https than it was with webcal.
+		"timetable_calendar_url_length": fmt.Sprintf("length(calendar_url) <= %d", timetable.MaxURL+10),
+		"parked_sample_dev_eui_form":    "dev_eui " + euiForm, "undecoded_uplink_dev_eui_form": "dev_eui " + euiForm,
 	}
 	for _, table := range []string{"sample", "parked_sample"} {
 		of[table+"_co2_ppm_kept"] = between("co2_ppm", measurement.MinCO2PPM, measurement.MaxCO2PPM)
@@ -60,6 +63,8 @@ var bounds = func() map[string]string {
 var elsewhere = []string{
 	"account_key_email", "account_key_purpose", "api_token_scope", "audit_log_action", "fidelity_check_one_row",
 	"installation_ends_after_start", "node_epoch_one_row", "node_fidelity_fault_has_begin", "node_fidelity_fault_known", "node_fidelity_known", "node_outage_ends_after_start",
+	"occupied_day_holiday", "occupied_day_how", "occupied_day_spans",
+	"timetable_holder", "timetable_region_length", "timetable_rooms_have_no_calendar", "timetable_size",
 	"node_status_battery_percent_range", "node_status_data_rate_index_range", "node_status_spreading_factor_range", "parked_sample_status",
 	"sample_rollup_state_one_row", "sample_rollup_state_order", "sample_rollup_state_whole_hours", "sample_status",
 	"staff_right_subject",
