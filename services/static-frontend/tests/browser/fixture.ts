@@ -111,6 +111,68 @@ const sites = [
   },
 ];
 
+/** The school has a timetable, and its rooms say nothing of their own. */
+function timetable(kind: string, id: string): unknown {
+  const lessons = [
+    { from: "08:00", to: "12:00" },
+    { from: "12:45", to: "16:00" },
+  ];
+  const week = { Mo: lessons, Tu: lessons, We: lessons, Th: lessons, Fr: lessons, Sa: [], Su: [] };
+  const site = kind === "site";
+  return {
+    type: "Timetable",
+    id: `${kind}-${id}`,
+    attributes: {
+      weekly: site && id === "1" ? week : null,
+      exceptions: [
+        { from_date: "2026-12-21", to_date: "2026-12-22", name: "Projekttage", hours: [] },
+        {
+          from_date: "2026-11-28",
+          to_date: "2026-11-28",
+          name: "Tag der offenen Tür",
+          hours: [{ from: "10:00", to: "24:00" }],
+        },
+      ],
+      holiday_region: site ? "DE-BE" : null,
+      calendar_url: site ? "https://schule.example/ferien.ics" : null,
+      calendar_days: site
+        ? [{ from_date: "2026-12-23", to_date: "2027-01-02", name: "Weihnachtsferien" }]
+        : [],
+      calendar_left_out: site ? 2 : 0,
+      calendar_read_at_s: site ? Math.floor(Date.now() / 1000) - 7200 : null,
+      calendar_tried_at_s: null,
+      calendar_failure: null,
+    },
+  };
+}
+
+/** Known in each of the ways, one day after the other. */
+function occupiedDays(room: string, from: string, to: string): unknown[] {
+  const hows = ["timetable", "timetable", "inferred", "exception", "holiday", "unknown"];
+  const days: unknown[] = [];
+  for (let at = Date.parse(from); at <= Date.parse(to); at += 86_400_000) {
+    const how = hows[days.length % hows.length]!;
+    const morning = at / 1000 + 7 * 3600;
+    const spans = [
+      { from_timestamp_s: morning, to_timestamp_s: morning + 4 * 3600 },
+      { from_timestamp_s: morning + 17_100, to_timestamp_s: morning + 8 * 3600 },
+    ];
+    const date = new Date(at).toISOString().slice(0, 10);
+    days.push({
+      type: "OccupiedDay",
+      id: `${room}-${date}`,
+      attributes: {
+        date,
+        how,
+        name: { holiday: "Buß- und Bettag", exception: "Tag der offenen Tür" }[how] ?? "",
+        spans: how === "holiday" || how === "unknown" ? [] : spans,
+        decided_at_s: date === to ? null : morning,
+      },
+    });
+  }
+  return days;
+}
+
 /** What the server has for stretches of time; without one, the samples. */
 function bucketed(samples: FixtureSample[], resolution: string | null): unknown[] {
   const step = { "10m": 600, "1h": 3600, "1d": 86_400 }[resolution ?? ""];
@@ -401,6 +463,19 @@ export class Fixture {
       }
       case "rooms/:id/installations":
         return many(visible.filter((one) => one.id === id).map(installation));
+      case "sites/:id/timetable":
+      case "rooms/:id/timetable":
+        return single(timetable(kind!.slice(0, -1), id!));
+      case "rooms/:id/occupied-days":
+        return many(occupiedDays(id!, filter("from")!, filter("to")!));
+      case "holiday-regions":
+        return many(
+          Object.entries({ "DE-BE": "Berlin", "DE-BY": "Bayern", NL: "" }).map(([region, name]) => ({
+            type: "HolidayRegion",
+            id: region,
+            attributes: { country: region.slice(0, 2), name },
+          })),
+        );
       case "rooms/:id/airquality":
         return single({
           type: "room-airquality",

@@ -41,6 +41,8 @@ const operatorPages = {
   "dash-site": "/dashboard/1/sites/1",
   "dash-site-new": "/dashboard/1/sites/new",
   "dash-room": "/dashboard/1/rooms/1",
+  "dash-site-hours": "/dashboard/1/sites/1/hours",
+  "dash-room-hours": "/dashboard/1/rooms/1/hours",
   "dash-sensors": "/dashboard/1/sensors",
   "dash-radio": "/dashboard/1/sites/1/radio",
   "dash-sensor": "/dashboard/1/sensors/00000001-0000-4000-8000-000000000000",

@@ -577,6 +577,82 @@ export const de = {
   "account.sessions": "Angemeldete Geräte und Token für Programme",
   "account.profile": "Name und Benutzername",
   "account.delete": "Konto löschen",
+
+  "app.remove": "Entfernen",
+  "hours.title": "Nutzungszeiten",
+  "hours.introSite":
+    "Wann sind hier Menschen? Danach wird die Luft beurteilt: Die Nacht und die Ferien zählen nicht. Was hier steht, gilt für alle Räume des Standorts, die nichts Eigenes haben.",
+  "hours.introRoom":
+    "Wann sind hier Menschen? Danach wird die Luft beurteilt: Die Nacht und die Ferien zählen nicht. Feiertage und Ferien stehen beim Standort.",
+  "hours.ofSite": "Zeiten des Standorts",
+  "hours.week": "Die übliche Woche",
+  "hours.own": "Eigene Zeiten",
+  "hours.asSite": "Wie am Standort",
+  "hours.byAir": "Keine Angabe",
+  "hours.byAirHint":
+    "Ohne Angabe wird aus dem CO₂ erschlossen, wann jemand da war. Das übersieht einzelne Menschen in großen Räumen; verlässlich sind angegebene Zeiten.",
+  "hours.presets": "Vorlagen:",
+  "hours.preset.school": "Schule 8–14 Uhr",
+  "hours.preset.office": "Büro 9–17 Uhr",
+  "hours.preset.museum": "Museum Di–So 10–18 Uhr",
+  "hours.preset.bar": "Bar Di–Sa 18–2 Uhr",
+  "hours.nobody": "niemand da",
+  "hours.notKnown": "nicht bekannt",
+  "hours.from": "Beginn, {of}",
+  "hours.to": "Ende, {of}",
+  "hours.add": "Zeit hinzufügen, {of}",
+  "hours.remove": "Zeit entfernen, {of}",
+  "hours.toWorkdays": "Mo–Fr ebenso",
+  "hours.toAll": "alle Tage ebenso",
+  "hours.exceptions": "Ausnahmen",
+  "hours.exception": "Ausnahme",
+  "hours.noExceptions": "Keine. Hier stehen Tage, die anders sind als die übliche Woche.",
+  "hours.name": "Name",
+  "hours.closedExample": "etwa: Betriebsferien",
+  "hours.openExample": "etwa: Tag der offenen Tür",
+  "hours.firstDay": "Erster Tag",
+  "hours.lastDay": "Letzter Tag (wenn mehrere)",
+  "hours.closed": "geschlossen",
+  "hours.addClosed": "Geschlossene Tage",
+  "hours.addOpen": "Andere Zeiten",
+  "hours.holidays": "Feiertage und Ferien",
+  "hours.region": "Gesetzliche Feiertage",
+  "hours.noRegion": "Keine",
+  "hours.regionHint": "An diesen Tagen ist niemand da. Wo doch, hilft eine Ausnahme.",
+  "hours.calendarUrl": "Adresse eines Ferienkalenders (ICS)",
+  "hours.calendarHint":
+    "Wird jeden Tag gelesen; ganztägige Einträge gelten als frei. Kalender der Schulferien gibt es bei vielen Schulverwaltungen.",
+  "hours.upload": "Kalenderdatei hochladen",
+  "hours.removeCalendar": "Kalender entfernen",
+  "hours.calendarDays.one": "{n} freie Zeit",
+  "hours.calendarDays.other": "{n} freie Zeiten",
+  "hours.calendarRead": "gelesen {age}",
+  "hours.calendarSoon": "Der Kalender wird in einigen Minuten gelesen.",
+  "hours.leftOut.one":
+    "{n} Eintrag wurde ausgelassen: Er hat Uhrzeiten, oder er wiederholt sich anders als jährlich.",
+  "hours.leftOut.other":
+    "{n} Einträge wurden ausgelassen: Sie haben Uhrzeiten, oder sie wiederholen sich anders als jährlich.",
+  "hours.failure.unreachable":
+    "Der Kalender war zuletzt nicht zu lesen: Unter der Adresse kam keine Antwort oder ein Fehler. Was davor gelesen wurde, gilt weiter.",
+  "hours.failure.forbidden_address":
+    "Der Kalender wird nicht gelesen: Die Adresse führt nicht ins öffentliche Netz.",
+  "hours.failure.too_large": "Der Kalender wird nicht gelesen: Er ist zu groß.",
+  "hours.failure.no_calendar":
+    "Der Kalender war zuletzt nicht zu lesen: Unter der Adresse ist kein Kalender mit ganzen freien Tagen.",
+  "hours.past": "Vergangene Tage",
+  "hours.pastHint":
+    "Was für vergangene Tage schon gilt, bleibt, damit Beurteilungen nachvollziehbar sind. Haben die neuen Zeiten auch früher schon gegolten, sagen Sie, ab wann.",
+  "hours.recomputeFrom": "Auch vergangene Tage ändern ab",
+  "hours.savedRecompute": "Gespeichert. Die vergangenen Tage sind in einigen Minuten neu bestimmt.",
+  "hours.check": "Die letzten Tage",
+  "hours.weekLegend":
+    "Linie: CO₂ von 0 bis 24 Uhr, gestrichelt {elevated} und {high} ppm. Flächen: Zeiten, zu denen jemand da war; gestrichelt umrandet, wenn sie nur erschlossen sind. Steigt die Linie außerhalb der Flächen, fehlt eine Zeit.",
+  "hours.planned": "geplant",
+  "hours.how.timetable": "nach Wochenplan",
+  "hours.how.exception": "Ausnahme",
+  "hours.how.holiday": "Feiertag oder Ferien",
+  "hours.how.inferred": "aus dem CO₂ erschlossen",
+  "hours.how.unknown": "keine Angabe",
 } as const;
 
 export type Key = keyof typeof de;
