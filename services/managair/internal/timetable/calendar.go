@@ -81,7 +81,8 @@ func cleanURL(text string) (string, bool) {
 	if port := u.Port(); port != "" && port != "443" {
 		return "", false
 	}
-	return u.String(), true
+	clean := u.String() // letters beyond ASCII are six bytes there
+	return clean, len(clean) <= MaxURL
 }
 
 // ParseCalendar reads a calendar (RFC 5545) of holidays. Its entries of whole days are

@@ -159,6 +159,7 @@ func TestWhatATimetableMayNotHave(t *testing.T) {
 		{"a file", site, timetable.Timetable{CalendarURL: "file:///etc/passwd"}, "calendar_url", reason.InvalidCalendarURL},
 		{"an unsafe address", site, timetable.Timetable{CalendarURL: "http://example.com/a.ics"}, "calendar_url", reason.InvalidCalendarURL},
 		{"another port", site, timetable.Timetable{CalendarURL: "https://example.com:6379/a.ics"}, "calendar_url", reason.InvalidCalendarURL},
+		{"an address that is long as it is kept", site, timetable.Timetable{CalendarURL: "https://example.com/" + strings.Repeat("ä", 100)}, "calendar_url", reason.InvalidCalendarURL},
 		{"a password", site, timetable.Timetable{CalendarURL: "https://a:b@example.com/a.ics"}, "calendar_url", reason.InvalidCalendarURL},
 	} {
 		v := tt.table.Check(tt.holder)
