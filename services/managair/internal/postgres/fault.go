@@ -12,12 +12,20 @@ import (
 
 // The steps of judgeFaults, which comes after the check of who reports.
 const (
-	// Whatever else it tells, it moves again; what no air has is no value.
+	// Whatever else it tells, it moves again; what no air has is no value. Here and below rows
+	// are locked in the order of nodes, as by whoever takes back and by the ingestair.
 	releaseStuck = `
+		WITH chosen AS MATERIALIZED (
+			SELECT x.id
+			  FROM stuck_sensor x
+			  JOIN node_status s ON s.node_no = x.node_no
+			 WHERE x.released_at IS NULL AND s.last_co2_ppm <> x.co2_ppm AND s.last_status <> 'E'
+			 ORDER BY x.node_no
+			   FOR UPDATE OF x)
 		UPDATE stuck_sensor x
 		   SET released_at = @now
-		  FROM node_status s
-		 WHERE x.released_at IS NULL AND s.node_no = x.node_no AND s.last_co2_ppm <> x.co2_ppm AND s.last_status <> 'E'`
+		  FROM chosen
+		 WHERE x.id = chosen.id`
 
 	// standing are the nodes that say the same as all of yesterday, and for how long they
 	// have: only of those more than one day is looked at. Yesterday's last hours may not be
@@ -82,11 +90,18 @@ const (
 		RETURNING x.node_no, x.co2_ppm::integer, x.since, x.released_at`
 
 	markNewestStuck = `
+		WITH chosen AS MATERIALIZED (
+			SELECT s.node_no
+			  FROM node_status s
+			  JOIN stuck_sensor x ON x.node_no = s.node_no
+			 WHERE x.released_at IS NULL AND x.taken_back_at IS NULL AND s.last_co2_ppm = x.co2_ppm
+			   AND s.last_sample_at >= x.since AND s.last_status <> 'E'
+			 ORDER BY s.node_no
+			   FOR UPDATE OF s)
 		UPDATE node_status s
 		   SET last_status = 'E'
-		  FROM stuck_sensor x
-		 WHERE x.released_at IS NULL AND x.taken_back_at IS NULL AND s.node_no = x.node_no AND s.last_co2_ppm = x.co2_ppm
-		   AND s.last_sample_at >= x.since AND s.last_status <> 'E'`
+		  FROM chosen
+		 WHERE s.node_no = chosen.node_no`
 
 	unmarkNewestStuck = `
 		UPDATE node_status

@@ -358,3 +358,55 @@ func TestAMarkAtRestIsTakenBack(t *testing.T) {
 		t.Errorf("rolled up again: %+v", got)
 	}
 }
+
+// The check, who takes marks back, and the ingestair lock rows of several sensors: all in the
+// order of the sensors' numbers, or they end in each other's arms.
+func TestTheCheckLocksSensorsInTheirOrder(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, table string
+		told        int // ppm, now
+	}{
+		{"those that move again", "stuck_sensor", 900},
+		{"those that go on", "node_status", 800},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, pgtest.New(t))
+			_, first := h.node(t, 1)
+			_, second := h.node(t, 2)
+			// A table without an order is read from its beginning.
+			for _, no := range []int32{second, first} {
+				h.newest(t, no, clock(1), test.told, "M")
+				h.exec(t, `INSERT INTO stuck_sensor (node_no, since, co2_ppm, found_at) VALUES ($1, $2, 800, $3)`, no, clock(-9), clock(0))
+			}
+			hold, err := h.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			lock := "SELECT FROM " + test.table + " WHERE node_no = $1 FOR UPDATE"
+			if _, err := hold.Exec(t.Context(), lock, first); err != nil {
+				t.Fatal(err)
+			}
+			checked := make(chan error, 1)
+			go func() {
+				_, err := (postgres.Fidelity{Pool: h.as}).Check(t.Context(), clock(1))
+				checked <- err
+			}()
+			for h.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`) == 0 {
+				if len(checked) > 0 {
+					t.Fatalf("the check does not wait: %v", <-checked)
+				}
+			}
+			if _, err := h.Exec(t.Context(), lock+" NOWAIT", second); err != nil {
+				t.Errorf("the check waits for the first sensor and holds the second: %v", err)
+			}
+			if err := hold.Rollback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-checked; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
