@@ -264,10 +264,24 @@ func newTableFormat(people bool, language string, place *time.Location, t table)
 // cell where the spreadsheet's country has another separator than the table (OWASP, CSV injection).
 var formula = regexp.MustCompile(`((?:^|[,;|\t\r\n])[\s\p{Z}\p{Cc}\p{Cf}"]*)([=+\-@＝＋－＠])`)
 
+// storey is the rest of a name that cannot be a formula, wherever it is split: a number with a sign,
+// and up to the end nothing that could go on calculating ("Raum 12, -1. OG"). The end counts because
+// the next cell may follow in the same one: no blank there, which could be an operator.
+var storey = regexp.MustCompile(`^[,;] *[+\-]\d(?:[\p{L}\p{M}\p{N}.,;() ]*[\p{L}\p{N}.)])?$`)
+
 // appendText appends a text as a cell in quotes, which no spreadsheet takes for a formula.
 func appendText(dst []byte, name string) []byte {
-	name = formula.ReplaceAllString(name, "${1}'${2}")
-	return append(append(append(dst, '"'), strings.ReplaceAll(name, `"`, `""`)...), '"')
+	dst = append(dst, '"')
+	written := 0
+	for _, at := range formula.FindAllStringSubmatchIndex(name, -1) {
+		if storey.MatchString(name[at[0]:]) {
+			continue
+		}
+		sign := at[4]
+		dst = append(append(dst, strings.ReplaceAll(name[written:sign], `"`, `""`)...), '\'')
+		written = sign
+	}
+	return append(append(dst, strings.ReplaceAll(name[written:], `"`, `""`)...), '"')
 }
 
 // peopleTable is for spreadsheets: times by the clocks of the site, numbers and words of a

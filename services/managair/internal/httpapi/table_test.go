@@ -97,11 +97,15 @@ func TestNamesInTablesAreNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.exec(t, tableSQL)
-	number := regexp.MustCompile(`^-\d+([.,]\d+)?$`)
+	// A value of the table, or a number that no operator follows, but the end of its name.
+	number := regexp.MustCompile(`^-\d+([.,]\d+)?$|^[+\-]\d([\p{L}\d.,;() ]*[\p{L}\d.)])?("|$)`)
 	for name, want := range map[string]string{
 		"=1+1": "'=1+1", "+49": "'+49", "-1": "'-1", "@SUM": "'@SUM", "\t=1": "\t'=1", " =1": " '=1", "＝1": "'＝1",
 		`Saal; "A"`: `Saal; "A"`, "Raum 1": "Raum 1", "a\n=b": "a\n'=b", "Bau 2-A, 3+4": "Bau 2-A, 3+4",
 		`x;=cmd|' /C calc'!A0;`: `x;'=cmd|' /C calc'!A0;`, "x,=1+1,": "x,'=1+1,", "x\t-1": "x\t'-1", "x|@SUM(A1)": "x|'@SUM(A1)",
+		"Raum 12, -1. OG": "Raum 12, -1. OG", "Haus 3; +2. Ebene, Süd": "Haus 3; +2. Ebene, Süd", "Bau A, -1": "Bau A, -1",
+		"-1. OG": "'-1. OG", "Bau A, -A1": "Bau A, '-A1", "x;-1+1": "x;'-1+1", "x,-1-": "x,'-1-", "x,-1 ": "x,'-1 ", "x,-1 &": "x,'-1 &",
+		"x;-1|A!B": "x;'-1|A!B", "x;-1+SUM(A1)": "x;'-1+SUM(A1)", "Raum 1, -2. UG (Keller)": "Raum 1, -2. UG (Keller)", `x,-1"`: `x,'-1"`, "x,-1. OG,=1": "x,'-1. OG,'=1", "x,-1 A1": "x,-1 A1",
 		`x;"=1+1`: `x;"'=1+1`, `x, "" +1;`: `x, "" '+1;`, "x;＝1;=2": "x;'＝1;'=2", "x; \u200b\u00a0=1": "x; \u200b\u00a0'=1", ";;==1": ";;'==1",
 	} {
 		w.exec(t, "UPDATE room SET name = $1 WHERE id = 4", name)
