@@ -1,14 +1,31 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
+import manifest from "./package.json" with { type: "json" };
 
 // Where "npm run dev" finds the API; in production a reverse proxy stands before both.
 const upstream = process.env.CLAIR_UPSTREAM ?? "http://127.0.0.1:8888";
 const proxied = ["/api", "/accounts", "/admin", "/ingest", "/media"];
 
+/**
+ * What a file is called that the pages load. The style sheet of managair's pages names fonts, too, and cannot
+ * know a hash: theirs have the version of their package.
+ */
+export function assetName(file: string): string {
+  const font = Object.entries(manifest.dependencies).find(
+    ([name]) => file.endsWith(".woff2") && file.startsWith(`${name.replace("@fontsource-variable/", "")}-`),
+  );
+  return `assets/[name]-${font ? font[1] : "[hash]"}[extname]`;
+}
+
 export default defineConfig({
   plugins: [svelte()],
-  // Inlined assets would need "data:" in the content security policy.
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: "es2022",
+    // Inlined assets would need "data:" in the content security policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { output: { assetFileNames: ({ names }) => assetName(names[0] ?? "") } },
+  },
   server: { proxy: Object.fromEntries(proxied.map((path) => [path, { target: upstream, xfwd: true }])) },
   test: {
     reporters: ["default", "./tests/unsteady.ts"],

@@ -22,6 +22,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
@@ -83,6 +84,11 @@ func newWorld(t *testing.T) *world {
 
 func newWorldWithin(t *testing.T, limits identity.Limits) *world {
 	t.Helper()
+	return newWorldWithMails(t, limits, mail.Way{Host: "smtp.example.org"})
+}
+
+func newWorldWithMails(t *testing.T, limits identity.Limits, mails mail.Way) *world {
+	t.Helper()
 	w := &world{pool: pgtest.New(t), mails: &letterbox{}, time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	log := slog.New(slog.DiscardHandler)
 	accounts := identity.NewAccounts(postgres.NewIdentity(pgtest.As(t, schema.Managair, w.pool)), identitytest.Hasher(), w.mails, limits, w.now)
@@ -90,7 +96,7 @@ func newWorldWithin(t *testing.T, limits identity.Limits) *world {
 		http.Error(rw, fault.Text(err), fault.HTTPStatus(err))
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/accounts/", account.NewPages(accounts, doors, log).Handler())
+	mux.Handle("/accounts/", account.NewPages(accounts, doors, mails, log).Handler())
 	mux.HandleFunc("/api/v1/whoami", func(rw http.ResponseWriter, r *http.Request) {
 		caller := access.CallerFrom(r.Context())
 		switch {

@@ -37,7 +37,7 @@ func (p *Pages) logIn(w http.ResponseWriter, r *http.Request) error {
 	// The predecessor's form calls the name "login".
 	user, err := p.accounts.LogIn(r.Context(), r.PostForm.Get("login"), r.PostForm.Get("password"), session.ClientOf(r))
 	if err != nil {
-		return refuse(w, r, v, loginPage(v, nextOf(r)), err)
+		return p.refuse(w, r, v, loginPage(v, nextOf(r)), err)
 	}
 	if _, err := p.doors.Begin(w, r, user); err != nil {
 		return err
@@ -78,20 +78,20 @@ func (p *Pages) signUp(w http.ResponseWriter, r *http.Request) error {
 	form := r.PostForm
 	page := signupPage(v, p.accounts.SigningUp())
 	if err := twice(form, "password1", "password2"); err != nil {
-		return refuse(w, r, v, page, err)
+		return p.refuse(w, r, v, page, err)
 	}
 	if err := p.accounts.SignUp(r.Context(), form.Get("username"), form.Get("email"), form.Get("password1"), session.ClientOf(r)); err != nil {
 		if errors.Is(err, identity.ErrSignUpClosed) {
 			return show(w, r, http.StatusForbidden, v, page)
 		}
-		return refuse(w, r, v, page, err)
+		return p.refuse(w, r, v, page, err)
 	}
 	v = newView(r, words.TitleMailSent)
 	note := words.MailSent
 	if p.accounts.SigningUp() == identity.SignUpInvitation {
 		note = words.MailSentIfInvited
 	}
-	v.Note = note.In(v.Lang, form.Get("email"))
+	v.Note = p.written(v.Lang, note.In(v.Lang, form.Get("email")))
 	return show(w, r, http.StatusOK, v, messagePage(v))
 }
 
@@ -135,10 +135,10 @@ func (p *Pages) requestReset(w http.ResponseWriter, r *http.Request) error {
 	v := newView(r, words.TitleReset)
 	email := r.PostForm.Get("email")
 	if err := p.accounts.RequestReset(r.Context(), email, session.ClientOf(r)); err != nil {
-		return refuse(w, r, v, resetPage(v), err)
+		return p.refuse(w, r, v, resetPage(v), err)
 	}
 	v = newView(r, words.TitleMailSent)
-	v.Note = words.ResetSent.In(v.Lang, email)
+	v.Note = p.written(v.Lang, words.ResetSent.In(v.Lang, email))
 	return show(w, r, http.StatusOK, v, messagePage(v))
 }
 
@@ -174,7 +174,7 @@ func (p *Pages) reset(w http.ResponseWriter, r *http.Request) error {
 		err = p.accounts.Reset(r.Context(), r.PathValue("key"), r.PostForm.Get("password1"), kept(r), session.ClientOf(r))
 	}
 	if err != nil {
-		return refuse(w, r, v, page, err)
+		return p.refuse(w, r, v, page, err)
 	}
 	return web.Redirect(w, r, "/accounts/login/?done=password")
 }

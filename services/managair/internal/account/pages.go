@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
@@ -33,12 +34,21 @@ const maxForm = 64 << 10
 type Pages struct {
 	accounts *identity.Accounts
 	doors    *session.Authenticator
+	mails    mail.Way
 	log      *slog.Logger
 }
 
-// NewPages returns the pages.
-func NewPages(accounts *identity.Accounts, doors *session.Authenticator, log *slog.Logger) *Pages {
-	return &Pages{accounts, doors, log}
+// NewPages returns the pages. They say where mails are that nobody sends.
+func NewPages(accounts *identity.Accounts, doors *session.Authenticator, mails mail.Way, log *slog.Logger) *Pages {
+	return &Pages{accounts, doors, mails, log}
+}
+
+// written says that there was a mail, and where it is if nobody sends it.
+func (p *Pages) written(lang, text string) string {
+	if p.mails.Kept() {
+		text += " " + words.MailKept.In(lang)
+	}
+	return text
 }
 
 func formatTime(lang string, t time.Time) string {
@@ -180,7 +190,7 @@ func show(w http.ResponseWriter, r *http.Request, status int, v *view, page temp
 
 // refuse shows the page again, whose view is v, with what was wrong, or returns err
 // when no page can say it.
-func refuse(w http.ResponseWriter, r *http.Request, v *view, page templ.Component, err error) error {
+func (p *Pages) refuse(w http.ResponseWriter, r *http.Request, v *view, page templ.Component, err error) error {
 	status := http.StatusUnprocessableEntity
 	if e, ok := errors.AsType[*identity.TooManyAttempts](err); ok {
 		seconds := int(math.Ceil(e.Wait.Seconds()))
@@ -194,7 +204,7 @@ func refuse(w http.ResponseWriter, r *http.Request, v *view, page templ.Componen
 		case errors.Is(err, identity.ErrWrongCredentials):
 			v.Bad = words.WrongCredentials.In(v.Lang)
 		case errors.Is(err, identity.ErrNotConfirmed):
-			v.Bad = words.NotConfirmed.In(v.Lang)
+			v.Bad = p.written(v.Lang, words.NotConfirmed.In(v.Lang))
 		case fault.Is(err, fault.Conflict):
 			v.Bad = words.Conflict.In(v.Lang)
 		default:

@@ -29,6 +29,9 @@ func (p *Pages) showEmail(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if done := r.URL.Query().Get("done"); done == "email_add" || done == "email_send" {
+		v.Note = p.written(v.Lang, v.Note)
+	}
 	return show(w, r, http.StatusOK, v, emailPage(v, addresses))
 }
 
@@ -68,7 +71,7 @@ func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
 		if i := slices.IndexFunc(addresses, func(e identity.EmailAddress) bool { return e.ID == id }); i >= 0 && v.AskPassword {
 			page = addressPage(v, addresses[i], done)
 		}
-		return refuse(w, r, v, page, err)
+		return p.refuse(w, r, v, page, err)
 	}
 	return web.Redirect(w, r, "/accounts/email/?done=email_"+done)
 }
@@ -91,7 +94,7 @@ func (p *Pages) changeProfile(w http.ResponseWriter, r *http.Request) error {
 	user.Username, user.FirstName, user.LastName = r.PostForm.Get("username"), r.PostForm.Get("first_name"), r.PostForm.Get("last_name")
 	if _, err := p.accounts.UpdateProfile(r.Context(), user); err != nil {
 		v := newView(r, words.TitleProfile)
-		return refuse(w, r, v, profilePage(v), err)
+		return p.refuse(w, r, v, profilePage(v), err)
 	}
 	return web.Redirect(w, r, "/accounts/?done=profile")
 }
@@ -138,7 +141,7 @@ func (p *Pages) changePassword(w http.ResponseWriter, r *http.Request) error {
 			identity.Kept{Secret: c.Secret(), Tokens: kept(r)}, session.ClientOf(r))
 	}
 	if err != nil {
-		return refuse(w, r, v, page, err)
+		return p.refuse(w, r, v, page, err)
 	}
 	return web.Redirect(w, r, "/accounts/?done=password")
 }
@@ -218,7 +221,7 @@ func (p *Pages) changeSessions(w http.ResponseWriter, r *http.Request) error {
 			return viewErr
 		}
 		if err != nil {
-			return refuse(w, r, v, page, err)
+			return p.refuse(w, r, v, page, err)
 		}
 		v.Form = nil
 		return show(w, r, http.StatusOK, v, page)
@@ -240,7 +243,7 @@ func (p *Pages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
 			v.Bad = words.LastOwner.In(v.Lang, strings.Join(organizations, ", "))
 			return show(w, r, http.StatusConflict, v, deletePage(v))
 		}
-		return refuse(w, r, v, deletePage(v), err)
+		return p.refuse(w, r, v, deletePage(v), err)
 	}
 	if err := p.doors.End(w, r); err != nil {
 		return err

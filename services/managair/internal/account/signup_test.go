@@ -1,10 +1,12 @@
 package account_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 )
 
 func signUpForm(name string) string {
@@ -47,6 +49,32 @@ func TestSignUpIsByInvitation(t *testing.T) {
 	v.want("POST", "/accounts/signup/", signUpForm("vera"), 200, "Wenn vera@schule.example eingeladen ist")
 	key := w.mails.last(t, identity.MailConfirm, "vera@schule.example").Key
 	v.want("POST", "/accounts/confirm-email/"+key+"/", "x=1", 303, "done=confirmed")
+}
+
+// Whoever tries Clair without a mail server is told where the mail with the link is.
+func TestPagesSayWhereMailsAreThatNobodySends(t *testing.T) {
+	t.Parallel()
+	const where = "/admin/kept_mail/"
+	for _, test := range []struct {
+		name string
+		way  mail.Way
+		told bool
+	}{{"kept", mail.Way{}, true}, {"sent", mail.Way{Host: "smtp.example.org"}, false}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorldWithMails(t, identitytest.Limits(t), test.way)
+			v := w.visitor(t)
+			for path, page := range map[string]answer{
+				"signup": v.do("POST", "/accounts/signup/", signUpForm("vera")),
+				"login":  v.do("POST", "/accounts/login/", "login=vera&password="+password),
+				"reset":  v.do("POST", "/accounts/password/reset/", "email=vera@schule.example"),
+			} {
+				if got := strings.Contains(page.body, where); got != test.told {
+					t.Errorf("%s (%d): says where kept mails are: %v", path, page.status, got)
+				}
+			}
+		})
+	}
 }
 
 func (w *world) accounts(t *testing.T) (n int) {

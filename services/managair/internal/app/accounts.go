@@ -12,6 +12,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/account"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
@@ -29,7 +30,7 @@ type people struct {
 	pages    *account.Pages
 }
 
-func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, publicURL string, limits identity.Limits) people {
+func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, publicURL string, mails mail.Way, limits identity.Limits) people {
 	publicURL = cmp.Or(publicURL, defaultPublicURL)
 	accounts := newAccounts(pool, worker.Mails{
 		Client: queue, Store: postgres.OutgoingMail{Pool: pool}, Log: log, PublicURL: publicURL,
@@ -37,7 +38,7 @@ func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, public
 	sessions := session.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
-	return people{accounts, sessions, account.NewPages(accounts, sessions, log)}
+	return people{accounts, sessions, account.NewPages(accounts, sessions, mails, log)}
 }
 
 func newAccounts(pool *pgxpool.Pool, mails worker.Mails, limits identity.Limits) *identity.Accounts {

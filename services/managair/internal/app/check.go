@@ -83,7 +83,7 @@ func (f *findings) checkSettings(ctx context.Context, env config.Env, deploy boo
 		if !strings.HasPrefix(api.PublicURL, "https://") {
 			f.problem("PUBLIC_URL does not begin with https://, so cookies are sent in the clear and links in mails lead nowhere")
 		}
-		if mailCfg.Host == "" {
+		if mailCfg.Kept() {
 			f.problem("EMAIL_HOST is not set: mails are kept in the database, and nobody can sign up or get a new password")
 		}
 	}

@@ -30,7 +30,7 @@ func sendTestEmailCommand(env config.Env) *cobra.Command {
 					if err != nil {
 						return err
 					}
-					if cfg.Host == "" {
+					if cfg.Kept() {
 						cmd.Printf("kept for %s: EMAIL_HOST is not set, so mails stay in the database\n", to)
 					} else {
 						cmd.Printf("sent to %s\n", to)
@@ -44,7 +44,7 @@ func sendTestEmailCommand(env config.Env) *cobra.Command {
 
 // deliverer brings mails to the mail server, and keeps them when there is none.
 func deliverer(cfg mail.Config, pool *pgxpool.Pool) mail.Deliverer {
-	if cfg.Host == "" {
+	if cfg.Kept() {
 		return postgres.KeptMail{Pool: pool}
 	}
 	return mail.SMTP{Config: cfg}

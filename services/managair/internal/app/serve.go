@@ -24,6 +24,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
@@ -58,7 +59,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var guard web.GuardConfig
 	var quotas inventory.Quotas
 	var claims claim.Config
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas, &claims); err != nil {
+	var mails mail.Way
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas, &claims, &mails); err != nil {
 		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair")
@@ -79,7 +81,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	}
 	queue := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = queue.Close() }()
-	people := newPeople(log, pool, queue, apiCfg.PublicURL, limits.Owning(quotas.Organizations))
+	people := newPeople(log, pool, queue, apiCfg.PublicURL, mails, limits.Owning(quotas.Organizations))
 	pictures, err := media.New(mediaCfg)
 	if err != nil {
 		return err

@@ -25,9 +25,17 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
+// Way is where mails go.
+type Way struct {
+	Host string `env:"EMAIL_HOST" desc:"mail server; without one mails are kept in the database"`
+}
+
+// Kept reports whether mails are kept in the database, and not sent.
+func (w Way) Kept() bool { return w.Host == "" }
+
 // Config is what the environment says about mail. The names are Django's.
 type Config struct {
-	Host     string        `env:"EMAIL_HOST" desc:"mail server; without one mails are kept in the database"`
+	Way
 	Port     int           `env:"EMAIL_PORT" envDefault:"587" desc:"its port"`
 	User     string        `env:"EMAIL_HOST_USER" desc:"name to log in with; default: no log-in"`
 	Password config.Secret `env:"EMAIL_HOST_PASSWORD" desc:"its password"`

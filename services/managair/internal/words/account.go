@@ -51,6 +51,7 @@ var (
 	LastOwner           = Text{"Sie sind die letzte Person mit der Rolle Eigentümer in: %s. Geben Sie die Rolle vorher weiter oder löschen Sie die Organisation.", "You are the last person with the role Owner in: %s. Hand the role on first, or delete the organization."}
 	LoginName           = Text{"Benutzername oder E-Mail-Adresse", "User name or e-mail address"}
 	LogoutQuestion      = Text{"Möchten Sie sich abmelden?", "Do you want to log out?"}
+	MailKept            = Text{"Dieser Server verschickt keine E-Mails, er behält sie: Wer ihn verwaltet, findet sie unter /admin/kept_mail/.", "This server sends no mails, it keeps them: whoever administers it finds them at /admin/kept_mail/."}
 	MailSentIfInvited   = Text{"Wenn %s eingeladen ist, haben wir dorthin geschrieben. Bitte öffnen Sie den Link in der E-Mail, dann können Sie sich anmelden.", "If %s has been invited, we have written there. Please open the link in the mail, then you can log in."}
 	SignupClosed        = Text{"Hier legen nur die Verwalter Konten an. Bitte wenden Sie sich an die Stelle, die Clair hier betreibt.", "Accounts are made by the administrators here. Please ask whoever runs Clair here."}
 	SignupInvited       = Text{"Konten gibt es hier auf Einladung. Geben Sie die Adresse an, an die die Einladung ging: nur dorthin schreiben wir.", "Accounts are by invitation here. Give the address that the invitation went to: we write to no other."}

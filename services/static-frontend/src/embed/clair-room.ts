@@ -8,7 +8,7 @@
 // The page around it may set --clair-font, --clair-surface, --clair-ink and --clair-radius. The element needs
 // no style element and no style attribute, so it works under a strict content security policy.
 import palette from "../../../../pkg/palette/palette.css?inline";
-import { adviceFor, currentLevel, freshness, type Level, type Sample } from "../lib/air";
+import { adviceFor, currentLevel, verdictOf, type Level, type Sample } from "../lib/air";
 import { ApiError, MEDIA_TYPE, type Document, type Resource } from "../lib/api/client";
 import { toInstallation } from "../lib/api/installations";
 import { toRoom } from "../lib/api/rooms";
@@ -198,7 +198,6 @@ export class ClairRoom extends HTMLElement {
     const number = new Intl.NumberFormat(language, { useGrouping: "min2" });
     const sample = representative(this.#installations, now);
     const level = currentLevel(sample, now);
-    const state = freshness(sample, now);
     const link = document.createElement("a");
     link.className = level;
     link.lang = language;
@@ -210,7 +209,7 @@ export class ClairRoom extends HTMLElement {
       ? this.#text("app.loading")
       : problem
         ? this.#text(this.#failed === 404 ? "embed.hidden" : "problem.server")
-        : this.#text(state === "fresh" ? `verdict.${level}` : `verdict.${state}`);
+        : this.#text(verdictOf(sample, now));
     link.append(paragraph("soft", this.#name || "Clair"), paragraph("verdict", shape(level), verdict));
     if (sample) {
       const unit = document.createElement("small");

@@ -49,6 +49,23 @@ export function currentLevel(sample: Sample | null | undefined, nowS: number): L
   return sample && freshness(sample, nowS) === "fresh" ? levelOf(sample.co2) : "none";
 }
 
+/** What a sample says, as a key of the messages: of the air, or why it says nothing of it. */
+export function verdictOf(sample: Sample | null | undefined, nowS: number) {
+  const state = freshness(sample, nowS);
+  return state === "fresh"
+    ? (`verdict.${currentLevel(sample, nowS)}` as const)
+    : (`verdict.${state}` as const);
+}
+
+/** The same in a list, where a level is a word; a sensor that is at fault says so there, too. */
+export function standingOf(sample: Sample | null | undefined, nowS: number) {
+  const state = freshness(sample, nowS);
+  return state === "faulty" || state === "beyond"
+    ? (`verdict.${state}` as const)
+    : (`level.${currentLevel(sample, nowS)}` as const);
+}
+export type Standing = ReturnType<typeof standingOf>;
+
 export type Trend = "rising" | "falling" | "steady";
 
 /** Span looked at for the trend, and the slope below which the air counts as steady. */

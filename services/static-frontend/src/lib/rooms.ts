@@ -1,5 +1,5 @@
 // Rooms with what their sensors say. Pure functions.
-import { currentLevel, worst, type Level, type Sample } from "./air";
+import { currentLevel, standingOf, worst, type Level, type Sample, type Standing } from "./air";
 import { isActive, type Installation } from "./api/installations";
 import type { PublicSite } from "./api/publicsites";
 import type { Room } from "./api/rooms";
@@ -57,6 +57,12 @@ function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]
   return groups;
 }
 
+/** A room as one finds it where there are several houses. */
+export function placeName(room: Room | undefined, sites: readonly Site[]): string {
+  const site = sites.find((one) => one.id === room?.siteId);
+  return [room?.name, site?.name].filter(Boolean).join(", ");
+}
+
 export function siteStates(
   sites: readonly Site[],
   rooms: readonly Room[],
@@ -76,11 +82,17 @@ export interface PublicSiteState {
   levels: Level[];
   /** The worst of them. */
   level: Level;
+  /** That in words; where no room has a level, what is wrong with a sensor. */
+  standing: Standing;
 }
 
 export function publicSiteState(site: PublicSite, nowS: number): PublicSiteState {
-  const levels = site.rooms.map((room) => currentLevel(representativeOf(room.latest, nowS), nowS));
-  return { site, levels, level: worst(levels) };
+  const samples = site.rooms.map((room) => representativeOf(room.latest, nowS));
+  const levels = samples.map((sample) => currentLevel(sample, nowS));
+  const level = worst(levels);
+  const standings = samples.map((sample) => standingOf(sample, nowS));
+  const fault = (["verdict.beyond", "verdict.faulty"] as const).find((one) => standings.includes(one));
+  return { site, levels, level, standing: level === "none" && fault ? fault : `level.${level}` };
 }
 
 /** An installation with a sample of its own put in, unless what is there is as new. */

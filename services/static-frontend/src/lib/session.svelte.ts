@@ -1,11 +1,12 @@
 // Who is logged in, and for which organizations.
 import { ApiError } from "./api/client";
 import { fetchUserMemberships, type Membership } from "./api/organizations";
-import { fetchMe, type User } from "./api/users";
+import { fetchMe, logOut, type User } from "./api/users";
 import { recall, remember } from "./i18n/index.svelte";
 import { router } from "./router.svelte";
 
 const REMEMBERED = "clair-organization";
+const LOGGED_IN = "clair-logged-in";
 
 export const loginUrl = () => `/accounts/login/?next=${encodeURIComponent(router.path)}`;
 
@@ -14,6 +15,13 @@ class Session {
   memberships = $state.raw<Membership[]>([]);
   loading = $state(false);
   error = $state.raw<unknown>();
+  /** Somebody logged in with this browser, and not out again, as far as these pages saw: no reason to ask the server. */
+  known = $state(recall(LOGGED_IN) !== null);
+
+  #know(known: boolean): void {
+    this.known = known;
+    remember(LOGGED_IN, known ? "1" : null);
+  }
 
   /** Asks who is logged in; whoever is not goes to the log-in page and comes back. */
   load = async (): Promise<void> => {
@@ -23,14 +31,23 @@ class Session {
       const user = await fetchMe();
       this.memberships = await fetchUserMemberships(user.id);
       this.user = user;
+      this.#know(true);
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {
+        this.#know(false);
         location.assign(loginUrl());
         return;
       }
       this.error = error;
     }
     this.loading = false;
+  };
+
+  /** Logs out, and goes to the first page. */
+  leave = async (): Promise<void> => {
+    await logOut().catch(() => undefined);
+    this.#know(false);
+    location.assign("/");
   };
 
   membership(organization: string): Membership | undefined {

@@ -337,6 +337,30 @@ test("search on the start page finds by street and says when there is nothing", 
   await close();
 });
 
+test("a compared room of which nothing could be loaded is not said to have no value", async () => {
+  const { page, close } = await open(browser, `${base}/compare?rooms=1,3`, { expect: /status of 500/ });
+  await page.getByText("erhöht").first().waitFor();
+  fixture.world.failing = /installations/;
+  await page.reload();
+  await expect.poll(() => page.getByRole("button", { name: "Noch einmal versuchen" }).count()).toBe(2);
+  expect(await page.getByText(/kein aktueller Wert/i).count()).toBe(0);
+  fixture.world.failing = null;
+  await close();
+});
+
+test("who is logged in is not sent to the operators' door", async () => {
+  fixture.world.role = "O";
+  const { page, close } = await open(browser, `${base}/dashboard/1`, { expect: EXPECTED });
+  const header = page.getByRole("banner");
+  await header.getByRole("link", { name: "Meine Räume" }).waitFor();
+  await page.goto(base);
+  await header.getByRole("link", { name: "Meine Räume" }).waitFor();
+  fixture.world.role = null;
+  await page.goto(`${base}/logout`);
+  await header.getByRole("link", { name: "Für Betreiber" }).waitFor();
+  await close();
+});
+
 test("compared rooms move together", async () => {
   const { page, close } = await open(browser, `${base}/compare?rooms=1,3`);
   const charts = page.getByRole("application");

@@ -3,7 +3,7 @@ import type { Sample } from "../../src/lib/air";
 import type { Installation } from "../../src/lib/api/installations";
 import { newRoom, type Room } from "../../src/lib/api/rooms";
 import type { Site } from "../../src/lib/api/sites";
-import { publicSiteState, representative, siteStates, withSample } from "../../src/lib/rooms";
+import { placeName, publicSiteState, representative, siteStates, withSample } from "../../src/lib/rooms";
 
 const NOW = 1_700_000_000;
 const sample = (co2: number, ago: number): Sample => ({
@@ -89,7 +89,32 @@ test("a public site is as good as the worst of what its rooms measure now", () =
     site,
     levels: ["elevated", "none", "none"],
     level: "elevated",
+    standing: "level.elevated",
   });
+});
+
+test("a public site whose sensor is at fault says so, as its room does", () => {
+  const publicSite = (...rooms: Sample[][]) => ({
+    ...{ id: "1", name: "Schule", street1: "Weg 1", city: "Berlin", latitude: null, longitude: null },
+    rooms: rooms.map((latest, index) => ({ id: `${index}`, name: `${index}`, latest })),
+  });
+  const faulty = { ...sample(0, 60), faulty: true };
+  const beyond = { ...sample(12_000, 60), faulty: true };
+  const standing = (...rooms: Sample[][]) => publicSiteState(publicSite(...rooms), NOW).standing;
+  expect(standing([faulty])).toBe("verdict.faulty");
+  expect(standing([], [faulty], [beyond])).toBe("verdict.beyond");
+  expect(standing([faulty], [sample(700, 60)])).toBe("level.good");
+  // What it was long ago is not what it is.
+  expect(standing([{ ...faulty, time: NOW - 7200 }])).toBe("level.none");
+  expect(standing([], [])).toBe("level.none");
+});
+
+test("a room is named with its site", () => {
+  const one = room("1", "7", "Raum 202");
+  const place = site("7", "Schule am Park");
+  expect(placeName(one, [place])).toBe("Raum 202, Schule am Park");
+  expect(placeName(one, [])).toBe("Raum 202");
+  expect(placeName(undefined, [place])).toBe("");
 });
 
 test("a sample that came late does not replace a newer one", () => {

@@ -6,6 +6,7 @@ export const de = {
   "app.dark": "Dunkle Darstellung",
   "app.light": "Helle Darstellung",
   "app.operators": "Für Betreiber",
+  "app.mine": "Meine Räume",
   "app.footer": "Clair misst CO₂ in Räumen, damit rechtzeitig gelüftet wird.",
   "app.api": "Schnittstelle für Entwickler",
   "app.loading": "Wird geladen …",
@@ -415,6 +416,7 @@ export const de = {
   "sensor.euiWrong": "Das ist keine Geräte-EUI: Es müssen 16 Zeichen aus 0–9 und A–F sein.",
   "sensor.model": "Modell",
   "sensor.protocol": "Protokoll",
+  "sensor.protocolHint": "Wie der Sensor seine Messwerte kodiert; es steht in seiner Anleitung.",
   "radio.title": "Funk",
   "radio.lead":
     "Wie gut ein Gateway die Sensoren dieses Standorts hört: zuletzt, und in den letzten {days} Tagen.",
