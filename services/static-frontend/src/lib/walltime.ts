@@ -1,7 +1,7 @@
 // Times as clocks on a wall show them, for fields of forms.
 import { fromAbsolute, parseDateTime, toCalendarDateTime, toZoned } from "@internationalized/date";
 
-/** The minute that a clock in the zone shows, as fields of type datetime-local want it. */
+/** The minute that a clock in the zone shows, as fields for a minute have it. */
 export function toWallTime(unixS: number, timeZone: string): string {
   return toCalendarDateTime(fromAbsolute(unixS * 1000, timeZone))
     .toString()

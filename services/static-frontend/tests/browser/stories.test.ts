@@ -501,7 +501,10 @@ describe("on somebody else's page", () => {
       Object.values(all).find((text) => text.includes(`<${tag} `))!;
     // A strict policy, as careful hosts have it.
     other = createServer((request, response) => {
-      const frame = request.url === "/frame";
+      const frame = request.url !== "/";
+      // Careful hosts let a frame run scripts, and nothing else.
+      const sandbox = (html: string) =>
+        request.url === "/sandbox" ? html.replaceAll("<iframe ", '<iframe sandbox="allow-scripts" ') : html;
       response.writeHead(200, {
         "Content-Type": "text/html",
         "Content-Security-Policy": `default-src 'none'; script-src ${stack.web}; connect-src ${stack.web}; frame-src ${stack.web}; style-src-attr 'unsafe-inline'`,
@@ -509,9 +512,11 @@ describe("on somebody else's page", () => {
       response.end(
         `<!doctype html><html lang="de"><title>Schule</title>` +
           (frame
-            ? offered(room, "iframe") +
-              offered(site, "iframe") +
-              `<iframe src="${stack.web}/widget/#/sites/1" title="CO2 alt" width="320" height="400"></iframe>`
+            ? sandbox(
+                offered(room, "iframe") +
+                  offered(site, "iframe") +
+                  `<iframe src="${stack.web}/widget/#/sites/1" title="CO2 alt" width="320" height="400"></iframe>`,
+              )
             : offered(room, "clair-room")),
       );
     });
@@ -528,8 +533,11 @@ describe("on somebody else's page", () => {
     await close();
   });
 
-  test("the frames show room and site, also at the predecessor's address", async () => {
-    const { page, problems, close } = await open(browser, `${address}/frame`, {
+  test.each([
+    ["frames", "/frame"],
+    ["sandboxed frames", "/sandbox"],
+  ])("%s show room and site, also at the predecessor's address", async (_, path) => {
+    const { page, problems, close } = await open(browser, address + path, {
       expect: /^third party|favicon/,
     });
     await page.frameLocator("iframe >> nth=0").getByText("Room 101").waitFor();

@@ -6,6 +6,7 @@ import CurrentValue from "../../src/components/CurrentValue.svelte";
 import Heatmap from "../../src/components/Heatmap.svelte";
 import RoomTile from "../../src/components/RoomTile.svelte";
 import EditForm from "../../src/components/form/EditForm.svelte";
+import Field from "../../src/components/form/Field.svelte";
 import type { Sample } from "../../src/lib/air";
 import { ApiError } from "../../src/lib/api/client";
 import { newRoom } from "../../src/lib/api/rooms";
@@ -88,6 +89,50 @@ describe("a form", () => {
     show({ locked: true });
     expect(screen.queryByRole("button")).toBeNull();
     expect(screen.getByRole<HTMLFieldSetElement>("group").disabled).toBe(true);
+  });
+});
+
+describe("a field", () => {
+  const input = () => screen.getByRole<HTMLInputElement>("textbox");
+
+  test("takes numbers as the page's language writes them", async () => {
+    const { rerender } = render(Field, {
+      label: "Fläche",
+      type: "number",
+      value: 60.3,
+      min: 0,
+      max: 100,
+      step: 0.1,
+    });
+    expect(input().value).toBe("60,3");
+    await fireEvent.input(input(), { target: { value: "61,25" } });
+    expect(input().validationMessage).toBe("Genauer als 0,1 geht es nicht.");
+    await fireEvent.input(input(), { target: { value: "610" } });
+    expect(input().validationMessage).toBe("Erlaubt ist 0 bis 100.");
+    await fireEvent.input(input(), { target: { value: "viel" } });
+    expect(input().checkValidity()).toBe(false);
+    // It is not said before it is written.
+    expect(screen.queryByRole("alert")).toBeNull();
+    await fireEvent.blur(input());
+    expect(screen.getByRole("alert").textContent).toBe("Das ist keine Zahl, wie etwa 12,5.");
+    await fireEvent.input(input(), { target: { value: "61" } });
+    expect(input().validationMessage).toBe("");
+    await rerender({ value: 7.5 });
+    expect(input().value).toBe("7,5");
+  });
+  test("takes times as the page's language writes them", async () => {
+    render(Field, { label: "Von", type: "minute", value: "2026-11-29T18:30" });
+    expect(input().value).toBe("29.11.2026, 18:30");
+    await fireEvent.input(input(), { target: { value: "31.2.2026, 10:00" } });
+    expect(input().validationMessage).toBe("So geht es: 29.11.2026, 18:30");
+    await fireEvent.input(input(), { target: { value: "" } });
+    expect(input().validationMessage).toBe("");
+  });
+  test("says in the page's language that it is needed", async () => {
+    render(Field, { label: "Name", value: "", required: true });
+    expect(input().validationMessage).toBe("Das wird gebraucht.");
+    await fireEvent.input(input(), { target: { value: "Aula" } });
+    expect(input().checkValidity()).toBe(true);
   });
 });
 

@@ -93,6 +93,7 @@ func (f *files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Referrer-Policy", "same-origin")
 	switch {
 	case strings.HasPrefix(name, "/assets/"):
+		header.Set("Access-Control-Allow-Origin", "*")
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	case name == element:
 		header.Set("Cache-Control", "public, max-age=3600")

@@ -124,6 +124,7 @@ func TestHeaders(t *testing.T) {
 		{"/", "Content-Encoding", "gzip"},
 		{"/", "Content-Type", "text/html; charset=utf-8"},
 		{"/assets/a.js", "Cache-Control", "public, max-age=31536000, immutable"},
+		{"/assets/a.js", "Access-Control-Allow-Origin", "*"},
 		{"/assets/a.js", "Content-Encoding", ""},
 		{"/clair-room.js", "Access-Control-Allow-Origin", "*"},
 		{"/api/v1/", "Cache-Control", "private"},
