@@ -10,6 +10,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/reason"
+	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
@@ -249,10 +250,14 @@ func timeRange(q jsonapi.Query, now time.Time) (from, to time.Time, err error) {
 		if !given {
 			continue
 		}
-		seconds, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || seconds < -inventory.MaxMoment || seconds > inventory.MaxMoment {
-			errs = append(errs, &jsonapi.Error{Status: 400, Reason: reason.InvalidInteger, Parameter: "filter[" + end.name + "]"})
+		whole, wrong := (rule.Int{Low: -inventory.MaxMoment, High: inventory.MaxMoment}).Clean(text)
+		if wrong != nil {
+			errs = append(errs, &jsonapi.Error{Status: 400, Reason: wrong.Reason, Args: wrong.Args, Parameter: "filter[" + end.name + "]"})
 			continue
+		}
+		seconds, err := strconv.ParseInt(whole, 10, 64)
+		if err != nil {
+			return from, to, err // rule.Int lets no such text pass
 		}
 		*end.dst = time.Unix(max(seconds, 0), 0).UTC()
 	}

@@ -224,3 +224,22 @@ func TestTableOfTooManyInstallations(t *testing.T) {
 		}
 	}
 }
+
+// A number that is too large is one, all the same.
+func TestTimesOfASeriesSayWhatIsWrongWithThem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for text, code := range map[string]string{
+		"now": "invalid", "": "invalid", "1.5": "invalid", "NaN": "invalid",
+		"253402300800": "max_value", "99999999999999999999": "max_value", "-253402300800": "min_value",
+	} {
+		for _, end := range []string{"from", "to"} {
+			for _, series := range []string{"timeseries", "timeseries.csv"} {
+				got := w.do(t, request{path: "/api/v1/installations/1/" + series + "/?filter[" + end + "]=" + text})
+				if got.status != http.StatusBadRequest || !strings.Contains(got.body, `"code":"`+code+`"`) || !strings.Contains(got.body, `"filter[`+end+`]"`) {
+					t.Errorf("%s, %s=%q: %d %s, want %s", series, end, text, got.status, got.body, code)
+				}
+			}
+		}
+	}
+}
