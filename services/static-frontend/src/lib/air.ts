@@ -117,10 +117,13 @@ export function adviceFor(sample: Sample | null, samples: readonly Sample[], now
 
 const SEVERITY: Record<Level, number> = { none: 0, good: 1, elevated: 2, high: 3 };
 
+/** Greater for worse air, least where nothing is known. */
+export const severity = (level: Level): number => SEVERITY[level];
+
 /** The worst of several levels; "none" only when there is nothing else. */
 export function worst(levels: Iterable<Level>): Level {
   let result: Level = "none";
-  for (const level of levels) if (SEVERITY[level] > SEVERITY[result]) result = level;
+  for (const level of levels) if (severity(level) > severity(result)) result = level;
   return result;
 }
 

@@ -1,5 +1,5 @@
 // Rooms with what their sensors say. Pure functions.
-import { currentLevel, standingOf, worst, type Level, type Sample, type Standing } from "./air";
+import { currentLevel, severity, standingOf, worst, type Level, type Sample, type Standing } from "./air";
 import { isActive, type Installation } from "./api/installations";
 import type { PublicSite } from "./api/publicsites";
 import type { Room } from "./api/rooms";
@@ -78,7 +78,7 @@ export function siteStates(
 
 export interface PublicSiteState {
   site: PublicSite;
-  /** Of the rooms, in their order. */
+  /** Of the rooms, the worst first: where not all are shown, the red one is. */
   levels: Level[];
   /** The worst of them. */
   level: Level;
@@ -92,6 +92,7 @@ export function publicSiteState(site: PublicSite, nowS: number): PublicSiteState
   const level = worst(levels);
   const standings = samples.map((sample) => standingOf(sample, nowS));
   const fault = (["verdict.beyond", "verdict.faulty"] as const).find((one) => standings.includes(one));
+  levels.sort((a, b) => severity(b) - severity(a));
   return { site, levels, level, standing: level === "none" && fault ? fault : `level.${level}` };
 }
 

@@ -80,8 +80,8 @@ test("a public site is as good as the worst of what its rooms measure now", () =
     latitude: null,
     longitude: null,
     rooms: [
-      { id: "1", name: "A", latest: [sample(600, 60), sample(1200, 60)] },
       { id: "2", name: "B", latest: [sample(2300, 7200)] },
+      { id: "1", name: "A", latest: [sample(600, 60), sample(1200, 60)] },
       { id: "3", name: "C", latest: [] },
     ],
   };

@@ -234,7 +234,8 @@ export const de = {
   "app.save": "Speichern",
   "app.saved": "Gespeichert.",
   "app.deleted": "Gelöscht.",
-  "problem.loggedOut": "Sie sind nicht mehr angemeldet. Laden Sie die Seite neu.",
+  "problem.loggedOut":
+    "Sie sind nicht mehr angemeldet. Melden Sie sich in einem anderen Tab an; hier geht es danach weiter.",
   "problem.forbidden": "Dazu fehlt Ihnen die Berechtigung. Das dürfen nur Eigentümer der Organisation.",
   "confirm.type": "Zur Bestätigung „{name}“ eingeben",
   "unit.dbm": "dBm",

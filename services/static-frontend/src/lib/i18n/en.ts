@@ -231,7 +231,7 @@ export const en: Messages = {
   "app.save": "Save",
   "app.saved": "Saved.",
   "app.deleted": "Deleted.",
-  "problem.loggedOut": "You are no longer logged in. Please reload the page.",
+  "problem.loggedOut": "You are no longer logged in. Log in in another tab; then go on here.",
   "problem.forbidden": "You may not do this. Only owners of the organization may.",
   "confirm.type": "Type “{name}” to confirm",
   "unit.dbm": "dBm",
