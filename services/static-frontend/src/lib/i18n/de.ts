@@ -495,7 +495,6 @@ export const de = {
   "calibration.add": "Kalibrierung eintragen",
   "calibration.note": "Eintragen",
   "calibration.at": "Wann?",
-  "calibration.atWrong": "Das ist keine Zeit.",
   "calibration.how": "Wie?",
   "calibration.offset": "Wie viel ppm zeigte er davor zu viel?",
   "calibration.offsetHint": "Wenn Sie es wissen; mit Minus, wenn er zu wenig zeigte.",

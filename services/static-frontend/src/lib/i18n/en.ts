@@ -487,7 +487,6 @@ export const en: Messages = {
   "calibration.add": "Note a calibration",
   "calibration.note": "Note",
   "calibration.at": "When?",
-  "calibration.atWrong": "That is no time.",
   "calibration.how": "How?",
   "calibration.offset": "How many ppm did it tell too much before?",
   "calibration.offsetHint": "If you know; with a minus if it told too little.",
