@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/reason"
-	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
@@ -250,16 +250,20 @@ func timeRange(q jsonapi.Query, now time.Time) (from, to time.Time, err error) {
 		if !given {
 			continue
 		}
-		whole, wrong := (rule.Int{Low: -inventory.MaxMoment, High: inventory.MaxMoment}).Clean(text)
-		if wrong != nil {
-			errs = append(errs, &jsonapi.Error{Status: 400, Reason: wrong.Reason, Args: wrong.Args, Parameter: "filter[" + end.name + "]"})
+		seconds, err := strconv.ParseInt(text, 10, 64)
+		wrong := &jsonapi.Error{Status: 400, Parameter: "filter[" + end.name + "]"}
+		switch {
+		case err != nil && !errors.Is(err, strconv.ErrRange):
+			wrong.Reason = reason.InvalidInteger
+		case seconds < -inventory.MaxMoment:
+			wrong.Reason, wrong.Args = reason.MinValue, []any{-inventory.MaxMoment}
+		case seconds > inventory.MaxMoment:
+			wrong.Reason, wrong.Args = reason.MaxValue, []any{inventory.MaxMoment}
+		default:
+			*end.dst = time.Unix(max(seconds, 0), 0).UTC()
 			continue
 		}
-		seconds, err := strconv.ParseInt(whole, 10, 64)
-		if err != nil {
-			return from, to, err // rule.Int lets no such text pass
-		}
-		*end.dst = time.Unix(max(seconds, 0), 0).UTC()
+		errs = append(errs, wrong)
 	}
 	if len(errs) > 0 {
 		return from, to, errs
