@@ -64,5 +64,25 @@ CREATE TABLE calibration (
 CREATE INDEX calibration_node ON calibration (node_id, performed_at);
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON calibration FOR EACH ROW EXECUTE FUNCTION audit_change();
 
+-- What is known of a sensor's health tells of the rooms of those who had it, and the log is
+-- theirs: with another organization a sensor begins anew. NULL: it was always this one's.
+ALTER TABLE node ADD COLUMN owned_since timestamptz;
+-- +goose StatementBegin
+CREATE FUNCTION node_begins_anew() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.owned_since := now();
+    DELETE FROM node_health WHERE node_no = NEW.no;
+    DELETE FROM calibration WHERE node_id = NEW.id;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER node_begins_anew BEFORE UPDATE OF owner_id ON node
+    FOR EACH ROW WHEN (OLD.owner_id <> NEW.owner_id) EXECUTE FUNCTION node_begins_anew();
+
 -- +goose Down
+DROP TRIGGER node_begins_anew ON node;
+DROP FUNCTION node_begins_anew;
+ALTER TABLE node DROP COLUMN owned_since;
 DROP TABLE calibration, node_health, node_charge, node_night;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,8 +21,6 @@ type SensorHealth struct{ Pool *pgxpool.Pool }
 // The bounds of what is read and written at once: the first run has half a year of hours.
 const (
 	followedAtOnce = 50
-	// A network has no more sensors than these; of a larger organization several are made.
-	networkAtMost = 2000
 	// Samples come late: nights of so many days are made again.
 	rereadDays = 3
 	// nightsKept and chargesKept are days.
@@ -71,16 +70,16 @@ const (
 		 ORDER BY node_no
 		    ON CONFLICT (node_no, day) DO UPDATE SET percent = excluded.percent`
 
-	// Nodes of one organization. What was before the latest calibration, or in another room,
-	// does not count.
+	// Nodes of one organization. What was before the latest calibration, in another room, or
+	// with another organization, does not count.
 	network = `
 		SELECT n.no, greatest(
 		           (SELECT max(c.performed_at) FROM calibration c WHERE c.node_id = n.id AND c.performed_at <= @now),
-		           (SELECT max(i.from_time) FROM installation i WHERE i.node_id = n.id AND i.from_time <= @now))
+		           (SELECT max(i.from_time) FROM installation i WHERE i.node_id = n.id AND i.from_time <= @now),
+		           n.owned_since)
 		  FROM node n
-		 WHERE n.owner_id = @organization AND n.no > @after
-		 ORDER BY n.no
-		 LIMIT @batch`
+		 WHERE n.owner_id = @organization
+		 ORDER BY n.no`
 
 	nightsOf = `
 		SELECT node_no, day - ` + dayOne + `, rest_ppm::float8, lowest_ppm::float8
@@ -105,7 +104,7 @@ const (
 		       ` + dayOne + ` + @step_day::integer, @step, @step_pm,
 		       @battery_silence, @battery_days, ` + dayOne + ` + @empty::integer, ` + dayOne + ` + @earliest::integer, ` + dayOne + ` + @latest::integer
 		  FROM node
-		 WHERE no = @no -- it may have gone
+		 WHERE no = @no AND owner_id = @organization -- it may have gone
 		    ON CONFLICT (node_no) DO UPDATE
 		   SET judged_at = excluded.judged_at, silence = excluded.silence, weeks = excluded.weeks, others = excluded.others,
 		       suspected = excluded.suspected, impossible_nights = excluded.impossible_nights,
@@ -218,34 +217,36 @@ func (h SensorHealth) makeNights(ctx context.Context, now time.Time, nodes []fol
 
 // judgeOrganization judges the sensors of an organization against one another.
 func (h SensorHealth) judgeOrganization(ctx context.Context, now time.Time, organization int64, sum *sensorhealth.Summary) error {
-	for after := int32(-1); ; {
-		rows, err := h.Pool.Query(ctx, network, pgx.NamedArgs{"now": now, "organization": organization, "after": after, "batch": networkAtMost})
-		if err != nil {
-			return err
-		}
-		var nos []int32
-		var sensors []sensorhealth.Sensor
-		var no int32
-		var since *time.Time
-		if _, err := pgx.ForEachRow(rows, []any{&no, &since}, func() error {
-			nos = append(nos, no)
-			s := sensorhealth.Sensor{Since: math.MinInt}
-			if since != nil {
-				s.Since = sensorhealth.DayOf(*since, time.UTC) + 1
-			}
-			sensors = append(sensors, s)
-			return nil
-		}); err != nil || len(nos) == 0 {
-			return err
-		}
-		after = nos[len(nos)-1]
-		if err := h.judgeNetwork(ctx, now, nos, sensors, sum); err != nil {
-			return err
-		}
+	rows, err := h.Pool.Query(ctx, network, pgx.NamedArgs{"now": now, "organization": organization})
+	if err != nil {
+		return err
 	}
+	var nos []int32
+	var sensors []sensorhealth.Sensor
+	var no int32
+	var since *time.Time
+	if _, err := pgx.ForEachRow(rows, []any{&no, &since}, func() error {
+		nos = append(nos, no)
+		s := sensorhealth.Sensor{Since: math.MinInt}
+		if since != nil {
+			s.Since = sensorhealth.DayOf(*since, time.UTC) + 1
+		}
+		sensors = append(sensors, s)
+		return nil
+	}); err != nil {
+		return err
+	}
+	size := sensorhealth.NetworkSize(len(nos))
+	for of := range slices.Chunk(nos, size) {
+		if err := h.judgeNetwork(ctx, now, organization, of, sensors[:len(of)], sum); err != nil {
+			return err
+		}
+		sensors = sensors[len(of):]
+	}
+	return nil
 }
 
-func (h SensorHealth) judgeNetwork(ctx context.Context, now time.Time, nos []int32, sensors []sensorhealth.Sensor, sum *sensorhealth.Summary) error {
+func (h SensorHealth) judgeNetwork(ctx context.Context, now time.Time, organization int64, nos []int32, sensors []sensorhealth.Sensor, sum *sensorhealth.Summary) error {
 	place := make(map[int32]int, len(nos))
 	for i, no := range nos {
 		place[no] = i
@@ -277,7 +278,7 @@ func (h SensorHealth) judgeNetwork(ctx context.Context, now time.Time, nos []int
 	}
 	var batch pgx.Batch
 	for i, f := range sensorhealth.Judge(sensors, yesterday) {
-		batch.Queue(keepHealth, healthArgs(now, nos[i], f, sensorhealth.ForecastBattery(charges[i])))
+		batch.Queue(keepHealth, healthArgs(now, organization, nos[i], f, sensorhealth.ForecastBattery(charges[i])))
 		sum.Nodes++
 		if f.Suspected() {
 			sum.Suspected++
@@ -286,9 +287,9 @@ func (h SensorHealth) judgeNetwork(ctx context.Context, now time.Time, nos []int
 	return h.Pool.SendBatch(ctx, &batch).Close()
 }
 
-func healthArgs(now time.Time, no int32, f sensorhealth.Finding, b sensorhealth.Battery) pgx.NamedArgs {
+func healthArgs(now time.Time, organization int64, no int32, f sensorhealth.Finding, b sensorhealth.Battery) pgx.NamedArgs {
 	args := pgx.NamedArgs{
-		"no": no, "now": now, "silence": string(f.Silence), "weeks": f.Weeks, "others": f.Others,
+		"organization": organization, "no": no, "now": now, "silence": string(f.Silence), "weeks": f.Weeks, "others": f.Others,
 		"suspected": f.Suspected(), "impossible": f.ImpossibleNights,
 		"step_day": nil, "step": nil, "step_pm": nil,
 		"battery_silence": string(b.Silence), "battery_days": b.Days,

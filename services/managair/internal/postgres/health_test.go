@@ -89,6 +89,19 @@ func TestTheHealthOfSensorsIsJudged(t *testing.T) {
 		t.Errorf("after the calibration: %+v", f)
 	}
 
+	// With another organization it begins anew, and nobody there learns how it was before.
+	h.exec(t, `INSERT INTO organization (id, name) VALUES (2, 'Other school')`)
+	h.exec(t, `INSERT INTO membership (user_id, organization_id, role) VALUES (1, 2, 'O')`)
+	h.exec(t, `INSERT INTO calibration (node_id, performed_at, method) VALUES ($1, $2, 'outdoor')`, ids[low], now.AddDate(0, 0, -90))
+	pgtest.Exec(t, h.as, `UPDATE node SET owner_id = 2 WHERE id = $1`, ids[low])
+	if n := h.count(t, "SELECT (SELECT count(*) FROM node_health JOIN node ON no = node_no WHERE id = $1) + (SELECT count(*) FROM calibration WHERE node_id = $1)", ids[low]); n != 0 {
+		t.Errorf("%d rows of the former owner are left", n)
+	}
+	h.exec(t, `UPDATE node SET owned_since = $2 WHERE id = $1`, ids[low], now.AddDate(0, 0, -3))
+	if f := judge(now)[ids[low]]; f.Finding.Weeks != 0 || f.Finding.ImpossibleNights > 3 || f.Finding.Offset != nil {
+		t.Errorf("with another organization: %+v", f)
+	}
+
 	// A year later nothing of it is left.
 	judge(now.AddDate(1, 1, 0))
 	if n := h.count(t, "SELECT count(*) FROM node_night"); n != 0 {

@@ -84,7 +84,8 @@ const (
 type Sensor struct {
 	// Nights are in the order of their days, each day once.
 	Nights []Night
-	// Since is the first day that counts: after the latest calibration, and in this room.
+	// Since is the first day that counts: after the latest calibration, in this room, and with this
+	// organization.
 	Since int
 }
 

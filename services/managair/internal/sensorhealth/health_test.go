@@ -119,6 +119,14 @@ func TestJudgedByHand(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	})
+	t.Run("nor what was below before", func(t *testing.T) {
+		t.Parallel()
+		sensors := quiet(3, constant(-70))
+		sensors[0].Since = lastDay(3) - 2
+		if f := sensorhealth.Judge(sensors, lastDay(3))[0]; f.ImpossibleNights != 3 {
+			t.Errorf("%d nights are impossible, want those since", f.ImpossibleNights)
+		}
+	})
 	t.Run("nothing before a calibration counts", func(t *testing.T) {
 		t.Parallel()
 		sensors := quiet(20, append(good, func(week int) float64 {
@@ -219,5 +227,14 @@ func TestBatteryInterval(t *testing.T) {
 	t.Logf("%d of %d told, within the interval %d", told, 300, within)
 	if told < 250 || 10*within < 9*told {
 		t.Errorf("%d told, within the interval %d", told, within)
+	}
+}
+
+func TestNoNetworkIsLeftWithFew(t *testing.T) {
+	t.Parallel()
+	for sensors, want := range map[int]int{0: 1, 1: 1, 2000: 2000, 2001: 1001, 2003: 1002, 4001: 1334} {
+		if got := sensorhealth.NetworkSize(sensors); got != want {
+			t.Errorf("of %d sensors %d are a network, want %d", sensors, got, want)
+		}
 	}
 }

@@ -19,6 +19,14 @@ type track struct {
 	restless, alone int
 }
 
+// NetworkSize returns how many sensors of an organization that has so many are a network: all
+// up to 2000, and of more as many in each, so that none is left with few. It is at least 1.
+func NetworkSize(sensors int) int {
+	const most = 2000
+	networks := max(1, (sensors+most-1)/most)
+	return max(1, (sensors+networks-1)/networks)
+}
+
 // Judge judges the sensors of a network by what they told up to the day, which is the last
 // one of the latest week. Each finding stands where its sensor does.
 func Judge(sensors []Sensor, day int) []Finding {
@@ -35,7 +43,7 @@ func Judge(sensors []Sensor, day int) []Finding {
 	for i, s := range sensors {
 		findings[i] = tracks[i].judge(day, scale)
 		findings[i].Others = others
-		findings[i].ImpossibleNights = impossibleNights(s.Nights, day)
+		findings[i].ImpossibleNights = impossibleNights(s, day)
 	}
 	return findings
 }
@@ -67,14 +75,14 @@ func usual(tracks []track) []float64 {
 	return medians
 }
 
-// impossibleNights counts nights of the latest fourteen.
-func impossibleNights(nights []Night, day int) int {
+// impossibleNights counts nights of the latest fourteen, of those that count.
+func impossibleNights(s Sensor, day int) int {
 	n := 0
-	for _, night := range slices.Backward(nights) {
+	for _, night := range slices.Backward(s.Nights) {
 		if night.Day > day {
 			continue
 		}
-		if night.Day <= day-14 {
+		if night.Day <= day-14 || night.Day < s.Since {
 			break
 		}
 		if night.RestPPM < OutdoorFloorPPM {
