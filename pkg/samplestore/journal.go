@@ -150,12 +150,13 @@ func (w *write) journalRows() []byte {
 	return j.pack(micros(w.flush.At))
 }
 
-// The format of a row of the journal: a byte with the version, a time, then entries,
-// all numbers of which are varints: the node's number less that of the entry before,
-// bits that tell what is known, the times less that of the row, and what is known.
+// The format of a row of the journal: a byte with the version, a time (both in every
+// version), then entries, all numbers of which are varints: the node's number less that of
+// the entry before, bits that tell what is known, the times less that of the row, and what is
+// known. Version 2 has a byte of bits, and no readings after fCnt.
 const (
 	journalVersion = 3
-	sampleKnown    = 1 << numReadings
+	elderVersion   = 2
 	// rowBytes is when a row is full. PostgreSQL keeps rows of more than 2,032 bytes
 	// in pieces in a second table with an index of its own, which costs twice as much.
 	rowBytes = 1900
@@ -191,7 +192,7 @@ func (s *status) append(row []byte, at int64, before int32) []byte {
 		}
 	}
 	if s.sampleAt != noTime {
-		known |= sampleKnown
+		known |= 1 << numReadings
 	}
 	row = binary.AppendVarint(binary.AppendVarint(row, known), s.contactAt-at)
 	if s.sampleAt != noTime {
@@ -209,8 +210,12 @@ var errJournal = errors.New("a row of the journal cannot be read")
 
 // read adds the entries of a row of the journal.
 func (j *journal) read(row []byte) error {
-	if len(row) == 0 || row[0] != journalVersion {
+	if len(row) == 0 || row[0] != journalVersion && row[0] != elderVersion {
 		return errJournal
+	}
+	elder, readings := row[0] == elderVersion, numReadings
+	if elder {
+		readings = fCnt + 1
 	}
 	in := varints(row[1:])
 	at := in.next()
@@ -221,12 +226,17 @@ func (j *journal) read(row []byte) error {
 		}
 		before = no
 		s := status{no: int32(no), sampleAt: noTime}
-		known := in.next()
+		var known int64
+		if elder {
+			known = in.byte()
+		} else {
+			known = in.next()
+		}
 		s.contactAt = at + in.next()
-		if known&sampleKnown != 0 {
+		if known&(1<<readings) != 0 {
 			s.sampleAt = at + in.next()
 		}
-		for i := range s.told {
+		for i := range readings {
 			if known&(1<<i) != 0 {
 				s.told[i] = measurement.Known(int(in.next()))
 			}
@@ -255,15 +265,33 @@ func (v *varints) next() int64 {
 	return value
 }
 
+func (v *varints) byte() int64 {
+	if len(*v) == 0 {
+		*v = nil
+		return 0
+	}
+	b := (*v)[0]
+	*v = (*v)[1:]
+	return int64(b)
+}
+
 // Whoever empties the journal goes on from the counts of those before.
 const lockJournal = `SELECT pg_advisory_xact_lock(hashtext('node_status_journal'))`
 
-// Rows of another version are left to the replicas that write such, for there may be
-// some while an update is under way. What piled up is taken in parts, for the memory.
-const takeJournal = `
-	DELETE FROM node_status_journal
-	 WHERE ctid = ANY (ARRAY(SELECT ctid FROM node_status_journal WHERE get_byte(entries, 0) = $1 LIMIT $2))
-	RETURNING entries`
+// Rows of a version that is not known here are left to the replicas that write such, for there
+// may be some while an update is taken back. What piled up is taken in parts, for the memory.
+const (
+	takeJournal = `
+		DELETE FROM node_status_journal
+		 WHERE ctid = ANY (ARRAY(SELECT ctid FROM node_status_journal WHERE get_byte(entries, 0) IN ($1, $2) LIMIT $3))
+		RETURNING entries`
+	unknownJournal = `
+		SELECT ctid::text, entries FROM node_status_journal WHERE length(entries) = 0 OR get_byte(entries, 0) NOT IN ($1, $2) LIMIT $3`
+	dropJournal = `DELETE FROM node_status_journal WHERE ctid = ANY ($1::text[]::tid[])`
+)
+
+// leftFor is how long such rows are left. Nobody is about to read them after that.
+const leftFor = 24 * time.Hour
 
 // takenRows is such a part: 4 MB at the most, since rows are full at rowBytes.
 const takenRows = 2000
@@ -296,13 +324,39 @@ func (s *Store) WriteStatus(ctx context.Context) error {
 	return nil
 }
 
+// dropUnknown drops rows that nobody reads any more: of another version, and old.
+func dropUnknown(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, unknownJournal, elderVersion, journalVersion, takenRows)
+	if err != nil {
+		return err
+	}
+	var old []string
+	var at string
+	var row []byte
+	oldest := micros(time.Now().Add(-leftFor))
+	if _, err := pgx.ForEachRow(rows, []any{&at, &row}, func() error {
+		in := varints(row[min(1, len(row)):])
+		if written := in.next(); in == nil || written < oldest {
+			old = append(old, at)
+		}
+		return nil
+	}); err != nil || len(old) == 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, dropJournal, old)
+	return err
+}
+
 // writeSome takes a part of the journal, and returns how much that was.
 func (s *Store) writeSome(ctx context.Context) (taken, size int, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockJournal); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, takeJournal, journalVersion, takenRows)
+		if err := dropUnknown(ctx, tx); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, takeJournal, elderVersion, journalVersion, takenRows)
 		if err != nil {
 			return err
 		}

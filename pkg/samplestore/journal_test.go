@@ -1,6 +1,7 @@
 package samplestore
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func TestStatusOfAdoptedNode(t *testing.T) {
 }
 
 // TestJournalOfManyNodes: what a large flush tells takes several rows, none of which
-// PostgreSQL keeps in pieces; what another version wrote is left alone.
+// PostgreSQL keeps in pieces; what another version wrote is left alone, for a day.
 func TestJournalOfManyNodes(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -112,7 +113,9 @@ func TestJournalOfManyNodes(t *testing.T) {
 	if largest := pgtest.Value[int](t, s.pool, "SELECT max(pg_column_size(j.*)) FROM node_status_journal j"); largest > 2032 {
 		t.Errorf("a row takes %d bytes", largest)
 	}
-	pgtest.Exec(t, s.pool, `INSERT INTO node_status_journal VALUES ('\x01'), ('\xff')`)
+	rowOf := func(version byte, at time.Time) []byte { return binary.AppendVarint([]byte{version}, micros(at)) }
+	pgtest.Exec(t, s.pool, `INSERT INTO node_status_journal VALUES ($1), ($2), ($3), ('\xff')`,
+		rowOf(journalVersion+1, time.Now()), rowOf(1, time.Now()), rowOf(1, time.Now().Add(-2*leftFor)))
 	if err := s.WriteStatus(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +165,20 @@ func TestJournalFormat(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(status{})); diff != "" {
 		t.Errorf("entries (-written +read):\n%s", diff)
 	}
+	// What version 2 wrote is read after an update.
+	elder := binary.AppendVarint([]byte{2}, 1<<50)
+	elder = binary.AppendVarint(elder, 7)                         // number
+	elder = append(elder, 1<<rssi|1<<fCnt|1<<6)                   // what is known, a sample among it
+	for _, value := range []int64{5 - 1<<50, 4 - 1<<50, -70, 9} { // contact, sample, RSSI, frame counter
+		elder = binary.AppendVarint(elder, value)
+	}
+	want = []status{{no: 7, contactAt: 5, sampleAt: 4, told: [numReadings]measurement.Reading{rssi: known(-70), fCnt: known(9)}}}
+	if got, err = readAll(elder); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(status{})); diff != "" {
+		t.Errorf("entries of version 2 (-written +read):\n%s", diff)
+	}
 	for _, broken := range [][]byte{nil, {journalVersion}, {journalVersion + 1, 0}, rows[0][:len(rows[0])-1]} {
 		if _, err := readAll(broken); err == nil {
 			t.Errorf("read %x without an error", broken)
@@ -180,6 +197,7 @@ func FuzzJournal(f *testing.F) {
 		f.Add(packed(f, &journal{entries: entries}, 17)[0])
 	}
 	f.Add([]byte{journalVersion + 1})
+	f.Add([]byte{elderVersion, 2, 4, 1<<rssi | 1<<6, 2, 2, 1})
 	f.Fuzz(func(t *testing.T, row []byte) {
 		want, err := readAll(row)
 		if err != nil || len(want) == 0 {
