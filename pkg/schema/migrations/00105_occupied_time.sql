@@ -27,12 +27,46 @@ CREATE TABLE timetable (
         CHECK (room_id IS NULL OR region IS NULL AND calendar_url IS NULL AND calendar_read_at IS NULL),
     CONSTRAINT timetable_region_length CHECK (length(region) <= 10),
     CONSTRAINT timetable_calendar_url_length CHECK (length(calendar_url) <= 510),
-    CONSTRAINT timetable_size CHECK (octet_length(weekly::text) <= 16384 AND octet_length(exceptions::text) <= 1048576
+    CONSTRAINT timetable_size CHECK (octet_length(weekly::text) <= 16384 AND octet_length(exceptions::text) <= 40960
         AND octet_length(calendar_days::text) <= 1048576)
 );
 CREATE INDEX timetable_calendar ON timetable (calendar_tried_at NULLS FIRST) WHERE calendar_url IS NOT NULL;
+
+-- Nobody can fill the log, of which nothing goes for a week: of long values it has what tells them
+-- apart. Whoever knows the address of a calendar may read it: the log does not.
+-- +goose StatementBegin
+CREATE FUNCTION audit_timetable() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    before  jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    after   jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    actor   bigint := nullif(current_setting('clair.actor', true), '')::bigint;
+    changed jsonb;
+BEGIN
+    SELECT jsonb_object_agg(key, (
+               SELECT jsonb_agg(CASE
+                          WHEN key = 'calendar_url' AND value <> 'null' THEN '"***"'
+                          WHEN octet_length(value::text) > 500
+                          THEN jsonb_build_object('length', octet_length(value::text), 'md5', md5(value::text))
+                          ELSE value END ORDER BY place)
+                 FROM unnest(ARRAY[before -> key, after -> key]) WITH ORDINALITY AS pair (value, place)
+                WHERE place = 1 OR after IS NOT NULL))
+      INTO changed
+      FROM unnest(ARRAY['id', 'site_id', 'room_id', 'weekly', 'exceptions', 'region', 'calendar_url', 'calendar_days']) AS key
+     WHERE before -> key IS DISTINCT FROM after -> key;
+    IF changed IS NOT NULL THEN
+        INSERT INTO audit_log (actor_id, actor_name, source, subject, subject_id, action, changes)
+        VALUES (actor, coalesce((SELECT username FROM user_account WHERE id = actor), ''),
+                current_setting('application_name'), 'timetable', coalesce(after, before) ->> 'id',
+                CASE TG_OP WHEN 'INSERT' THEN 'create' WHEN 'UPDATE' THEN 'change' ELSE 'delete' END, changed);
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE ALL ON FUNCTION audit_timetable FROM PUBLIC;
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE OF weekly, exceptions, region, calendar_url, calendar_days ON timetable
-    FOR EACH ROW EXECUTE FUNCTION audit_change();
+    FOR EACH ROW EXECUTE FUNCTION audit_timetable();
 
 -- occupied_day has the days of which something is known. It is what verdicts are made of: it
 -- stays as it was decided until somebody wants the past decided anew.
@@ -67,3 +101,4 @@ CREATE TABLE occupancy_progress (
 DROP TABLE occupancy_progress;
 DROP TABLE occupied_day;
 DROP TABLE timetable;
+DROP FUNCTION audit_timetable;

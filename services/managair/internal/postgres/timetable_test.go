@@ -3,12 +3,14 @@ package postgres_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 	_ "time/tzdata" // the machine may have none
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
@@ -103,6 +105,58 @@ func TestTimetableIsKept(t *testing.T) {
 	}
 	if got = set(t, s, theSite, nil, func(table *timetable.Timetable) { *table = timetable.Timetable{} }); got.Weekly != nil || got.Region != "" {
 		t.Errorf("taken away: %+v", got)
+	}
+}
+
+// The log of changes stays for a week at least, and others read it: it has no long values of
+// timetables, and no addresses by which whoever knows them reads calendars.
+func TestChangesOfTimetablesAreLoggedInShort(t *testing.T) {
+	t.Parallel()
+	h, s := school(t)
+	full := func(table *timetable.Timetable) {
+		table.Weekly, table.CalendarURL = lessons(8, 14), "https://example.com/secret.ics"
+		table.Exceptions, table.Calendar.Days = nil, nil
+		// The longest exceptions, in the longest form of the database.
+		for i := 0; ; i++ {
+			hours := []occupancy.Hours{{From: occupancy.Clock(i), To: 60 * 20}}
+			e := timetable.Exception{Range: timetable.Range{From: occupied(t, "2026-12-22"), To: occupied(t, "2026-12-22")}, Hours: hours}
+			table.Exceptions = append(table.Exceptions, e)
+			if table.Check(theSite) != nil {
+				table.Exceptions = table.Exceptions[:i]
+				break
+			}
+		}
+		for range timetable.MaxCalendarDays {
+			table.Calendar.Days = append(table.Calendar.Days, timetable.Range{From: occupied(t, "2026-10-19"), To: occupied(t, "2026-10-31"), Name: "Ferien"})
+		}
+	}
+	set(t, s, theSite, nil, full)
+	set(t, s, theSite, nil, full) // changes nothing
+	set(t, s, theSite, nil, func(table *timetable.Timetable) {
+		table.CalendarURL, table.Exceptions, table.Region = "https://example.com/other.ics", nil, "DE-BE"
+	})
+	h.exec(t, `DELETE FROM site`)
+	var actions []string
+	rows, err := h.Query(t.Context(), `SELECT action, changes::text FROM audit_log WHERE subject = 'timetable' ORDER BY id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Action, Changes string }])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		actions = append(actions, e.Action)
+		if len(e.Changes) > 2000 || strings.Contains(e.Changes, "example.com") {
+			t.Errorf("%s: %d bytes: %.500s", e.Action, len(e.Changes), e.Changes)
+		}
+		if e.Action == "change" && (!strings.Contains(e.Changes, `"calendar_url": ["***", "***"]`) || !strings.Contains(e.Changes, `"region": [null, "DE-BE"]`) ||
+			strings.Contains(e.Changes, "weekly")) {
+			t.Errorf("changed: %s", e.Changes)
+		}
+	}
+	if diff := cmp.Diff([]string{"create", "change", "delete"}, actions); diff != "" {
+		t.Errorf("logged (-want +got):\n%s", diff)
 	}
 }
 

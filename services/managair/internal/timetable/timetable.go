@@ -8,6 +8,7 @@ package timetable
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ import (
 const (
 	// MaxExceptions is how many exceptions a site or a room may have.
 	MaxExceptions = 200
+	// MaxExceptionsSize is how long all exceptions may be together, in bytes of JSON. 200
+	// with usual names and hours have 25 thousand.
+	MaxExceptionsSize = 32 << 10
 	// MaxName is how long the name of an exception may be, in characters.
 	MaxName = 100
 	// MaxExceptionDays is how many days an exception may have: a year.
@@ -108,6 +112,9 @@ func (t *Timetable) Check(h Holder) *fault.Violation {
 		if v := t.Exceptions[i].check(); v != nil {
 			return v
 		}
+	}
+	if text, err := json.Marshal(t.Exceptions); err != nil || len(text) > MaxExceptionsSize {
+		return broken("exceptions", reason.MaxLength, MaxExceptionsSize)
 	}
 	if h.Room && t.Region != "" {
 		return broken("holiday_region", reason.SiteOnly)

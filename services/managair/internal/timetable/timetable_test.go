@@ -139,6 +139,10 @@ func TestWhatATimetableMayNotHave(t *testing.T) {
 	for i := range many {
 		many[i] = exception(t, "2026-01-01", "2026-01-01", "")
 	}
+	long := make([]timetable.Exception, timetable.MaxExceptions)
+	for i := range long {
+		long[i] = exception(t, "2026-01-01", "2026-01-01", strings.Repeat("ä", timetable.MaxName))
+	}
 	for _, tt := range []struct {
 		name   string
 		holder timetable.Holder
@@ -149,6 +153,7 @@ func TestWhatATimetableMayNotHave(t *testing.T) {
 		{"two at once", site, timetable.Timetable{Weekly: weekdays(append(hours(8, 10), hours(9, 11)...))}, "weekly", reason.HoursOverlap},
 		{"no time", site, timetable.Timetable{Weekly: weekdays(hours(8, 8))}, "weekly", reason.InvalidHours},
 		{"too many exceptions", site, timetable.Timetable{Exceptions: many}, "exceptions", reason.MaxValue},
+		{"exceptions that are too long together", site, timetable.Timetable{Exceptions: long}, "exceptions", reason.MaxLength},
 		{"backwards", site, timetable.Timetable{Exceptions: []timetable.Exception{exception(t, "2026-01-02", "2026-01-01", "")}}, "exceptions", reason.EndsBeforeStart},
 		{"for ever", site, timetable.Timetable{Exceptions: []timetable.Exception{exception(t, "2026-01-01", "2027-01-02", "")}}, "exceptions", reason.MaxValue},
 		{"a long name", site, timetable.Timetable{Exceptions: []timetable.Exception{exception(t, "2026-01-01", "2026-01-01", strings.Repeat("ä", 101))}}, "exceptions", reason.MaxLength},
