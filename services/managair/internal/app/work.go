@@ -88,6 +88,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Concurrency:     cfg.Concurrency,
 		Queues:          map[string]int{worker.Queue: 1},
 		ShutdownTimeout: cfg.Grace,
+		IsFailure:       worker.IsFailure,
 		Logger:          logging.Library{Log: log, Name: "asynq"},
 		BaseContext:     func() context.Context { return context.WithoutCancel(ctx) },
 	})

@@ -60,7 +60,7 @@ func enqueueTick(ctx context.Context, client Enqueuer, p Periodic, tick time.Tim
 	_, err := client.EnqueueContext(ctx, asynq.NewTask(p.Type, nil),
 		asynq.TaskID(p.Type+":"+tick.UTC().Format(time.RFC3339)),
 		asynq.Queue(Queue),
-		asynq.MaxRetry(2),
+		asynq.MaxRetry(retries(p)),
 		asynq.Timeout(max(p.Every, time.Minute)),
 		asynq.Deadline(tick.Add(max(2*p.Every, 2*time.Minute))),
 		asynq.Retention(max(2*p.Every, keepTicks)),
@@ -69,6 +69,16 @@ func enqueueTick(ctx context.Context, client Enqueuer, p Periodic, tick time.Tim
 		return nil
 	}
 	return err
+}
+
+// retries is how often a tick is tried again. Of one that comes rarely, nothing else does
+// the work soon: it is tried for an hour or two, in which the database comes back, or the
+// last worker of yesterday's version, which may not know the task, ends.
+func retries(p Periodic) int {
+	if p.Every > time.Hour {
+		return 8
+	}
+	return 2
 }
 
 // report says when enqueuing begins to fail and when it works again, and not every

@@ -8,6 +8,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -91,6 +92,12 @@ func hopeless(err error) bool {
 	default:
 		return false
 	}
+}
+
+// IsFailure reports whether an error counts as a try of its task. That a worker does not
+// know the task does not: it hands it back, while another version rolls out that does.
+func IsFailure(err error) bool {
+	return err != nil && !errors.Is(err, asynq.ErrHandlerNotFound)
 }
 
 // failure is what asynq keeps of a failed task, for administrators to read.

@@ -187,6 +187,57 @@ func TestATickIsWorkedOnce(t *testing.T) {
 	}
 }
 
+// During a rolling update yesterday's worker takes tasks that it does not know. That costs
+// none of their tries.
+func TestUnknownTasksAreHandedBack(t *testing.T) {
+	t.Parallel()
+	opt, err := asynq.ParseRedisURI(redistest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	handedBack := make(chan struct{}, 1000)
+	start := func(tasks *worker.Tasks) (stop func()) {
+		server := asynq.NewServer(opt, asynq.Config{
+			Queues: map[string]int{worker.Queue: 1}, TaskCheckInterval: 20 * time.Millisecond, LogLevel: asynq.FatalLevel, Concurrency: 2,
+			IsFailure: worker.IsFailure, DelayedTaskCheckInterval: 20 * time.Millisecond,
+			RetryDelayFunc: func(int, error, *asynq.Task) time.Duration {
+				handedBack <- struct{}{}
+				return 0
+			},
+		})
+		if err := server.Start(tasks.Mux(discard, worker.NewMetrics(prometheus.NewRegistry()))); err != nil {
+			t.Fatal(err)
+		}
+		return server.Shutdown
+	}
+	client := asynq.NewClient(opt)
+	defer func() { _ = client.Close() }()
+	if _, err := client.EnqueueContext(t.Context(), asynq.NewTask("test:new", nil), asynq.Queue(worker.Queue), asynq.MaxRetry(1)); err != nil {
+		t.Fatal(err)
+	}
+	stop := start(&worker.Tasks{})
+	for range 3 {
+		select {
+		case <-handedBack:
+		case <-time.After(20 * time.Second):
+			t.Error("the task was given up")
+		}
+	}
+	stop()
+	done := make(chan struct{}, 1)
+	var today worker.Tasks
+	today.Handle("test:new", func(context.Context, []byte) error {
+		done <- struct{}{}
+		return nil
+	})
+	t.Cleanup(start(&today))
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error("the task is gone")
+	}
+}
+
 func TestErrorsThatRepeatingCannotMendAreDropped(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
