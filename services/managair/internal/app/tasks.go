@@ -102,28 +102,40 @@ func addOccupancy(tasks *worker.Tasks, log *slog.Logger, store postgres.Timetabl
 		Type: "occupancy:decide", Every: 5 * time.Minute,
 		Summary: "Decides when people were in rooms on past days: by timetable, else by the air. What is decided stays, unless it is to be decided anew.",
 	}, func(ctx context.Context) error {
-		n, err := timetable.Decider{Store: store, Samples: samples, Log: log}.Run(ctx, time.Now())
-		if n > 0 {
-			log.InfoContext(ctx, "days of rooms decided", "count", n)
-		}
-		return laterIfLong(ctx, err)
+		return inTime(ctx, func(ctx context.Context) error {
+			n, err := timetable.Decider{Store: store, Samples: samples, Log: log}.Run(ctx, time.Now())
+			if n > 0 {
+				log.InfoContext(ctx, "days of rooms decided", "count", n)
+			}
+			return err
+		})
 	})
 	tasks.HandlePeriodic(worker.Periodic{
 		Type: "calendar:read", Every: 5 * time.Minute,
 		Summary: "Reads the calendars of holidays that sites have by address, each once a day.",
 	}, func(ctx context.Context) error {
-		read, failed, err := timetable.ReadCalendars(ctx, store, calendar.New(), time.Now)
-		if read+failed > 0 {
-			log.InfoContext(ctx, "calendars read", "count", read, "failed", failed)
-		}
-		return laterIfLong(ctx, err)
+		return inTime(ctx, func(ctx context.Context) error {
+			read, failed, err := timetable.ReadCalendars(ctx, store, calendar.New(), time.Now)
+			if read+failed > 0 {
+				log.InfoContext(ctx, "calendars read", "count", read, "failed", failed)
+			}
+			return err
+		})
 	})
 }
 
-// laterIfLong takes it for no failure that a task did not come to its end in its time: what
-// is left is done at the next tick.
-func laterIfLong(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+// inTime gives a task most of its time, and takes it for no failure that it did not come to
+// its end by then: what is left is done at the next tick. At the end of all its time the
+// queue has it fail, whatever it returns, and be tried again beside the next tick.
+func inTime(ctx context.Context, do func(context.Context) error) error {
+	end, bounded := ctx.Deadline()
+	if !bounded {
+		return do(ctx)
+	}
+	most, cancel := context.WithTimeout(ctx, time.Until(end)*4/5)
+	defer cancel()
+	err := do(most)
+	if ctx.Err() == nil && errors.Is(most.Err(), context.DeadlineExceeded) {
 		return nil
 	}
 	return err

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -266,24 +265,62 @@ func scanDay(row pgx.CollectableRow) (timetable.Kept, error) {
 	return day, nil
 }
 
+const (
+	tryLockDecide = "SELECT pg_try_advisory_lock(hashtext('occupancy_decide'))"
+	unlockDecide  = "SELECT pg_advisory_unlock(hashtext('occupancy_decide'))"
+)
+
+// Alone is part of timetable.DecisionStore.
+func (s Timetables) Alone(ctx context.Context, decide func() error) error {
+	var failed error // by no fault of the lock
+	err := s.Pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		var locked bool
+		if err := conn.QueryRow(ctx, tryLockDecide).Scan(&locked); err != nil || !locked {
+			return err
+		}
+		// A session lock outlives a cancelled context, but not the connection.
+		defer func() {
+			if _, err := conn.Exec(context.WithoutCancel(ctx), unlockDecide); err != nil {
+				_ = conn.Conn().Close(context.WithoutCancel(ctx))
+			}
+		}()
+		failed = decide()
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("decide days alone: %w", pgdb.Translate(err))
+	}
+	return failed
+}
+
+// TimeZones is part of timetable.DecisionStore.
+func (s Timetables) TimeZones(ctx context.Context) ([]string, error) {
+	rows, err := s.Pool.Query(ctx, "SELECT DISTINCT time_zone FROM site")
+	if err == nil {
+		var zones []string
+		if zones, err = pgx.CollectRows(rows, pgx.RowTo[string]); err == nil {
+			return zones, nil
+		}
+	}
+	return nil, fmt.Errorf("find the time zones of sites: %w", pgdb.Translate(err))
+}
+
 // Undecided is part of timetable.DecisionStore.
-func (s Timetables) Undecided(ctx context.Context, after int64, last occupancy.Date, limit int) ([]timetable.Room, error) {
+func (s Timetables) Undecided(ctx context.Context, last map[string]occupancy.Date) ([]timetable.Undecided, error) {
+	zones, days := make([]string, 0, len(last)), make([]string, 0, len(last))
+	for zone, day := range last {
+		zones, days = append(zones, zone), append(days, day.String())
+	}
 	rows, err := s.Pool.Query(ctx, `
-		SELECT r.id, rs.time_zone, p.decided_until, p.recompute_from, p.wanted_at, placed.nos, placed.froms, placed.tos, `+
-		timetableColumns("st")+", "+timetableColumns("rt")+`
+		SELECT r.id, r.site_id, rs.time_zone, p.decided_until, p.recompute_from, p.wanted_at
 		  FROM room r
 		  JOIN site rs ON rs.id = r.site_id
+		  JOIN unnest(@zones::text[], @days::text[]) AS z (name, last) ON z.name = rs.time_zone
 		  LEFT JOIN occupancy_progress p ON p.room_id = r.id
-		  LEFT JOIN timetable st ON st.site_id = r.site_id
-		  LEFT JOIN timetable rt ON rt.room_id = r.id
-		 CROSS JOIN LATERAL (
-		       SELECT array_agg(n.no ORDER BY i.id) AS nos, array_agg(i.from_time ORDER BY i.id) AS froms, array_agg(i.to_time ORDER BY i.id) AS tos
-		         FROM installation i JOIN node n ON n.id = i.node_id WHERE i.room_id = r.id) placed
-		 WHERE r.id > @after AND (p.recompute_from IS NOT NULL OR p.decided_until IS NULL OR p.decided_until < @last)
-		 ORDER BY r.id
-		 LIMIT @limit`, pgx.NamedArgs{"after": after, "last": last.String(), "limit": limit})
+		 WHERE p.decided_until IS NULL OR p.decided_until < z.last::date OR p.recompute_from <= z.last::date
+		 ORDER BY r.id`, pgx.NamedArgs{"zones": zones, "days": days})
 	if err == nil {
-		var found []timetable.Room
+		var found []timetable.Undecided
 		if found, err = pgx.CollectRows(rows, scanUndecided); err == nil {
 			return found, nil
 		}
@@ -291,20 +328,10 @@ func (s Timetables) Undecided(ctx context.Context, after int64, last occupancy.D
 	return nil, fmt.Errorf("find rooms with days to be decided: %w", pgdb.Translate(err))
 }
 
-func scanUndecided(row pgx.CollectableRow) (timetable.Room, error) {
-	var r timetable.Room
+func scanUndecided(row pgx.CollectableRow) (timetable.Undecided, error) {
+	var r timetable.Undecided
 	var decided, again, wanted *time.Time
-	var nos []int32
-	var froms []time.Time
-	var tos []pgtype.Timestamptz
-	var site, own timetableRow
-	err := row.Scan(append(append([]any{&r.ID, &r.TimeZone, &decided, &again, &wanted, &nos, &froms, &tos}, site.places()...), own.places()...)...)
-	if err != nil {
-		return r, err
-	}
-	for i, no := range nos {
-		r.Installations = append(r.Installations, telemetry.Span{NodeNo: no, From: froms[i], To: tos[i].Time})
-	}
+	err := row.Scan(&r.Room, &r.Site, &r.TimeZone, &decided, &again, &wanted)
 	if decided != nil {
 		until := occupancy.DateOf(*decided)
 		r.DecidedUntil = &until
@@ -312,10 +339,42 @@ func scanUndecided(row pgx.CollectableRow) (timetable.Room, error) {
 	if again != nil && wanted != nil {
 		r.Again = &timetable.Again{From: occupancy.DateOf(*again), WantedAt: *wanted}
 	}
-	var siteErr, ownErr error
-	r.Site, siteErr = site.read()
-	r.Room, ownErr = own.read()
-	return r, errors.Join(siteErr, ownErr)
+	return r, err
+}
+
+// SiteTimetable is part of timetable.DecisionStore.
+func (s Timetables) SiteTimetable(ctx context.Context, site int64) (timetable.Timetable, error) {
+	var row timetableRow
+	err := s.Pool.QueryRow(ctx, "SELECT "+timetableColumns("tt")+" FROM site st LEFT JOIN timetable tt ON tt.site_id = st.id WHERE st.id = @id",
+		pgx.NamedArgs{"id": site}).Scan(row.places()...)
+	if err != nil {
+		return timetable.Timetable{}, fmt.Errorf("read the timetable of site %d: %w", site, pgdb.Translate(err))
+	}
+	return row.read()
+}
+
+// Room is part of timetable.DecisionStore.
+func (s Timetables) Room(ctx context.Context, room int64) (timetable.Room, error) {
+	var r timetable.Room
+	var row timetableRow
+	var nos []int32
+	var froms []time.Time
+	var tos []pgtype.Timestamptz
+	err := s.Pool.QueryRow(ctx, "SELECT placed.nos, placed.froms, placed.tos, "+timetableColumns("rt")+`
+		  FROM room r
+		  LEFT JOIN timetable rt ON rt.room_id = r.id
+		 CROSS JOIN LATERAL (
+		       SELECT array_agg(n.no ORDER BY i.id) AS nos, array_agg(i.from_time ORDER BY i.id) AS froms, array_agg(i.to_time ORDER BY i.id) AS tos
+		         FROM installation i JOIN node n ON n.id = i.node_id WHERE i.room_id = r.id) placed
+		 WHERE r.id = @id`, pgx.NamedArgs{"id": room}).Scan(append([]any{&nos, &froms, &tos}, row.places()...)...)
+	if err != nil {
+		return r, fmt.Errorf("read the timetable of room %d: %w", room, pgdb.Translate(err))
+	}
+	for i, no := range nos {
+		r.Installations = append(r.Installations, telemetry.Span{NodeNo: no, From: froms[i], To: tos[i].Time})
+	}
+	r.Timetable, err = row.read()
+	return r, err
 }
 
 // Keep is part of timetable.DecisionStore.

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -268,13 +269,61 @@ func TestPastDaysStay(t *testing.T) {
 	}
 }
 
+// One decides at a time: all of them would decide the same.
+func TestOneDecidesAtATime(t *testing.T) {
+	t.Parallel()
+	h, s := school(t)
+	set(t, s, theSite, nil, func(table *timetable.Timetable) { table.Weekly = lessons(8, 14) })
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	broken := errors.New("broken")
+	if err := s.Alone(t.Context(), func() error {
+		if n := decide(t, h, s, now); n != 0 {
+			t.Errorf("%d days decided beside another one", n)
+		}
+		return broken
+	}); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if n := decide(t, h, s, now); n != timetable.CatchUp {
+		t.Errorf("%d days decided after it, want %d", n, timetable.CatchUp)
+	}
+}
+
+// Rooms are asked for when their day is over by the clocks of their site, and not before.
+func TestRoomsAreUndecidedByTheirZone(t *testing.T) {
+	t.Parallel()
+	h, s := school(t)
+	h.exec(t, `INSERT INTO site (id, name, address_id, operator_id, time_zone) VALUES (2, 'Far west', 1, 1, 'Pacific/Pago_Pago')`)
+	h.exec(t, `INSERT INTO room (id, site_id, name) VALUES (2, 2, 'Beach')`)
+	h.exec(t, `INSERT INTO occupancy_progress (room_id, decided_until) VALUES (1, '2026-11-18'), (2, '2026-11-18')`)
+	last := map[string]occupancy.Date{"Europe/Berlin": occupied(t, "2026-11-19"), "Pacific/Pago_Pago": occupied(t, "2026-11-18")}
+	ids := func() (ids []int64) {
+		t.Helper()
+		rooms, err := s.Undecided(t.Context(), last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rooms {
+			ids = append(ids, r.Room)
+		}
+		return ids
+	}
+	if diff := cmp.Diff([]int64{1}, ids()); diff != "" {
+		t.Errorf("undecided (-want +got):\n%s", diff)
+	}
+	h.exec(t, `UPDATE occupancy_progress SET recompute_from = '2026-11-18', wanted_at = now() WHERE room_id = 2`)
+	if diff := cmp.Diff([]int64{1, 2}, ids()); diff != "" {
+		t.Errorf("undecided with a wish (-want +got):\n%s", diff)
+	}
+}
+
 // A wish that comes while the same one is answered is not lost.
 func TestWishesAreNotLost(t *testing.T) {
 	t.Parallel()
 	h, s := school(t)
 	from := occupied(t, "2026-11-10")
 	set(t, s, theRoom, &from, func(table *timetable.Timetable) { table.Weekly = lessons(8, 14) })
-	rooms, err := s.Undecided(t.Context(), 0, occupied(t, "2026-11-19"), 10)
+	rooms, err := s.Undecided(t.Context(), map[string]occupancy.Date{"Europe/Berlin": occupied(t, "2026-11-19")})
 	if err != nil || len(rooms) != 1 || rooms[0].Again == nil {
 		t.Fatalf("%+v, %v", rooms, err)
 	}

@@ -2,28 +2,33 @@ package timetable
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
-// Room is what it takes to decide the days of a room.
-type Room struct {
-	ID         int64
+// Undecided is a room with days to be decided.
+type Undecided struct {
+	Room, Site int64
 	TimeZone   string
-	Site, Room Timetable
-	// Installations are the times in which nodes were in the room; an open end is the zero
-	// time.
-	Installations []telemetry.Span
 	// DecidedUntil is the last day that is decided, nil: none is.
 	DecidedUntil *occupancy.Date
 	// Again says from when on the past is to be decided anew, nil: it stays.
 	Again *Again
+}
+
+// Room is what it takes to decide the days of a room, beside what its site says.
+type Room struct {
+	Timetable Timetable
+	// Installations are the times in which nodes were in the room; an open end is the zero
+	// time.
+	Installations []telemetry.Span
 }
 
 // Again is the wish that the past is decided anew.
@@ -40,7 +45,7 @@ type Decisions struct {
 	From, Until occupancy.Date
 	Days        []occupancy.Day
 	At          time.Time
-	// Again is Room.Again. It is done with, unless there are More days after Until, or it
+	// Again is what is answered, nil: nothing is. It is done with, unless there are More days after Until, or it
 	// was wanted once more in the meantime.
 	Again *Again
 	More  bool
@@ -48,9 +53,17 @@ type Decisions struct {
 
 // DecisionStore is what a Decider needs.
 type DecisionStore interface {
-	// Undecided returns rooms in the order of their ids, after one: those with a day to be
-	// decided until the given last one, or anew.
-	Undecided(ctx context.Context, after int64, last occupancy.Date, limit int) ([]Room, error)
+	// Alone calls decide, unless it is called elsewhere in this moment.
+	Alone(ctx context.Context, decide func() error) error
+	// TimeZones returns those of all sites.
+	TimeZones(ctx context.Context) ([]string, error)
+	// Undecided returns the rooms with a day that is to be decided, or to be decided anew,
+	// by the last day of their time zone.
+	Undecided(ctx context.Context, last map[string]occupancy.Date) ([]Undecided, error)
+	// SiteTimetable returns what a site says, the zero Timetable if that is nothing.
+	SiteTimetable(ctx context.Context, site int64) (Timetable, error)
+	// Room returns NotFound when the room is gone.
+	Room(ctx context.Context, room int64) (Room, error)
 	Keep(ctx context.Context, d Decisions) error
 }
 
@@ -61,78 +74,197 @@ type Decider struct {
 	Log     *slog.Logger
 }
 
-const (
-	// roomsAtOnce is how many rooms are read at once, daysAtOnce how many days of a room
-	// are decided before they are kept.
-	roomsAtOnce = 100
-	daysAtOnce  = 31
-	// eastmost is the largest offset of a zone: there, a day is over first.
-	eastmost = 14 * time.Hour
-)
+// daysAtOnce is how many days of a room are decided before they are kept, and before it is
+// the turn of the next room.
+const daysAtOnce = 31
 
 // Run decides the days that are past, of all rooms, and returns how many. Days that are
-// decided stay as they are, except for those that are to be decided anew. What is done
-// before it is interrupted is kept.
+// decided stay as they are, except for those that are to be decided anew: these come after
+// all others, some days of each room in turn. Rooms that cannot be decided are told in the
+// log. What is done before it is interrupted is kept.
 func (d Decider) Run(ctx context.Context, now time.Time) (days int, err error) {
-	last := occupancy.DateOf(now.UTC().Add(eastmost - Settle)).AddDays(-1)
-	for after := int64(0); ; {
-		rooms, err := d.Store.Undecided(ctx, after, last, roomsAtOnce)
-		if err != nil || len(rooms) == 0 {
-			return days, err
+	err = d.Store.Alone(ctx, func() error {
+		zones, err := d.Store.TimeZones(ctx)
+		if err != nil {
+			return err
 		}
-		for i := range rooms {
-			n, err := d.room(ctx, &rooms[i], now)
-			days += n
+		last := make(map[string]occupancy.Date, len(zones))
+		for _, name := range zones {
+			zone, err := inventory.Location(name)
 			if err != nil {
-				return days, fmt.Errorf("decide the days of room %d: %w", rooms[i].ID, err)
+				// It came by a way that asks no rule; managair check names the site, too.
+				d.Log.WarnContext(ctx, "a site's time zone is unknown; its days are cut in UTC", "zone", name, "err", err)
 			}
+			last[name] = lastDay(now, zone)
 		}
-		after = rooms[len(rooms)-1].ID
-	}
+		rooms, err := d.Store.Undecided(ctx, last)
+		if err != nil {
+			return err
+		}
+		run := &deciding{Decider: d, now: now, last: last}
+		sites := bySite(rooms)
+		if err := run.turns(ctx, sites, (*Undecided).nextDue); err != nil {
+			days = run.days
+			return err
+		}
+		err = run.turns(ctx, sites, (*Undecided).nextAgain)
+		days = run.days
+		return err
+	})
+	return days, err
 }
 
-func (d Decider) room(ctx context.Context, r *Room, now time.Time) (days int, err error) {
-	zone, err := inventory.Location(r.TimeZone)
-	if err != nil {
-		// It came by a way that asks no rule; managair check names the site, too.
-		d.Log.WarnContext(ctx, "the site's time zone is unknown; its days are cut in UTC", "room", r.ID, "err", err)
+// lastDay returns the last day that is over long enough; without a zone it is that of UTC.
+func lastDay(now time.Time, zone *time.Location) occupancy.Date {
+	if zone == nil {
 		zone = time.UTC
 	}
-	plan := Plan{Site: r.Site, Room: r.Room, Zone: zone}
-	last := occupancy.DateOf(now.In(zone).Add(-Settle)).AddDays(-1)
-	from, ok := r.first(last)
-	for ok && from.Compare(last) <= 0 {
-		until := from.AddDays(daysAtOnce - 1)
-		if until.Compare(last) > 0 {
-			until = last
-		}
-		decided := Decisions{Room: r.ID, From: from, Until: until, At: now, Again: r.Again, More: until.Compare(last) < 0}
-		if decided.Days, err = d.days(ctx, r, &plan, from, until); err != nil {
-			return days, err
-		}
-		if err := d.Store.Keep(ctx, decided); err != nil {
-			return days, err
-		}
-		days += from.DaysUntil(until) + 1
-		from = until.AddDays(1)
-	}
-	return days, nil
+	return occupancy.DateOf(now.In(zone).Add(-Settle)).AddDays(-1)
 }
 
-// first returns the first day to be decided, and false when there is none.
-func (r *Room) first(last occupancy.Date) (occupancy.Date, bool) {
-	next := last.AddDays(1 - CatchUp)
+// bySite has the rooms of each site together. The order of sites is another one each time:
+// no site is always the first, nor always the one for which there is no time any more.
+func bySite(rooms []Undecided) [][]*Undecided {
+	at := map[int64]int{}
+	var sites [][]*Undecided
+	for i := range rooms {
+		n, known := at[rooms[i].Site]
+		if !known {
+			n = len(sites)
+			at[rooms[i].Site], sites = n, append(sites, nil)
+		}
+		sites[n] = append(sites[n], &rooms[i])
+	}
+	rand.Shuffle(len(sites), func(i, j int) { sites[i], sites[j] = sites[j], sites[i] })
+	return sites
+}
+
+// deciding is one run of a Decider.
+type deciding struct {
+	Decider
+
+	now  time.Time
+	last map[string]occupancy.Date // by time zone
+	days int
+}
+
+// next says which days of a room are next: those of Decisions, without what they were. It
+// takes them for decided.
+type next func(r *Undecided, last occupancy.Date) (Decisions, bool)
+
+// turns decides the days that are next, some of each room in turn, until there are no more.
+func (d *deciding) turns(ctx context.Context, sites [][]*Undecided, next next) error {
+	for len(sites) > 0 {
+		var left [][]*Undecided
+		for _, rooms := range sites {
+			rooms, err := d.site(ctx, rooms, next)
+			if err != nil {
+				return err
+			}
+			if len(rooms) > 0 {
+				left = append(left, rooms)
+			}
+		}
+		sites = left
+	}
+	return nil
+}
+
+// site decides some days of rooms of one site, and returns those that may have more.
+func (d *deciding) site(ctx context.Context, rooms []*Undecided, next next) (left []*Undecided, err error) {
+	zone, err := inventory.Location(rooms[0].TimeZone)
+	if err != nil {
+		zone = time.UTC // Run has told it
+	}
+	plan := Plan{Zone: zone}
+	read := false
+	for _, r := range rooms {
+		decisions, more := next(r, d.last[r.TimeZone])
+		if !more {
+			continue
+		}
+		if !read {
+			if plan.Site, err = d.Store.SiteTimetable(ctx, r.Site); err != nil {
+				return nil, d.skip(ctx, err, "site", r.Site)
+			}
+			read = true
+		}
+		if err := d.room(ctx, r.Room, &plan, &decisions); err != nil {
+			if err := d.skip(ctx, err, "room", r.Room); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		d.days += decisions.From.DaysUntil(decisions.Until) + 1
+		left = append(left, r)
+	}
+	return left, nil
+}
+
+// skip tells in the log that a room, or all of a site, cannot be decided: the others are no
+// worse for it. It returns the error if that is one of all.
+func (d *deciding) skip(ctx context.Context, err error, what string, id int64) error {
+	switch {
+	case ctx.Err() != nil || fault.Is(err, fault.Unavailable):
+		return err
+	case !fault.Is(err, fault.NotFound): // it is gone in the meantime
+		d.Log.ErrorContext(ctx, "days cannot be decided", what, id, "err", err)
+	}
+	return nil
+}
+
+func (d *deciding) room(ctx context.Context, id int64, plan *Plan, decisions *Decisions) error {
+	r, err := d.Store.Room(ctx, id)
+	if err != nil {
+		return err
+	}
+	plan.Room = r.Timetable
+	decisions.At = d.now
+	if decisions.Days, err = d.decide(ctx, &r, plan, decisions.From, decisions.Until); err != nil {
+		return err
+	}
+	return d.Store.Keep(ctx, *decisions)
+}
+
+// nextDue is the next of the days that were never decided.
+func (r *Undecided) nextDue(last occupancy.Date) (Decisions, bool) {
+	from := last.AddDays(1 - CatchUp)
 	if r.DecidedUntil != nil {
-		next = r.DecidedUntil.AddDays(1)
+		from = r.DecidedUntil.AddDays(1)
 	}
-	if r.Again != nil && r.Again.From.Compare(next) < 0 {
-		next = r.Again.From
+	until, _, ok := some(from, last)
+	if ok {
+		r.DecidedUntil = &until
 	}
-	return next, next.Compare(last) <= 0
+	return Decisions{Room: r.Room, From: from, Until: until}, ok
 }
 
-// days decides days of a room: by what is said, else by the air.
-func (d Decider) days(ctx context.Context, r *Room, plan *Plan, from, until occupancy.Date) ([]occupancy.Day, error) {
+// nextAgain is the next of the days that are to be decided anew.
+func (r *Undecided) nextAgain(last occupancy.Date) (Decisions, bool) {
+	if r.Again == nil {
+		return Decisions{}, false
+	}
+	from := r.Again.From
+	until, more, ok := some(from, last)
+	decisions := Decisions{Room: r.Room, From: from, Until: until, Again: r.Again, More: more}
+	if ok {
+		r.Again = &Again{From: until.AddDays(1), WantedAt: r.Again.WantedAt}
+	}
+	return decisions, ok
+}
+
+// some returns the last of the days that are decided at once, whether there are more after
+// it, and false when there are none at all.
+func some(from, last occupancy.Date) (until occupancy.Date, more, ok bool) {
+	until = from.AddDays(daysAtOnce - 1)
+	if until.Compare(last) >= 0 {
+		return last, false, from.Compare(last) <= 0
+	}
+	return until, true, true
+}
+
+// decide decides days of a room: by what is said, else by the air.
+func (d Decider) decide(ctx context.Context, r *Room, plan *Plan, from, until occupancy.Date) ([]occupancy.Day, error) {
 	var days []occupancy.Day
 	var air [][]occupancy.Reading
 	read := false
