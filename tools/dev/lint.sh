@@ -6,7 +6,9 @@ cd "$(dirname "$0")/../.."
 . tools/lib/goflags.sh
 
 mapfile -t modules < <(tools/dev/modules.sh)
+wait "$!" # with its exit code, which mapfile does not have
 mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
+wait "$!"
 PATH=$(tools/dev/gotools.sh golangci-lint buf):$PATH
 
 (cd proto && buf lint)

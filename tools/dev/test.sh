@@ -26,6 +26,7 @@ if [ $# -gt 0 ]; then
     *' ./'*) ;;
     *)
       mapfile -t modules < <(tools/dev/modules.sh)
+      wait "$!" # with its exit code, which mapfile does not have
       set -- "$@" "${modules[@]/%//...}"
       ;;
   esac
@@ -43,33 +44,39 @@ rm -f "$unsteady" && mkdir -p "${unsteady%/*}"
 run() {
   local packages=$1 report failed=0
   shift
-  report=$(mktemp)
+  report=$temporary/report
   gotestsum --format standard-quiet --packages "$packages" \
     --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test \
     --rerun-fails-abort-on-data-race --rerun-fails-report "$report" -- -race "$@" || failed=1
   grep ': 2 runs, 1 failures' "$report" >>"$unsteady" || true
-  rm -f "$report"
   return $failed
 }
 
 # everything is run where the servers are. The last packages begin: the longest tests are
 # those of tools and services.
 everything() {
-  local modules packages measured figures benchmarks failed=0
+  local modules packages measured failed=0
   mapfile -t measured < <(tools/dev/bench.sh --list)
+  wait "$!"
   mapfile -t modules < <(tools/dev/modules.sh)
+  wait "$!"
   mapfile -t packages < <(go list -f '{{.Dir}}' "${modules[@]/%//...}" | sed "s|^$PWD|.|" | tac)
+  wait "$!"
   # What tests and benchmarks both need is compiled once.
   go build -race "${modules[@]/%//...}"
   # Benchmarks run one after the other, and wait more than they compute, so they run beside
   # the tests. Figures of the short form would only mislead.
-  figures=$(mktemp)
-  CLAIR_BENCH=short go test -race -run '^$' -bench . -benchtime 1x "${measured[@]}" >"$figures" 2>&1 &
+  temporary=$(mktemp -d)
+  set -m # a process group of its own: an interrupt is not for what is in the background
+  CLAIR_BENCH=short go test -race -run '^$' -bench . -benchtime 1x "${measured[@]}" >"$temporary/figures" 2>&1 &
   benchmarks=$!
+  set +m
+  trap 'kill -- "-$benchmarks" 2>/dev/null || true; rm -rf "$temporary"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   run "${packages[*]}" || failed=1
   wait "$benchmarks" || failed=1
-  grep --extended-regexp --invert-match '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS)' "$figures" || true
-  rm -f "$figures"
+  grep --extended-regexp --invert-match '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS)' "$temporary/figures" || true
   if [ -s "$unsteady" ]; then
     printf '\n=== UNSTEADY: failed, and passed when run again alone. To be mended:\n'
     cat "$unsteady"
