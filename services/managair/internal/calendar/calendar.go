@@ -20,7 +20,7 @@ import (
 
 const (
 	// patience is how long fetching may take, with all that it is led to.
-	patience = 20 * time.Second
+	patience = 10 * time.Second
 	// maxRedirects is how often one address may lead to another.
 	maxRedirects = 3
 )

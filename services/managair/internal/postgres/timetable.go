@@ -429,11 +429,16 @@ func (s Timetables) DueCalendar(ctx context.Context, now time.Time) (timetable.D
 		UPDATE timetable tt SET calendar_tried_at = @now
 		  FROM site st
 		 WHERE st.id = tt.site_id AND tt.id = (
-		       SELECT id FROM timetable
-		        WHERE calendar_url IS NOT NULL AND site_id IS NOT NULL AND (calendar_tried_at IS NULL OR calendar_tried_at <= @before)
-		        ORDER BY calendar_tried_at NULLS FIRST, id LIMIT 1
-		          FOR UPDATE SKIP LOCKED)
-		RETURNING tt.id, tt.calendar_url, st.time_zone`, pgx.NamedArgs{"now": now, "before": now.Add(-timetable.ReadEvery)}).
+		       SELECT d.id
+		         FROM timetable d JOIN site ds ON ds.id = d.site_id
+		        WHERE d.calendar_url IS NOT NULL AND (d.calendar_tried_at IS NULL OR d.calendar_tried_at <= @before
+		              OR d.calendar_read_at IS NULL AND d.calendar_failure = '' AND d.calendar_tried_at <= @new_before)
+		        ORDER BY (SELECT max(o.calendar_tried_at) FROM timetable o JOIN site os ON os.id = o.site_id WHERE os.operator_id = ds.operator_id) NULLS FIRST,
+		              d.calendar_tried_at NULLS FIRST, d.id
+		        LIMIT 1
+		          FOR UPDATE OF d SKIP LOCKED)
+		RETURNING tt.id, tt.calendar_url, st.time_zone`,
+		pgx.NamedArgs{"now": now, "before": now.Add(-timetable.ReadEvery), "new_before": now.Add(-timetable.ReadNewAfter)}).
 		Scan(&due.ID, &due.URL, &due.TimeZone)
 	if isNoRow(err) {
 		return due, false, nil

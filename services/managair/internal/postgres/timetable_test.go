@@ -430,3 +430,64 @@ func TestCalendarsAreReadDaily(t *testing.T) {
 		t.Errorf("read again: %+v", c)
 	}
 }
+
+// Whoever changes the address again and again has it read no more often, and a new one is
+// read soon all the same.
+func TestANewAddressIsReadSoon(t *testing.T) {
+	t.Parallel()
+	_, s := school(t)
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	point := func(url string) {
+		t.Helper()
+		set(t, s, theSite, nil, func(table *timetable.Timetable) { table.Point(url) })
+	}
+	due := func(after time.Duration, want bool) timetable.DueCalendar {
+		t.Helper()
+		d, ok, err := s.DueCalendar(t.Context(), now.Add(after))
+		if err != nil || ok != want {
+			t.Errorf("due after %v: %t, %v; want %t", after, ok, err, want)
+		}
+		return d
+	}
+	point("https://example.com/a.ics")
+	due(0, true)
+	point("https://example.com/b.ics")
+	due(time.Minute, false)
+	point("")
+	point("https://example.com/c.ics")
+	due(2*time.Minute, false)
+	d := due(timetable.ReadNewAfter, true)
+	if d.URL != "https://example.com/c.ics" {
+		t.Errorf("due: %+v", d)
+	}
+	if err := s.KeepCalendar(t.Context(), d, timetable.Calendar{Failure: timetable.Unreachable}); err != nil {
+		t.Fatal(err)
+	}
+	due(3*timetable.ReadNewAfter, false)
+	due(timetable.ReadNewAfter+timetable.ReadEvery, true)
+}
+
+// Who has many calendars makes nobody wait for all of them.
+func TestCalendarsAreReadInTurn(t *testing.T) {
+	t.Parallel()
+	h, s := school(t)
+	h.exec(t, `INSERT INTO site (id, name, address_id, operator_id) VALUES (2, 'B', 1, 1), (3, 'C', 1, 1), (4, 'Of others', 1, 2)`)
+	h.exec(t, `INSERT INTO timetable (site_id, calendar_url) SELECT id, 'https://example.com/' || id FROM site ORDER BY id`)
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	for day := range 2 {
+		var urls []string
+		for i := range 4 {
+			due, ok, err := s.DueCalendar(t.Context(), now.AddDate(0, 0, day).Add(time.Duration(i)*time.Second))
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			urls = append(urls, due.URL)
+			if err := s.KeepCalendar(t.Context(), due, timetable.Calendar{Failure: timetable.Unreachable}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if urls[0] != "https://example.com/4" && urls[1] != "https://example.com/4" {
+			t.Errorf("on day %d: %s", day, urls)
+		}
+	}
+}

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	ics "github.com/arran4/golang-ical"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -30,6 +32,14 @@ const (
 	MaxURL = 500
 	// ReadEvery is how often a calendar is read by its URL.
 	ReadEvery = 24 * time.Hour
+	// ReadNewAfter is how long after the address before was tried another one is: whoever
+	// changes it again and again has us fetch no more often.
+	ReadNewAfter = 10 * time.Minute
+	// calendarsAtOnce is how many are fetched at the same time, so that one that answers
+	// slowly keeps nobody waiting.
+	calendarsAtOnce = 4
+	// readTime is how long reading one may take, with keeping it.
+	readTime = 30 * time.Second
 
 	// calendarPast and calendarFuture are how many years of a calendar are kept.
 	calendarPast, calendarFuture = 4, 4
@@ -250,8 +260,10 @@ type DueCalendar struct {
 
 // CalendarStore is what reading calendars needs.
 type CalendarStore interface {
-	// DueCalendar returns the calendar that was not tried for the longest time, and false
-	// when all were within ReadEvery. It counts as tried from now on.
+	// DueCalendar returns a calendar that was not tried within ReadEvery, or whose address
+	// is new and nothing was tried within ReadNewAfter; false when there is none. The next
+	// is that of the organization of which none was tried for the longest time. It counts
+	// as tried from now on.
 	DueCalendar(ctx context.Context, now time.Time) (DueCalendar, bool, error)
 	// KeepCalendar keeps what was read, or why that failed: then the days stay that were
 	// known before. It is nothing to a timetable that has another address by now.
@@ -264,26 +276,45 @@ type Fetcher interface {
 	Fetch(ctx context.Context, url string) ([]byte, error)
 }
 
-// ReadCalendars reads the calendars that are due, and returns how many could be read, and
-// how many not.
+// ReadCalendars reads the calendars that are due, some at the same time, and returns how
+// many could be read, and how many not. Those that it has begun when ctx ends it ends.
 func ReadCalendars(ctx context.Context, store CalendarStore, fetcher Fetcher, now func() time.Time) (read, failed int, err error) {
-	for ctx.Err() == nil {
-		due, ok, err := store.DueCalendar(ctx, now())
-		if err != nil || !ok {
-			return read, failed, err
-		}
-		c, err := fetchCalendar(ctx, fetcher, due, now())
-		if err != nil {
-			failed++
-			c = Calendar{Failure: FailureOf(err)}
-		} else {
-			read++
-		}
-		if err := store.KeepCalendar(ctx, due, c); err != nil {
-			return read, failed, err
-		}
+	var count struct{ read, failed atomic.Int64 }
+	group, ctx := errgroup.WithContext(ctx)
+	for range calendarsAtOnce {
+		group.Go(func() error {
+			for ctx.Err() == nil {
+				due, ok, err := store.DueCalendar(ctx, now())
+				if err != nil || !ok {
+					return err
+				}
+				c, err := readCalendar(ctx, store, fetcher, due, now())
+				if err != nil {
+					return err
+				}
+				if c.Failure != "" {
+					count.failed.Add(1)
+				} else {
+					count.read.Add(1)
+				}
+			}
+			return ctx.Err()
+		})
 	}
-	return read, failed, ctx.Err()
+	err = group.Wait()
+	return int(count.read.Load()), int(count.failed.Load()), err
+}
+
+// readCalendar fetches a calendar and keeps it. It counts as tried, and so does not end
+// with ctx.
+func readCalendar(ctx context.Context, store CalendarStore, fetcher Fetcher, due DueCalendar, now time.Time) (Calendar, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
+	defer cancel()
+	c, err := fetchCalendar(ctx, fetcher, due, now)
+	if err != nil {
+		c = Calendar{Failure: FailureOf(err)}
+	}
+	return c, store.KeepCalendar(ctx, due, c)
 }
 
 func fetchCalendar(ctx context.Context, fetcher Fetcher, due DueCalendar, now time.Time) (Calendar, error) {

@@ -1,9 +1,12 @@
 package timetable_test
 
 import (
+	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,6 +92,61 @@ func TestWhatIsNoCalendar(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
+}
+
+// shelf has calendars that are due, by their addresses.
+type shelf struct {
+	mu        sync.Mutex
+	due, kept []string
+}
+
+func (s *shelf) DueCalendar(context.Context, time.Time) (timetable.DueCalendar, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.due) == 0 {
+		return timetable.DueCalendar{}, false, nil
+	}
+	url := s.due[0]
+	s.due = s.due[1:]
+	return timetable.DueCalendar{URL: url, TimeZone: "Europe/Berlin"}, true, nil
+}
+
+func (s *shelf) KeepCalendar(ctx context.Context, due timetable.DueCalendar, c timetable.Calendar) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = append(s.kept, due.URL+string(c.Failure))
+	return ctx.Err()
+}
+
+// tarpit answers "slow" after a while.
+type tarpit struct{}
+
+func (tarpit) Fetch(ctx context.Context, url string) ([]byte, error) {
+	if url == "slow" {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(10 * time.Second):
+		}
+	}
+	return calendar("DTSTART;VALUE=DATE:20261221"), nil
+}
+
+func TestASlowCalendarKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{due: []string{"slow", "a", "b", "c", "d", "e"}}
+		// It is ended while it is read: it is read all the same, as it counts as tried.
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		read, failed, err := timetable.ReadCalendars(ctx, s, tarpit{}, func() time.Time { return now })
+		if read != 6 || failed != 0 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%d read, %d failed, %v", read, failed, err)
+		}
+		if len(s.kept) != 6 || s.kept[5] != "slow" {
+			t.Errorf("read in the order %s", s.kept)
+		}
+	})
 }
 
 func FuzzParseCalendar(f *testing.F) {

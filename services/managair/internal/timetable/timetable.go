@@ -85,8 +85,8 @@ type Calendar struct {
 	// LeftOut counts the entries that are no whole days, or that are repeated in a way
 	// other than each year.
 	LeftOut int
-	// ReadAt is when it was read or uploaded, TriedAt when it was last tried by URL, and
-	// Failure why that did not succeed, "" when it did.
+	// ReadAt is when it was read or uploaded, TriedAt when one was last tried by URL, be it
+	// another one, and Failure why that did not succeed, "" when it did.
 	ReadAt, TriedAt *time.Time
 	Failure         Failure
 }
@@ -287,17 +287,17 @@ func Days(ctx context.Context, store Store, caller access.Caller, room int64, fr
 }
 
 // Point has the calendar read at another address from now on; "" at none. What was known
-// of the former one is forgotten.
+// of the former one is forgotten, but for when it was tried.
 func (t *Timetable) Point(url string) {
 	if clean, ok := cleanURL(url); ok && clean == t.CalendarURL {
 		return
 	}
-	t.CalendarURL, t.Calendar = url, Calendar{}
+	t.CalendarURL, t.Calendar = url, Calendar{TriedAt: t.Calendar.TriedAt}
 }
 
 // Upload takes a calendar in place of the one before; "" takes that away.
 func (t *Timetable) Upload(data string, zone *time.Location, now time.Time) *fault.Violation {
-	t.CalendarURL, t.Calendar = "", Calendar{}
+	t.CalendarURL, t.Calendar = "", Calendar{TriedAt: t.Calendar.TriedAt}
 	if data == "" {
 		return nil
 	}
@@ -308,6 +308,7 @@ func (t *Timetable) Upload(data string, zone *time.Location, now time.Time) *fau
 	case NoCalendar:
 		return broken("calendar", reason.InvalidCalendar)
 	}
+	c.TriedAt = t.Calendar.TriedAt
 	t.Calendar = c
 	return nil
 }
