@@ -19,6 +19,9 @@ GRANT SELECT ON scripted_node TO :role;
 GRANT SELECT, UPDATE ON node_epoch TO :role;
 GRANT SELECT, INSERT ON retired_node TO :role;
 
+-- Which sensors were described.
+GRANT SELECT, INSERT ON described_sensor TO :role;
+
 -- When people are in rooms.
 GRANT SELECT, INSERT, UPDATE, DELETE ON timetable, occupied_day, occupancy_progress TO :role;
 

@@ -65,11 +65,12 @@ CREATE INDEX calibration_node ON calibration (node_id, performed_at);
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON calibration FOR EACH ROW EXECUTE FUNCTION audit_change();
 
 -- What is known of a sensor's health tells of the rooms of those who had it, and the log is
--- theirs: with another organization a sensor begins anew. NULL: it was always this one's.
+-- theirs: with another organization a sensor begins anew. NULL: it was always this one's. The
+-- function runs as the owner: yesterday's programs know nothing of these tables.
 ALTER TABLE node ADD COLUMN owned_since timestamptz;
 -- +goose StatementBegin
 CREATE FUNCTION node_begins_anew() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     NEW.owned_since := now();
     DELETE FROM node_health WHERE node_no = NEW.no;
@@ -78,6 +79,7 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
+REVOKE ALL ON FUNCTION node_begins_anew FROM PUBLIC;
 CREATE TRIGGER node_begins_anew BEFORE UPDATE OF owner_id ON node
     FOR EACH ROW WHEN (OLD.owner_id <> NEW.owner_id) EXECUTE FUNCTION node_begins_anew();
 

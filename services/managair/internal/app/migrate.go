@@ -42,7 +42,7 @@ with what is due to them, and no more. It logs in as the owner of the tables (OW
 the roles are OWNER_managair, OWNER_ingestair and OWNER_exporter. Those whose password
 is set (DB_MANAGAIR_PASSWORD and so on) are made, or get that password; an owner who
 may not do that leaves it to an administrator, and the passwords unset. Then it does
-what seed does, so that a new installation can register sensors.`,
+what seed does, so that a new installation can register sensors, once for each kind.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, connString, err := database(cmd, env)
@@ -66,7 +66,7 @@ what seed does, so that a new installation can register sensors.`,
 			if err := schema.Grant(cmd.Context(), log, connString, roles.passwords()); err != nil {
 				return err
 			}
-			_, err = seeded(cmd, env)
+			_, err = seeded(cmd, env, false)
 			return err
 		},
 	}

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -11,10 +13,26 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
-// Seed is SeedWithin in a transaction of its own.
-func Seed(ctx context.Context, pool *pgxpool.Pool) (added []string, err error) {
+// Seed describes the sensors that we have codecs for, as far as nobody has, and returns what it
+// added. What it has described, or found, before it leaves to whoever deleted it, but for again.
+func Seed(ctx context.Context, pool *pgxpool.Pool, again bool) (added []string, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
-		added, err = SeedWithin(ctx, tx)
+		rows, err := tx.Query(ctx, "SELECT protocol FROM described_sensor WHERE NOT $1", again)
+		if err != nil {
+			return err
+		}
+		before, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		if added, err = describe(ctx, tx, func(protocol string) bool { return !slices.Contains(before, protocol) }); err != nil {
+			return err
+		}
+		var all []string
+		for _, s := range inventory.ShippedSensors {
+			all = append(all, s.Protocol)
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO described_sensor (protocol) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", all)
 		return err
 	})
 	if err != nil {
@@ -23,10 +41,11 @@ func Seed(ctx context.Context, pool *pgxpool.Pool) (added []string, err error) {
 	return added, nil
 }
 
-// SeedWithin describes the sensors that we have codecs for, as far as nobody has, and returns
-// what it added. A protocol is there, by whatever name, when its nodes have the same ids, and
-// then somebody has described its models as well.
-func SeedWithin(ctx context.Context, tx pgx.Tx) (added []string, err error) {
+// describe describes those of the shipped sensors that are wanted, as far as nobody has, with
+// the quantities that they measure, and returns what it added. A protocol is there, by
+// whatever name, when its nodes have the same ids, and then somebody has described its models
+// as well.
+func describe(ctx context.Context, tx pgx.Tx, wanted func(protocol string) bool) (added []string, err error) {
 	// Whoever does the same at the same time waits.
 	if _, err := tx.Exec(ctx, "LOCK TABLE node_protocol IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 		return nil, err
@@ -43,13 +62,15 @@ func SeedWithin(ctx context.Context, tx pgx.Tx) (added []string, err error) {
 	for _, identifier := range identifiers {
 		there[inventory.Family(identifier)] = true
 	}
-	quantities, err := seedQuantities(ctx, tx, &added)
-	if err != nil {
-		return nil, err
-	}
+	var quantities []int64
 	for _, s := range inventory.ShippedSensors {
-		if there[s.Protocol] {
+		if there[s.Protocol] || !wanted(s.Protocol) {
 			continue
+		}
+		if quantities == nil {
+			if quantities, err = seedQuantities(ctx, tx, &added); err != nil {
+				return nil, err
+			}
 		}
 		isNew, err := seedSensor(ctx, tx, s, quantities)
 		if err != nil {
@@ -63,11 +84,11 @@ func SeedWithin(ctx context.Context, tx pgx.Tx) (added []string, err error) {
 	return added, nil
 }
 
-// Aside is what SeedWithin has described, while somebody brings descriptions of their own: it
-// has other names meanwhile, and what nobody uses is gone.
+// Aside is what Seed has described, while somebody brings descriptions of their own: it has
+// other names meanwhile, and what nobody uses is gone.
 type Aside struct {
 	quantities, protocols, models []described
-	some                          bool
+	shipped                       []string // protocols that were there
 }
 
 type described struct {
@@ -78,8 +99,14 @@ type described struct {
 // StepAside makes room for descriptions that have the names of ours, or mean the same.
 func StepAside(ctx context.Context, tx pgx.Tx) (*Aside, error) {
 	a := &Aside{}
-	var err error
-	if a.some, err = unseed(ctx, tx); err != nil {
+	rows, err := tx.Query(ctx, "SELECT identifier FROM node_protocol WHERE id >= $1", inventory.ShippedFirstID)
+	if err != nil {
+		return nil, err
+	}
+	if a.shipped, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return nil, err
+	}
+	if err := unseed(ctx, tx, false); err != nil {
 		return nil, err
 	}
 	for table, to := range map[string]struct {
@@ -97,28 +124,46 @@ func StepAside(ctx context.Context, tx pgx.Tx) (*Aside, error) {
 		if *to.rows, err = pgx.CollectRows(rows, pgx.RowToStructByPos[described]); err != nil {
 			return nil, err
 		}
-		a.some = a.some || len(*to.rows) > 0
 	}
 	return a, nil
+}
+
+// Meets returns an error when a row that comes has the number of one of ours that is used and
+// means something else, as in what another installation has described. Rows are by number.
+func (a *Aside) Meets(quantities, protocols, models map[int64]string) error {
+	for _, kind := range []struct {
+		name  string
+		ours  []described
+		comes map[int64]string
+		means func(string) string
+	}{
+		{"quantity", a.quantities, quantities, strings.ToLower},
+		{"protocol", a.protocols, protocols, inventory.Family},
+		{"model", a.models, models, func(name string) string { return name }},
+	} {
+		for _, d := range kind.ours {
+			if name, ok := kind.comes[d.ID]; ok && kind.means(name) != kind.means(d.Name) {
+				return fmt.Errorf("%s %d is %q here, where sensors use it, and %q in what comes: "+
+					"load it into an installation without sensors, or number it otherwise", kind.name, d.ID, d.Name, name)
+			}
+		}
+	}
+	return nil
 }
 
 // Return lets what used ours use what has come, where that is the same, gives the rest its
 // names back, and describes what is still missing.
 func (a *Aside) Return(ctx context.Context, tx pgx.Tx) error {
-	if !a.some {
-		return nil
-	}
-	first := inventory.ShippedFirstID
 	for _, q := range a.quantities {
 		if err := exec(ctx, tx, `
-			WITH came AS (SELECT id FROM quantity WHERE lower(name) = lower(@name) AND id < @first ORDER BY id LIMIT 1),
+			WITH came AS (SELECT id FROM quantity WHERE lower(name) = lower(@name) AND id <> @id ORDER BY id LIMIT 1),
 			     gone AS (DELETE FROM node_model_quantity WHERE quantity_id = @id AND EXISTS (SELECT FROM came) RETURNING node_model_id)
 			INSERT INTO node_model_quantity (node_model_id, quantity_id) SELECT gone.node_model_id, came.id FROM gone, came ON CONFLICT DO NOTHING`,
-			pgx.NamedArgs{"id": q.ID, "name": q.Name, "first": first}); err != nil {
+			pgx.NamedArgs{"id": q.ID, "name": q.Name}); err != nil {
 			return err
 		}
 	}
-	rows, err := tx.Query(ctx, "SELECT id, identifier FROM node_protocol WHERE id < $1 ORDER BY id DESC", first)
+	rows, err := tx.Query(ctx, "SELECT id, identifier FROM node_protocol WHERE identifier <> '~' || id ORDER BY id DESC")
 	if err != nil {
 		return err
 	}
@@ -138,12 +183,12 @@ func (a *Aside) Return(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	for _, m := range a.models {
-		if err := exec(ctx, tx, "UPDATE node n SET model_id = m.id FROM node_model m WHERE m.name = @name AND m.id < @first AND n.model_id = @id",
-			pgx.NamedArgs{"id": m.ID, "name": m.Name, "first": first}); err != nil {
+		if err := exec(ctx, tx, "UPDATE node n SET model_id = m.id FROM node_model m WHERE m.name = @name AND n.model_id = @id",
+			pgx.NamedArgs{"id": m.ID, "name": m.Name}); err != nil {
 			return err
 		}
 	}
-	if _, err := unseed(ctx, tx); err != nil {
+	if err := unseed(ctx, tx, true); err != nil {
 		return err
 	}
 	for table, to := range map[string]struct {
@@ -151,30 +196,27 @@ func (a *Aside) Return(ctx context.Context, tx pgx.Tx) error {
 		rows   []described
 	}{"quantity": {"name", a.quantities}, "node_protocol": {"identifier", a.protocols}, "node_model": {"name", a.models}} {
 		for _, d := range to.rows {
-			if err := exec(ctx, tx, fmt.Sprintf("UPDATE %s SET %s = @name WHERE id = @id", table, to.column), pgx.NamedArgs{"id": d.ID, "name": d.Name}); err != nil {
+			if err := exec(ctx, tx, fmt.Sprintf("UPDATE %[1]s SET %[2]s = @name WHERE id = @id AND %[2]s = '~' || id", table, to.column), pgx.NamedArgs{"id": d.ID, "name": d.Name}); err != nil {
 				return err
 			}
 		}
 	}
-	_, err = SeedWithin(ctx, tx)
+	_, err = describe(ctx, tx, func(protocol string) bool { return slices.Contains(a.shipped, protocol) })
 	return err
 }
 
-// unseed deletes what SeedWithin has described and nobody uses, and reports whether there was
-// any.
-func unseed(ctx context.Context, tx pgx.Tx) (some bool, err error) {
+// unseed deletes what Seed has described and nobody uses; of what is aside alone, if aside.
+func unseed(ctx context.Context, tx pgx.Tx, aside bool) error {
 	for _, sql := range []string{
-		"DELETE FROM node_protocol p WHERE p.id >= $1 AND NOT EXISTS (SELECT FROM node n WHERE n.protocol_id = p.id)",
-		"DELETE FROM node_model m WHERE m.id >= $1 AND NOT EXISTS (SELECT FROM node n WHERE n.model_id = m.id)",
-		"DELETE FROM quantity q WHERE q.id >= $1 AND NOT EXISTS (SELECT FROM node_model_quantity m WHERE m.quantity_id = q.id)",
+		"DELETE FROM node_protocol p WHERE p.id >= @first AND (NOT @aside OR p.identifier = '~' || p.id) AND NOT EXISTS (SELECT FROM node n WHERE n.protocol_id = p.id)",
+		"DELETE FROM node_model m WHERE m.id >= @first AND (NOT @aside OR m.name = '~' || m.id) AND NOT EXISTS (SELECT FROM node n WHERE n.model_id = m.id)",
+		"DELETE FROM quantity q WHERE q.id >= @first AND (NOT @aside OR q.name = '~' || q.id) AND NOT EXISTS (SELECT FROM node_model_quantity m WHERE m.quantity_id = q.id)",
 	} {
-		tag, err := tx.Exec(ctx, sql, inventory.ShippedFirstID)
-		if err != nil {
-			return false, err
+		if err := exec(ctx, tx, sql, pgx.NamedArgs{"first": inventory.ShippedFirstID, "aside": aside}); err != nil {
+			return err
 		}
-		some = some || tag.RowsAffected() > 0
 	}
-	return some, nil
+	return nil
 }
 
 // nextID numbers a row of a table from inventory.ShippedFirstID on. The lock above keeps

@@ -76,7 +76,7 @@ func TestSeed(t *testing.T) {
 				t.Fatal(err)
 			}
 			as := pgtest.As(t, schema.Managair, pool)
-			added, err := postgres.Seed(t.Context(), as)
+			added, err := postgres.Seed(t.Context(), as, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,11 +88,34 @@ func TestSeed(t *testing.T) {
 			if diff := cmp.Diff(tt.want, described(t, pool)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if added, err := postgres.Seed(t.Context(), as); err != nil || len(added) > 0 {
+			if added, err := postgres.Seed(t.Context(), as, true); err != nil || len(added) > 0 {
 				t.Errorf("again: added %v, %v", added, err)
 			}
 		})
 	}
+}
+
+// What somebody deleted does not come back with the next update, only when it is asked for.
+func TestSeedLeavesWhatWasDeleted(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	as := pgtest.As(t, schema.Managair, pool)
+	seed := func(again bool, want int) {
+		t.Helper()
+		if added, err := postgres.Seed(t.Context(), as, again); err != nil || len(added) != want {
+			t.Errorf("added %q, %v, want %d", added, err, want)
+		}
+	}
+	seed(false, 9)
+	pgtest.Exec(t, pool, "DELETE FROM node_protocol WHERE identifier = 'CLAIRCHEN'")
+	pgtest.Exec(t, pool, "DELETE FROM node_model WHERE name IN ('Clairchen', 'Talkpool OY1210')")
+	seed(false, 0)
+	// A kind that this version has and the one before had not.
+	pgtest.Exec(t, pool, "DELETE FROM node_protocol WHERE identifier = 'TALKPOOLOY1012'")
+	pgtest.Exec(t, pool, "DELETE FROM described_sensor WHERE protocol = 'TALKPOOLOY1012'")
+	seed(false, 2)
+	seed(true, 2)
+	seed(true, 0)
 }
 
 // Each codec has a sensor that it is for.

@@ -30,6 +30,13 @@ func (l *Loader) LoadInventory(ctx context.Context, v *fixture.Inventory, report
 			if ours, err = postgres.StepAside(ctx, tx); err != nil {
 				return err
 			}
+			if err := ours.Meets(
+				names(v.Quantities.Rows(), func(q fixture.Quantity) (int64, string) { return q.ID, q.Quantity }),
+				names(v.Protocols.Rows(), func(p fixture.Protocol) (int64, string) { return p.ID, p.Identifier }),
+				names(v.NodeModels.Rows(), func(m fixture.NodeModel) (int64, string) { return m.ID, m.Name }),
+			); err != nil {
+				return err
+			}
 		}
 		w := &inventoryWriter{tx: tx, report: report}
 		w.all(ctx, v)
@@ -53,6 +60,16 @@ func (l *Loader) LoadInventory(ctx context.Context, v *fixture.Inventory, report
 		return fmt.Errorf("write the inventory: %w", pgdb.Translate(err))
 	}
 	return nil
+}
+
+// names returns what rows are called, by their ids.
+func names[T any](rows []T, of func(T) (int64, string)) map[int64]string {
+	all := map[int64]string{}
+	for _, row := range rows {
+		id, name := of(row)
+		all[id] = name
+	}
+	return all
 }
 
 // inventoryWriter writes rows until the first error that is not about one row.

@@ -288,7 +288,7 @@ func TestLoadAfterSeed(t *testing.T) {
 	load(t, want, false, files(t)...)
 	got := pgtest.New(t)
 	seed := func() []string {
-		added, err := postgres.Seed(t.Context(), got)
+		added, err := postgres.Seed(t.Context(), got, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,6 +322,64 @@ func TestLoadAfterSeed(t *testing.T) {
 	// Only what nobody has described is ours: one protocol and its model.
 	if n := count(t, got, "SELECT count(*) FROM node_protocol WHERE id >= 1000000000"); n > 1 {
 		t.Errorf("%d protocols are there twice", n-1)
+	}
+}
+
+// TestLoadOfAnotherInstallation: what another one has described has numbers of the range that
+// what we have described is in. The same is one, and different kinds do not become each other.
+func TestLoadOfAnotherInstallation(t *testing.T) {
+	t.Parallel()
+	const kinds = `SELECT string_agg(n.alias || ' is ' || p.identifier || ' ' || m.name || ' ' || (
+		SELECT count(*) FROM node_model_quantity q WHERE q.node_model_id = m.id), '; ' ORDER BY n.alias)
+		FROM node n JOIN node_protocol p ON p.id = n.protocol_id JOIN node_model m ON m.id = n.model_id`
+	const comes = `[
+		{"model": "core.organization", "pk": 2, "fields": {"name": "there"}},
+		{"model": "core.quantity", "pk": 1000000000, "fields": {"quantity": "CO2", "base_unit": "ppm"}},
+		{"model": "core.nodeprotocol", "pk": %[1]d, "fields": {"identifier": %[2]q}},
+		{"model": "core.nodemodel", "pk": %[1]d, "fields": {"name": %[3]q, "trade_name": "x", "manufacturer": "x", "sensor_type": "x", "quantities": [1000000000]}},
+		{"model": "core.node", "pk": "00000000-0000-5000-8000-000000000001", "fields": {"eui64": "70B3D57050001BA1", "alias": "theirs", "protocol": %[1]d, "model": %[1]d, "owner": 2}}
+	]`
+	for _, tt := range []struct {
+		name, protocol, model string
+		id                    int64
+		want, refused         string
+	}{
+		{"the same", "CLAIRCHEN", "Clairchen", 1_000_000_000, "ours is CLAIRCHEN Clairchen 1; theirs is CLAIRCHEN Clairchen 1", ""},
+		{"the same by another number", "CLAIRCHENPROT_V01", "Clairchen", 1_000_000_007, "ours is CLAIRCHENPROT_V01 Clairchen 1; theirs is CLAIRCHENPROT_V01 Clairchen 1", ""},
+		{"another kind", "ELSYSERS", "ELSYS ERS CO2", 1_000_000_007, "ours is CLAIRCHEN Clairchen 3; theirs is ELSYSERS ELSYS ERS CO2 1", ""},
+		{"another kind by the number of one that is used", "ELSYSERS", "ELSYS ERS CO2", 1_000_000_000, "", `protocol 1000000000 is "CLAIRCHEN" here`},
+		{"another model by the number of one that is used", "CLAIRCHEN", "Clairchen 2", 1_000_000_000, "", `model 1000000000 is "Clairchen" here`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			pool := pgtest.New(t)
+			if _, err := postgres.Seed(t.Context(), pool, false); err != nil {
+				t.Fatal(err)
+			}
+			pgtest.Exec(t, pool, "INSERT INTO organization (id, name, description) VALUES (1, 'here', '')")
+			pgtest.Exec(t, pool, `INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+				VALUES (gen_random_uuid(), '0000000000000001', 'ours', 1000000000, 1000000000, 1)`)
+			loader := moving.Loader{Pool: pgtest.As(t, schema.Managair, pool), Now: time.Now}
+			report, err := loader.Load(t.Context(), fixture.Objects(text(fmt.Sprintf(comes, tt.id, tt.protocol, tt.model))))
+			if tt.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.refused) {
+					t.Errorf("error %v, want %s", err, tt.refused)
+				}
+				if got, want := pgtest.Value[string](t, pool, kinds), "ours is CLAIRCHEN Clairchen 3"; got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				return
+			}
+			if err != nil || report.LeftOut() > 0 {
+				t.Fatal(err, report.Problems)
+			}
+			if got := pgtest.Value[string](t, pool, kinds); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if n := count(t, pool, "SELECT count(*) FROM node_protocol WHERE identifier LIKE '~%'") + count(t, pool, "SELECT count(*) FROM node_model WHERE name LIKE '~%'"); n > 0 {
+				t.Errorf("%d are aside still", n)
+			}
+		})
 	}
 }
 
