@@ -6270,7 +6270,7 @@ export interface components {
             Sa?: components["schemas"]["Hours"];
             Su?: components["schemas"]["Hours"];
         } | null;
-        /** @description Days that are not as the week has them, the last one included, a year at the most. Without hours they are closed. Of several that have a day the shortest holds, and of these the last. */
+        /** @description Days that are not as the week has them, the last one included, a year at the most. Together they are no longer than 32 KiB. Without hours they are closed. Of several that have a day the shortest holds, and of these the last. */
         Exceptions: {
             /** Format: date */
             from_date: string;
