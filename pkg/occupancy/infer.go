@@ -21,16 +21,17 @@ const (
 	InferenceDays = 7
 	// InferenceMargin is how long beyond both ends readings are of use.
 	InferenceMargin = reach
+	// BaselineShare is the quantile of all points that is taken for the level to which the
+	// air of a room falls back.
+	BaselineShare = 0.05
 
 	// grid is the distance of the points at which is decided, reach how far around a
 	// point readings are taken into its line, and minReadings how many of them it takes.
 	grid        = 10 * time.Minute
 	reach       = 25 * time.Minute
 	minReadings = 3
-	// baselineShare is the quantile of all points that is the baseline; it takes
-	// minKnown of points to know it. A room whose baseline is above maxBaselinePPM was
+	// minKnown of points it takes to know the baseline. A room whose baseline is above maxBaselinePPM was
 	// never empty and aired, or its sensor is wrong: of it nothing is told.
-	baselineShare  = 0.05
 	minKnown       = 3 * 24 * time.Hour
 	maxBaselinePPM = 800
 	// minRisePPM is how far above the baseline somebody is there at all. It is four
@@ -168,7 +169,7 @@ func baseline(points []point) (ppm float64, ok bool) {
 		return 0, false
 	}
 	slices.Sort(levels)
-	ppm = levels[int(baselineShare*float64(len(levels)))]
+	ppm = levels[int(BaselineShare*float64(len(levels)))]
 	return ppm, ppm <= maxBaselinePPM
 }
 

@@ -34,12 +34,7 @@ type findings struct {
 func find(in Input) *findings {
 	f := &findings{air: in.Air, spans: in.Occupied}
 	times, ppm := in.Air.Course()
-	lowest := math.Inf(1)
-	for _, v := range ppm {
-		if v < lowest { // NaN is not
-			lowest = v
-		}
-	}
+	base := baseline(ppm)
 	at, span := 0, 0
 	for day, d := range in.Air.Days {
 		begin := len(f.points)
@@ -60,7 +55,7 @@ func find(in Input) *findings {
 				highest, known = max(highest, v), true
 			}
 		}
-		if known && highest < lowest+SignOfUsePPM {
+		if known && highest < base+SignOfUsePPM {
 			f.points = f.points[:begin]
 			f.occupied.DaysWithoutUse++
 		}
@@ -75,6 +70,17 @@ func find(in Input) *findings {
 		}
 	}
 	return f
+}
+
+// baseline is the level to which the air falls back. It is none of the lowest points, for
+// one that is wrong would make people of everything above it; +Inf when none is known.
+func baseline(ppm []float64) float64 {
+	known := slices.DeleteFunc(slices.Clone(ppm), math.IsNaN)
+	if len(known) == 0 {
+		return math.Inf(1)
+	}
+	slices.Sort(known)
+	return known[int(occupancy.BaselineShare*float64(len(known)))]
 }
 
 // unit is what is held against the bounds: a point, a lesson or a day.

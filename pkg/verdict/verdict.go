@@ -8,15 +8,17 @@
 //  1. The course of the air is that of package airquality: a value every ten minutes. A
 //     point belongs to a span of occupied time when it lies in it, and stands for ten
 //     minutes of it. Points after Input.Until do not count.
-//  2. On a day on which CO2 never rises SignOfUsePPM above the lowest value of the
-//     period while people should be there, nobody is: its points do not count. Holidays
+//  2. On a day on which CO2 never rises SignOfUsePPM above the baseline of the period
+//     (the quantile occupancy.BaselineShare of its points) while people should be there, nobody is: its points do not count. Holidays
 //     that nobody entered would make bad air good.
 //  3. The points are gathered into what the profile is about: points, lessons or days. A
 //     lesson or day of which less than MinKnownPercent is known is not known.
 //  4. The level is the first of which neither its bound, nor that of a later one, is
 //     exceeded more often than its tolerance allows.
 //  5. There is none, but a reason, without occupied time, with less of it than
-//     MinOccupied, or when less than MinKnownPercent of it was measured.
+//     MinOccupied, or when less than MinKnownPercent of it was measured. Where the air
+//     itself says when people are there, all of that time was measured; then it is asked
+//     of how many days anything is known: MinKnownDaysPercent.
 //  6. With all values as much lower, and as much higher, as the sensor may be wrong, the
 //     same gives the levels between which the true one lies: each step is monotone.
 //
@@ -44,6 +46,9 @@ const (
 	// the share of valid data that Directive 2008/50/EC (annexes VII and XI) asks for in
 	// means over an hour or eight.
 	MinKnownPercent = 75
+	// MinKnownDaysPercent of the days must be known where occupied time is inferred: as
+	// many as the medal of 2020 asks for.
+	MinKnownDaysPercent = airquality.MinValidPercent
 	// MinOccupied is the least occupied time that a verdict is given on: a working day.
 	MinOccupied = 8 * time.Hour
 )
@@ -59,7 +64,8 @@ const (
 	NoSignOfUse Reason = "no_sign_of_use"
 	// TooLittleOccupied: less than MinOccupied.
 	TooLittleOccupied Reason = "too_little_occupied_time"
-	// TooLittleKnown: less than MinKnownPercent was measured.
+	// TooLittleKnown: less than MinKnownPercent was measured, or less than
+	// MinKnownDaysPercent of the days is known.
 	TooLittleKnown Reason = "too_little_measured"
 )
 
@@ -69,6 +75,9 @@ type Input struct {
 	Air *airquality.Analysis
 	// Occupied is when people are in the room: ascending and without overlap.
 	Occupied []occupancy.Span
+	// KnownDays is of how many days of the period it is known when people were there, or
+	// that nobody was (occupancy.Day.Known). It is asked for where some of the time is inferred.
+	KnownDays int
 	// Until is when the future begins; the zero time when there is none.
 	Until time.Time
 	// OutdoorPPM is the concentration outdoors; 0 stands for the constant of that name.
@@ -87,6 +96,9 @@ type Result struct {
 	NotJudged Reason
 	// Good reports whether the level is a good one, and the sensor may say so.
 	Good bool
+	// GoodAtWorst reports whether it is Good and Worst is good, too. Where Worst is not
+	// known, as far as the sensor can tell.
+	GoodAtWorst bool
 	// Best and Worst are the levels between which the true one lies when the sensor is
 	// wrong by as much as its maker allows; empty when nobody knows how much that is. That
 	// air outdoors may have another concentration is not in it.
@@ -244,15 +256,17 @@ func Judge(p *profile.Profile, in Input) Result {
 		r.Bounds[i].PPM += base
 	}
 	r.describe(p, found, units, base)
-	if r.NotJudged = found.why(units); r.NotJudged != "" {
+	if r.NotJudged = found.why(in, units); r.NotJudged != "" {
 		return r
 	}
 	r.Level = p.Levels[level].ID
 	r.Good = p.Levels[level].Good && r.Fitness.Verdict != Unfit
+	r.GoodAtWorst = r.Good
 	if in.Sensor.AccuracyKnown() {
 		best, _ := judge(p, units, func(u *unit) float64 { return u.low(in.Sensor, base) })
 		worst, _ := judge(p, units, func(u *unit) float64 { return u.high(in.Sensor, base) })
 		r.Best, r.Worst = p.Levels[best].ID, p.Levels[worst].ID
+		r.GoodAtWorst = r.Good && p.Levels[worst].Good
 	}
 	return r
 }
@@ -274,13 +288,14 @@ func (r *Result) judgeCalendar(p *profile.Profile, in Input) {
 		r.NotJudged = TooLittleKnown
 	case awarded:
 		r.Level, r.Good = p.Levels[0].ID, r.Fitness.Verdict != Unfit
+		r.GoodAtWorst = r.Good
 	default:
 		r.Level = p.Levels[last].ID
 	}
 }
 
 // why returns why the air cannot be judged.
-func (f *findings) why(units []unit) Reason {
+func (f *findings) why(in Input, units []unit) Reason {
 	known := 0
 	for i := range units {
 		if units[i].known() {
@@ -294,11 +309,26 @@ func (f *findings) why(units []unit) Reason {
 		return NoOccupiedTime
 	case f.occupied.Time < MinOccupied:
 		return TooLittleOccupied
-	case f.occupied.KnownPercent() < MinKnownPercent, percent(known, len(units)) < MinKnownPercent:
+	case f.occupied.KnownPercent() < MinKnownPercent, percent(known, len(units)) < MinKnownPercent, !f.daysKnown(in):
 		return TooLittleKnown
 	default:
 		return ""
 	}
+}
+
+// daysKnown reports whether enough of the days that have begun are known, where the air
+// says when people were there.
+func (f *findings) daysKnown(in Input) bool {
+	if !slices.Contains(f.occupied.Hows, occupancy.Inferred) {
+		return true
+	}
+	begun := 0
+	for _, d := range in.Air.Days {
+		if in.Until.IsZero() || d.Start.Before(in.Until) {
+			begun++
+		}
+	}
+	return in.KnownDays*100 >= MinKnownDaysPercent*begun
 }
 
 func exactly(u *unit) float64 { return u.mean() }

@@ -291,12 +291,15 @@ func TestSensorAccuracyBoundsTheLevel(t *testing.T) {
 	t.Parallel()
 	// 960 ± (30 + 29) is 901 to 1019: harmless or conspicuous.
 	got := verdict.Judge(get(t, "de-uba"), decade(t, block{240, 960}))
-	if got.Level != "harmless" || got.Best != "harmless" || got.Worst != "conspicuous" {
-		t.Errorf("%s, between %s and %s", got.Level, got.Best, got.Worst)
+	if got.Level != "harmless" || got.Best != "harmless" || got.Worst != "conspicuous" || !got.Good || got.GoodAtWorst {
+		t.Errorf("%s, between %s and %s; good %v, at worst %v", got.Level, got.Best, got.Worst, got.Good, got.GoodAtWorst)
+	}
+	if got = verdict.Judge(get(t, "de-uba"), decade(t, block{240, 900})); !got.Good || !got.GoodAtWorst {
+		t.Errorf("900 ± 57: good %v, at worst %v", got.Good, got.GoodAtWorst)
 	}
 	in := decade(t, block{240, 960})
 	in.Sensor = verdict.Sensor{RangePPM: 5000, Interval: time.Minute}
-	if got = verdict.Judge(get(t, "de-uba"), in); got.Best != "" || got.Worst != "" || !got.Good {
+	if got = verdict.Judge(get(t, "de-uba"), in); got.Best != "" || got.Worst != "" || !got.Good || !got.GoodAtWorst {
 		t.Errorf("of a sensor of which nothing is known: %q to %q, good %v", got.Best, got.Worst, got.Good)
 	}
 }
@@ -400,6 +403,68 @@ func TestNotJudged(t *testing.T) {
 	}
 }
 
+// A sensor that begins on 25 October says nothing of October where the air itself says when
+// people are there: of days without values it says nothing. Of 31 days 60 % are 18.6.
+func TestInferredTimeNeedsTheDays(t *testing.T) {
+	t.Parallel()
+	october := airquality.Month(2026, time.October, berlin(t))
+	inferred := func(from int) (spans []occupancy.Span) {
+		for _, s := range schooldays(october, 8, 12) {
+			if s.From.Day() >= from {
+				s.How = occupancy.Inferred
+				spans = append(spans, s)
+			}
+		}
+		return spans
+	}
+	cases := []struct {
+		name       string
+		begin      int // day of the month
+		known      int
+		until      time.Time
+		how        []occupancy.Span
+		notJudged  verdict.Reason
+		wantedGood bool
+	}{
+		{"since the 25th, known from the 28th on", 25, 4, time.Time{}, inferred(28), verdict.TooLittleKnown, false},
+		{"18 days of 31", 11, 18, time.Time{}, inferred(14), verdict.TooLittleKnown, false},
+		{"19 days of 31", 10, 19, time.Time{}, inferred(13), "", true},
+		{"what is to come is not asked for", 1, 8, time.Date(2026, 10, 11, 0, 0, 0, 0, october.From.Location()), inferred(1), "", true},
+		{"who was said to be there is known", 25, 31, time.Time{}, schooldays(october, 8, 12)[17:], "", true},
+	}
+	for _, c := range cases {
+		air := month(october, func(local time.Time) int {
+			if local.Month() == time.October && local.Day() < c.begin || local.Month() < time.October {
+				return -1
+			}
+			if within(c.how, local) {
+				return 700
+			}
+			return 420
+		})
+		got := verdict.Judge(get(t, "de-uba"), verdict.Input{Air: air, Occupied: c.how, KnownDays: c.known, Until: c.until, Sensor: scd30})
+		if got.NotJudged != c.notJudged || got.Good != c.wantedGood || got.GoodAtWorst != c.wantedGood {
+			t.Errorf("%s: %q (%s), good %v; want %q, %v", c.name, got.Level, got.NotJudged, got.Good, c.notJudged, c.wantedGood)
+		}
+	}
+}
+
+// One value that is too low makes no use of days on which nobody was there.
+func TestASingleLowValueIsNoSignOfUse(t *testing.T) {
+	t.Parallel()
+	august := airquality.Month(2026, time.August, berlin(t))
+	air := month(august, func(local time.Time) int {
+		if local.Day() == 9 && local.Hour() == 3 {
+			return 350
+		}
+		return 420
+	})
+	got := verdict.Judge(get(t, "de-uba"), verdict.Input{Air: air, Occupied: schooldays(august, 8, 14), Sensor: scd30})
+	if got.NotJudged != verdict.NoSignOfUse || got.Good {
+		t.Errorf("%q (%s), good %v", got.Level, got.NotJudged, got.Good)
+	}
+}
+
 // When clocks are put back, the lesson that comes twice is as long as it is.
 func TestNightOfTheClocks(t *testing.T) {
 	t.Parallel()
@@ -449,13 +514,13 @@ func FuzzJudge(f *testing.F) {
 				end = from.Add(time.Duration(1+int(occupied[i+1])) * 3 * time.Minute)
 				spans = append(spans, occupancy.Span{From: from, To: end, How: occupancy.Inferred})
 			}
-			return verdict.Judge(p, verdict.Input{Air: a, Occupied: spans, Sensor: scd30})
+			return verdict.Judge(p, verdict.Input{Air: a, Occupied: spans, KnownDays: len(spans), Sensor: scd30})
 		}
 		r := judge(0)
 		index := func(id string) int {
 			return slices.IndexFunc(p.Levels, func(l profile.Level) bool { return l.ID == id })
 		}
-		if r.Judged() == (r.NotJudged != "") || r.Good && !r.Judged() || r.Judged() && index(r.Level) < 0 {
+		if r.Judged() == (r.NotJudged != "") || r.Good && !r.Judged() || r.GoodAtWorst && !r.Good || r.Judged() && index(r.Level) < 0 {
 			t.Fatalf("%+v", r)
 		}
 		if r.Best != "" && (index(r.Best) > index(r.Level) || index(r.Worst) < index(r.Level)) {

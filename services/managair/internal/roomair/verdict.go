@@ -26,8 +26,9 @@ type Judgement struct {
 	Period  airquality.Period
 	Profile profile.Profile
 	verdict.Result
-	// Medal reports whether the period is over and good by the default profile, whatever
-	// the room's own is: so medals can be compared.
+	// Medal reports whether the period is over and good by the default profile, also when
+	// the sensor is as wrong as it may be, whatever the room's own profile is: so medals can
+	// be compared.
 	Medal bool
 	// Member: the caller is of the organization, and may know when people were there.
 	Member bool
@@ -68,13 +69,19 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 		days = append(days, infer(analyses[1], toInfer)...)
 	}
 	in.Occupied = occupancy.Spans(days)
+	first := occupancy.DateOf(j.Period.From)
+	for i := range days {
+		if days[i].Known() && days[i].Date.Compare(first) >= 0 {
+			in.KnownDays++
+		}
+	}
 	j.Result = verdict.Judge(&j.Profile, in)
 	standard := j.Result
 	if j.Profile.ID != profile.Default {
 		p, _ := profile.Get(profile.Default)
 		standard = verdict.Judge(&p, in)
 	}
-	j.Medal = standard.Good && !now.Before(j.Period.To)
+	j.Medal = standard.GoodAtWorst && !now.Before(j.Period.To)
 	return j, nil
 }
 

@@ -7677,7 +7677,7 @@ export interface components {
                     /** @enum {unknown} */
                     not_judged: "no_occupied_time" | "no_sign_of_use" | "too_little_occupied_time" | "too_little_measured" | null;
                     good: boolean;
-                    /** @description The period is over, and good by the default profile. */
+                    /** @description The period is over, and good by the default profile, also when the sensor is as wrong as its accuracy allows, where that is known. */
                     clean_air_medal: boolean;
                     /** @description The level when the sensor says as much too much as its accuracy allows; null when that is unknown. */
                     best_level?: string | null;

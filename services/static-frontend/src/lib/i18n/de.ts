@@ -110,13 +110,14 @@ export const de = {
   "judged.longest": "{days}, am längsten {weekday} {from}–{to} Uhr.",
   "judged.level": "Ergebnis: {level}.",
   "judged.between": "So genau, wie der Sensor ist, liegt es zwischen „{best}“ und „{worst}“.",
+  "judged.accuracyUnknown": "Das gilt, soweit der Sensor es sagen kann: Wie genau er ist, ist nicht bekannt.",
   "judged.unfit": "Der Sensor genügt den Anforderungen dieser Beurteilung nicht.",
   "judged.no_occupied_time":
     "Es ist nicht bekannt, dass jemand hier war: Es gibt keinen Zeitplan, und die Messwerte zeigen niemanden.",
   "judged.no_sign_of_use": "Nach dem Zeitplan waren Menschen hier, die Messwerte zeigen aber niemanden.",
   "judged.too_little_occupied_time": "Es waren weniger als acht Stunden lang Menschen hier.",
   "judged.too_little_measured":
-    "In weniger als drei Vierteln der Zeit, in der Menschen hier waren, wurde gemessen.",
+    "Es wurde zu wenig gemessen: in weniger als drei Vierteln der Zeit mit Menschen, oder an zu wenigen Tagen.",
   "judged.basis": "Wie beurteilt wurde",
   "judged.occupied": "{hours} Stunden mit Menschen im Raum, davon {percent} % gemessen.",
   "judged.by.timetable": "Die Zeiten stehen im Zeitplan.",

@@ -111,13 +111,14 @@ export const en: Messages = {
   "judged.longest": "{days}, longest on {weekday} {from}–{to} h.",
   "judged.level": "Result: {level}.",
   "judged.between": "As exactly as the sensor measures, it is between “{best}” and “{worst}”.",
+  "judged.accuracyUnknown": "That is as far as the sensor can tell: how exact it is, nobody knows.",
   "judged.unfit": "The sensor does not meet the requirements of this norm.",
   "judged.no_occupied_time":
     "It is not known that anybody was here: there is no timetable, and the measurements show nobody.",
   "judged.no_sign_of_use": "By the timetable people were here, but the measurements show nobody.",
   "judged.too_little_occupied_time": "People were here for less than eight hours.",
   "judged.too_little_measured":
-    "Less than three quarters of the time in which people were here was measured.",
+    "Too little was measured: less than three quarters of the time with people, or too few days.",
   "judged.basis": "How it was judged",
   "judged.occupied": "{hours} hours with people in the room, {percent}% of them measured.",
   "judged.by.timetable": "The times are those of the timetable.",
