@@ -67,6 +67,9 @@ const (
 	// TooLittleKnown: less than MinKnownPercent was measured, or less than
 	// MinKnownDaysPercent of the days is known.
 	TooLittleKnown Reason = "too_little_measured"
+	// NotOver: the period is not over, and whoever asks may know whole ones only. Judge
+	// never says so.
+	NotOver Reason = "not_over"
 )
 
 // Input is what a verdict is made of.

@@ -29,7 +29,7 @@ func (a *API) addAirQuality(service roomair.Service) {
 		v := a.newView(r)
 		defer v.free()
 		v.query, v.detail = q, true
-		analysis, err := service.Room(r.Context(), v.caller, id, period)
+		analysis, err := inTurn(r, a.charts, func() (*airquality.Analysis, error) { return service.Room(r.Context(), v.caller, id, period) })
 		if err != nil {
 			return err
 		}

@@ -125,6 +125,17 @@ func queue(r *http.Request, at *turn.Gate) (leave func(), err error) {
 	return at.Enter(r.Context(), clientOf(r), class)
 }
 
+// inTurn does what is dear when it is the caller's turn at a gate. Others may enter it when
+// that is done: how slowly the answer is taken is no matter of theirs.
+func inTurn[T any](r *http.Request, at *turn.Gate, do func() (T, error)) (result T, err error) {
+	leave, err := queue(r, at)
+	if err != nil {
+		return result, err
+	}
+	defer leave()
+	return do()
+}
+
 // bounded bounds the time of a request.
 func bounded(r *http.Request, route Route) (*http.Request, context.CancelFunc) {
 	if route.Stream {

@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
@@ -203,7 +204,10 @@ func slowWorld(t *testing.T, since time.Duration) (*world, slowStore) {
 	pool := newWorld(t).pool
 	store := slowStore{first: worldNow.Add(-since), reading: make(chan struct{}), goOn: make(chan struct{})}
 	api := httpapi.New(httpapi.Config{LongReads: 1}, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil,
-		httpapi.Domain{Inventory: postgres.NewInventory(pool), Telemetry: store}, func() time.Time { return worldNow })
+		httpapi.Domain{
+			Inventory: postgres.NewInventory(pool), Telemetry: store,
+			AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: store, Log: slog.New(slog.DiscardHandler)},
+		}, func() time.Time { return worldNow })
 	handler, err := api.Handler()
 	if err != nil {
 		t.Fatal(err)
@@ -240,6 +244,41 @@ func TestLongSeriesWaitForEachOther(t *testing.T) {
 	<-store.reading
 	close(store.goOn)
 	asked.Wait()
+}
+
+// Verdicts read a month, as charts do, and wait for their turn, too.
+func TestVerdictsWaitForCharts(t *testing.T) {
+	t.Parallel()
+	w, store := slowWorld(t, 365*24*time.Hour)
+	var asked sync.WaitGroup
+	asked.Go(func() { w.get(t, anonymous, "/api/v1/installations/1/timeseries/?max_points=10") })
+	<-store.reading
+	for _, path := range []string{"/api/v1/rooms/1/verdicts/2025-12/", "/api/v1/rooms/1/airquality/2025-12/"} {
+		asked.Go(func() { w.get(t, anonymous, path) })
+	}
+	for range 10 {
+		w.get(t, anonymous, "/api/v1/rooms/1/")
+	}
+	select {
+	case <-store.reading:
+		t.Error("a verdict reads beside the chart")
+	default:
+	}
+	close(store.goOn)
+	<-store.reading
+	<-store.reading
+	done := make(chan struct{})
+	go func() {
+		asked.Wait()
+		close(done)
+	}()
+	for over := false; !over; {
+		select {
+		case <-store.reading: // of a second sensor
+		case <-done:
+			over = true
+		}
+	}
 }
 
 // Buckets of ten minutes are the figures of a chart when they are as few as its points may be, and do not

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -46,7 +47,9 @@ func (a *API) addVerdicts(service roomair.Service) {
 		defer v.free()
 		v.query, v.detail = q, true
 		now := a.now()
-		judged, err := service.Verdict(r.Context(), v.caller, id, period, by, now)
+		judged, err := inTurn(r, a.charts, func() (roomair.Judgement, error) {
+			return service.Verdict(r.Context(), v.caller, id, period, by, now)
+		})
 		if err != nil {
 			return err
 		}
@@ -142,8 +145,8 @@ type (
 	boundInfo struct {
 		Level            string  `json:"level"`
 		PPM              int     `json:"ppm"`
-		Units            int     `json:"unit_count"`
-		Beyond           int     `json:"beyond_count"`
+		Units            *int    `json:"unit_count,omitempty"`
+		Beyond           *int    `json:"beyond_count,omitempty"`
 		BeyondPercent    float64 `json:"beyond_percent"`
 		TolerancePercent float64 `json:"tolerance_percent"`
 		Kept             bool    `json:"kept"`
@@ -154,10 +157,10 @@ type (
 		Missing []verdict.Shortcoming  `json:"missing"`
 	}
 	hoursInfo struct {
-		Weekday int   `json:"weekday"`
-		From    int   `json:"from_hour"`
-		To      int   `json:"to_hour"`
-		StaleS  int64 `json:"stale_s"`
+		Weekday int    `json:"weekday"`
+		From    int    `json:"from_hour"`
+		To      int    `json:"to_hour"`
+		StaleS  *int64 `json:"stale_s,omitempty"`
 	}
 	dayInfo struct {
 		Date      string   `json:"date"`
@@ -190,9 +193,11 @@ func showVerdict(v *view, room int64, j *roomair.Judgement, now time.Time) (json
 		limit = jsonapi.Int(j.LimitPPM)
 	}
 	list.add("limit_ppm", limit)
-	bounds := make([]boundInfo, len(j.Bounds))
-	for i, b := range j.Bounds {
-		bounds[i] = boundInfo{b.LevelID, b.PPM, b.Units, b.Beyond, b.BeyondPercent, b.TolerancePercent, b.Kept}
+	bounds := []boundInfo{}
+	if tellsMore(j) {
+		for i := range j.Bounds {
+			bounds = append(bounds, showBound(&j.Bounds[i], j.Member))
+		}
 	}
 	list.json("bounds", bounds)
 	if j.Profile.Averaging == profile.Calendar {
@@ -201,7 +206,9 @@ func showVerdict(v *view, room int64, j *roomair.Judgement, now time.Time) (json
 	list.json("sensor", fitnessInfo{
 		j.Fitness.Verdict, append([]verdict.Shortcoming{}, j.Fitness.Short...), append([]verdict.Shortcoming{}, j.Fitness.Missing...),
 	})
-	showOccupied(&list, j)
+	if tellsMore(j) {
+		showOccupied(&list, j)
+	}
 	if j.Member {
 		showDays(&list, j)
 	}
@@ -216,20 +223,53 @@ func showVerdict(v *view, room int64, j *roomair.Judgement, now time.Time) (json
 	}, list.err
 }
 
+// tellsMore reports whether the caller may know what a verdict rests on. Where there is none,
+// the public learns why, and not when people were there.
+func tellsMore(j *roomair.Judgement) bool { return j.Member || j.Judged() }
+
+func showBound(b *verdict.Bound, member bool) boundInfo {
+	info := boundInfo{
+		Level: b.LevelID, PPM: b.PPM, BeyondPercent: b.BeyondPercent, TolerancePercent: b.TolerancePercent, Kept: b.Kept,
+	}
+	switch {
+	case member:
+		info.Units, info.Beyond = &b.Units, &b.Beyond
+	case b.Kept: // in whole percent, on the side of the tolerance on which it is
+		info.BeyondPercent = math.Floor(b.BeyondPercent)
+	default:
+		info.BeyondPercent = math.Ceil(b.BeyondPercent)
+	}
+	return info
+}
+
+// publicStep is to what the public is told hours: what one day adds to thirty is not seen.
+const publicStep = 10 * time.Hour
+
+// showOccupied tells the public no more than what the verdict rests on, roughly.
 func showOccupied(list *attributes, j *roomair.Judgement) {
-	list.add("occupied_s", jsonapi.Int(wholeSeconds(j.Occupied.Time)))
-	list.add("measured_s", jsonapi.Int(wholeSeconds(j.Occupied.Known)))
+	occupied, measured := j.Occupied.Time, j.Occupied.Known
+	if !j.Member {
+		occupied, measured = occupied.Round(publicStep), measured.Round(publicStep)
+	}
+	list.add("occupied_s", jsonapi.Int(wholeSeconds(occupied)))
+	list.add("measured_s", jsonapi.Int(wholeSeconds(measured)))
 	hows := make([]string, len(j.Occupied.Hows))
 	for i, how := range j.Occupied.Hows {
 		hows[i] = string(how)
 	}
 	list.json("occupied_known_by", hows)
-	list.add("days_without_use", jsonapi.Int(j.Occupied.DaysWithoutUse))
 	list.add("day_count", jsonapi.Int(len(j.Days)))
 	list.add("stale_day_count", jsonapi.Int(j.StaleDays()))
+	if j.Member {
+		list.add("days_without_use", jsonapi.Int(j.Occupied.DaysWithoutUse))
+	}
 	var hours *hoursInfo
 	if worst, ok := j.Hours.Worst(); ok {
-		hours = &hoursInfo{worst.Weekday, worst.From, worst.To, wholeSeconds(worst.Time)}
+		hours = &hoursInfo{Weekday: worst.Weekday, From: worst.From, To: worst.To}
+		if j.Member {
+			stale := wholeSeconds(worst.Time)
+			hours.StaleS = &stale
+		}
 	}
 	list.json("worst_hours", hours)
 }

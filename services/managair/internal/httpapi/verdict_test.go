@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ type judged struct {
 	Profile   string   `json:"profile"`
 	Level     *string  `json:"level"`
 	NotJudged *string  `json:"not_judged"`
+	Unused    *int     `json:"days_without_use"`
 	Good      bool     `json:"good"`
 	Medal     bool     `json:"clean_air_medal"`
 	KnownBy   []string `json:"occupied_known_by"`
@@ -23,9 +25,14 @@ type judged struct {
 	Limit     *int     `json:"limit_ppm"`
 	Hours     *struct {
 		Weekday int
-		From    int `json:"from_hour"`
-		To      int `json:"to_hour"`
+		From    int  `json:"from_hour"`
+		To      int  `json:"to_hour"`
+		StaleS  *int `json:"stale_s"`
 	} `json:"worst_hours"`
+	Bounds []struct {
+		Units   *int    `json:"unit_count"`
+		Percent float64 `json:"beyond_percent"`
+	} `json:"bounds"`
 	Sensor struct {
 		Verdict string
 		Missing []string
@@ -99,8 +106,28 @@ func TestVerdictOfAClassroom(t *testing.T) {
 		t.Errorf("%d days, %d exceedances", len(got.DayList), len(got.Exceedances))
 	}
 	public := w.verdict(t, anonymous, path)
-	if public.level() != "conspicuous" || public.DayList != nil || public.Exceedances != nil {
+	if public.level() != "conspicuous" || public.DayList != nil || public.Exceedances != nil || public.Unused != nil || got.Unused == nil {
 		t.Errorf("when people were there is no matter of the public: %+v", public)
+	}
+	// The public has whole tens of hours, whole percent, no counts of ten minutes, and the hours of the week.
+	if public.OccupiedS == 0 || public.OccupiedS%36000 != 0 || got.OccupiedS%36000 == 0 {
+		t.Errorf("occupied for %d s, to the public %d s", got.OccupiedS, public.OccupiedS)
+	}
+	for i, b := range public.Bounds {
+		if b.Units != nil || b.Percent != math.Trunc(b.Percent) || got.Bounds[i].Units == nil || math.Abs(b.Percent-got.Bounds[i].Percent) >= 1 {
+			t.Errorf("bound %d: %+v, of members %+v", i, b, got.Bounds[i])
+		}
+	}
+	if public.Hours == nil || public.Hours.StaleS != nil || public.Hours.From != 11 || got.Hours.StaleS == nil {
+		t.Errorf("worst hours of the public: %+v", public.Hours)
+	}
+	// A month that goes on is for members; to others it says nothing.
+	const running = "/api/v1/rooms/1/verdicts/2026-03"
+	if public = w.verdict(t, anonymous, running); public.NotJudged == nil || *public.NotJudged != "not_over" || public.Days != 0 || len(public.Bounds) != 0 {
+		t.Errorf("the running month, to the public: %+v", public)
+	}
+	if got = w.verdict(t, inspector, running); got.NotJudged == nil || *got.NotJudged == "not_over" {
+		t.Errorf("the running month, to members: %+v", got)
 	}
 
 	// What is decided outweighs what the air tells: they were there from 12 to 14 h only.
@@ -109,7 +136,7 @@ func TestVerdictOfAClassroom(t *testing.T) {
 		SELECT 1, d, 'timetable', '', CASE WHEN extract(isodow FROM d) > 5 THEN '{}'::timestamptz[] ELSE ARRAY[d + interval '11 hours'] END,
 		       CASE WHEN extract(isodow FROM d) > 5 THEN '{}'::timestamptz[] ELSE ARRAY[d + interval '13 hours'] END, now()
 		  FROM generate_series('2026-02-01T00:00:00Z'::timestamptz, '2026-02-28T00:00:00Z', '1 day') d`)
-	if got := w.verdict(t, anonymous, path); got.OccupiedS != 20*2*3600 || got.KnownBy[0] != "timetable" || got.level() != "conspicuous" {
+	if got := w.verdict(t, inspector, path); got.OccupiedS != 20*2*3600 || got.KnownBy[0] != "timetable" || got.level() != "conspicuous" {
 		t.Errorf("by the timetable: %+v", got)
 	}
 
@@ -160,7 +187,11 @@ func TestEmptyRoomsAreNotJudged(t *testing.T) {
 	w := newWorldAt(t, time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC))
 	w.measure(t, node1, "2026-01-24T00:00:00Z", "2026-03-02T00:00:00Z", 420)
 	for _, path := range []string{"/api/v1/rooms/1/verdicts/2026-02", "/api/v1/rooms/1/verdicts/", "/api/v1/rooms/1/verdicts/2031-07"} {
-		got := w.verdict(t, anonymous, path)
+		public := w.verdict(t, anonymous, path)
+		if public.NotJudged == nil || public.Days != 0 || public.KnownBy != nil || public.Hours != nil || len(public.Bounds) != 0 {
+			t.Errorf("to the public: %+v", public)
+		}
+		got := w.verdict(t, inspector, path)
 		if got.Level != nil || got.Good || got.Medal || got.NotJudged == nil || *got.NotJudged != "no_occupied_time" || got.Days != 0 {
 			t.Errorf("%s: %+v", path, got)
 		}

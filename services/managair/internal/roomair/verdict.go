@@ -35,7 +35,7 @@ type Judgement struct {
 }
 
 // Verdict judges a room over the period that is chosen by its time zone: by the profile
-// of the id, or by its own when that is "". Past days on which nothing is decided yet are asked
+// of the id, or by its own when that is "". Who is no member learns of periods that are over. Past days on which nothing is decided yet are asked
 // of the air.
 func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, period func(*time.Location) airquality.Period, by string, now time.Time) (Judgement, error) {
 	room, loc, err := s.room(ctx, caller, id)
@@ -51,6 +51,11 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 		// Another version of the program knew it.
 		s.Log.WarnContext(ctx, "the room's profile is unknown; it is judged by the default one", "room", id, "profile", by)
 		j.Profile, _ = profile.Get(profile.Default)
+	}
+	if !room.Member && now.Before(j.Period.To) {
+		// From one answer to the next the public would see when people were there.
+		j.Result = verdict.Result{ProfileID: j.Profile.ID, ProfileVersion: j.Profile.Version, NotJudged: verdict.NotOver}
+		return j, nil
 	}
 	in := verdict.Input{Air: airquality.Begin(j.Period), Until: now}
 	days, toInfer, err := s.knownDays(ctx, id, j.Period, now)

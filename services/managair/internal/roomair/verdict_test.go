@@ -25,6 +25,7 @@ type classroom struct {
 	telemetry.Store
 	lesson  func(time.Time) int
 	unknown bool // the timetable is not
+	public  bool // the caller is no member
 }
 
 var berlin = func() *time.Location {
@@ -36,7 +37,7 @@ var berlin = func() *time.Location {
 }()
 
 func (c classroom) AirRoom(context.Context, access.Caller, int64) (roomair.Room, error) {
-	return roomair.Room{TimeZone: berlin.String(), Profile: profile.Default, Installations: []roomair.Installation{
+	return roomair.Room{TimeZone: berlin.String(), Profile: profile.Default, Member: !c.public, Installations: []roomair.Installation{
 		{Span: telemetry.Span{NodeNo: 1, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, Protocol: clairchen.Protocol},
 	}}, nil
 }
@@ -95,6 +96,18 @@ func TestMedalIsForGoodAirOverOccupiedTime(t *testing.T) {
 	}
 	if j = good.judge(t, "", time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)); j.Medal || !j.Good {
 		t.Errorf("a month that is not over has no medal: %v %v", j.Medal, j.Good)
+	}
+	good.public = true
+	if j = good.judge(t, "", time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)); j.NotJudged != verdict.NotOver || j.Occupied.Time != 0 {
+		t.Errorf("the running month is not for the public: %+v", j.Result)
+	}
+	if j = good.judge(t, "", december); !j.Medal {
+		t.Errorf("one that is over is: %+v", j.Result)
+	}
+	// 960 ± 59 ppm may be above 1000.
+	doubtful := classroom{lesson: constant(960)}
+	if j = doubtful.judge(t, "", december); j.Medal || !j.Good || j.Worst != "conspicuous" {
+		t.Errorf("960 ppm: medal %v, %+v", j.Medal, j.Result)
 	}
 	stale := classroom{lesson: constant(1490)}
 	if j = stale.judge(t, "clair-2020", december); j.Medal || !j.Good {

@@ -5104,7 +5104,7 @@ export interface paths {
         };
         /**
          * The air in a month, judged by a norm
-         * @description Only the time counts in which people are there, by the timetable, or else as the air tells. Without such time, or where too little was measured, the air is not judged. Members of the organization see days and times of exceedance, too.
+         * @description Only the time counts in which people are there, by the timetable, or else as the air tells. Without such time, or where too little was measured, the air is not judged. Members of the organization see days and times of exceedance, too; others see months that are over.
          */
         get: {
             parameters: {
@@ -7674,8 +7674,11 @@ export interface components {
                     profile_version?: number;
                     /** @description Id of a level of the profile; null when the air is not judged. */
                     level: string | null;
-                    /** @enum {unknown} */
-                    not_judged: "no_occupied_time" | "no_sign_of_use" | "too_little_occupied_time" | "too_little_measured" | null;
+                    /**
+                     * @description not_over: the period is not, and the caller is no member of the organization.
+                     * @enum {unknown}
+                     */
+                    not_judged: "no_occupied_time" | "no_sign_of_use" | "too_little_occupied_time" | "too_little_measured" | "not_over" | null;
                     good: boolean;
                     /** @description The period is over, and good by the default profile, also when the sensor is as wrong as its accuracy allows, where that is known. */
                     clean_air_medal: boolean;
@@ -7687,9 +7690,11 @@ export interface components {
                     bounds?: {
                         level?: string;
                         ppm?: number;
-                        /** @description Points of ten minutes, lessons or days that are known. */
+                        /** @description Points of ten minutes, lessons or days that are known. For members only. */
                         unit_count?: number;
+                        /** @description For members only. */
                         beyond_count?: number;
+                        /** @description Whole percent for others than members. */
                         beyond_percent?: number;
                         tolerance_percent?: number;
                         kept?: boolean;
@@ -7702,11 +7707,12 @@ export interface components {
                         short?: string[];
                         missing?: string[];
                     };
+                    /** @description In whole tens of hours for others than members. To them this and what follows up to worst_hours is not told of air that is not judged. */
                     occupied_s?: number;
-                    /** @description How much of the occupied time was measured. */
+                    /** @description How much of the occupied time was measured, in whole tens of hours for others than members. */
                     measured_s?: number;
                     occupied_known_by?: string[];
-                    /** @description Days on which people should have been there, and CO2 did not rise. */
+                    /** @description Days on which people should have been there, and CO2 did not rise. For members only. */
                     days_without_use?: number;
                     /** @description Days with occupied time. */
                     day_count?: number;
@@ -7717,6 +7723,7 @@ export interface components {
                         weekday?: number;
                         from_hour?: number;
                         to_hour?: number;
+                        /** @description For members only. */
                         stale_s?: number;
                     } | null;
                     /** @description For members only. */

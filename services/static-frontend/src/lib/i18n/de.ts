@@ -118,6 +118,7 @@ export const de = {
   "judged.too_little_occupied_time": "Es waren weniger als acht Stunden lang Menschen hier.",
   "judged.too_little_measured":
     "Es wurde zu wenig gemessen: in weniger als drei Vierteln der Zeit mit Menschen, oder an zu wenigen Tagen.",
+  "judged.not_over": "Der Zeitraum ist noch nicht vorbei.",
   "judged.basis": "Wie beurteilt wurde",
   "judged.occupied": "{hours} Stunden mit Menschen im Raum, davon {percent} % gemessen.",
   "judged.by.timetable": "Die Zeiten stehen im Zeitplan.",

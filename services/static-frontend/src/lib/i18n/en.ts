@@ -119,6 +119,7 @@ export const en: Messages = {
   "judged.too_little_occupied_time": "People were here for less than eight hours.",
   "judged.too_little_measured":
     "Too little was measured: less than three quarters of the time with people, or too few days.",
+  "judged.not_over": "The period is not over yet.",
   "judged.basis": "How it was judged",
   "judged.occupied": "{hours} hours with people in the room, {percent}% of them measured.",
   "judged.by.timetable": "The times are those of the timetable.",
