@@ -30,6 +30,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
@@ -103,7 +104,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	tokens := postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens}
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
-		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Occupancy: postgres.Timetables{Pool: pool}, Log: log},
+		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Occupancy: timetable.Past{Store: postgres.Timetables{Pool: pool}, Samples: samples}, Log: log},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),
 		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool},

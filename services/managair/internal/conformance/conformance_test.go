@@ -33,6 +33,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/constraint"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres/moving"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 )
 
 // Two organizations, both owned by user 1, who is an administrator, too. In the second
@@ -162,7 +163,7 @@ func newWorld(t *testing.T) *world {
 	log := slog.New(slog.DiscardHandler)
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Accounts: accounts, Tokens: postgres.Tokens{Pool: as},
-		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: postgres.Timetables{Pool: as}, Log: log},
+		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: timetable.Past{Store: postgres.Timetables{Pool: as}, Samples: postgres.NewTelemetry(as)}, Log: log},
 	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 )
 
 func TestSeriesIsCompressed(t *testing.T) {
@@ -206,7 +207,7 @@ func slowWorld(t *testing.T, since time.Duration) (*world, slowStore) {
 	api := httpapi.New(httpapi.Config{LongReads: 1}, slog.New(slog.NewTextHandler(testLog{t}, nil)), nil,
 		httpapi.Domain{
 			Inventory: postgres.NewInventory(pool), Telemetry: store,
-			AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: store, Log: slog.New(slog.DiscardHandler)},
+			AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: store, Occupancy: timetable.Past{Store: postgres.Timetables{Pool: pool}, Samples: store}, Log: slog.New(slog.DiscardHandler)},
 		}, func() time.Time { return worldNow })
 	handler, err := api.Handler()
 	if err != nil {
@@ -253,7 +254,7 @@ func TestVerdictsWaitForCharts(t *testing.T) {
 	var asked sync.WaitGroup
 	asked.Go(func() { w.get(t, anonymous, "/api/v1/installations/1/timeseries/?max_points=10") })
 	<-store.reading
-	for _, path := range []string{"/api/v1/rooms/1/verdicts/2025-12/", "/api/v1/rooms/1/airquality/2025-12/"} {
+	for _, path := range []string{"/api/v1/rooms/1/verdicts/", "/api/v1/rooms/1/airquality/"} {
 		asked.Go(func() { w.get(t, anonymous, path) })
 	}
 	for range 10 {

@@ -28,6 +28,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 )
 
 // The world of the tests: organization 1 "Haus" with a public site, room and
@@ -164,7 +165,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	nodes := postgres.Fidelity{Pool: as}
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as),
-		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: postgres.Timetables{Pool: as}, Log: slog.New(slog.DiscardHandler)},
+		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: timetable.Past{Store: postgres.Timetables{Pool: as}, Samples: postgres.NewTelemetry(as)}, Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: as}.Nodes(),
 		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as},

@@ -25,6 +25,7 @@ type Timetables struct{ Pool *pgxpool.Pool }
 var (
 	_ timetable.Store         = Timetables{}
 	_ timetable.DecisionStore = Timetables{}
+	_ timetable.PastStore     = Timetables{}
 	_ timetable.CalendarStore = Timetables{}
 )
 
@@ -305,18 +306,33 @@ func (s Timetables) TimeZones(ctx context.Context) ([]string, error) {
 	return nil, fmt.Errorf("find the time zones of sites: %w", pgdb.Translate(err))
 }
 
+// selectProgress is what scanUndecided reads, of all rooms.
+const selectProgress = `
+		SELECT r.id, r.site_id, rs.time_zone, p.decided_until, p.recompute_from, p.wanted_at
+		  FROM room r
+		  JOIN site rs ON rs.id = r.site_id
+		  LEFT JOIN occupancy_progress p ON p.room_id = r.id`
+
+// Progress is part of timetable.Store.
+func (s Timetables) Progress(ctx context.Context, room int64) (timetable.Undecided, error) {
+	rows, err := s.Pool.Query(ctx, selectProgress+" WHERE r.id = @id", pgx.NamedArgs{"id": room})
+	if err == nil {
+		var found timetable.Undecided
+		if found, err = pgx.CollectExactlyOneRow(rows, scanUndecided); err == nil {
+			return found, nil
+		}
+	}
+	return timetable.Undecided{}, fmt.Errorf("find how far room %d is decided: %w", room, pgdb.Translate(err))
+}
+
 // Undecided is part of timetable.DecisionStore.
 func (s Timetables) Undecided(ctx context.Context, last map[string]occupancy.Date) ([]timetable.Undecided, error) {
 	zones, days := make([]string, 0, len(last)), make([]string, 0, len(last))
 	for zone, day := range last {
 		zones, days = append(zones, zone), append(days, day.String())
 	}
-	rows, err := s.Pool.Query(ctx, `
-		SELECT r.id, r.site_id, rs.time_zone, p.decided_until, p.recompute_from, p.wanted_at
-		  FROM room r
-		  JOIN site rs ON rs.id = r.site_id
+	rows, err := s.Pool.Query(ctx, selectProgress+`
 		  JOIN unnest(@zones::text[], @days::text[]) AS z (name, last) ON z.name = rs.time_zone
-		  LEFT JOIN occupancy_progress p ON p.room_id = r.id
 		 WHERE p.decided_until IS NULL OR p.decided_until < z.last::date OR p.recompute_from <= z.last::date
 		 ORDER BY r.id`, pgx.NamedArgs{"zones": zones, "days": days})
 	if err == nil {

@@ -269,6 +269,52 @@ func TestPastDaysStay(t *testing.T) {
 	}
 }
 
+// Days that are not decided yet are told as they will be; those of which nothing was known
+// stay unknown, in verdicts and for members.
+func TestDaysAreTheSameBeforeTheyAreDecided(t *testing.T) {
+	t.Parallel()
+	h, s := school(t)
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	past := timetable.Past{Store: s, Samples: postgres.NewTelemetry(h.as)}
+	days := func(from, to string) (all []string) {
+		t.Helper()
+		known, err := past.Days(t.Context(), 1, occupied(t, from), occupied(t, to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range known {
+			text := d.Date.String() + " " + string(d.How)
+			for _, span := range d.Spans {
+				text += span.From.UTC().Format(" 15:04") + span.To.UTC().Format("-15:04")
+			}
+			all = append(all, text)
+		}
+		return all
+	}
+	if got := days("2026-11-16", "2026-11-18"); got != nil {
+		t.Errorf("nothing is said, nothing was measured: %v", got)
+	}
+	if n := decide(t, h, s, now); n != timetable.CatchUp {
+		t.Fatalf("%d days decided", n)
+	}
+	set(t, s, theSite, nil, func(table *timetable.Timetable) { table.Weekly = lessons(8, 14) })
+	want := []string{"2026-11-20 timetable 07:00-13:00", "2026-11-21 timetable"}
+	if diff := cmp.Diff(want, days("2026-11-16", "2026-11-21")); diff != "" {
+		t.Errorf("before they are decided (-want +got):\n%s", diff)
+	}
+	at := func(text string) func(occupancy.Date) occupancy.Date {
+		return func(occupancy.Date) occupancy.Date { return occupied(t, text) }
+	}
+	kept, err := timetable.Days(t.Context(), s, owner, 1, at("2026-11-19"), at("2026-11-20"), now)
+	if err != nil || len(kept) != 2 || kept[0].Known() || kept[1].How != occupancy.Timetable {
+		t.Errorf("to members: %+v, %v", kept, err)
+	}
+	decide(t, h, s, now.AddDate(0, 0, 2))
+	if diff := cmp.Diff(want, days("2026-11-16", "2026-11-21")); diff != "" {
+		t.Errorf("after (-want +got):\n%s", diff)
+	}
+}
+
 // One decides at a time: all of them would decide the same.
 func TestOneDecidesAtATime(t *testing.T) {
 	t.Parallel()

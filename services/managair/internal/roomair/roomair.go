@@ -49,7 +49,7 @@ type RoomStore interface {
 type Service struct {
 	Rooms   RoomStore
 	Samples telemetry.Store
-	// Occupancy may be nil: then only the air says when people were there.
+	// Occupancy is asked by Verdict only.
 	Occupancy Occupancy
 	Log       *slog.Logger
 }
@@ -83,11 +83,10 @@ func (s Service) room(ctx context.Context, caller access.Caller, id int64) (Room
 	return room, loc, nil
 }
 
-// read hands what was measured in a room to analyses, and ends them. Their periods end at
-// the same time, and the last one is the longest. It returns the worst of the sensors.
-func (s Service) read(ctx context.Context, id int64, room Room, analyses ...*airquality.Analysis) (verdict.Sensor, error) {
-	longest := analyses[len(analyses)-1].Period
-	from, to := longest.From.Add(-airquality.MaxGap), longest.To.Add(airquality.MaxGap)
+// read hands what was measured in a room to an analysis, and ends it. It returns the worst
+// of the sensors.
+func (s Service) read(ctx context.Context, id int64, room Room, a *airquality.Analysis) (verdict.Sensor, error) {
+	from, to := a.Period.From.Add(-airquality.MaxGap), a.Period.To.Add(airquality.MaxGap)
 	var sensors []verdict.Sensor
 	for _, one := range room.Installations {
 		span := one.Span
@@ -100,7 +99,7 @@ func (s Service) read(ctx context.Context, id int64, room Room, analyses ...*air
 		if span.To.Before(span.From) {
 			continue
 		}
-		interval, err := s.add(ctx, span, analyses)
+		interval, err := s.add(ctx, span, a)
 		if err != nil {
 			return verdict.Sensor{}, fmt.Errorf("air quality of room %d: %w", id, err)
 		}
@@ -110,9 +109,7 @@ func (s Service) read(ctx context.Context, id int64, room Room, analyses ...*air
 			sensors = append(sensors, sensor)
 		}
 	}
-	for _, a := range analyses {
-		a.End()
-	}
+	a.End()
 	return worst(sensors), nil
 }
 
@@ -127,13 +124,10 @@ func worst(sensors []verdict.Sensor) (all verdict.Sensor) {
 	return all
 }
 
-// add hands the samples of an installation to analyses, and returns the usual time
+// add hands the samples of an installation to an analysis, and returns the usual time
 // between them.
-func (s Service) add(ctx context.Context, span telemetry.Span, analyses []*airquality.Analysis) (interval time.Duration, err error) {
-	series := make([]*airquality.Series, len(analyses))
-	for i, a := range analyses {
-		series[i] = a.Installation()
-	}
+func (s Service) add(ctx context.Context, span telemetry.Span, a *airquality.Analysis) (interval time.Duration, err error) {
+	series := a.Installation()
 	var distance gaps
 	err = s.Samples.Samples(ctx, span, func(sample measurement.Sample) error {
 		// What a sensor itself calls faulty says nothing of the air.
@@ -141,13 +135,9 @@ func (s Service) add(ctx context.Context, span telemetry.Span, analyses []*airqu
 			return nil
 		}
 		distance.add(sample.Time)
-		for _, one := range series {
-			one.Add(airquality.Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
-		}
+		series.Add(airquality.Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
 		return nil
 	})
-	for _, one := range series {
-		one.End()
-	}
+	series.End()
 	return distance.median(), err
 }

@@ -3,7 +3,6 @@ package roomair
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/airquality"
@@ -11,14 +10,13 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/pkg/verdict"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
-	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 )
 
 // Occupancy knows when people were in rooms.
 type Occupancy interface {
-	// Decided returns the days of a room that are decided, from the first until the last, in
-	// ascending order (timetable.Store). It does not ask who wants to know.
-	Decided(ctx context.Context, room int64, from, to occupancy.Date) ([]timetable.Kept, error)
+	// Days returns the past days of a room of which something is known, from the first until
+	// the last, in ascending order (timetable.Past). It does not ask who wants to know.
+	Days(ctx context.Context, room int64, first, last occupancy.Date) ([]occupancy.Day, error)
 }
 
 // Judgement is a verdict with what it is about.
@@ -35,8 +33,8 @@ type Judgement struct {
 }
 
 // Verdict judges a room over the period that is chosen by its time zone: by the profile
-// of the id, or by its own when that is "". Who is no member learns of periods that are over. Past days on which nothing is decided yet are asked
-// of the air.
+// of the id, or by its own when that is "". Who is no member learns of
+// periods that are over.
 func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, period func(*time.Location) airquality.Period, by string, now time.Time) (Judgement, error) {
 	room, loc, err := s.room(ctx, caller, id)
 	if err != nil {
@@ -54,24 +52,19 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 	}
 	if !room.Member && now.Before(j.Period.To) {
 		// From one answer to the next the public would see when people were there.
-		j.Result = verdict.Result{ProfileID: j.Profile.ID, ProfileVersion: j.Profile.Version, NotJudged: verdict.NotOver}
+		j.Result = verdict.Result{
+			ProfileID: j.Profile.ID, ProfileVersion: j.Profile.Version, NotJudged: verdict.NotOver,
+			Fitness: verdict.Fitness{Verdict: verdict.Unknown},
+		}
 		return j, nil
 	}
 	in := verdict.Input{Air: airquality.Begin(j.Period), Until: now}
-	days, toInfer, err := s.knownDays(ctx, id, j.Period, now)
+	days, err := s.knownDays(ctx, id, j.Period, now)
 	if err != nil {
 		return Judgement{}, err
 	}
-	analyses := []*airquality.Analysis{in.Air}
-	if len(toInfer) > 0 {
-		longer := airquality.Begin(airquality.Period{From: toInfer[0].AddDays(-occupancy.InferenceDays).In(loc), To: j.Period.To})
-		analyses = append(analyses, longer)
-	}
-	if in.Sensor, err = s.read(ctx, id, room, analyses...); err != nil {
+	if in.Sensor, err = s.read(ctx, id, room, in.Air); err != nil {
 		return Judgement{}, err
-	}
-	if len(toInfer) > 0 {
-		days = append(days, infer(analyses[1], toInfer)...)
 	}
 	in.Occupied = occupancy.Spans(days)
 	first := occupancy.DateOf(j.Period.From)
@@ -90,45 +83,18 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 	return j, nil
 }
 
-// knownDays returns what is decided of the days of a period, and which past days have to be
-// asked of the air. The night of the day before reaches into the first.
-func (s Service) knownDays(ctx context.Context, id int64, p airquality.Period, now time.Time) (known []occupancy.Day, toInfer []occupancy.Date, err error) {
-	first, end := occupancy.DateOf(p.From), occupancy.DateOf(p.To)
-	if s.Occupancy != nil {
-		decided, err := s.Occupancy.Decided(ctx, id, first.AddDays(-1), end.AddDays(-1))
-		if err != nil {
-			return nil, nil, fmt.Errorf("occupied time of room %d: %w", id, err)
-		}
-		for i := range decided {
-			known = append(known, decided[i].Day)
-		}
+// knownDays returns the days of a period of which something is known, until now. The night
+// of the day before reaches into the first, so that day is with them.
+func (s Service) knownDays(ctx context.Context, id int64, p airquality.Period, now time.Time) ([]occupancy.Day, error) {
+	last := occupancy.DateOf(p.To).AddDays(-1)
+	if today := occupancy.DateOf(now.In(p.From.Location())); today.Compare(last) < 0 {
+		last = today
 	}
-	said := make(map[occupancy.Date]bool, len(known))
-	for i := range known {
-		said[known[i].Date] = known[i].Known()
+	days, err := s.Occupancy.Days(ctx, id, occupancy.DateOf(p.From).AddDays(-1), last)
+	if err != nil {
+		return nil, fmt.Errorf("occupied time of room %d: %w", id, err)
 	}
-	for d := first; d.Compare(end) < 0 && d.In(p.From.Location()).Before(now); d = d.AddDays(1) {
-		if !said[d] {
-			toInfer = append(toInfer, d)
-		}
-	}
-	return known, toInfer, nil
-}
-
-// infer asks the course of the air when people were there.
-func infer(air *airquality.Analysis, dates []occupancy.Date) []occupancy.Day {
-	times, ppm := air.Course()
-	readings := make([]occupancy.Reading, 0, len(times))
-	for i, v := range ppm {
-		if !math.IsNaN(v) {
-			readings = append(readings, occupancy.Reading{Time: time.Unix(times[i], 0), CO2PPM: int(math.Round(v))})
-		}
-	}
-	days := make([]occupancy.Day, len(dates))
-	for i, d := range dates {
-		days[i] = occupancy.Infer(d, air.Period.From.Location(), readings)
-	}
-	return days
+	return days, nil
 }
 
 // gaps counts how far the samples of a series are apart.

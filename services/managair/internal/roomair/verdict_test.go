@@ -24,8 +24,9 @@ import (
 type classroom struct {
 	telemetry.Store
 	lesson  func(time.Time) int
-	unknown bool // the timetable is not
-	public  bool // the caller is no member
+	unknown bool            // the timetable is not
+	public  bool            // the caller is no member
+	decided *occupancy.Date // until then nothing is known for good
 }
 
 var berlin = func() *time.Location {
@@ -55,23 +56,30 @@ func (c classroom) Samples(_ context.Context, span telemetry.Span, yield func(me
 	return nil
 }
 
-func (c classroom) Decided(_ context.Context, _ int64, from, to occupancy.Date) (days []timetable.Kept, err error) {
-	for d := from; d.Compare(to) <= 0; d = d.AddDays(1) {
-		day := occupancy.Day{Date: d, How: occupancy.Timetable}
-		switch {
-		case c.unknown:
-			day.How = occupancy.Unknown
-		case d.Weekday() != time.Saturday && d.Weekday() != time.Sunday:
-			day.Spans = []occupancy.Span{{From: d.At(8*60, berlin), To: d.At(14*60, berlin), How: occupancy.Timetable}}
-		}
-		days = append(days, timetable.Kept{Day: day})
+func (c classroom) SiteTimetable(context.Context, int64) (timetable.Timetable, error) {
+	if c.unknown {
+		return timetable.Timetable{}, nil
 	}
-	return days, nil
+	lessons := []occupancy.Hours{{From: 8 * 60, To: 14 * 60}}
+	return timetable.Timetable{Weekly: &occupancy.Weekly{1: lessons, 2: lessons, 3: lessons, 4: lessons, 5: lessons}}, nil
+}
+
+func (c classroom) Room(ctx context.Context, id int64) (timetable.Room, error) {
+	room, err := c.AirRoom(ctx, access.Caller{}, id)
+	return timetable.Room{Installations: []telemetry.Span{room.Installations[0].Span}}, err
+}
+
+func (c classroom) Decided(context.Context, int64, occupancy.Date, occupancy.Date) ([]timetable.Kept, error) {
+	return nil, nil
+}
+
+func (c classroom) Progress(context.Context, int64) (timetable.Undecided, error) {
+	return timetable.Undecided{Room: 1, Site: 1, TimeZone: berlin.String(), DecidedUntil: c.decided}, nil
 }
 
 func (c classroom) judge(t testing.TB, by string, now time.Time) roomair.Judgement {
 	t.Helper()
-	service := roomair.Service{Rooms: c, Samples: c, Occupancy: c, Log: slog.New(slog.DiscardHandler)}
+	service := roomair.Service{Rooms: c, Samples: c, Occupancy: timetable.Past{Store: c, Samples: c}, Log: slog.New(slog.DiscardHandler)}
 	november := func(loc *time.Location) airquality.Period { return airquality.Month(2026, time.November, loc) }
 	j, err := service.Verdict(t.Context(), access.Caller{}, 1, november, by, now)
 	if err != nil {
@@ -121,6 +129,17 @@ func TestMedalIsForGoodAirOverOccupiedTime(t *testing.T) {
 	rising := classroom{unknown: true, lesson: func(local time.Time) int { return 420 + 2*(60*(local.Hour()-8)+local.Minute()) }}
 	if j = rising.judge(t, "", december); j.Level != "conspicuous" || len(j.Occupied.Hows) != 1 || j.Occupied.Hows[0] != occupancy.Inferred {
 		t.Errorf("inferred: %+v", j.Result)
+	}
+	// What was decided to be unknown stays so; what is not decided yet is as it will be.
+	until := occupancy.Date{Year: 2026, Month: time.November, Day: 30}
+	rising.decided = &until
+	if j = rising.judge(t, "", december); j.NotJudged != verdict.NoOccupiedTime {
+		t.Errorf("decided to be unknown: %+v", j.Result)
+	}
+	good.decided = &until
+	good.decided.Day = 15
+	if j = good.judge(t, "", december); j.Occupied.Time != 11*6*time.Hour || j.Occupied.Hows[0] != occupancy.Timetable {
+		t.Errorf("decided half: %+v", j.Occupied)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
-// Undecided is a room with days to be decided.
+// Undecided is how far the days of a room are decided.
 type Undecided struct {
 	Room, Site int64
 	TimeZone   string
@@ -21,6 +21,11 @@ type Undecided struct {
 	DecidedUntil *occupancy.Date
 	// Again says from when on the past is to be decided anew, nil: it stays.
 	Again *Again
+}
+
+// decided reports whether a day is: where nothing of it is kept, it is unknown for good.
+func (r *Undecided) decided(date occupancy.Date) bool {
+	return r.DecidedUntil != nil && date.Compare(*r.DecidedUntil) <= 0
 }
 
 // Room is what it takes to decide the days of a room, beside what its site says.
@@ -316,4 +321,62 @@ func (d Decider) readings(ctx context.Context, r *Room, zone *time.Location, fro
 		all = append(all, series)
 	}
 	return all, nil
+}
+
+// PastStore is what Past needs.
+type PastStore interface {
+	// SiteTimetable and Room are those of DecisionStore.
+	SiteTimetable(ctx context.Context, site int64) (Timetable, error)
+	Room(ctx context.Context, room int64) (Room, error)
+	// Decided and Progress are those of Store.
+	Decided(ctx context.Context, room int64, from, to occupancy.Date) ([]Kept, error)
+	Progress(ctx context.Context, room int64) (Undecided, error)
+}
+
+// Past knows the days of rooms before they are decided, too.
+type Past struct {
+	Store   PastStore
+	Samples telemetry.Store
+}
+
+// Days returns the days of a room of which something is known, from the first until the
+// last: as they were decided, and the others as a Decider would decide them now. It does
+// not ask who wants to know.
+func (p Past) Days(ctx context.Context, room int64, first, last occupancy.Date) ([]occupancy.Day, error) {
+	decided, err := p.Store.Decided(ctx, room, first, last)
+	if err != nil {
+		return nil, err
+	}
+	progress, err := p.Store.Progress(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	days := make([]occupancy.Day, 0, len(decided))
+	for i := range decided {
+		days = append(days, decided[i].Day)
+	}
+	if progress.decided(first) {
+		first = progress.DecidedUntil.AddDays(1)
+	}
+	if n := len(days); n > 0 && days[n-1].Date.Compare(first) >= 0 {
+		first = days[n-1].Date.AddDays(1)
+	}
+	if first.Compare(last) > 0 {
+		return days, nil
+	}
+	zone, err := inventory.Location(progress.TimeZone)
+	if err != nil {
+		zone = time.UTC // managair check names the site
+	}
+	plan := Plan{Zone: zone}
+	if plan.Site, err = p.Store.SiteTimetable(ctx, progress.Site); err != nil {
+		return nil, err
+	}
+	r, err := p.Store.Room(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	plan.Room = r.Timetable
+	open, err := Decider{Samples: p.Samples}.decide(ctx, &r, &plan, first, last)
+	return append(days, open...), err
 }

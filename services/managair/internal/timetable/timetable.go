@@ -237,7 +237,8 @@ func (t *Timetable) holiday(date occupancy.Date) (string, bool) {
 type Kept struct {
 	occupancy.Day
 
-	// DecidedAt is when it was decided; zero: it is not yet, and this is the plan.
+	// DecidedAt is when it was decided; zero: it is not yet, and this is the plan, or that was
+	// to the effect that nothing is known.
 	DecidedAt time.Time
 }
 
@@ -255,6 +256,8 @@ type Store interface {
 	// ask who wants to know: presence is no matter of the public, and the caller looks
 	// after that.
 	Decided(ctx context.Context, room int64, from, to occupancy.Date) ([]Kept, error)
+	// Progress returns how far they are decided. It does not ask either.
+	Progress(ctx context.Context, room int64) (Undecided, error)
 }
 
 // MaxDays is how many days are told at once.
@@ -276,12 +279,19 @@ func Days(ctx context.Context, store Store, caller access.Caller, room int64, fr
 	if err != nil {
 		return nil, err
 	}
+	progress, err := store.Progress(ctx, room)
+	if err != nil {
+		return nil, err
+	}
 	for d := first; d.Compare(last) <= 0; d = d.AddDays(1) {
-		if len(decided) > 0 && decided[0].Date == d {
+		switch {
+		case len(decided) > 0 && decided[0].Date == d:
 			days, decided = append(days, decided[0]), decided[1:]
-			continue
+		case progress.decided(d):
+			days = append(days, Kept{Day: occupancy.Day{Date: d, How: occupancy.Unknown}})
+		default:
+			days = append(days, Kept{Day: plan.Day(d)})
 		}
-		days = append(days, Kept{Day: plan.Day(d)})
 	}
 	return days, nil
 }

@@ -6366,7 +6366,7 @@ export interface components {
                     from_timestamp_s: number;
                     to_timestamp_s: number;
                 }[];
-                /** @description null: it is not decided yet, and this is the plan. */
+                /** @description null: it is not decided yet, and this is the plan; or the day is past, and nothing is known of it. */
                 decided_at_s?: number | null;
             };
             links?: {
