@@ -3,6 +3,7 @@ package occupancy
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,6 +27,25 @@ func (c Clock) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 func (c *Clock) UnmarshalText(text []byte) (err error) {
 	*c, err = ParseClock(string(text))
 	return err
+}
+
+// UnmarshalJSON reads {"from":"08:00","to":"14:00"}. Both have to be there: without its end
+// a time would last until midnight, which nobody said.
+func (h *Hours) UnmarshalJSON(text []byte) error {
+	var given struct {
+		From *Clock `json:"from"`
+		To   *Clock `json:"to"`
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&given); err != nil {
+		return err
+	}
+	if given.From == nil || given.To == nil {
+		return errors.New("a time needs both from and to")
+	}
+	*h = Hours{*given.From, *given.To}
+	return nil
 }
 
 // weekdays are the names of days in a Weekly, from Monday to Sunday.

@@ -178,6 +178,16 @@ func TestDates(t *testing.T) {
 	}
 }
 
+func TestATimeHasBothEnds(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"from":"20:00"}`, `{"to":"20:00"}`, `{"from":"20:00","to":null}`, `{}`, `null`, `{"from":"08:00","to":"09:00","until":"10:00"}`} {
+		var h occupancy.Hours
+		if err := json.Unmarshal([]byte(text), &h); err == nil {
+			t.Errorf("%s was read as %v", text, h)
+		}
+	}
+}
+
 func FuzzParseClock(f *testing.F) {
 	for _, text := range []string{"08:00", "8:00", "24:00", "24:01", "7:5", "-1:00"} {
 		f.Add(text)

@@ -35,7 +35,7 @@ var (
 	Invalid                  = Reason{"invalid", "Das hat nicht die richtige Form.", "This does not have the right form."}
 	InvalidBoolean           = Reason{"invalid", "Muss ein Wahrheitswert sein.", "Must be a valid boolean."}
 	InvalidCalendar          = Reason{"invalid", "Das ist kein Kalender im Format iCalendar (ICS), oder keiner mit ganzen freien Tagen.", "This is no calendar in the format iCalendar (ICS), or none with whole free days."}
-	InvalidCalendarURL       = Reason{"invalid", "Die Adresse eines Kalenders beginnt mit https:// oder webcal://.", "The address of a calendar begins with https:// or webcal://."}
+	InvalidCalendarURL       = Reason{"invalid", "Die Adresse eines Kalenders beginnt mit https:// oder webcal://, und der Name des Servers hat einen Punkt.", "The address of a calendar begins with https:// or webcal://, and the name of the server has a dot."}
 	InvalidChoice            = Reason{"invalid_choice", "Das ist keine der Möglichkeiten[: „%v“; möglich: %v].", "This is not one of the choices[: “%v”; possible: %v]."}
 	InvalidDate              = Reason{"invalid", "Das ist kein Tag[: „%v“]; er wird wie 2026-11-29 geschrieben.", "This is not a day[: “%v”]; it is written like 2026-11-29."}
 	InvalidEUI64             = Reason{"invalid", "Eine EUI-64 hat 16 hexadezimale Ziffern.", "An EUI-64 has 16 hexadecimal digits."}

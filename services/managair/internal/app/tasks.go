@@ -115,7 +115,7 @@ func addOccupancy(tasks *worker.Tasks, log *slog.Logger, store postgres.Timetabl
 		Summary: "Reads the calendars of holidays that sites have by address, each once a day.",
 	}, func(ctx context.Context) error {
 		return inTime(ctx, func(ctx context.Context) error {
-			read, failed, err := timetable.ReadCalendars(ctx, store, calendar.New(), time.Now)
+			read, failed, err := timetable.ReadCalendars(ctx, store, calendar.New(log), time.Now)
 			if read+failed > 0 {
 				log.InfoContext(ctx, "calendars read", "count", read, "failed", failed)
 			}

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"syscall"
 	"time"
 
@@ -25,26 +27,34 @@ const (
 	maxRedirects = 3
 )
 
+// errNotPublic says that an address leads to what is not of the public network. It is for
+// the log only.
+var errNotPublic = fmt.Errorf("it leads to no public address: %w", timetable.Unreachable)
+
 // Fetcher fetches calendars by HTTPS. The zero Fetcher cannot be used: see New.
-type Fetcher struct{ client *http.Client }
+type Fetcher struct {
+	client *http.Client
+	log    *slog.Logger
+}
 
 var _ timetable.Fetcher = Fetcher{}
 
-// New returns a Fetcher for the public network.
-func New() Fetcher { return newFetcher(isPublic, nil) }
+// New returns a Fetcher for the public network. The log says why a calendar cannot be
+// fetched, in which its people are only told that it cannot.
+func New(log *slog.Logger) Fetcher { return newFetcher(log, isPublic, nil) }
 
 // newFetcher returns one for the addresses that are allowed. Whether they are is asked
 // after names were resolved, of what is connected to: names can mean one thing when they
 // are checked, and another one later.
-func newFetcher(allowed func(netip.AddrPort) bool, trust *tls.Config) Fetcher {
+func newFetcher(log *slog.Logger, allowed func(netip.AddrPort) bool, trust *tls.Config) Fetcher {
 	dialer := &net.Dialer{Timeout: patience / 2, Control: func(_, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil || !allowed(to) {
-			return timetable.ForbiddenAddress
+			return errNotPublic
 		}
 		return nil
 	}}
-	return Fetcher{&http.Client{
+	client := &http.Client{
 		Timeout: patience,
 		Transport: &http.Transport{
 			// No proxy: it would connect for us, and not be asked to where.
@@ -56,33 +66,51 @@ func newFetcher(allowed func(netip.AddrPort) bool, trust *tls.Config) Fetcher {
 				return errors.New("it leads from one address to the next")
 			}
 			if r.URL.Scheme != "https" {
-				return timetable.ForbiddenAddress
+				return errNotPublic
 			}
 			return nil
 		},
-	}}
+	}
+	return Fetcher{client, log}
 }
 
 // Fetch is part of timetable.Fetcher.
-func (f Fetcher) Fetch(ctx context.Context, url string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func (f Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
+	data, err := f.fetch(ctx, address)
+	if err == nil {
+		return data, nil
+	}
+	// Errors of these packages have the address, in which there may be a secret.
+	host := ""
+	if to, err := url.Parse(address); err == nil {
+		host = to.Host
+	}
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err
+	}
+	f.log.InfoContext(ctx, "a calendar could not be fetched", "host", host, "err", err)
+	return nil, fmt.Errorf("fetch a calendar: %w", err)
+}
+
+func (f Fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("fetch a calendar: %w", err)
+		return nil, err
 	}
 	r.Header.Set("Accept", "text/calendar, */*;q=0.1")
 	r.Header.Set("User-Agent", "clair-stack (calendar of holidays, read daily)")
 	answer, err := f.client.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("fetch a calendar: %w", err)
+		return nil, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetch a calendar: the answer is %s", answer.Status)
+		return nil, fmt.Errorf("the answer is %s", answer.Status)
 	}
 	data, err := io.ReadAll(io.LimitReader(answer.Body, timetable.MaxCalendar+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("fetch a calendar: %w", err)
+		return nil, err
 	case len(data) > timetable.MaxCalendar:
 		return nil, timetable.TooLarge
 	default:

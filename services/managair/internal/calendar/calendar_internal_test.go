@@ -1,8 +1,9 @@
 package calendar
 
 import (
+	"bytes"
 	"crypto/tls"
-	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -46,20 +47,22 @@ func TestFetching(t *testing.T) {
 		http.Redirect(w, r, plain.URL+"/good.ics", http.StatusFound)
 	})
 	trust := server.Client().Transport.(*http.Transport).TLSClientConfig
+	var logged bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&logged, nil))
 	all := func(netip.AddrPort) bool { return true }
 	for _, tt := range []struct {
 		name, path string
 		fetcher    Fetcher
 		want       timetable.Failure
 	}{
-		{"a calendar", "/good.ics", newFetcher(all, trust.Clone()), ""},
-		{"one that is elsewhere", "/elsewhere.ics", newFetcher(all, trust.Clone()), ""},
-		{"a network of our own", "/good.ics", newFetcher(isPublic, trust.Clone()), timetable.ForbiddenAddress},
-		{"unsafe in the end", "/plain.ics", newFetcher(all, trust.Clone()), timetable.ForbiddenAddress},
-		{"round and round", "/round.ics", newFetcher(all, trust.Clone()), timetable.Unreachable},
-		{"too large", "/large.ics", newFetcher(all, trust.Clone()), timetable.TooLarge},
-		{"not there", "/none.ics", newFetcher(all, trust.Clone()), timetable.Unreachable},
-		{"somebody else", "/good.ics", newFetcher(all, &tls.Config{MinVersion: tls.VersionTLS12}), timetable.Unreachable},
+		{"a calendar", "/good.ics", newFetcher(log, all, trust.Clone()), ""},
+		{"one that is elsewhere", "/elsewhere.ics", newFetcher(log, all, trust.Clone()), ""},
+		{"a network of our own", "/good.ics", newFetcher(log, isPublic, trust.Clone()), timetable.Unreachable},
+		{"unsafe in the end", "/plain.ics", newFetcher(log, all, trust.Clone()), timetable.Unreachable},
+		{"round and round", "/round.ics", newFetcher(log, all, trust.Clone()), timetable.Unreachable},
+		{"too large", "/large.ics", newFetcher(log, all, trust.Clone()), timetable.TooLarge},
+		{"not there", "/none.ics", newFetcher(log, all, trust.Clone()), timetable.Unreachable},
+		{"somebody else", "/good.ics", newFetcher(log, all, &tls.Config{MinVersion: tls.VersionTLS12}), timetable.Unreachable},
 	} {
 		data, err := tt.fetcher.Fetch(t.Context(), server.URL+tt.path)
 		if tt.want == "" {
@@ -72,7 +75,13 @@ func TestFetching(t *testing.T) {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
 		}
 	}
-	if _, err := New().Fetch(t.Context(), server.URL+"/good.ics"); !errors.Is(err, timetable.ForbiddenAddress) {
+	// Its people are told the same of what is not there and of what is not theirs; the log
+	// tells which, without what may be secret.
+	logged.Reset()
+	if _, err := New(log).Fetch(t.Context(), server.URL+"/secret.ics"); timetable.FailureOf(err) != timetable.Unreachable {
 		t.Errorf("as it is used: %v", err)
+	}
+	if got := logged.String(); !strings.Contains(got, errNotPublic.Error()) || strings.Contains(got, "secret") {
+		t.Errorf("logged: %s", got)
 	}
 }

@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -135,6 +137,9 @@ func (t *timetables) change(w http.ResponseWriter, r *http.Request, h timetable.
 	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{}); err != nil {
 		return err
 	}
+	if err = t.store.MayChange(r.Context(), v.caller, h); err != nil {
+		return err
+	}
 	_, _, id := place(h)
 	body, err := readBody(w, r, typeTimetable, id)
 	if err != nil {
@@ -144,14 +149,12 @@ func (t *timetables) change(w http.ResponseWriter, r *http.Request, h timetable.
 	if err != nil {
 		return err
 	}
-	apply, again, err := t.wanted(body, zone)
+	apply, again, err := t.wanted(r.Context(), body, zone)
 	if err != nil {
 		return err
 	}
 	changed, err := t.store.Change(r.Context(), v.caller, h, again, func(table *timetable.Timetable) error {
-		if broken := apply(table); broken != nil {
-			return broken
-		}
+		apply(table)
 		if broken := table.Check(h); broken != nil {
 			return broken
 		}
@@ -178,16 +181,12 @@ func (t *timetables) zone(r *http.Request, caller access.Caller, h timetable.Hol
 	return time.UTC, nil
 }
 
-// wanted reads what is to be changed. It may be applied several times.
-func (t *timetables) wanted(body jsonapi.Body, zone *time.Location) (apply func(*timetable.Timetable) *fault.Violation, again *occupancy.Date, err error) {
+// wanted reads what is to be changed, a calendar as well: that takes a while, in which
+// nothing is locked. It may be applied several times.
+func (t *timetables) wanted(ctx context.Context, body jsonapi.Body, zone *time.Location) (apply func(*timetable.Timetable), again *occupancy.Date, err error) {
 	now := t.api.now()
-	var edits []func(*timetable.Timetable) *fault.Violation
-	edit := func(do func(*timetable.Timetable)) {
-		edits = append(edits, func(table *timetable.Timetable) *fault.Violation {
-			do(table)
-			return nil
-		})
-	}
+	var edits []func(*timetable.Timetable)
+	edit := func(do func(*timetable.Timetable)) { edits = append(edits, do) }
 	f := jsonapi.NewFields(body, false)
 	f.JSON("weekly", jsonapi.Nullable, func(data json.RawMessage) *fault.Violation {
 		var week *occupancy.Weekly
@@ -224,7 +223,12 @@ func (t *timetables) wanted(body jsonapi.Body, zone *time.Location) (apply func(
 		return nil
 	})
 	take("calendar", func(text *string) *fault.Violation {
-		edits = append(edits, func(table *timetable.Timetable) *fault.Violation { return table.Upload(*text, zone, now) })
+		var uploaded timetable.Calendar
+		uploaded, err = timetable.ParseUpload(ctx, *text, zone, now)
+		if broken, ok := errors.AsType[*fault.Violation](err); ok {
+			return broken
+		}
+		edit(func(table *timetable.Timetable) { table.Upload(uploaded) })
 		return nil
 	})
 	take("recompute_from", func(text *string) *fault.Violation {
@@ -238,14 +242,14 @@ func (t *timetables) wanted(body jsonapi.Body, zone *time.Location) (apply func(
 		again = &from
 		return timetable.CheckRecompute(from, now)
 	})
-	return func(table *timetable.Timetable) *fault.Violation {
+	if wrong := f.Err(); wrong != nil {
+		return nil, nil, wrong
+	}
+	return func(table *timetable.Timetable) {
 		for _, do := range edits {
-			if v := do(table); v != nil {
-				return v
-			}
+			do(table)
 		}
-		return nil
-	}, again, f.Err()
+	}, again, err
 }
 
 const (

@@ -30,6 +30,7 @@ func TestTimetables(t *testing.T) {
 		{request: site(week), status: 200, contains: `"weekly":{"Mo":[{"from":"08:00","to":"14:00"}],"Tu":[]`},
 		{request: site(`"holiday_region":"DE-BE","exceptions":[{"from_date":"2026-01-22","to_date":"2026-01-23","name":" Projekttage "}]`), status: 200, contains: `"name":"Projekttage","hours":null`},
 		{request: site(`"calendar":` + quoted(ferien)), status: 200, contains: `"calendar_days":[{"from_date":"2026-01-26","to_date":"2026-01-30","name":"Winterferien"}]`},
+		{name: "no address, as before", request: site(`"calendar_url":null`), status: 200, contains: "Winterferien"},
 		{request: get(owner, "/api/v1/sites/1/timetable/"), status: 200, contains: `"from":"20:00","to":"02:00"`},
 		// 8:00 in Berlin, planned; a Monday of holidays; a Friday that is closed.
 		{request: get(inspector, "/api/v1/rooms/1/occupied-days/?filter[from]=2026-01-19&filter[to]=2026-01-19"), status: 200, contains: `"how":"timetable","name":"","spans":[{"from_timestamp_s":1768806000,"to_timestamp_s":1768827600}],"decided_at_s":null`},
@@ -38,6 +39,7 @@ func TestTimetables(t *testing.T) {
 		{request: room(`"exceptions":[{"from_date":"2026-01-26","to_date":"2026-01-26","name":"Hort","hours":[{"from":"09:00","to":"12:00"}]}]`), status: 200, contains: `Hort`},
 		{request: get(inspector, "/api/v1/rooms/1/occupied-days/?filter[from]=2026-01-26&filter[to]=2026-01-26"), status: 200, contains: `"how":"exception","name":"Hort"`},
 		{request: site(`"calendar_url":"webcal://example.com/ferien.ics"`), status: 200, contains: `"calendar_url":"https://example.com/ferien.ics","calendar_days":[]`},
+		{name: "others see where it leads to", request: get(inspector, "/api/v1/sites/1/timetable/"), status: 200, contains: `"calendar_url":"https://example.com",`, lacks: "ferien.ics"},
 		{request: site(`"weekly":null,"calendar":null,"recompute_from":"2026-01-01"`), status: 200, contains: `"calendar_url":null`},
 
 		{name: "hours at once", request: site(`"weekly":{"Mo":[{"from":"08:00","to":"10:00"},{"from":"09:00","to":"11:00"}]}`), status: 400, source: "/data/attributes/weekly"},
@@ -45,6 +47,10 @@ func TestTimetables(t *testing.T) {
 		{name: "no time", request: site(`"weekly":{"Mo":[{"from":"25:00","to":"26:00"}]}`), status: 400, source: "/data/attributes/weekly"},
 		{name: "no list", request: site(`"exceptions":null`), status: 400, source: "/data/attributes/exceptions"},
 		{name: "what is no exception", request: site(`"exceptions":[{"from_date":"2026-01-26","until":"2026-01-26"}]`), status: 400, source: "/data/attributes/exceptions"},
+		{name: "an exception without days", request: site(`"exceptions":[{"name":"x"}]`), status: 400, source: "/data/attributes/exceptions"},
+		{name: "a time without its end", request: site(`"weekly":{"Mo":[{"from":"20:00"}]}`), status: 400, source: "/data/attributes/weekly"},
+		{name: "a time that is none", request: site(`"weekly":{"Mo":[null]}`), status: 400, source: "/data/attributes/weekly"},
+		{name: "an exception without an end", request: site(`"exceptions":[{"from_date":"2026-01-26","to_date":"2026-01-26","hours":[{"from":"20:00"}]}]`), status: 400, source: "/data/attributes/exceptions"},
 		{name: "nowhere", request: site(`"holiday_region":"Atlantis"`), status: 400, source: "/data/attributes/holiday_region"},
 		{name: "a number", request: site(`"holiday_region":7`), status: 400, source: "/data/attributes/holiday_region"},
 		{name: "our own network by a plain address", request: site(`"calendar_url":"http://redis:6379/"`), status: 400, source: "/data/attributes/calendar_url"},

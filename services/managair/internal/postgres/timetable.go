@@ -80,11 +80,31 @@ func holderFrom(h timetable.Holder) (from, id, column string, audience func(acce
 
 // Timetable is part of timetable.Store.
 func (s Timetables) Timetable(ctx context.Context, caller access.Caller, h timetable.Holder) (timetable.Timetable, error) {
-	t, _, err := oneTimetable(ctx, s.Pool, caller, h)
+	t, may, err := oneTimetable(ctx, s.Pool, caller, h)
 	if err != nil {
 		return t, fmt.Errorf("find a timetable: %w", pgdb.Translate(err))
 	}
+	if !may {
+		t.HideAddress()
+	}
 	return t, nil
+}
+
+// MayChange is part of timetable.Store.
+func (s Timetables) MayChange(ctx context.Context, caller access.Caller, h timetable.Holder) error {
+	if _, err := changeable(ctx, s.Pool, caller, h); err != nil {
+		return fmt.Errorf("ask for the right to change a timetable: %w", pgdb.Translate(err))
+	}
+	return nil
+}
+
+// changeable returns the timetable of what the caller may change.
+func changeable(ctx context.Context, db querier, caller access.Caller, h timetable.Holder) (timetable.Timetable, error) {
+	t, may, err := oneTimetable(ctx, db, caller, h)
+	if err == nil && !may {
+		err = inventory.Forbidden()
+	}
+	return t, err
 }
 
 // oneTimetable returns the timetable of what the caller may see, and whether they may
@@ -109,15 +129,17 @@ func (s Timetables) Change(
 ) (timetable.Timetable, error) {
 	var changed timetable.Timetable
 	err := inTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		// Asked first: others neither keep anybody waiting nor learn by waiting that somebody
+		// is at it. And asked again behind the lock, of what holds by then.
+		if _, err := changeable(ctx, tx, caller, h); err != nil {
+			return err
+		}
 		if err := lockHolder(ctx, tx, h); err != nil {
 			return err
 		}
-		t, may, err := oneTimetable(ctx, tx, caller, h)
-		switch {
-		case err != nil:
+		t, err := changeable(ctx, tx, caller, h)
+		if err != nil {
 			return err
-		case !may:
-			return inventory.Forbidden()
 		}
 		if err := change(&t); err != nil {
 			return err
@@ -142,13 +164,19 @@ func (s Timetables) Change(
 	return changed, nil
 }
 
-// lockHolder keeps others from changing the same timetable, which may not be there yet.
+// lockHolder keeps others from changing the same timetable, which may not be there yet, and
+// calendars that are read from being kept in it meanwhile: it is written as a whole.
 func lockHolder(ctx context.Context, tx pgx.Tx, h timetable.Holder) error {
 	table := "site"
 	if h.Room {
 		table = "room"
 	}
-	return exec(ctx, tx, "SELECT FROM "+table+" WHERE id = @id FOR NO KEY UPDATE", pgx.NamedArgs{"id": h.ID})
+	args := pgx.NamedArgs{"id": h.ID}
+	if err := exec(ctx, tx, "SELECT FROM "+table+" WHERE id = @id FOR NO KEY UPDATE", args); err != nil {
+		return err
+	}
+	_, _, column, _ := holderFrom(h)
+	return exec(ctx, tx, "SELECT FROM timetable WHERE "+column+" = @id FOR UPDATE", args)
 }
 
 func writeTimetable(ctx context.Context, tx pgx.Tx, h timetable.Holder, t *timetable.Timetable) error {

@@ -86,9 +86,12 @@ func TestTimetableIsKept(t *testing.T) {
 			t.Errorf("kept (-want +got):\n%s", diff)
 		}
 		var err error
-		if got, err = s.Timetable(t.Context(), inspector, theSite); err != nil {
+		if got, err = s.Timetable(t.Context(), owner, theSite); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if got, err := s.Timetable(t.Context(), inspector, theSite); err != nil || got.CalendarURL != "https://example.com" {
+		t.Errorf("an inspector reads %q, %v", got.CalendarURL, err)
 	}
 	set(t, s, theRoom, nil, func(table *timetable.Timetable) { table.Weekly = lessons(14, 18) })
 	plan, err := s.Plan(t.Context(), inspector, 1)
@@ -180,18 +183,63 @@ func TestTimetablesAreNobodyElses(t *testing.T) {
 			if got := err == nil; got != tt.see || !tt.see && !fault.Is(err, fault.NotFound) {
 				t.Errorf("%s sees %+v: %v", name, holder, err)
 			}
-			_, err = s.Change(t.Context(), tt.caller, holder, nil, func(*timetable.Timetable) error { return nil })
 			want := fault.NotFound
 			if tt.see {
 				want = fault.Forbidden
 			}
-			if got := err == nil; got != tt.change || !tt.change && !fault.Is(err, want) {
-				t.Errorf("%s changes %+v: %v", name, holder, err)
+			_, err = s.Change(t.Context(), tt.caller, holder, nil, func(*timetable.Timetable) error { return nil })
+			for _, err := range []error{err, s.MayChange(t.Context(), tt.caller, holder)} {
+				if got := err == nil; got != tt.change || !tt.change && !fault.Is(err, want) {
+					t.Errorf("%s changes %+v: %v", name, holder, err)
+				}
 			}
 		}
 		if _, err := s.Plan(t.Context(), tt.caller, 1); (err == nil) != tt.see {
 			t.Errorf("%s asks for the plan: %v", name, err)
 		}
+	}
+}
+
+// Whoever may not change a timetable does not wait for those who do.
+func TestOthersDoNotWait(t *testing.T) {
+	t.Parallel()
+	_, s := school(t)
+	set(t, s, theSite, nil, func(*timetable.Timetable) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err := s.Change(ctx, stranger, theSite, nil, func(*timetable.Timetable) error { return nil })
+		if !fault.Is(err, fault.NotFound) {
+			t.Errorf("a stranger is told %v", err)
+		}
+	})
+}
+
+// A calendar that is read while somebody changes the timetable is not lost.
+func TestCalendarThatIsReadMeanwhile(t *testing.T) {
+	t.Parallel()
+	h, s := school(t)
+	const url = "https://example.com/a.ics"
+	set(t, s, theSite, nil, func(table *timetable.Timetable) { table.CalendarURL = url })
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	due, ok, err := s.DueCalendar(t.Context(), now)
+	if err != nil || !ok {
+		t.Fatalf("due: %t, %v", ok, err)
+	}
+	days := []timetable.Range{{From: occupied(t, "2026-10-19"), To: occupied(t, "2026-10-31"), Name: "Ferien"}}
+	kept := make(chan error, 1)
+	set(t, s, theSite, nil, func(table *timetable.Timetable) {
+		table.Weekly = lessons(8, 14)
+		go func() { kept <- s.KeepCalendar(t.Context(), due, timetable.Calendar{Days: days, ReadAt: &now}) }()
+		for len(kept) == 0 && h.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	if err := <-kept; err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Timetable(t.Context(), owner, theSite)
+	if err != nil || got.Weekly == nil || !cmp.Equal(got.Calendar.Days, days) {
+		t.Errorf("kept: %+v, %v", got, err)
 	}
 }
 
@@ -463,8 +511,8 @@ func TestCalendarsAreReadDaily(t *testing.T) {
 	}
 	read(now.Add(23*time.Hour), 0, 0)
 	// What was read stays while nothing else can be.
-	failure = timetable.ForbiddenAddress
-	if c := read(now.Add(24*time.Hour), 0, 1); !cmp.Equal(c.Days, want, cmpopts.EquateEmpty()) || c.Failure != timetable.ForbiddenAddress || !c.ReadAt.Equal(now) {
+	failure = timetable.Unreachable
+	if c := read(now.Add(24*time.Hour), 0, 1); !cmp.Equal(c.Days, want, cmpopts.EquateEmpty()) || c.Failure != timetable.Unreachable || !c.ReadAt.Equal(now) {
 		t.Errorf("failed: %+v", c)
 	}
 	answer, failure = []byte("<html>"), nil

@@ -28,6 +28,8 @@ const (
 	// MaxCalendarDays is how many ranges of days a calendar may have, of those that are
 	// neither long past nor far in the future.
 	MaxCalendarDays = 1000
+	// MaxCalendarEntries is how many entries it may have, with those that are left out.
+	MaxCalendarEntries = 5000
 	// MaxURL is the length of its address in bytes.
 	MaxURL = 500
 	// ReadEvery is how often a calendar is read by its URL.
@@ -45,6 +47,8 @@ const (
 	calendarPast, calendarFuture = 4, 4
 	// maxHolidays is how many days an entry may have; longer ones are no holidays.
 	maxHolidays = 366
+	// maxYear is the last one that can be written.
+	maxYear = 9999
 )
 
 // Failure is why a calendar could not be read.
@@ -52,11 +56,11 @@ type Failure string
 
 // The reasons.
 const (
-	// Unreachable: nothing came back in time, or an error.
+	// Unreachable: nothing came back in time, or an error, or it leads into a network that is
+	// not the public one. Which of them is not told: strangers would learn what there is in
+	// the network of the server.
 	Unreachable Failure = "unreachable"
-	// ForbiddenAddress: it leads into a network that is not the public one.
-	ForbiddenAddress Failure = "forbidden_address"
-	// TooLarge: it has more than MaxCalendar bytes, or MaxCalendarDays.
+	// TooLarge: it has more than MaxCalendar bytes, MaxCalendarEntries or MaxCalendarDays.
 	TooLarge Failure = "too_large"
 	// NoCalendar: it is none in the form of RFC 5545, or one without whole days.
 	NoCalendar Failure = "no_calendar"
@@ -77,6 +81,7 @@ func FailureOf(err error) Failure {
 }
 
 // cleanURL returns the address with https, in which webcal is only another word for it.
+// Names without a dot are those of hosts nearby.
 func cleanURL(text string) (string, bool) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || len(text) > MaxURL || !utf8.ValidString(text) || u.Opaque != "" || u.User != nil || u.Hostname() == "" {
@@ -91,14 +96,18 @@ func cleanURL(text string) (string, bool) {
 	if port := u.Port(); port != "" && port != "443" {
 		return "", false
 	}
+	if !strings.Contains(strings.TrimSuffix(u.Hostname(), "."), ".") {
+		return "", false
+	}
 	clean := u.String() // letters beyond ASCII are six bytes there
 	return clean, len(clean) <= MaxURL
 }
 
 // ParseCalendar reads a calendar (RFC 5545) of holidays. Its entries of whole days are
 // free days; those with hours are something else (parents' evening), and left out. What
-// is repeated each year is. Times in UTC are those of the zone of the site.
-func ParseCalendar(data []byte, zone *time.Location, now time.Time) (Calendar, error) {
+// is repeated each year is. Times in UTC are those of the zone of the site. Errors are a
+// Failure, or that of the context.
+func ParseCalendar(ctx context.Context, data []byte, zone *time.Location, now time.Time) (Calendar, error) {
 	if len(data) > MaxCalendar {
 		return Calendar{}, TooLarge
 	}
@@ -109,11 +118,18 @@ func ParseCalendar(data []byte, zone *time.Location, now time.Time) (Calendar, e
 	if err != nil {
 		return Calendar{}, NoCalendar
 	}
+	events := parsed.Events()
+	if len(events) > MaxCalendarEntries {
+		return Calendar{}, TooLarge
+	}
 	today := occupancy.DateOf(now.In(zone))
 	first, last := today, today
 	first.Year, last.Year = first.Year-calendarPast, last.Year+calendarFuture
 	c := Calendar{ReadAt: &now}
-	for _, event := range parsed.Events() {
+	for _, event := range events {
+		if err := ctx.Err(); err != nil {
+			return Calendar{}, err
+		}
 		ranges, ok := rangesOf(event, zone, first, last)
 		if !ok {
 			c.LeftOut++
@@ -123,7 +139,7 @@ func ParseCalendar(data []byte, zone *time.Location, now time.Time) (Calendar, e
 			return Calendar{}, TooLarge
 		}
 	}
-	if len(parsed.Events()) == 0 || len(parsed.Events()) == c.LeftOut {
+	if len(events) == c.LeftOut {
 		return Calendar{}, NoCalendar
 	}
 	slices.SortStableFunc(c.Days, func(a, b Range) int { return a.From.Compare(b.From) })
@@ -158,7 +174,7 @@ func rangesOf(event *ics.VEvent, zone *time.Location, first, last occupancy.Date
 		return nil, false
 	}
 	r := Range{From: from, To: to, Name: short(text(event, ics.ComponentPropertySummary))}
-	begins, ok := beginsOf(event, from, last)
+	begins, ok := beginsOf(event, from, first, last)
 	if !ok {
 		return nil, false
 	}
@@ -172,9 +188,10 @@ func rangesOf(event *ics.VEvent, zone *time.Location, first, last occupancy.Date
 	return ranges, true
 }
 
-// beginsOf returns the days on which an event begins, until a last one. It may be repeated
-// each year.
-func beginsOf(event *ics.VEvent, from, last occupancy.Date) ([]occupancy.Date, bool) {
+// beginsOf returns the days on which an event begins, in the years from that before the
+// first day, since it may last until then, to that of the last one. It may be repeated each
+// year.
+func beginsOf(event *ics.VEvent, from, first, last occupancy.Date) ([]occupancy.Date, bool) {
 	rules, err := event.GetRRules()
 	if err != nil || len(rules) > 1 {
 		return nil, false
@@ -189,8 +206,9 @@ func beginsOf(event *ics.VEvent, from, last occupancy.Date) ([]occupancy.Date, b
 		return nil, false
 	}
 	var begins []occupancy.Date
-	step := max(rule.Interval, 1)
-	for i := 0; rule.Count == 0 || i < rule.Count; i++ {
+	step := min(max(rule.Interval, 1), maxYear)
+	past := max(first.Year-1-from.Year, 0)
+	for i := (past + step - 1) / step; rule.Count == 0 || i < rule.Count; i++ {
 		day := from
 		day.Year += i * step
 		if day.Year > last.Year || !rule.Until.IsZero() && day.Compare(occupancy.DateOf(rule.Until)) > 0 {
@@ -326,5 +344,5 @@ func fetchCalendar(ctx context.Context, fetcher Fetcher, due DueCalendar, now ti
 	if err != nil {
 		return Calendar{}, err
 	}
-	return ParseCalendar(data, zone, now)
+	return ParseCalendar(ctx, data, zone, now)
 }

@@ -3,6 +3,7 @@ package timetable_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +45,11 @@ func TestCalendarOfHolidays(t *testing.T) {
 			"2023-02-24 2023-02-24", "2024-02-24 2024-02-24", "2025-02-24 2025-02-24", "2026-02-24 2026-02-24", "2027-02-24 2027-02-24",
 		}, 0},
 		{"leap days", "DTSTART;VALUE=DATE:20200229\nRRULE:FREQ=YEARLY", []string{"2024-02-29 2024-02-29", "2028-02-29 2028-02-29"}, 0},
+		{"each year since the first", "DTSTART;VALUE=DATE:00010224\nRRULE:FREQ=YEARLY;UNTIL=20250101", []string{"2023-02-24 2023-02-24", "2024-02-24 2024-02-24"}, 0},
+		{"each third year", "DTSTART;VALUE=DATE:20010224\nRRULE:FREQ=YEARLY;INTERVAL=3", []string{"2025-02-24 2025-02-24", "2028-02-24 2028-02-24"}, 0},
+		{"three times", "DTSTART;VALUE=DATE:20210224\nRRULE:FREQ=YEARLY;COUNT=3", []string{"2023-02-24 2023-02-24"}, 0},
+		{"over a turn of the year that is long past", "DTSTART;VALUE=DATE:20011201\nDTEND;VALUE=DATE:20020101\nRRULE:FREQ=YEARLY;UNTIL=20230101", []string{"2022-12-01 2022-12-31"}, 0},
+		{"never again", "DTSTART;VALUE=DATE:20261221\nRRULE:FREQ=YEARLY;INTERVAL=9223372036854775807", []string{"2026-12-21 2026-12-21"}, 0},
 		{"long past", "DTSTART;VALUE=DATE:20151221", nil, 0},
 		{"called off", "DTSTART;VALUE=DATE:20261221\nSTATUS:CANCELLED", nil, 0},
 		{"an evening", "DTSTART:20261221T180000\nDTEND:20261221T200000", nil, 1},
@@ -54,7 +60,7 @@ func TestCalendarOfHolidays(t *testing.T) {
 		{"for ever", "DTSTART;VALUE=DATE:20261221\nDTEND;VALUE=DATE:20291220", nil, 1},
 		{"without a begin", "SUMMARY:x", nil, 1},
 	} {
-		got, err := timetable.ParseCalendar(calendar(open, tt.event), berlin(t), now)
+		got, err := timetable.ParseCalendar(t.Context(), calendar(open, tt.event), berlin(t), now)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
@@ -77,18 +83,20 @@ func TestWhatIsNoCalendar(t *testing.T) {
 	for i := range crowd {
 		crowd[i] = "DTSTART;VALUE=DATE:20261221"
 	}
+	evenings := slices.Repeat([]string{"DTSTART:20261221T180000"}, timetable.MaxCalendarEntries)
 	for name, tt := range map[string]struct {
 		data []byte
 		want timetable.Failure
 	}{
-		"nothing":       {nil, timetable.NoCalendar},
-		"a page":        {[]byte("<html>"), timetable.NoCalendar},
-		"no entry":      {calendar(), timetable.NoCalendar},
-		"evenings only": {calendar("DTSTART:20261221T180000"), timetable.NoCalendar},
-		"too long":      {append(calendar(), make([]byte, timetable.MaxCalendar)...), timetable.TooLarge},
-		"too many":      {calendar(crowd...), timetable.TooLarge},
+		"nothing":                    {nil, timetable.NoCalendar},
+		"a page":                     {[]byte("<html>"), timetable.NoCalendar},
+		"no entry":                   {calendar(), timetable.NoCalendar},
+		"evenings only":              {calendar("DTSTART:20261221T180000"), timetable.NoCalendar},
+		"too long":                   {append(calendar(), make([]byte, timetable.MaxCalendar)...), timetable.TooLarge},
+		"too many":                   {calendar(crowd...), timetable.TooLarge},
+		"too many that are left out": {calendar(append(evenings, "DTSTART;VALUE=DATE:20261221")...), timetable.TooLarge},
 	} {
-		if _, err := timetable.ParseCalendar(tt.data, berlin(t), now); !errors.Is(err, tt.want) {
+		if _, err := timetable.ParseCalendar(t.Context(), tt.data, berlin(t), now); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
@@ -149,6 +157,16 @@ func TestASlowCalendarKeepsNobodyWaiting(t *testing.T) {
 	})
 }
 
+// Whoever has gone is not worked for.
+func TestReadingACalendarEnds(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := timetable.ParseCalendar(ctx, calendar("DTSTART;VALUE=DATE:20261221"), berlin(t), now); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want %v", err, context.Canceled)
+	}
+}
+
 func FuzzParseCalendar(f *testing.F) {
 	for _, event := range []string{
 		"SUMMARY:Ferien\nDTSTART;VALUE=DATE:20261019\nDTEND;VALUE=DATE:20261101", "DTSTART:20261220T230000Z\nDTEND:20261222T230000Z",
@@ -159,7 +177,7 @@ func FuzzParseCalendar(f *testing.F) {
 	}
 	zone := berlin(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := timetable.ParseCalendar(data, zone, now)
+		c, err := timetable.ParseCalendar(t.Context(), data, zone, now)
 		if err != nil {
 			return
 		}

@@ -57,7 +57,6 @@ var regions = func() map[string]*Region {
 		{"DK", dk.Holidays},
 		{"FI", fi.Holidays},
 		{"FR", fr.Holidays},
-		{"GB", gb.Holidays},
 		{"IE", ie.Holidays},
 		{"IT", it.Holidays},
 		{"LU", lu.Holidays},
@@ -68,6 +67,8 @@ var regions = func() map[string]*Region {
 	} {
 		add(c.id, "", "", c.holidays)
 	}
+	// Scotland and Northern Ireland have others.
+	add("GB", "EAW", "England and Wales", gb.Holidays)
 	for _, p := range []struct {
 		id, name string
 		holidays []*cal.Holiday

@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -126,11 +127,11 @@ func (t *Timetable) Check(h Holder) *fault.Violation {
 		return broken("holiday_region", reason.DoesNotExist, t.Region)
 	}
 	if t.CalendarURL != "" {
-		url, ok := cleanURL(t.CalendarURL)
+		clean, ok := cleanURL(t.CalendarURL)
 		if !ok {
 			return broken("calendar_url", reason.InvalidCalendarURL)
 		}
-		t.CalendarURL = url
+		t.CalendarURL = clean
 	}
 	return nil
 }
@@ -143,6 +144,8 @@ func (e *Exception) check() *fault.Violation {
 		return broken(field, reason.NullCharactersNotAllowed)
 	case utf8.RuneCountInString(e.Name) > MaxName:
 		return broken(field, reason.MaxLength, MaxName)
+	case e.From == (occupancy.Date{}) || e.To == (occupancy.Date{}):
+		return broken(field, reason.Required)
 	case e.To.Compare(e.From) < 0:
 		return broken(field, reason.EndsBeforeStart)
 	case e.days() > MaxExceptionDays:
@@ -244,8 +247,12 @@ type Kept struct {
 
 // Store keeps timetables and days. What the caller may not see is not there.
 type Store interface {
-	// Timetable returns that of a site or room, the zero one if it has none.
+	// Timetable returns that of a site or room, the zero one if it has none. The address of
+	// its calendar is hidden from those who may not change it.
 	Timetable(ctx context.Context, caller access.Caller, h Holder) (Timetable, error)
+	// MayChange returns an error of kind fault.Forbidden or fault.NotFound unless the caller
+	// may change it.
+	MayChange(ctx context.Context, caller access.Caller, h Holder) error
 	// Change hands the timetable to change and keeps the result. Where recompute is given,
 	// days from it on that are past are decided anew, soon.
 	Change(ctx context.Context, caller access.Caller, h Holder, recompute *occupancy.Date, change func(*Timetable) error) (Timetable, error)
@@ -296,29 +303,48 @@ func Days(ctx context.Context, store Store, caller access.Caller, room int64, fr
 	return days, nil
 }
 
-// Point has the calendar read at another address from now on; "" at none. What was known
-// of the former one is forgotten, but for when it was tried.
-func (t *Timetable) Point(url string) {
-	if clean, ok := cleanURL(url); ok && clean == t.CalendarURL {
-		return
+// HideAddress leaves of the address of the calendar only where it leads to. There often is
+// a secret in the rest, by which everybody reads the calendar.
+func (t *Timetable) HideAddress() {
+	whole, err := url.Parse(t.CalendarURL)
+	if err != nil {
+		whole = &url.URL{}
 	}
-	t.CalendarURL, t.Calendar = url, Calendar{TriedAt: t.Calendar.TriedAt}
+	t.CalendarURL = (&url.URL{Scheme: whole.Scheme, Host: whole.Host}).String()
 }
 
-// Upload takes a calendar in place of the one before; "" takes that away.
-func (t *Timetable) Upload(data string, zone *time.Location, now time.Time) *fault.Violation {
-	t.CalendarURL, t.Calendar = "", Calendar{TriedAt: t.Calendar.TriedAt}
-	if data == "" {
-		return nil
+// Point has the calendar read at another address from now on; "" at none. What was known
+// of the former one is forgotten, but for when it was tried. The same address as before changes nothing.
+func (t *Timetable) Point(address string) {
+	address = strings.TrimSpace(address)
+	if clean, ok := cleanURL(address); ok {
+		address = clean
 	}
-	c, err := ParseCalendar([]byte(data), zone, now)
+	if address == t.CalendarURL {
+		return // of no address, too: what was uploaded has none
+	}
+	t.CalendarURL, t.Calendar = address, Calendar{TriedAt: t.Calendar.TriedAt}
+}
+
+// Upload takes a calendar in place of the one before; the zero one takes that away. When an
+// address was tried stays known.
+func (t *Timetable) Upload(c Calendar) {
+	c.TriedAt = t.Calendar.TriedAt
+	t.CalendarURL, t.Calendar = "", c
+}
+
+// ParseUpload reads what somebody uploads as a calendar: "" is the zero one. What is wrong
+// with it is a fault.Violation of calendar.
+func ParseUpload(ctx context.Context, data string, zone *time.Location, now time.Time) (Calendar, error) {
+	if data == "" {
+		return Calendar{}, nil
+	}
+	c, err := ParseCalendar(ctx, []byte(data), zone, now)
 	switch FailureOf(err) {
 	case TooLarge:
-		return broken("calendar", reason.CalendarTooLarge)
+		return c, broken("calendar", reason.CalendarTooLarge)
 	case NoCalendar:
-		return broken("calendar", reason.InvalidCalendar)
+		return c, broken("calendar", reason.InvalidCalendar)
 	}
-	c.TriedAt = t.Calendar.TriedAt
-	t.Calendar = c
-	return nil
+	return c, err
 }

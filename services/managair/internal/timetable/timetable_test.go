@@ -111,10 +111,11 @@ func TestPublicHolidays(t *testing.T) {
 		{"NL", "2026-04-27", true},
 		{"BE", "2026-07-21", true},
 		{"CH-ZH", "2026-08-01", true},
-		{"GB", "2026-12-28", true},
-		{"GB", "2026-12-29", false},
+		{"GB-EAW", "2026-12-28", true},
+		{"GB-EAW", "2026-12-29", false},
 		{"", "2026-12-25", false},
 		{"XX", "2026-12-25", false},
+		{"GB", "2026-12-25", false}, // Scotland has other ones
 	} {
 		if name, got := timetable.PublicHoliday(tt.region, day(t, tt.day)); got != tt.want {
 			t.Errorf("%s in %q: %t (%s), want %t", tt.day, tt.region, got, name, tt.want)
@@ -156,6 +157,8 @@ func TestWhatATimetableMayNotHave(t *testing.T) {
 		{"exceptions that are too long together", site, timetable.Timetable{Exceptions: long}, "exceptions", reason.MaxLength},
 		{"backwards", site, timetable.Timetable{Exceptions: []timetable.Exception{exception(t, "2026-01-02", "2026-01-01", "")}}, "exceptions", reason.EndsBeforeStart},
 		{"for ever", site, timetable.Timetable{Exceptions: []timetable.Exception{exception(t, "2026-01-01", "2027-01-02", "")}}, "exceptions", reason.MaxValue},
+		{"no day", site, timetable.Timetable{Exceptions: []timetable.Exception{{}}}, "exceptions", reason.Required},
+		{"no last day", site, timetable.Timetable{Exceptions: []timetable.Exception{{Range: timetable.Range{From: day(t, "2026-01-01")}}}}, "exceptions", reason.Required},
 		{"a long name", site, timetable.Timetable{Exceptions: []timetable.Exception{exception(t, "2026-01-01", "2026-01-01", strings.Repeat("ä", 101))}}, "exceptions", reason.MaxLength},
 		{"two at once on a day", site, timetable.Timetable{Exceptions: []timetable.Exception{exception(t, "2026-01-01", "2026-01-01", "", append(hours(8, 10), hours(9, 11)...)...)}}, "exceptions", reason.HoursOverlap},
 		{"nowhere", site, timetable.Timetable{Region: "DE"}, "holiday_region", reason.DoesNotExist},
@@ -165,6 +168,9 @@ func TestWhatATimetableMayNotHave(t *testing.T) {
 		{"an unsafe address", site, timetable.Timetable{CalendarURL: "http://example.com/a.ics"}, "calendar_url", reason.InvalidCalendarURL},
 		{"another port", site, timetable.Timetable{CalendarURL: "https://example.com:6379/a.ics"}, "calendar_url", reason.InvalidCalendarURL},
 		{"an address that is long as it is kept", site, timetable.Timetable{CalendarURL: "https://example.com/" + strings.Repeat("ä", 100)}, "calendar_url", reason.InvalidCalendarURL},
+		{"a name of our own network", site, timetable.Timetable{CalendarURL: "https://redis/a.ics"}, "calendar_url", reason.InvalidCalendarURL},
+		{"one of the root", site, timetable.Timetable{CalendarURL: "https://redis./a.ics"}, "calendar_url", reason.InvalidCalendarURL},
+		{"an address that is longer when it is written", site, timetable.Timetable{CalendarURL: "https://example.com/" + strings.Repeat(" ", 300) + "a"}, "calendar_url", reason.InvalidCalendarURL},
 		{"a password", site, timetable.Timetable{CalendarURL: "https://a:b@example.com/a.ics"}, "calendar_url", reason.InvalidCalendarURL},
 	} {
 		v := tt.table.Check(tt.holder)
@@ -181,5 +187,42 @@ func TestWhatATimetableMayNotHave(t *testing.T) {
 	}
 	if got := []string{good.CalendarURL, good.Exceptions[0].Name}; !cmp.Equal(got, []string{"https://example.com/a.ics", "a year"}) {
 		t.Errorf("kept as %q", got)
+	}
+}
+
+// A client sends back what it got: a calendar that was uploaded has no address, and stays.
+func TestWhatIsSentBackChangesNothing(t *testing.T) {
+	t.Parallel()
+	days := []timetable.Range{{From: day(t, "2026-10-19"), To: day(t, "2026-10-31"), Name: "Ferien"}}
+	for _, tt := range []struct {
+		name, was, sent string
+		stays           bool
+	}{
+		{"an upload", "", "", true},
+		{"an upload, by a field of blanks", "", " ", true},
+		{"an address", "https://example.com/a.ics", "https://example.com/a.ics", true},
+		{"another word for it", "https://example.com/a.ics", "webcal://example.com/a.ics", true},
+		{"another one", "https://example.com/a.ics", "https://example.com/b.ics", false},
+		{"none", "https://example.com/a.ics", "", false},
+		{"one in place of an upload", "", "https://example.com/a.ics", false},
+	} {
+		table := timetable.Timetable{CalendarURL: tt.was, Calendar: timetable.Calendar{Days: days}}
+		table.Point(tt.sent)
+		if got := len(table.Calendar.Days) > 0; got != tt.stays {
+			t.Errorf("%s: days are kept: %t, want %t", tt.name, got, tt.stays)
+		}
+	}
+}
+
+// Addresses of calendars often have a secret in them, by which everybody reads what is private.
+func TestAddressIsHidden(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"https://example.com/private-7f3a/basic.ics?key=x#y": "https://example.com", "https://example.com:443/a.ics": "https://example.com:443", "": "",
+	} {
+		table := timetable.Timetable{CalendarURL: url}
+		if table.HideAddress(); table.CalendarURL != want {
+			t.Errorf("%q is shown as %q, want %q", url, table.CalendarURL, want)
+		}
 	}
 }

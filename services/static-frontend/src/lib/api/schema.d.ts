@@ -6289,7 +6289,7 @@ export interface components {
                 exceptions?: components["schemas"]["Exceptions"];
                 /** @description The id of a HolidayRegion. */
                 holiday_region?: string | null;
-                /** @description Where the calendar of holidays is read daily. */
+                /** @description Where the calendar of holidays is read daily; null also for one that was uploaded. Those who are no OWNER see only where it leads to (https://example.com): there may be a secret in the rest. */
                 calendar_url?: string | null;
                 /** @description The free days of the calendar, as they were read or uploaded last. */
                 calendar_days?: {
@@ -6304,10 +6304,10 @@ export interface components {
                 calendar_read_at_s?: number | null;
                 calendar_tried_at_s?: number | null;
                 /**
-                 * @description Why it could not be read the last time: nothing came, it leads into a network that is not the public one, it has more than 1 MiB or 1000 ranges of days, or is none with whole days.
+                 * @description Why it could not be read the last time: nothing came, or its address does not lead to the public network; it has more than 1 MiB, 5000 entries or 1000 ranges of days; or it is none with whole days.
                  * @enum {unknown}
                  */
-                calendar_failure?: "unreachable" | "forbidden_address" | "too_large" | "no_calendar" | null;
+                calendar_failure?: "unreachable" | "too_large" | "no_calendar" | null;
             };
             relationships?: {
                 holder?: {
@@ -6336,7 +6336,7 @@ export interface components {
                     weekly?: components["schemas"]["Weekly"];
                     exceptions?: components["schemas"]["Exceptions"];
                     holiday_region?: string | null;
-                    /** @description By https or webcal. Another one than before forgets what was read. */
+                    /** @description By https or webcal, of a host whose name has a dot. Another one than before, or none, forgets what was read; the same one, or none again, changes nothing. What was uploaded is taken away by `calendar`. */
                     calendar_url?: string | null;
                     /** @description A calendar (iCalendar, RFC 5545) in place of the one before and of its address; null takes it away. */
                     calendar?: string | null;

@@ -645,9 +645,7 @@ export const de = {
   "hours.leftOut.other":
     "{n} Einträge wurden ausgelassen: Sie haben Uhrzeiten, oder sie wiederholen sich anders als jährlich.",
   "hours.failure.unreachable":
-    "Der Kalender war zuletzt nicht zu lesen: Unter der Adresse kam keine Antwort oder ein Fehler. Was davor gelesen wurde, gilt weiter.",
-  "hours.failure.forbidden_address":
-    "Der Kalender wird nicht gelesen: Die Adresse führt nicht ins öffentliche Netz.",
+    "Der Kalender war zuletzt nicht zu lesen: Unter der Adresse kam keine Antwort oder ein Fehler, oder sie führt nicht ins öffentliche Netz. Was davor gelesen wurde, gilt weiter.",
   "hours.failure.too_large": "Der Kalender wird nicht gelesen: Er ist zu groß.",
   "hours.failure.no_calendar":
     "Der Kalender war zuletzt nicht zu lesen: Unter der Adresse ist kein Kalender mit ganzen freien Tagen.",

@@ -636,9 +636,7 @@ export const en: Messages = {
   "hours.leftOut.other":
     "{n} entries were left out: they have times of day, or are repeated in a way other than yearly.",
   "hours.failure.unreachable":
-    "The calendar could not be read the last time: its address gave no answer, or an error. What was read before still holds.",
-  "hours.failure.forbidden_address":
-    "The calendar is not read: its address does not lead to the public network.",
+    "The calendar could not be read the last time: its address gave no answer, or an error, or does not lead to the public network. What was read before still holds.",
   "hours.failure.too_large": "The calendar is not read: it is too large.",
   "hours.failure.no_calendar":
     "The calendar could not be read the last time: there is no calendar with whole free days at its address.",
