@@ -249,7 +249,8 @@ const publicStep = 10 * time.Hour
 func showOccupied(list *attributes, j *roomair.Judgement) {
 	occupied, measured := j.Occupied.Time, j.Occupied.Known
 	if !j.Member {
-		occupied, measured = occupied.Round(publicStep), measured.Round(publicStep)
+		occupied = occupied.Round(publicStep)
+		measured = occupied / 100 * time.Duration(math.Round(j.Occupied.KnownPercent()))
 	}
 	list.add("occupied_s", jsonapi.Int(wholeSeconds(occupied)))
 	list.add("measured_s", jsonapi.Int(wholeSeconds(measured)))

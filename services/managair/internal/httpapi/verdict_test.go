@@ -21,6 +21,7 @@ type judged struct {
 	KnownBy   []string `json:"occupied_known_by"`
 	Days      int      `json:"day_count"`
 	OccupiedS int      `json:"occupied_s"`
+	MeasuredS int      `json:"measured_s"`
 	Stale     int      `json:"stale_day_count"`
 	Limit     *int     `json:"limit_ppm"`
 	Hours     *struct {
@@ -113,6 +114,9 @@ func TestVerdictOfAClassroom(t *testing.T) {
 	if public.OccupiedS == 0 || public.OccupiedS%36000 != 0 || got.OccupiedS%36000 == 0 {
 		t.Errorf("occupied for %d s, to the public %d s", got.OccupiedS, public.OccupiedS)
 	}
+	if got.MeasuredS != got.OccupiedS || public.MeasuredS != public.OccupiedS {
+		t.Errorf("all was measured: %d s of %d s, to the public %d s of %d s", got.MeasuredS, got.OccupiedS, public.MeasuredS, public.OccupiedS)
+	}
 	for i, b := range public.Bounds {
 		if b.Units != nil || b.Percent != math.Trunc(b.Percent) || got.Bounds[i].Units == nil || math.Abs(b.Percent-got.Bounds[i].Percent) >= 1 {
 			t.Errorf("bound %d: %+v, of members %+v", i, b, got.Bounds[i])
@@ -138,6 +142,13 @@ func TestVerdictOfAClassroom(t *testing.T) {
 		  FROM generate_series('2026-02-01T00:00:00Z'::timestamptz, '2026-02-28T00:00:00Z', '1 day') d`)
 	if got := w.verdict(t, inspector, path); got.OccupiedS != 20*2*3600 || got.KnownBy[0] != "timetable" || got.level() != "conspicuous" {
 		t.Errorf("by the timetable: %+v", got)
+	}
+
+	// Of 39 h 40 min two hours were not measured: that is 95 % of 40 hours to the public.
+	w.exec(t, `UPDATE occupied_day SET begins = ARRAY[day + interval '11 hours'], ends = ARRAY[day + interval '12 hours 40 minutes'] WHERE day = '2026-02-02'`)
+	w.exec(t, `DELETE FROM sample WHERE time >= '2026-02-03T10:30:00Z' AND time < '2026-02-03T13:30:00Z'`)
+	if got := w.verdict(t, anonymous, path); got.OccupiedS != 400*360 || got.MeasuredS != got.OccupiedS/100*95 {
+		t.Errorf("to the public: %d s measured of %d s", got.MeasuredS, got.OccupiedS)
 	}
 
 	for by, level := range map[string]string{"be": "none", "en-16798": "iii", "uk-dfe": "watch", "clair-2020": "medal"} {

@@ -7709,7 +7709,7 @@ export interface components {
                     };
                     /** @description In whole tens of hours for others than members. To them this and what follows up to worst_hours is not told of air that is not judged. */
                     occupied_s?: number;
-                    /** @description How much of the occupied time was measured, in whole tens of hours for others than members. */
+                    /** @description How much of the occupied time was measured; for others than members a whole percentage of occupied_s. */
                     measured_s?: number;
                     occupied_known_by?: string[];
                     /** @description Days on which people should have been there, and CO2 did not rise. For members only. */
