@@ -38,7 +38,7 @@ type Config struct {
 	CORSOrigins []string `env:"CORS_ORIGINS" envDefault:"*" desc:"origins whose pages may read what is public, comma-separated; * for all, none for no other than its own"`
 	RateLimit   float64  `env:"RATE_LIMIT" envDefault:"50" desc:"requests per second of one client; 0 for no limit"`
 	RateBurst   int      `env:"RATE_BURST" envDefault:"300" desc:"requests that a client may make at once"`
-	LongReads   int      `env:"LONG_READS" envDefault:"3" desc:"long series that are read at once for charts, and as many for downloads, one of them for callers with an account; others wait. Both together should leave some of DB_MAX_CONNS"`
+	LongReads   int      `env:"LONG_READS" envDefault:"3" desc:"long series and verdicts that are read at once for charts and pages, and as many for downloads, one of them for callers with an account; others wait. Both together should leave some of DB_MAX_CONNS"`
 }
 
 // API answers the requests.
