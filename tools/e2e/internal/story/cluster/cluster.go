@@ -169,6 +169,18 @@ func (c *cluster) signUp(ctx context.Context) error {
 	if err := visitor.SignUp(ctx, c.nodes.Machines[data].Address, c.setting.Notes); err != nil {
 		return err
 	}
+	// The operator is told of the new password, too, which takes a minute or two: the tool that
+	// set it has no queue.
+	err := play.Until(ctx, func() error {
+		waiting, err := c.stack.SQL(ctx, "SELECT count(*) FROM outgoing_mail")
+		if err == nil && waiting != "0" {
+			err = fmt.Errorf("%s mails wait", waiting)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	done, err := c.countTasks(ctx)
 	c.mails = done.executed - len(done.kept)
 	return err
