@@ -1,5 +1,5 @@
 // What people type into fields, in the page's language. Browsers would take their own, whatever the page's is.
-import { parseDateTime } from "@internationalized/date";
+import { parseDate } from "@internationalized/date";
 import type { Language } from "./i18n/language";
 
 /** The number that somebody typed, with a comma or a point; null for nothing, undefined for what is none. */
@@ -15,32 +15,55 @@ export const writeDecimal = (value: number, language: Language): string =>
     .toLocaleString("en", { useGrouping: false, maximumFractionDigits: 15 })
     .replace(".", language === "de" ? "," : ".");
 
-const GERMAN = /^(\d{1,2})\.(\d{1,2})\.(\d{4}),?\s+(\d{1,2})[:.](\d{2})(?:\s*Uhr)?$/;
-const ISO = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:T|,?\s+)(\d{1,2}):(\d{2})$/;
+const GERMAN = /^(\d{1,2})\.(\d{1,2})\.(\d{4})$/;
+const ISO = /^(\d{4})-(\d{1,2})-(\d{1,2})$/;
+const CLOCK = /^(\d{1,2})(?:[:.](\d{2}))?(?:\s*Uhr)?$/i;
 
 /**
- * The minute that somebody typed, as 2026-11-29T18:30; "" for nothing, undefined for what is none. German and
+ * The day that somebody typed, as 2026-11-29; "" for nothing, undefined for what is none. German and
  * international spelling are understood in either language; those with slashes mean two things.
  */
-export function parseMinute(text: string): string | undefined {
+export function parseDay(text: string): string | undefined {
   const typed = text.trim();
   if (typed === "") return "";
-  const german = GERMAN.exec(typed);
-  const parts = german ? [german[3], german[2], german[1], german[4], german[5]] : ISO.exec(typed)?.slice(1);
+  const parts = GERMAN.exec(typed)?.slice(1).reverse() ?? ISO.exec(typed)?.slice(1);
   if (!parts) return undefined;
-  const [year, month, day, hour, minute] = parts.map((part) => part!.padStart(2, "0"));
-  const found = `${year}-${month}-${day}T${hour}:${minute}`;
+  const found = parts.map((part) => part.padStart(2, "0")).join("-");
   try {
-    parseDateTime(found);
+    parseDate(found);
     return found;
   } catch {
     return undefined;
   }
 }
 
+/** The time of day that somebody typed, from 00:00 to 24:00; "" for nothing, undefined for what is none. */
+export function parseTime(text: string): string | undefined {
+  const typed = text.trim();
+  if (typed === "") return "";
+  const [, hour, minute = "00"] = CLOCK.exec(typed) ?? [];
+  if (!hour || Number(minute) > 59) return undefined;
+  const found = `${hour.padStart(2, "0")}:${minute}`;
+  return found <= "24:00" ? found : undefined;
+}
+
+/** The minute that somebody typed, as 2026-11-29T18:30; "" for nothing, undefined for what is none. */
+export function parseMinute(text: string): string | undefined {
+  const typed = text.trim();
+  if (typed === "") return "";
+  const [, date = "", clock = ""] = /^(\S+?)(?:T|,?\s+)(.+)$/.exec(typed) ?? [];
+  const day = parseDay(date);
+  const time = parseTime(clock);
+  return day && time && time !== "24:00" ? `${day}T${time}` : undefined;
+}
+
+/** A day as it is typed: 29.11.2026 or 2026-11-29. */
+export const writeDay = (day: string, language: Language): string =>
+  language === "de" && ISO.test(day) ? day.split("-").reverse().join(".") : day;
+
 /** A minute as it is typed: 29.11.2026, 18:30 or 2026-11-29 18:30. */
 export function writeMinute(minute: string, language: Language): string {
   const [date, time] = minute.split("T");
   if (!date || !time) return minute;
-  return language === "de" ? `${date.split("-").reverse().join(".")}, ${time}` : `${date} ${time}`;
+  return `${writeDay(date, language)}${language === "de" ? "," : ""} ${time}`;
 }

@@ -128,6 +128,29 @@ test("at 320 px nothing is cut off, and what is pressed is large enough", async 
   await visit.close();
 });
 
+test("times of use are typed in the page's language, whatever the browser's is", async () => {
+  fixture.world.role = "O";
+  const { page, problems, close } = await open(browser, `${base}/dashboard/1/sites/1/hours`);
+  const begin = page.getByLabel("Beginn, Montag").first();
+  await begin.fill("halb neun");
+  await begin.blur();
+  await page.getByText("So geht es: 08:30").waitFor();
+  await picture(page, "dash-site-hours-unreadable");
+  await page.setViewportSize({ width: 320, height: 640 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  await picture(page, "dash-site-hours-unreadable-narrow");
+  await begin.fill("8.30 Uhr");
+  expect(await page.getByRole("alert").count()).toBe(0);
+  expect(await page.getByLabel("Erster Tag").first().inputValue()).toBe("21.12.2026");
+  const last = page.getByLabel("Letzter Tag", { exact: false }).and(page.getByRole("textbox")).first();
+  await last.fill("20.12.2026");
+  await last.blur();
+  await page.getByText("Erlaubt ist ab 21.12.2026.").waitFor();
+  expect(problems).toEqual([]);
+  await close();
+  fixture.world.role = null;
+});
+
 test("somebody who is not logged in comes back after the log-in", async () => {
   const visit = await open(browser, `${base}/dashboard/1/sensors`, { expect: EXPECTED });
   await visit.page.waitForURL(/\/accounts\/login\//);

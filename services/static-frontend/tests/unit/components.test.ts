@@ -128,6 +128,29 @@ describe("a field", () => {
     await fireEvent.input(input(), { target: { value: "" } });
     expect(input().validationMessage).toBe("");
   });
+  test("takes days as the page's language writes them, from another one on", async () => {
+    render(Field, { label: "Letzter Tag", type: "day", value: "2026-11-29", min: "2026-11-28" });
+    expect(input().value).toBe("29.11.2026");
+    await fireEvent.input(input(), { target: { value: "27.11.2026" } });
+    expect(input().validationMessage).toBe("Erlaubt ist ab 28.11.2026.");
+    await fireEvent.input(input(), { target: { value: "28.11.2026" } });
+    expect(input().validationMessage).toBe("");
+    await fireEvent.input(input(), { target: { value: "11/28/2026" } });
+    expect(input().validationMessage).toBe("So geht es: 29.11.2026");
+    await fireEvent.input(input(), { target: { value: "" } });
+    expect(input().validationMessage).toBe("");
+  });
+  test("takes times of day, and 24:00 only where a day may end", async () => {
+    const { rerender } = render(Field, { label: "Ende", type: "time", value: "08:00" });
+    await fireEvent.input(input(), { target: { value: "8.30 Uhr" } });
+    expect(input().validationMessage).toBe("");
+    await fireEvent.input(input(), { target: { value: "halb neun" } });
+    expect(input().validationMessage).toBe("So geht es: 08:30");
+    await fireEvent.input(input(), { target: { value: "24:00" } });
+    expect(input().validationMessage).toBe("Erlaubt ist bis 23:59.");
+    await rerender({ max: "24:00" });
+    expect(input().validationMessage).toBe("");
+  });
   test("says in the page's language that it is needed", async () => {
     render(Field, { label: "Name", value: "", required: true });
     expect(input().validationMessage).toBe("Das wird gebraucht.");

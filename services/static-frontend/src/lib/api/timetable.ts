@@ -49,11 +49,11 @@ function toHours(value: unknown): Hours[] {
   if (!Array.isArray(value)) return [];
   return (value as Record<string, unknown>[]).map(({ from, to }) => ({
     from: text(from),
-    // Fields for times know no 24:00; from midnight to midnight means the same.
-    to: to === "24:00" ? "00:00" : text(to),
+    to: text(to),
   }));
 }
 
+/** Who ends at 00:00 means the end of the day: from midnight to midnight is all of it. */
 const fromHours = (hours: Hours[]) =>
   hours.map(({ from, to }) => ({ from, to: to === "00:00" ? "24:00" : to }));
 
