@@ -18,7 +18,7 @@ import (
 )
 
 // environment is what the tools are given.
-const environment = "tools/e2e/e2e.env"
+const environment = "tools/e2e/poorest.env"
 
 // lifetime is the life of a stack, from its first deployment to its end, with all that
 // operators do in between.
