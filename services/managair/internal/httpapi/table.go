@@ -122,9 +122,9 @@ func (a *API) writeTable(w http.ResponseWriter, r *http.Request, v *view, t tabl
 	if err != nil {
 		return err
 	}
-	place, err := time.LoadLocation(t.site.TimeZone)
+	place, err := inventory.Location(t.site.TimeZone)
 	if err != nil {
-		return err
+		place = time.UTC // as for verdicts; managair check names the site
 	}
 	parts, err := a.parts(r.Context(), v.caller, t)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/occupancy"
 )
 
 // Span is a part of a node's series. Both ends are included, and are whole
@@ -123,8 +124,7 @@ func LocalDays(ctx context.Context, store Store, span Span, place *time.Location
 		parts = func(take func(Bucket) error) error { return store.Rollup(ctx, span, Hour, take) }
 	}
 	return gather(parts, func(t time.Time) time.Time {
-		year, month, day := t.In(place).Date()
-		return time.Date(year, month, day, 0, 0, 0, 0, place)
+		return occupancy.DateOf(t.In(place)).In(place)
 	}, yield)
 }
 

@@ -47,6 +47,9 @@ func TestLocalDays(t *testing.T) {
 		{"Australia/Lord_Howe", "2025-06-01T00:00:00Z", "2026-01-31T00:00:00Z", false},
 		{"Australia/Lord_Howe", "2025-11-01T00:00:00Z", "2026-01-31T00:00:00Z", true},
 		{"Europe/Berlin", "2040-12-01T00:00:00Z", "2041-01-31T00:00:00Z", true},
+		// Clocks skip midnight there when summer begins.
+		{"America/Havana", "2026-02-01T05:00:00Z", "2026-04-30T00:00:00Z", true},
+		{"America/Santiago", "2026-08-01T04:00:00Z", "2026-10-31T00:00:00Z", true},
 		{"UTC", "1970-01-01T00:00:00Z", "1970-02-01T00:00:00Z", true},
 	} {
 		t.Run(test.zone+" "+test.from, func(t *testing.T) {
@@ -58,9 +61,12 @@ func TestLocalDays(t *testing.T) {
 			from, _ := time.Parse(time.RFC3339, test.from)
 			to, _ := time.Parse(time.RFC3339, test.to)
 			want := map[time.Time]int{}
-			for at := from; !at.After(to); at = at.Add(30 * time.Minute) {
-				year, month, day := at.In(place).Date()
-				want[time.Date(year, month, day, 0, 0, 0, 0, place)]++
+			for at := from.In(place); !at.After(to); at = at.Add(30 * time.Minute) {
+				begin := at // of its day: the first moment of that date
+				for before := at; before.Day() == at.Day(); before = before.Add(-15 * time.Minute) {
+					begin = before
+				}
+				want[begin]++
 			}
 			store := &halfHourly{}
 			days := 0
