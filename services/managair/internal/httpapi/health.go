@@ -56,7 +56,8 @@ func showHealth(v *view, n *sensorhealth.Node) jsonapi.Resource {
 	}
 }
 
-// estimated is an estimate as documents have it: to a tenth of a ppm and a thousandth.
+// estimated is an estimate as documents have it: to a tenth of a ppm and a
+// thousandth. Probabilities are cut, so that none reaches the bound of suspicion by rounding.
 func estimated(e *sensorhealth.Estimate) jsonapi.Value {
 	if e == nil {
 		return jsonapi.Null()
@@ -66,7 +67,7 @@ func estimated(e *sensorhealth.Estimate) jsonapi.Value {
 	text = append(text, `,"plus_minus":`...)
 	text = strconv.AppendFloat(text, math.Round(10*e.PlusMinus)/10, 'f', -1, 64)
 	text = append(text, `,"probability":`...)
-	text = strconv.AppendFloat(text, math.Round(1000*e.Beyond)/1000, 'f', -1, 64)
+	text = strconv.AppendFloat(text, math.Floor(1000*e.Beyond+1e-9)/1000, 'f', -1, 64)
 	return jsonapi.Raw(string(append(text, '}')))
 }
 
