@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -26,6 +28,28 @@ type Limits struct {
 	MailsFromPlace       int    `env:"MAILS_FROM_PLACE" envDefault:"50" desc:"mails that one place can cause in an hour"`
 
 	organizations int // see Owning
+}
+
+// Validate refuses limits of nothing, which would shut everybody out. Unlike with quotas,
+// 0 cannot stand for no bound: passwords could be guessed then.
+func (l Limits) Validate() error {
+	var all []error
+	for _, one := range []struct {
+		name  string
+		limit int
+	}{
+		{"LOGIN_WRONG_PASSWORDS", l.WrongPasswords},
+		{"LOGIN_WRONG_PASSWORDS_SLOWED", l.WrongPasswordsSlowed},
+		{"LOGIN_GUESSED_FROM", l.GuessedFrom},
+		{"LOGIN_WRONG_FROM_PLACE", l.WrongFromPlace},
+		{"MAILS_TO_ADDRESS", l.MailsToAddress},
+		{"MAILS_FROM_PLACE", l.MailsFromPlace},
+	} {
+		if one.limit < 1 {
+			all = append(all, fmt.Errorf("%s: %d would shut everybody out; it must be at least 1", one.name, one.limit))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // Owning returns the limits with how many organizations an account may be OWNER of when it
