@@ -168,9 +168,15 @@ func baseline(points []point) (ppm float64, ok bool) {
 	if time.Duration(len(levels))*grid < minKnown {
 		return 0, false
 	}
-	slices.Sort(levels)
-	ppm = levels[int(BaselineShare*float64(len(levels)))]
+	ppm = Rest(levels)
 	return ppm, ppm <= maxBaselinePPM
+}
+
+// Rest is the level in ppm to which the air falls back, of levels of which there is one at
+// least and all are known. It sorts them.
+func Rest(levels []float64) float64 {
+	slices.Sort(levels)
+	return levels[int(BaselineShare*float64(len(levels)))]
 }
 
 // leastChanges is how often an hour the room's air is changed at least. Whoever is there

@@ -79,8 +79,7 @@ func baseline(ppm []float64) float64 {
 	if len(known) == 0 {
 		return math.Inf(1)
 	}
-	slices.Sort(known)
-	return known[int(occupancy.BaselineShare*float64(len(known)))]
+	return occupancy.Rest(known)
 }
 
 // unit is what is held against the bounds: a point, a lesson or a day.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/airquality"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
-	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 )
 
@@ -36,18 +35,7 @@ func (a *API) addAirQuality(service roomair.Service) {
 		resource := showAirQuality(v, id, analysis, a.now())
 		return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{One: &resource})
 	}
-	a.add(
-		Route{Method: http.MethodGet, Pattern: pattern, Audience: access.Public, Handler: func(w http.ResponseWriter, r *http.Request) error {
-			return answer(w, r, func(loc *time.Location) airquality.Period { return airquality.Recent(a.now(), loc) })
-		}},
-		Route{Method: http.MethodGet, Pattern: pattern + "/{month}", Audience: access.Public, Handler: func(w http.ResponseWriter, r *http.Request) error {
-			period, err := monthOf(r)
-			if err != nil {
-				return err
-			}
-			return answer(w, r, period)
-		}},
-	)
+	a.addPeriods(pattern, answer)
 }
 
 func showAirQuality(v *view, room int64, a *airquality.Analysis, now time.Time) jsonapi.Resource {

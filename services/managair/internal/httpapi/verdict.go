@@ -59,6 +59,14 @@ func (a *API) addVerdicts(service roomair.Service) {
 		}
 		return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{One: &resource})
 	}
+	a.addPeriods(pattern, answer)
+	a.add(
+		Route{Method: http.MethodGet, Pattern: Base + "/verdict-profiles", Audience: access.Everyone, Handler: a.listVerdictProfiles},
+	)
+}
+
+// addPeriods adds what is asked about the last thirty days, or about a month.
+func (a *API) addPeriods(pattern string, answer func(http.ResponseWriter, *http.Request, func(*time.Location) airquality.Period) error) {
 	a.add(
 		Route{Method: http.MethodGet, Pattern: pattern, Audience: access.Public, Handler: func(w http.ResponseWriter, r *http.Request) error {
 			return answer(w, r, func(loc *time.Location) airquality.Period { return airquality.Recent(a.now(), loc) })
@@ -70,7 +78,6 @@ func (a *API) addVerdicts(service roomair.Service) {
 			}
 			return answer(w, r, period)
 		}},
-		Route{Method: http.MethodGet, Pattern: Base + "/verdict-profiles", Audience: access.Everyone, Handler: a.listVerdictProfiles},
 	)
 }
 
@@ -98,7 +105,7 @@ func (a *API) listVerdictProfiles(w http.ResponseWriter, r *http.Request) error 
 		list := attributes{}
 		list.json("name", p.Name)
 		list.add("version", jsonapi.Int(p.Version))
-		list.add("country", textOrNull(p.Country))
+		list.add("country", optText(p.Country))
 		list.add("paragraph", jsonapi.String(p.Paragraph))
 		list.json("sources", p.Sources)
 		list.json("note", p.Note)
@@ -129,13 +136,6 @@ func (a *attributes) json(name string, value any) {
 		a.err = fmt.Errorf("attribute %s: %w", name, err)
 	}
 	a.add(name, jsonapi.Raw(string(text)))
-}
-
-func textOrNull(text string) jsonapi.Value {
-	if text == "" {
-		return jsonapi.Null()
-	}
-	return jsonapi.String(text)
 }
 
 func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
@@ -182,12 +182,12 @@ func showVerdict(v *view, room int64, j *roomair.Judgement, now time.Time) (json
 	var list attributes
 	list.add("profile", jsonapi.String(j.ProfileID))
 	list.add("profile_version", jsonapi.Int(j.ProfileVersion))
-	list.add("level", textOrNull(j.Level))
-	list.add("not_judged", textOrNull(string(j.NotJudged)))
+	list.add("level", optText(j.Level))
+	list.add("not_judged", optText(string(j.NotJudged)))
 	list.add("good", jsonapi.Bool(j.Good))
 	list.add("clean_air_medal", jsonapi.Bool(j.Medal))
-	list.add("best_level", textOrNull(j.Best))
-	list.add("worst_level", textOrNull(j.Worst))
+	list.add("best_level", optText(j.Best))
+	list.add("worst_level", optText(j.Worst))
 	limit := jsonapi.Null()
 	if j.LimitPPM > 0 {
 		limit = jsonapi.Int(j.LimitPPM)
