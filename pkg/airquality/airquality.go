@@ -26,7 +26,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/clairberlin/clair-stack/pkg/occupancy"
+	"github.com/clairberlin/clair-stack/pkg/civil"
 )
 
 // The figures behind the medal. They are the predecessor's; where a public rule is
@@ -129,7 +129,7 @@ func (d Day) Yellow() bool { return d.ExcessScore > 0 }
 // startOfDay returns the first instant of a calendar day. Days beyond the month are
 // carried over, as time.Date does.
 func startOfDay(year int, month time.Month, day int, loc *time.Location) time.Time {
-	return occupancy.Date{Year: year, Month: month, Day: day}.In(loc)
+	return civil.Date{Year: year, Month: month, Day: day}.In(loc)
 }
 
 // Reason is why a medal was not awarded.

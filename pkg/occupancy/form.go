@@ -7,34 +7,18 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/civil"
 )
 
-// The forms in which days, times and weeks are written, on the wire and in the store.
-
-// MarshalText writes 2026-11-29.
-func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
-// UnmarshalText is ParseDate.
-func (d *Date) UnmarshalText(text []byte) (err error) {
-	*d, err = ParseDate(string(text))
-	return err
-}
-
-// MarshalText writes 08:00.
-func (c Clock) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
-
-// UnmarshalText is ParseClock.
-func (c *Clock) UnmarshalText(text []byte) (err error) {
-	*c, err = ParseClock(string(text))
-	return err
-}
+// The forms in which times and weeks are written, on the wire and in the store.
 
 // UnmarshalJSON reads {"from":"08:00","to":"14:00"}. Both have to be there: without its end
 // a time would last until midnight, which nobody said.
 func (h *Hours) UnmarshalJSON(text []byte) error {
 	var given struct {
-		From *Clock `json:"from"`
-		To   *Clock `json:"to"`
+		From *civil.Clock `json:"from"`
+		To   *civil.Clock `json:"to"`
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/civil"
 )
 
 // Reading is what a sensor measured at one time.
@@ -71,7 +73,7 @@ type point struct {
 // around it, and what the room loses at least, which is learned from how its air falls
 // otherwise. High CO2 alone says nothing: after lessons a closed room stays stale for
 // hours.
-func Infer(date Date, zone *time.Location, series ...[]Reading) Day {
+func Infer(date civil.Date, zone *time.Location, series ...[]Reading) Day {
 	day := Day{Date: date, How: Unknown}
 	from, to := date.In(zone), date.AddDays(1).In(zone)
 	points := int(to.Sub(from) / grid)

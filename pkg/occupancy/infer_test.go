@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/pkg/simulate"
 )
@@ -89,7 +90,7 @@ func compare(n *simulate.Node, day *occupancy.Day, place *time.Location) (s scor
 
 // course makes readings every three minutes, in steps of 20 ppm as the coarsest sensors
 // tell, of a week before a day and the day itself.
-func course(day occupancy.Date, place *time.Location, ppm func(hours float64) float64) (all []occupancy.Reading) {
+func course(day civil.Date, place *time.Location, ppm func(hours float64) float64) (all []occupancy.Reading) {
 	start := day.In(place)
 	for at := start.AddDate(0, 0, -occupancy.InferenceDays); at.Before(start.Add(25 * time.Hour)); at = at.Add(3 * time.Minute) {
 		all = append(all, occupancy.Reading{Time: at, CO2PPM: 20 * int(math.Round(ppm(at.Sub(start).Hours())/20))})
@@ -157,7 +158,7 @@ func TestInferenceOfSeveralSensors(t *testing.T) {
 	}
 	for i, want := range []int{8, 13} {
 		from := got.Spans[i].From.In(berlin)
-		if late := from.Sub(day.At(occupancy.Clock(want*60), berlin)); late < -10*time.Minute || late > 40*time.Minute {
+		if late := from.Sub(day.At(civil.Clock(want*60), berlin)); late < -10*time.Minute || late > 40*time.Minute {
 			t.Errorf("begins at %s, want about %d", from, want)
 		}
 	}
@@ -165,7 +166,7 @@ func TestInferenceOfSeveralSensors(t *testing.T) {
 
 func BenchmarkInfer(b *testing.B) {
 	place := time.UTC
-	day := occupancy.Date{Year: 2026, Month: time.November, Day: 18}
+	day := civil.Date{Year: 2026, Month: time.November, Day: 18}
 	series := course(day, place, func(h float64) float64 { return 700 + 200*math.Sin(h) })
 	for b.Loop() {
 		occupancy.Infer(day, place, series)

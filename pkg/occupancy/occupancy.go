@@ -13,6 +13,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/civil"
 )
 
 // How says how it is known that people are in a room, or that nobody is.
@@ -49,7 +51,7 @@ type Span struct {
 
 // Day is the occupied time of a calendar day of the site.
 type Day struct {
-	Date Date
+	Date civil.Date
 	// How says how the day is known, also when nobody is there: a Sunday on which the
 	// timetable has nothing is known by the Timetable, and empty.
 	How How

@@ -3,51 +3,24 @@ package occupancy
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"time"
+
+	"github.com/clairberlin/clair-stack/pkg/civil"
 )
 
-// Clock is what a clock on the wall shows, in minutes since midnight: 0 to 1440, where
-// 1440 is the midnight at the end of the day.
-type Clock int
-
-const (
-	midnight Clock = 24 * 60
-	week           = 7 * midnight
-)
-
-var clockForm = regexp.MustCompile(`^([01]?[0-9]|2[0-4]):([0-5][0-9])$`)
-
-// ParseClock reads a time like 8:00, 08:00 or 24:00.
-func ParseClock(text string) (Clock, error) {
-	parts := clockForm.FindStringSubmatch(text)
-	if parts == nil {
-		return 0, fmt.Errorf("%q is not a time of day like 08:00", text)
-	}
-	hours, _ := strconv.Atoi(parts[1])
-	minutes, _ := strconv.Atoi(parts[2])
-	c := Clock(hours*60 + minutes)
-	if c > midnight {
-		return 0, fmt.Errorf("%q is after the end of the day, which is 24:00", text)
-	}
-	return c, nil
-}
-
-func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
+const week = 7 * civil.EndOfDay
 
 // Hours is a time between two of the clock. Where To is not after From it is the time
 // of the next day: 22:00 to 02:00.
 type Hours struct {
-	From Clock `json:"from"`
-	To   Clock `json:"to"`
+	From civil.Clock `json:"from"`
+	To   civil.Clock `json:"to"`
 }
 
 // on returns the hours of a day in a zone; what is empty because clocks skipped it is
 // not there.
-func (h Hours) on(date Date, zone *time.Location, how How) (Span, bool) {
+func (h Hours) on(date civil.Date, zone *time.Location, how How) (Span, bool) {
 	end := date
 	if h.To <= h.From {
 		end = date.AddDays(1)
@@ -57,9 +30,9 @@ func (h Hours) on(date Date, zone *time.Location, how How) (Span, bool) {
 }
 
 // length returns how long it is where no clock is changed.
-func (h Hours) length() Clock {
+func (h Hours) length() civil.Clock {
 	if h.To <= h.From {
-		return h.To + midnight - h.From
+		return h.To + civil.EndOfDay - h.From
 	}
 	return h.To - h.From
 }
@@ -90,7 +63,7 @@ func checkHours(hours []Hours) error {
 		return ErrTooMany
 	}
 	for _, h := range hours {
-		if h.From < 0 || h.From >= midnight || h.To < 0 || h.To > midnight || h.From == h.To {
+		if h.From < 0 || h.From >= civil.EndOfDay || h.To < 0 || h.To > civil.EndOfDay || h.From == h.To {
 			return ErrClock
 		}
 	}
@@ -109,14 +82,14 @@ func (w *Weekly) IsEmpty() bool {
 // Check tells what is wrong: ErrTooMany, ErrClock or ErrOverlap. Overlaps are looked for
 // around the whole week, because a night reaches into the next day.
 func (w *Weekly) Check() error {
-	type stretch struct{ from, to Clock } // since the midnight before Sunday
+	type stretch struct{ from, to civil.Clock } // since the midnight before Sunday
 	var all []stretch
 	for day, hours := range w {
 		if err := checkHours(hours); err != nil {
 			return err
 		}
 		for _, h := range hours {
-			from := Clock(day)*midnight + h.From
+			from := civil.Clock(day)*civil.EndOfDay + h.From
 			all = append(all, stretch{from, from + h.length()})
 		}
 	}
@@ -135,12 +108,12 @@ func (w *Weekly) Check() error {
 
 // On returns the day as the timetable has it, by the clocks of a zone. The hours may be
 // given in any order.
-func (w *Weekly) On(date Date, zone *time.Location) Day {
+func (w *Weekly) On(date civil.Date, zone *time.Location) Day {
 	return Day{Date: date, How: Timetable, Spans: SpansOf(w[date.Weekday()], date, zone, Timetable)}
 }
 
 // SpansOf returns the hours of a day, by the clocks of a zone, in ascending order.
-func SpansOf(hours []Hours, date Date, zone *time.Location, how How) []Span {
+func SpansOf(hours []Hours, date civil.Date, zone *time.Location, how How) []Span {
 	var spans []Span
 	for _, h := range hours {
 		if s, ok := h.on(date, zone, how); ok {

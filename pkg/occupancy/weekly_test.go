@@ -3,7 +3,6 @@ package occupancy_test
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 	_ "time/tzdata" // the machine may have none
@@ -11,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 )
 
@@ -23,9 +23,9 @@ func zone(t *testing.T, name string) *time.Location {
 	return l
 }
 
-func date(t *testing.T, text string) occupancy.Date {
+func date(t *testing.T, text string) civil.Date {
 	t.Helper()
-	d, err := occupancy.ParseDate(text)
+	d, err := civil.ParseDate(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,11 +36,11 @@ func date(t *testing.T, text string) occupancy.Date {
 func hours(t *testing.T, texts ...string) (all []occupancy.Hours) {
 	t.Helper()
 	for _, text := range texts {
-		from, err := occupancy.ParseClock(text[:5])
+		from, err := civil.ParseClock(text[:5])
 		if err != nil {
 			t.Fatal(err)
 		}
-		to, err := occupancy.ParseClock(text[6:])
+		to, err := civil.ParseClock(text[6:])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestWhatNoTimetableMayHave(t *testing.T) {
 		}
 	}
 	var w occupancy.Weekly
-	for i := range occupancy.Clock(occupancy.MaxHours + 1) {
+	for i := range civil.Clock(occupancy.MaxHours + 1) {
 		w[1] = append(w[1], occupancy.Hours{From: i * 2, To: i*2 + 1})
 	}
 	if err := w.Check(); !errors.Is(err, occupancy.ErrTooMany) {
@@ -159,25 +159,6 @@ func TestSpansDoNotOverlap(t *testing.T) {
 	}
 }
 
-func TestDates(t *testing.T) {
-	t.Parallel()
-	d := date(t, "2026-02-27")
-	if got := d.AddDays(2).String(); got != "2026-03-01" {
-		t.Errorf("two days after %s: %s", d, got)
-	}
-	if got := d.DaysUntil(date(t, "2026-03-29")); got != 30 {
-		t.Errorf("%d days until the change of clocks, want 30", got)
-	}
-	if d.Compare(d.AddDays(1)) != -1 || d.Compare(d) != 0 || d.AddDays(1).Compare(d) != 1 {
-		t.Error("the order of days is wrong")
-	}
-	for _, text := range []string{"", "2026-02-30", "2026-2-3", "0000-01-01", "2026-02-03T00:00:00Z", "12026-01-01"} {
-		if got, err := occupancy.ParseDate(text); err == nil {
-			t.Errorf("%q was read as %s", text, got)
-		}
-	}
-}
-
 func TestATimeHasBothEnds(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`{"from":"20:00"}`, `{"to":"20:00"}`, `{"from":"20:00","to":null}`, `{}`, `null`, `{"from":"08:00","to":"09:00","until":"10:00"}`} {
@@ -186,36 +167,6 @@ func TestATimeHasBothEnds(t *testing.T) {
 			t.Errorf("%s was read as %v", text, h)
 		}
 	}
-}
-
-func FuzzParseClock(f *testing.F) {
-	for _, text := range []string{"08:00", "8:00", "24:00", "24:01", "7:5", "-1:00"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		c, err := occupancy.ParseClock(text)
-		if err != nil {
-			return
-		}
-		if again, err := occupancy.ParseClock(c.String()); err != nil || again != c {
-			t.Errorf("%q is %s, which is read as %s, %v", text, c, again, err)
-		}
-	})
-}
-
-func FuzzParseDate(f *testing.F) {
-	for _, text := range []string{"2026-11-29", "2024-02-29", "0001-01-01", "9999-12-31"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		d, err := occupancy.ParseDate(text)
-		if err != nil {
-			return
-		}
-		if d.String() != text || !slices.Contains([]int{-1, 0}, d.Compare(d.AddDays(1))) {
-			t.Errorf("%q is %s", text, d)
-		}
-	})
 }
 
 // A week is read as it is written, and what is no week is an error.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
@@ -183,7 +184,7 @@ func (t *timetables) zone(r *http.Request, caller access.Caller, h timetable.Hol
 
 // wanted reads what is to be changed, a calendar as well: that takes a while, in which
 // nothing is locked. It may be applied several times.
-func (t *timetables) wanted(ctx context.Context, body jsonapi.Body, zone *time.Location) (apply func(*timetable.Timetable), again *occupancy.Date, err error) {
+func (t *timetables) wanted(ctx context.Context, body jsonapi.Body, zone *time.Location) (apply func(*timetable.Timetable), again *civil.Date, err error) {
 	now := t.api.now()
 	var edits []func(*timetable.Timetable)
 	edit := func(do func(*timetable.Timetable)) { edits = append(edits, do) }
@@ -235,7 +236,7 @@ func (t *timetables) wanted(ctx context.Context, body jsonapi.Body, zone *time.L
 		if *text == "" {
 			return nil
 		}
-		from, err := occupancy.ParseDate(*text)
+		from, err := civil.ParseDate(*text)
 		if err != nil {
 			return &fault.Violation{Reason: reason.InvalidDate, Args: []any{*text}}
 		}
@@ -290,16 +291,16 @@ func (t *timetables) respondFew(w http.ResponseWriter, r *http.Request, v *view,
 }
 
 // dayFilter reads a filter that is a day; without it the day is so many after today.
-func dayFilter(q jsonapi.Query, name string, after int) (func(today occupancy.Date) occupancy.Date, error) {
+func dayFilter(q jsonapi.Query, name string, after int) (func(today civil.Date) civil.Date, error) {
 	text, given := q.Filter[name]
 	if !given {
-		return func(today occupancy.Date) occupancy.Date { return today.AddDays(after) }, nil
+		return func(today civil.Date) civil.Date { return today.AddDays(after) }, nil
 	}
-	day, err := occupancy.ParseDate(text)
+	day, err := civil.ParseDate(text)
 	if err != nil {
 		return nil, jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.InvalidDate, Args: []any{text}, Parameter: "filter[" + name + "]"}}
 	}
-	return func(occupancy.Date) occupancy.Date { return day }, nil
+	return func(civil.Date) civil.Date { return day }, nil
 }
 
 func showDay(v *view, room int64, d *timetable.Kept) jsonapi.Resource {

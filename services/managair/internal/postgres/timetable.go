@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
@@ -125,7 +126,7 @@ func oneTimetable(ctx context.Context, db querier, caller access.Caller, h timet
 
 // Change is part of timetable.Store.
 func (s Timetables) Change(
-	ctx context.Context, caller access.Caller, h timetable.Holder, recompute *occupancy.Date, change func(*timetable.Timetable) error,
+	ctx context.Context, caller access.Caller, h timetable.Holder, recompute *civil.Date, change func(*timetable.Timetable) error,
 ) (timetable.Timetable, error) {
 	var changed timetable.Timetable
 	err := inTx(ctx, s.Pool, func(tx pgx.Tx) error {
@@ -227,7 +228,7 @@ func calendarArgs(c *timetable.Calendar) (pgx.NamedArgs, error) {
 }
 
 // wantRecompute has the days of a room, or of all rooms of a site, decided anew.
-func wantRecompute(ctx context.Context, tx pgx.Tx, h timetable.Holder, from occupancy.Date) error {
+func wantRecompute(ctx context.Context, tx pgx.Tx, h timetable.Holder, from civil.Date) error {
 	condition := "site_id = @id"
 	if h.Room {
 		condition = "id = @id"
@@ -265,7 +266,7 @@ func (s Timetables) Plan(ctx context.Context, caller access.Caller, room int64) 
 }
 
 // Decided is part of timetable.Store.
-func (s Timetables) Decided(ctx context.Context, room int64, from, to occupancy.Date) ([]timetable.Kept, error) {
+func (s Timetables) Decided(ctx context.Context, room int64, from, to civil.Date) ([]timetable.Kept, error) {
 	rows, err := s.Pool.Query(ctx, `
 		SELECT day, how, name, begins, ends, decided_at
 		  FROM occupied_day
@@ -287,7 +288,7 @@ func scanDay(row pgx.CollectableRow) (timetable.Kept, error) {
 	if err := row.Scan(&date, &day.How, &day.Name, &begins, &ends, &day.DecidedAt); err != nil {
 		return day, err
 	}
-	day.Date = occupancy.DateOf(date)
+	day.Date = civil.DateOf(date)
 	for i := range begins {
 		day.Spans = append(day.Spans, occupancy.Span{From: begins[i].UTC(), To: ends[i].UTC(), How: day.How})
 	}
@@ -354,7 +355,7 @@ func (s Timetables) Progress(ctx context.Context, room int64) (timetable.Undecid
 }
 
 // Undecided is part of timetable.DecisionStore.
-func (s Timetables) Undecided(ctx context.Context, last map[string]occupancy.Date) ([]timetable.Undecided, error) {
+func (s Timetables) Undecided(ctx context.Context, last map[string]civil.Date) ([]timetable.Undecided, error) {
 	zones, days := make([]string, 0, len(last)), make([]string, 0, len(last))
 	for zone, day := range last {
 		zones, days = append(zones, zone), append(days, day.String())
@@ -377,11 +378,11 @@ func scanUndecided(row pgx.CollectableRow) (timetable.Undecided, error) {
 	var decided, again, wanted *time.Time
 	err := row.Scan(&r.Room, &r.Site, &r.TimeZone, &decided, &again, &wanted)
 	if decided != nil {
-		until := occupancy.DateOf(*decided)
+		until := civil.DateOf(*decided)
 		r.DecidedUntil = &until
 	}
 	if again != nil && wanted != nil {
-		r.Again = &timetable.Again{From: occupancy.DateOf(*again), WantedAt: *wanted}
+		r.Again = &timetable.Again{From: civil.DateOf(*again), WantedAt: *wanted}
 	}
 	return r, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
@@ -40,21 +41,21 @@ func school(t testing.TB) (house, postgres.Timetables) {
 	return h, postgres.Timetables{Pool: h.as}
 }
 
-func occupied(t testing.TB, text string) occupancy.Date {
+func occupied(t testing.TB, text string) civil.Date {
 	t.Helper()
-	d, err := occupancy.ParseDate(text)
+	d, err := civil.ParseDate(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func lessons(from, to occupancy.Clock) *occupancy.Weekly {
+func lessons(from, to civil.Clock) *occupancy.Weekly {
 	h := []occupancy.Hours{{From: from * 60, To: to * 60}}
 	return &occupancy.Weekly{1: h, 2: h, 3: h, 4: h, 5: h}
 }
 
-func set(t testing.TB, s postgres.Timetables, h timetable.Holder, again *occupancy.Date, change func(*timetable.Timetable)) timetable.Timetable {
+func set(t testing.TB, s postgres.Timetables, h timetable.Holder, again *civil.Date, change func(*timetable.Timetable)) timetable.Timetable {
 	t.Helper()
 	got, err := s.Change(t.Context(), owner, h, again, func(table *timetable.Timetable) error {
 		change(table)
@@ -122,7 +123,7 @@ func TestChangesOfTimetablesAreLoggedInShort(t *testing.T) {
 		table.Exceptions, table.Calendar.Days = nil, nil
 		// The longest exceptions, in the longest form of the database.
 		for i := 0; ; i++ {
-			hours := []occupancy.Hours{{From: occupancy.Clock(i), To: 60 * 20}}
+			hours := []occupancy.Hours{{From: civil.Clock(i), To: 60 * 20}}
 			e := timetable.Exception{Range: timetable.Range{From: occupied(t, "2026-12-22"), To: occupied(t, "2026-12-22")}, Hours: hours}
 			table.Exceptions = append(table.Exceptions, e)
 			if table.Check(theSite) != nil {
@@ -350,8 +351,8 @@ func TestDaysAreTheSameBeforeTheyAreDecided(t *testing.T) {
 	if diff := cmp.Diff(want, days("2026-11-16", "2026-11-21")); diff != "" {
 		t.Errorf("before they are decided (-want +got):\n%s", diff)
 	}
-	at := func(text string) func(occupancy.Date) occupancy.Date {
-		return func(occupancy.Date) occupancy.Date { return occupied(t, text) }
+	at := func(text string) func(civil.Date) civil.Date {
+		return func(civil.Date) civil.Date { return occupied(t, text) }
 	}
 	kept, err := timetable.Days(t.Context(), s, owner, 1, at("2026-11-19"), at("2026-11-20"), now)
 	if err != nil || len(kept) != 2 || kept[0].Known() || kept[1].How != occupancy.Timetable {
@@ -390,7 +391,7 @@ func TestRoomsAreUndecidedByTheirZone(t *testing.T) {
 	h.exec(t, `INSERT INTO site (id, name, address_id, operator_id, time_zone) VALUES (2, 'Far west', 1, 1, 'Pacific/Pago_Pago')`)
 	h.exec(t, `INSERT INTO room (id, site_id, name) VALUES (2, 2, 'Beach')`)
 	h.exec(t, `INSERT INTO occupancy_progress (room_id, decided_until) VALUES (1, '2026-11-18'), (2, '2026-11-18')`)
-	last := map[string]occupancy.Date{"Europe/Berlin": occupied(t, "2026-11-19"), "Pacific/Pago_Pago": occupied(t, "2026-11-18")}
+	last := map[string]civil.Date{"Europe/Berlin": occupied(t, "2026-11-19"), "Pacific/Pago_Pago": occupied(t, "2026-11-18")}
 	ids := func() (ids []int64) {
 		t.Helper()
 		rooms, err := s.Undecided(t.Context(), last)
@@ -417,7 +418,7 @@ func TestWishesAreNotLost(t *testing.T) {
 	h, s := school(t)
 	from := occupied(t, "2026-11-10")
 	set(t, s, theRoom, &from, func(table *timetable.Timetable) { table.Weekly = lessons(8, 14) })
-	rooms, err := s.Undecided(t.Context(), map[string]occupancy.Date{"Europe/Berlin": occupied(t, "2026-11-19")})
+	rooms, err := s.Undecided(t.Context(), map[string]civil.Date{"Europe/Berlin": occupied(t, "2026-11-19")})
 	if err != nil || len(rooms) != 1 || rooms[0].Again == nil {
 		t.Fatalf("%+v, %v", rooms, err)
 	}

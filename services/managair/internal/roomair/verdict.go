@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/airquality"
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/pkg/verdict"
@@ -16,7 +17,7 @@ import (
 type Occupancy interface {
 	// Days returns the past days of a room of which something is known, from the first until
 	// the last, in ascending order (timetable.Past). It does not ask who wants to know.
-	Days(ctx context.Context, room int64, first, last occupancy.Date) ([]occupancy.Day, error)
+	Days(ctx context.Context, room int64, first, last civil.Date) ([]occupancy.Day, error)
 }
 
 // Judgement is a verdict with what it is about.
@@ -67,7 +68,7 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 		return Judgement{}, err
 	}
 	in.Occupied = occupancy.Spans(days)
-	first := occupancy.DateOf(j.Period.From)
+	first := civil.DateOf(j.Period.From)
 	for i := range days {
 		if days[i].Known() && days[i].Date.Compare(first) >= 0 {
 			in.KnownDays++
@@ -86,11 +87,11 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 // knownDays returns the days of a period of which something is known, until now. The night
 // of the day before reaches into the first, so that day is with them.
 func (s Service) knownDays(ctx context.Context, id int64, p airquality.Period, now time.Time) ([]occupancy.Day, error) {
-	last := occupancy.DateOf(p.To).AddDays(-1)
-	if today := occupancy.DateOf(now.In(p.From.Location())); today.Compare(last) < 0 {
+	last := civil.DateOf(p.To).AddDays(-1)
+	if today := civil.DateOf(now.In(p.From.Location())); today.Compare(last) < 0 {
 		last = today
 	}
-	days, err := s.Occupancy.Days(ctx, id, occupancy.DateOf(p.From).AddDays(-1), last)
+	days, err := s.Occupancy.Days(ctx, id, civil.DateOf(p.From).AddDays(-1), last)
 	if err != nil {
 		return nil, fmt.Errorf("occupied time of room %d: %w", id, err)
 	}

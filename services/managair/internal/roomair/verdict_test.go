@@ -8,6 +8,7 @@ import (
 	_ "time/tzdata" // the machine may have none
 
 	"github.com/clairberlin/clair-stack/pkg/airquality"
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
@@ -24,9 +25,9 @@ import (
 type classroom struct {
 	telemetry.Store
 	lesson  func(time.Time) int
-	unknown bool            // the timetable is not
-	public  bool            // the caller is no member
-	decided *occupancy.Date // until then nothing is known for good
+	unknown bool        // the timetable is not
+	public  bool        // the caller is no member
+	decided *civil.Date // until then nothing is known for good
 }
 
 var berlin = func() *time.Location {
@@ -69,7 +70,7 @@ func (c classroom) Room(ctx context.Context, id int64) (timetable.Room, error) {
 	return timetable.Room{Installations: []telemetry.Span{room.Installations[0].Span}}, err
 }
 
-func (c classroom) Decided(context.Context, int64, occupancy.Date, occupancy.Date) ([]timetable.Kept, error) {
+func (c classroom) Decided(context.Context, int64, civil.Date, civil.Date) ([]timetable.Kept, error) {
 	return nil, nil
 }
 
@@ -131,7 +132,7 @@ func TestMedalIsForGoodAirOverOccupiedTime(t *testing.T) {
 		t.Errorf("inferred: %+v", j.Result)
 	}
 	// What was decided to be unknown stays so; what is not decided yet is as it will be.
-	until := occupancy.Date{Year: 2026, Month: time.November, Day: 30}
+	until := civil.Date{Year: 2026, Month: time.November, Day: 30}
 	rising.decided = &until
 	if j = rising.judge(t, "", december); j.NotJudged != verdict.NoOccupiedTime {
 		t.Errorf("decided to be unknown: %+v", j.Result)

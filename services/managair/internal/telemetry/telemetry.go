@@ -8,8 +8,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
-	"github.com/clairberlin/clair-stack/pkg/occupancy"
 )
 
 // Span is a part of a node's series. Both ends are included, and are whole
@@ -124,7 +124,7 @@ func LocalDays(ctx context.Context, store Store, span Span, place *time.Location
 		parts = func(take func(Bucket) error) error { return store.Rollup(ctx, span, Hour, take) }
 	}
 	return gather(parts, func(t time.Time) time.Time {
-		return occupancy.DateOf(t.In(place)).In(place)
+		return civil.DateOf(t.In(place)).In(place)
 	}, yield)
 }
 

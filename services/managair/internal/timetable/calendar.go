@@ -16,7 +16,7 @@ import (
 	ics "github.com/arran4/golang-ical"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/clairberlin/clair-stack/pkg/occupancy"
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
@@ -122,7 +122,7 @@ func ParseCalendar(ctx context.Context, data []byte, zone *time.Location, now ti
 	if len(events) > MaxCalendarEntries {
 		return Calendar{}, TooLarge
 	}
-	today := occupancy.DateOf(now.In(zone))
+	today := civil.DateOf(now.In(zone))
 	first, last := today, today
 	first.Year, last.Year = first.Year-calendarPast, last.Year+calendarFuture
 	c := Calendar{ReadAt: &now}
@@ -147,7 +147,7 @@ func ParseCalendar(ctx context.Context, data []byte, zone *time.Location, now ti
 }
 
 // rangesOf returns the days of an event between two, and false when it is not understood.
-func rangesOf(event *ics.VEvent, zone *time.Location, first, last occupancy.Date) ([]Range, bool) {
+func rangesOf(event *ics.VEvent, zone *time.Location, first, last civil.Date) ([]Range, bool) {
 	if text(event, ics.ComponentPropertyStatus) == "CANCELLED" {
 		return nil, true
 	}
@@ -191,13 +191,13 @@ func rangesOf(event *ics.VEvent, zone *time.Location, first, last occupancy.Date
 // beginsOf returns the days on which an event begins, in the years from that before the
 // first day, since it may last until then, to that of the last one. It may be repeated each
 // year.
-func beginsOf(event *ics.VEvent, from, first, last occupancy.Date) ([]occupancy.Date, bool) {
+func beginsOf(event *ics.VEvent, from, first, last civil.Date) ([]civil.Date, bool) {
 	rules, err := event.GetRRules()
 	if err != nil || len(rules) > 1 {
 		return nil, false
 	}
 	if len(rules) == 0 {
-		return []occupancy.Date{from}, true
+		return []civil.Date{from}, true
 	}
 	rule := rules[0]
 	if rule.Freq != ics.FrequencyYearly || len(rule.ByDay)+len(rule.ByWeekNo)+len(rule.ByYearDay)+len(rule.BySetPos) > 0 ||
@@ -205,13 +205,13 @@ func beginsOf(event *ics.VEvent, from, first, last occupancy.Date) ([]occupancy.
 		len(rule.ByMonthDay) > 1 || len(rule.ByMonthDay) == 1 && rule.ByMonthDay[0] != from.Day {
 		return nil, false
 	}
-	var begins []occupancy.Date
+	var begins []civil.Date
 	step := min(max(rule.Interval, 1), maxYear)
 	past := max(first.Year-1-from.Year, 0)
 	for i := (past + step - 1) / step; rule.Count == 0 || i < rule.Count; i++ {
 		day := from
 		day.Year += i * step
-		if day.Year > last.Year || !rule.Until.IsZero() && day.Compare(occupancy.DateOf(rule.Until)) > 0 {
+		if day.Year > last.Year || !rule.Until.IsZero() && day.Compare(civil.DateOf(rule.Until)) > 0 {
 			break
 		}
 		if day.AddDays(0) == day { // there is no 29 February in most years
@@ -228,12 +228,12 @@ var (
 )
 
 // dayOf returns the day of a date or time, and whether it is its begin.
-func dayOf(text string, zone *time.Location) (occupancy.Date, bool) {
+func dayOf(text string, zone *time.Location) (civil.Date, bool) {
 	parts := momentForm.FindStringSubmatch(text)
 	if parts == nil {
-		return occupancy.Date{}, false
+		return civil.Date{}, false
 	}
-	day, err := occupancy.ParseDate(parts[1] + "-" + parts[2] + "-" + parts[3])
+	day, err := civil.ParseDate(parts[1] + "-" + parts[2] + "-" + parts[3])
 	if err != nil {
 		return day, false
 	}
@@ -246,7 +246,7 @@ func dayOf(text string, zone *time.Location) (occupancy.Date, bool) {
 	}
 	if parts[7] == "Z" {
 		t := time.Date(day.Year, day.Month, day.Day, clock[0], clock[1], clock[2], 0, time.UTC).In(zone)
-		day = occupancy.DateOf(t)
+		day = civil.DateOf(t)
 		return day, t.Equal(day.In(zone))
 	}
 	return day, clock == [3]int{}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
@@ -18,13 +19,13 @@ type Undecided struct {
 	Room, Site int64
 	TimeZone   string
 	// DecidedUntil is the last day that is decided, nil: none is.
-	DecidedUntil *occupancy.Date
+	DecidedUntil *civil.Date
 	// Again says from when on the past is to be decided anew, nil: it stays.
 	Again *Again
 }
 
 // decided reports whether a day is: where nothing of it is kept, it is unknown for good.
-func (r *Undecided) decided(date occupancy.Date) bool {
+func (r *Undecided) decided(date civil.Date) bool {
 	return r.DecidedUntil != nil && date.Compare(*r.DecidedUntil) <= 0
 }
 
@@ -38,7 +39,7 @@ type Room struct {
 
 // Again is the wish that the past is decided anew.
 type Again struct {
-	From     occupancy.Date
+	From     civil.Date
 	WantedAt time.Time
 }
 
@@ -47,7 +48,7 @@ type Decisions struct {
 	Room int64
 	// From and Until are the first and the last day that was decided. What is kept of them
 	// is replaced by Days, which has those of which something is known.
-	From, Until occupancy.Date
+	From, Until civil.Date
 	Days        []occupancy.Day
 	At          time.Time
 	// Again is what is answered, nil: nothing is. It is done with, unless there are More days after Until, or it
@@ -64,7 +65,7 @@ type DecisionStore interface {
 	TimeZones(ctx context.Context) ([]string, error)
 	// Undecided returns the rooms with a day that is to be decided, or to be decided anew,
 	// by the last day of their time zone.
-	Undecided(ctx context.Context, last map[string]occupancy.Date) ([]Undecided, error)
+	Undecided(ctx context.Context, last map[string]civil.Date) ([]Undecided, error)
 	// SiteTimetable returns what a site says, the zero Timetable if that is nothing.
 	SiteTimetable(ctx context.Context, site int64) (Timetable, error)
 	// Room returns NotFound when the room is gone.
@@ -93,7 +94,7 @@ func (d Decider) Run(ctx context.Context, now time.Time) (days int, err error) {
 		if err != nil {
 			return err
 		}
-		last := make(map[string]occupancy.Date, len(zones))
+		last := make(map[string]civil.Date, len(zones))
 		for _, name := range zones {
 			zone, err := inventory.Location(name)
 			if err != nil {
@@ -120,11 +121,11 @@ func (d Decider) Run(ctx context.Context, now time.Time) (days int, err error) {
 }
 
 // lastDay returns the last day that is over long enough; without a zone it is that of UTC.
-func lastDay(now time.Time, zone *time.Location) occupancy.Date {
+func lastDay(now time.Time, zone *time.Location) civil.Date {
 	if zone == nil {
 		zone = time.UTC
 	}
-	return occupancy.DateOf(now.In(zone).Add(-Settle)).AddDays(-1)
+	return civil.DateOf(now.In(zone).Add(-Settle)).AddDays(-1)
 }
 
 // bySite has the rooms of each site together. The order of sites is another one each time:
@@ -149,13 +150,13 @@ type deciding struct {
 	Decider
 
 	now  time.Time
-	last map[string]occupancy.Date // by time zone
+	last map[string]civil.Date // by time zone
 	days int
 }
 
 // next says which days of a room are next: those of Decisions, without what they were. It
 // takes them for decided.
-type next func(r *Undecided, last occupancy.Date) (Decisions, bool)
+type next func(r *Undecided, last civil.Date) (Decisions, bool)
 
 // turns decides the days that are next, some of each room in turn, until there are no more.
 func (d *deciding) turns(ctx context.Context, sites [][]*Undecided, next next) error {
@@ -232,7 +233,7 @@ func (d *deciding) room(ctx context.Context, id int64, plan *Plan, decisions *De
 }
 
 // nextDue is the next of the days that were never decided.
-func (r *Undecided) nextDue(last occupancy.Date) (Decisions, bool) {
+func (r *Undecided) nextDue(last civil.Date) (Decisions, bool) {
 	from := last.AddDays(1 - CatchUp)
 	if r.DecidedUntil != nil {
 		from = r.DecidedUntil.AddDays(1)
@@ -245,7 +246,7 @@ func (r *Undecided) nextDue(last occupancy.Date) (Decisions, bool) {
 }
 
 // nextAgain is the next of the days that are to be decided anew.
-func (r *Undecided) nextAgain(last occupancy.Date) (Decisions, bool) {
+func (r *Undecided) nextAgain(last civil.Date) (Decisions, bool) {
 	if r.Again == nil {
 		return Decisions{}, false
 	}
@@ -260,7 +261,7 @@ func (r *Undecided) nextAgain(last occupancy.Date) (Decisions, bool) {
 
 // some returns the last of the days that are decided at once, whether there are more after
 // it, and false when there are none at all.
-func some(from, last occupancy.Date) (until occupancy.Date, more, ok bool) {
+func some(from, last civil.Date) (until civil.Date, more, ok bool) {
 	until = from.AddDays(daysAtOnce - 1)
 	if until.Compare(last) >= 0 {
 		return last, false, from.Compare(last) <= 0
@@ -269,7 +270,7 @@ func some(from, last occupancy.Date) (until occupancy.Date, more, ok bool) {
 }
 
 // decide decides days of a room: by what is said, else by the air.
-func (d Decider) decide(ctx context.Context, r *Room, plan *Plan, from, until occupancy.Date) ([]occupancy.Day, error) {
+func (d Decider) decide(ctx context.Context, r *Room, plan *Plan, from, until civil.Date) ([]occupancy.Day, error) {
 	var days []occupancy.Day
 	var air [][]occupancy.Reading
 	read := false
@@ -293,7 +294,7 @@ func (d Decider) decide(ctx context.Context, r *Room, plan *Plan, from, until oc
 }
 
 // readings returns what the room's sensors measured, as far as it tells of days.
-func (d Decider) readings(ctx context.Context, r *Room, zone *time.Location, from, until occupancy.Date) ([][]occupancy.Reading, error) {
+func (d Decider) readings(ctx context.Context, r *Room, zone *time.Location, from, until civil.Date) ([][]occupancy.Reading, error) {
 	begin := from.AddDays(-occupancy.InferenceDays).In(zone).Add(-occupancy.InferenceMargin)
 	end := until.AddDays(1).In(zone).Add(occupancy.InferenceMargin)
 	var all [][]occupancy.Reading
@@ -329,7 +330,7 @@ type PastStore interface {
 	SiteTimetable(ctx context.Context, site int64) (Timetable, error)
 	Room(ctx context.Context, room int64) (Room, error)
 	// Decided and Progress are those of Store.
-	Decided(ctx context.Context, room int64, from, to occupancy.Date) ([]Kept, error)
+	Decided(ctx context.Context, room int64, from, to civil.Date) ([]Kept, error)
 	Progress(ctx context.Context, room int64) (Undecided, error)
 }
 
@@ -342,7 +343,7 @@ type Past struct {
 // Days returns the days of a room of which something is known, from the first until the
 // last: as they were decided, and the others as a Decider would decide them now. It does
 // not ask who wants to know.
-func (p Past) Days(ctx context.Context, room int64, first, last occupancy.Date) ([]occupancy.Day, error) {
+func (p Past) Days(ctx context.Context, room int64, first, last civil.Date) ([]occupancy.Day, error) {
 	decided, err := p.Store.Decided(ctx, room, first, last)
 	if err != nil {
 		return nil, err

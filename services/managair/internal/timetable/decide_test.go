@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/fault"
-	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 )
 
@@ -24,7 +24,7 @@ type undecided struct {
 	brokenSites map[int64]error
 	brokenRooms map[int64]error
 
-	last    map[string]occupancy.Date
+	last    map[string]civil.Date
 	sites   []int64 // of which the timetable was read
 	decided []timetable.Decisions
 }
@@ -35,7 +35,7 @@ func (u *undecided) TimeZones(context.Context) ([]string, error) {
 	return []string{"Pacific/Pago_Pago", "Europe/Berlin", "Mars/Olympus"}, nil
 }
 
-func (u *undecided) Undecided(_ context.Context, last map[string]occupancy.Date) ([]timetable.Undecided, error) {
+func (u *undecided) Undecided(_ context.Context, last map[string]civil.Date) ([]timetable.Undecided, error) {
 	u.last = last
 	return slices.Clone(u.rooms), nil
 }
@@ -120,7 +120,7 @@ func TestTimetablesAreReadOnceForASite(t *testing.T) {
 	if diff := cmp.Diff([]int64{1}, u.sites); diff != "" {
 		t.Errorf("timetables read of sites (-want +got):\n%s", diff)
 	}
-	want := map[string]occupancy.Date{
+	want := map[string]civil.Date{
 		"Pacific/Pago_Pago": day(t, "2026-11-18"), "Europe/Berlin": day(t, "2026-11-19"), "Mars/Olympus": day(t, "2026-11-19"),
 	}
 	if diff := cmp.Diff(want, u.last); diff != "" {

@@ -23,7 +23,7 @@ import (
 	"github.com/rickar/cal/v2/pl"
 	"github.com/rickar/cal/v2/se"
 
-	"github.com/clairberlin/clair-stack/pkg/occupancy"
+	"github.com/clairberlin/clair-stack/pkg/civil"
 )
 
 // Region has public holidays of its own.
@@ -143,7 +143,7 @@ func IsRegion(id string) bool { return regions[id] != nil }
 
 // PublicHoliday returns the name of the public holiday that a day is in a region, in the
 // language of the library. Where a holiday is made up for on another day, both are free.
-func PublicHoliday(region string, date occupancy.Date) (name string, ok bool) {
+func PublicHoliday(region string, date civil.Date) (name string, ok bool) {
 	r := regions[region]
 	if r == nil {
 		return "", false

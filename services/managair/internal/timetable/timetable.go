@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/pkg/reason"
@@ -44,12 +45,12 @@ const (
 
 // Range is some days with a name, the first and the last included.
 type Range struct {
-	From occupancy.Date `json:"from_date"`
-	To   occupancy.Date `json:"to_date"`
-	Name string         `json:"name"`
+	From civil.Date `json:"from_date"`
+	To   civil.Date `json:"to_date"`
+	Name string     `json:"name"`
 }
 
-func (r *Range) has(date occupancy.Date) bool {
+func (r *Range) has(date civil.Date) bool {
 	return r.From.Compare(date) <= 0 && date.Compare(r.To) <= 0
 }
 
@@ -144,7 +145,7 @@ func (e *Exception) check() *fault.Violation {
 		return broken(field, reason.NullCharactersNotAllowed)
 	case utf8.RuneCountInString(e.Name) > MaxName:
 		return broken(field, reason.MaxLength, MaxName)
-	case e.From == (occupancy.Date{}) || e.To == (occupancy.Date{}):
+	case e.From == (civil.Date{}) || e.To == (civil.Date{}):
 		return broken(field, reason.Required)
 	case e.To.Compare(e.From) < 0:
 		return broken(field, reason.EndsBeforeStart)
@@ -174,11 +175,11 @@ func wrong(err error) reason.Reason {
 }
 
 // CheckRecompute looks whether the past may be decided anew from a day on.
-func CheckRecompute(from occupancy.Date, now time.Time) *fault.Violation {
-	if from.DaysUntil(occupancy.DateOf(now)) > MaxRecompute {
+func CheckRecompute(from civil.Date, now time.Time) *fault.Violation {
+	if from.DaysUntil(civil.DateOf(now)) > MaxRecompute {
 		return broken("recompute_from", reason.MaxValue, MaxRecompute)
 	}
-	if from.Compare(occupancy.DateOf(now.AddDate(0, 0, 1))) > 0 {
+	if from.Compare(civil.DateOf(now.AddDate(0, 0, 1))) > 0 {
 		return broken("recompute_from", reason.InFuture)
 	}
 	return nil
@@ -192,7 +193,7 @@ type Plan struct {
 
 // Day returns what is said of a day: Unknown when that is nothing. The room's word holds
 // before the site's, and what is said of the day before what is said of every week.
-func (p *Plan) Day(date occupancy.Date) occupancy.Day {
+func (p *Plan) Day(date civil.Date) occupancy.Day {
 	for _, t := range []*Timetable{&p.Room, &p.Site} {
 		if e := t.exception(date); e != nil {
 			return occupancy.Day{
@@ -213,7 +214,7 @@ func (p *Plan) Day(date occupancy.Date) occupancy.Day {
 }
 
 // exception returns the one that holds on a day, nil if none does.
-func (t *Timetable) exception(date occupancy.Date) *Exception {
+func (t *Timetable) exception(date civil.Date) *Exception {
 	var found *Exception
 	for i := range t.Exceptions {
 		if e := &t.Exceptions[i]; e.has(date) && (found == nil || e.days() <= found.days()) {
@@ -224,7 +225,7 @@ func (t *Timetable) exception(date occupancy.Date) *Exception {
 }
 
 // holiday returns the name of the holiday that a day is.
-func (t *Timetable) holiday(date occupancy.Date) (string, bool) {
+func (t *Timetable) holiday(date civil.Date) (string, bool) {
 	if name, ok := PublicHoliday(t.Region, date); ok {
 		return name, true
 	}
@@ -255,14 +256,14 @@ type Store interface {
 	MayChange(ctx context.Context, caller access.Caller, h Holder) error
 	// Change hands the timetable to change and keeps the result. Where recompute is given,
 	// days from it on that are past are decided anew, soon.
-	Change(ctx context.Context, caller access.Caller, h Holder, recompute *occupancy.Date, change func(*Timetable) error) (Timetable, error)
+	Change(ctx context.Context, caller access.Caller, h Holder, recompute *civil.Date, change func(*Timetable) error) (Timetable, error)
 	// Plan returns what is said of a room.
 	Plan(ctx context.Context, caller access.Caller, room int64) (Plan, error)
 	// Decided returns the days of a room that are decided, from the first until the last,
 	// in ascending order. Days of which nothing is known are not among them. It does not
 	// ask who wants to know: presence is no matter of the public, and the caller looks
 	// after that.
-	Decided(ctx context.Context, room int64, from, to occupancy.Date) ([]Kept, error)
+	Decided(ctx context.Context, room int64, from, to civil.Date) ([]Kept, error)
 	// Progress returns how far they are decided. It does not ask either.
 	Progress(ctx context.Context, room int64) (Undecided, error)
 }
@@ -272,12 +273,12 @@ const MaxDays = 400
 
 // Days returns the days of a room from the first until the last: those that are decided
 // as they were, and the others as they are planned now.
-func Days(ctx context.Context, store Store, caller access.Caller, room int64, from, to func(today occupancy.Date) occupancy.Date, now time.Time) (days []Kept, err error) {
+func Days(ctx context.Context, store Store, caller access.Caller, room int64, from, to func(today civil.Date) civil.Date, now time.Time) (days []Kept, err error) {
 	plan, err := store.Plan(ctx, caller, room)
 	if err != nil {
 		return nil, err
 	}
-	today := occupancy.DateOf(now.In(plan.Zone))
+	today := civil.DateOf(now.In(plan.Zone))
 	first, last := from(today), to(today)
 	if n := first.DaysUntil(last) + 1; n > MaxDays {
 		return nil, broken("to", reason.MaxValue, MaxDays)

@@ -8,21 +8,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 )
 
-func day(t testing.TB, text string) occupancy.Date {
+func day(t testing.TB, text string) civil.Date {
 	t.Helper()
-	d, err := occupancy.ParseDate(text)
+	d, err := civil.ParseDate(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func hours(from, to occupancy.Clock) []occupancy.Hours {
+func hours(from, to civil.Clock) []occupancy.Hours {
 	return []occupancy.Hours{{From: from * 60, To: to * 60}}
 }
 

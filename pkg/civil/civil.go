@@ -1,4 +1,7 @@
-package occupancy
+// Package civil knows days and times as calendars and clocks on walls show them, without
+// a time zone. What they are in a zone is asked with it, because clocks are changed: a
+// time may be skipped, or come twice.
+package civil
 
 import (
 	"fmt"
@@ -42,6 +45,15 @@ func (d Date) Compare(other Date) int { return d.noon().Compare(other.noon()) }
 // DaysUntil counts the days from this one to another.
 func (d Date) DaysUntil(other Date) int {
 	return int(other.noon().Sub(d.noon()) / (24 * time.Hour))
+}
+
+// MarshalText writes 2026-11-29.
+func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText is ParseDate.
+func (d *Date) UnmarshalText(text []byte) (err error) {
+	*d, err = ParseDate(string(text))
+	return err
 }
 
 func (d Date) noon() time.Time { return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC) }
