@@ -22,6 +22,9 @@ GRANT SELECT, INSERT ON retired_node TO :role;
 -- Which sensors were described.
 GRANT SELECT, INSERT ON described_sensor TO :role;
 
+-- How people and programs are told.
+GRANT SELECT, INSERT, UPDATE, DELETE ON notification_channel, notification, notification_attempt TO :role;
+
 -- When people are in rooms.
 GRANT SELECT, INSERT, UPDATE, DELETE ON timetable, occupied_day, occupancy_progress TO :role;
 
@@ -51,5 +54,5 @@ GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample
 --   notify_inventory_changed, notify_login_ended, node_deleted, node_begins_anew, node_leaves_device, node_adopts_parked_samples,
 --   rename_picture, sample_day_changed, installation_one_organization, node_stays_in_organization,
 --   room_stays_in_organization, site_stays_in_organization, organization_keeps_owner,
---   audit_change, audit_token, audit_forget, audit_claim_code, audit_ingestion_token, audit_timetable
+--   audit_change, audit_token, audit_forget, audit_claim_code, audit_ingestion_token, audit_timetable, audit_notification_channel
 -- The owner's alone: detach_sample_partition, share_sample_privileges, blank_audit

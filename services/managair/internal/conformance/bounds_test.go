@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
 )
@@ -46,6 +47,14 @@ var bounds = func() map[string]string {
 		"ingestion_token_digest_length":          digest, "ingestion_token_name_length": between("length(name)", 1, int64(token.Name.Max)),
 		"invitation_digest_length": digest, "known_device_digest_length": digest,
 		"claim_code_eui64_form": "eui64 " + euiForm, "heard_device_eui64_form": "eui64 " + euiForm,
+		"notification_channel_code_digest_length": fmt.Sprintf("length(code_digest) = %d", sha256.Size),
+		"notification_channel_name_length":        between("length(name)", 1, int64(notify.Name.Max)),
+		"notification_channel_target_length":      between("length(target)", 1, notify.MaxTarget),
+		"notification_key_length":                 between("length(key)", 1, notify.MaxKey),
+		"notification_kind_length":                between("length(kind)", 1, notify.MaxKind),
+		"notification_group_key_length":           fmt.Sprintf("length(group_key) <= %d", notify.MaxGroup),
+		"notification_attempt_answer_length":      fmt.Sprintf("length(answer) <= %d", notify.MaxAnswer),
+		"notification_attempt_sent_length":        fmt.Sprintf("length(sent) <= %d", notify.MaxSent),
 		// An address may be longer with https than it was with webcal.
 		"timetable_calendar_url_length": fmt.Sprintf("length(calendar_url) <= %d", timetable.MaxURL+10),
 		"parked_sample_dev_eui_form":    "dev_eui " + euiForm, "undecoded_uplink_dev_eui_form": "dev_eui " + euiForm,
@@ -64,7 +73,8 @@ var elsewhere = []string{
 	"account_key_email", "account_key_purpose", "api_token_scope", "audit_log_action", "fidelity_check_one_row",
 	"installation_ends_after_start", "node_epoch_one_row", "node_fidelity_fault_has_begin", "node_fidelity_fault_known", "node_fidelity_known", "node_outage_ends_after_start",
 	"occupied_day_holiday", "occupied_day_how", "occupied_day_spans",
-	"timetable_holder", "timetable_region_length", "timetable_rooms_have_no_calendar", "timetable_size",
+	"notification_attempt_outcome", "notification_channel_kind", "notification_channel_owner", "notification_channel_secret_size", "notification_data_size",
+	"notification_state", "timetable_holder", "timetable_region_length", "timetable_rooms_have_no_calendar", "timetable_size",
 	"node_status_battery_percent_range", "node_status_data_rate_index_range", "node_status_spreading_factor_range", "parked_sample_status",
 	"sample_rollup_state_one_row", "sample_rollup_state_order", "sample_rollup_state_whole_hours", "sample_status",
 	"staff_right_subject",
