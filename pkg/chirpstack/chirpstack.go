@@ -1,8 +1,15 @@
 // Package chirpstack speaks the JSON and the topics of ChirpStack v4.
 //
-// The trap: its JSON leaves out what is zero (data rate 0, frame counter 0).
+// The trap: its JSON leaves out what is zero: data rate 0, frame counter 0, the level INFO, an
+// acknowledgement that is none. So what kind an event is of stands in its topic, or in the
+// webhook's query, and can be told by its members only almost always.
 //
-// Source: github.com/chirpstack/chirpstack-docs, src/chirpstack/integrations.
+// An uplink's object, which a codec of the device's profile there has made, is not read: what
+// counts is a codec of ours, and the bytes. Of an uplink that none of ours reads, the whole event
+// is kept, object included.
+//
+// Source: github.com/chirpstack/chirpstack-docs, src/chirpstack/integrations;
+// api/proto/integration/integration.proto of github.com/chirpstack/chirpstack.
 package chirpstack
 
 import (
@@ -10,6 +17,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,10 +28,33 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
-// UplinkTopic is the topic of the uplinks of an application's devices; "+" means
-// all applications.
-func UplinkTopic(application string) string {
-	return "application/" + application + "/device/+/event/up"
+// EventTopic is the topic of what happens to an application's devices; "+" means all
+// applications.
+func EventTopic(application string) string {
+	return "application/" + application + "/device/+/event/+"
+}
+
+// Kinds of events, as they stand at the end of a topic and in a webhook's query.
+const (
+	up       = "up"
+	join     = "join"
+	ack      = "ack"
+	txack    = "txack"
+	logged   = "log"
+	status   = "status"
+	location = "location"
+	others   = "integration"
+)
+
+var kinds = []string{up, join, ack, txack, logged, status, location, others}
+
+// Kind returns the kind of an event that stands at the end of a topic, or alone; "" where there
+// is none: topics can be set.
+func Kind(topic string) string {
+	if kind := topic[strings.LastIndexByte(topic, '/')+1:]; slices.Contains(kinds, kind) {
+		return kind
+	}
+	return ""
 }
 
 // DownlinkTopic is where downlinks for a device are published.
@@ -34,15 +65,23 @@ func DownlinkTopic(application string, device lorawan.EUI64) string {
 // maxHeld is how long a broker may have held an event before it reaches us.
 const maxHeld = 30 * 24 * time.Hour
 
-// ParseUplink reads an "up" event that arrived at a time. An error is a *codec.Error,
-// with which is returned what could be read, or a *lorawan.OtherEvent.
+// ParseUplink reads an event that arrived at a time, and that is most likely an uplink. An
+// error is a *codec.Error, with which is returned what could be read, or a *lorawan.OtherEvent.
 func ParseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
+	return ParseEvent("", message, arrived)
+}
+
+// ParseEvent is ParseUplink where the kind of the event may be known.
+func ParseEvent(kind string, message []byte, arrived time.Time) (lorawan.Uplink, error) {
 	if !gjson.ValidBytes(message) {
-		return lorawan.Uplink{}, codec.Errorf(codec.BadEnvelope, "not JSON")
+		return lorawan.Uplink{}, codec.Errorf(codec.BadEnvelope, "not JSON; ChirpStack's integration has to have json=true")
 	}
 	event := gjson.ParseBytes(message)
-	if kind := otherEvent(event); kind != "" {
-		return lorawan.Uplink{}, &lorawan.OtherEvent{Kind: kind}
+	if kind == "" {
+		kind = guess(event)
+	}
+	if kind != up {
+		return lorawan.Uplink{}, &lorawan.OtherEvent{Kind: kind, Status: deviceStatus(kind, event, arrived)}
 	}
 	device := event.Get("deviceInfo")
 	u := lorawan.Uplink{
@@ -54,7 +93,7 @@ func ParseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
 	}
 	heard(&u, event.Get("rxInfo"))
 	var err error
-	if u.DevEUI, err = lorawan.ParseEUI64(device.Get("devEui").String()); err != nil {
+	if u.DevEUI, err = lorawan.ParseDevEUI(device.Get("devEui").String()); err != nil {
 		return u, codec.Errorf(codec.BadEnvelope, "deviceInfo.devEui: %v", err)
 	}
 	port := event.Get("fPort").Int()
@@ -71,6 +110,9 @@ func ParseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
 		return u, codec.Errorf(codec.BadEnvelope, "time: %v", err)
 	}
 	modulation(&u, event)
+	if event.Get("joinServerContext").Exists() {
+		return u, codec.Errorf(codec.BadContent, "the payload is encrypted: ChirpStack does not have the device's AppSKey")
+	}
 	return u, nil
 }
 
@@ -97,11 +139,40 @@ func receivedAt(event gjson.Result, arrived time.Time) (time.Time, error) {
 	if !server.IsZero() {
 		return clocks.Received(server), nil
 	}
+	return eventTime(event, arrived)
+}
+
+// eventTime is the event's own time, unless it cannot be.
+func eventTime(event gjson.Result, arrived time.Time) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, event.Get("time").String())
 	if err == nil && (at.After(arrived.Add(measurement.MaxAhead)) || at.Before(arrived.Add(-maxHeld))) {
 		at = arrived
 	}
 	return at.UTC(), err
+}
+
+// deviceStatus returns what a status event tells, and nil for other kinds and for one that
+// cannot be read: nothing is lost with it, the next one comes.
+func deviceStatus(kind string, event gjson.Result, arrived time.Time) *lorawan.DeviceStatus {
+	device := event.Get("deviceInfo")
+	eui, err := lorawan.ParseDevEUI(device.Get("devEui").String())
+	if kind != status || err != nil {
+		return nil
+	}
+	at, err := eventTime(event, arrived)
+	if err != nil {
+		return nil
+	}
+	s := &lorawan.DeviceStatus{
+		DevEUI: eui, DeviceID: device.Get("deviceName").String(), Application: device.Get("applicationId").String(),
+		Profile: device.Get("deviceProfileName").String(), ReceivedAt: at, MarginDB: int(event.Get("margin").Int()),
+	}
+	// Without a battery, or when the level is not known, it is left out like any zero; a device
+	// whose battery is empty does not answer.
+	if level := event.Get("batteryLevel").Float(); level > 0 && level <= 100 {
+		s.BatteryPercent = new(uint8(math.Round(level)))
+	}
+	return s
 }
 
 func modulation(u *lorawan.Uplink, event gjson.Result) {
@@ -116,30 +187,28 @@ func modulation(u *lorawan.Uplink, event gjson.Result) {
 	}
 }
 
-// otherEvent tells what else than an uplink an event is, by members that only such a one
-// has (api/proto/integration/integration.proto); the kind itself stands in the topic, or in
-// a webhook's query. "" is an uplink, or nothing that we know.
-func otherEvent(event gjson.Result) string {
+// guess tells of what kind an event is by members that only such a one has.
+func guess(event gjson.Result) string {
 	has := func(name string) bool { return event.Get(name).Exists() }
 	switch {
 	case has("data") || has("fPort") || has("rxInfo") || has("object"):
-		return ""
+		return up
 	case has("margin") || has("batteryLevel") || has("batteryLevelUnavailable") || has("externalPowerSource"):
-		return "status"
-	case has("acknowledged") || has("queueItemId") && has("fCntDown") && !has("gatewayId"):
-		return "ack"
-	case has("downlinkId"):
-		return "txack"
-	case has("level") && has("code"):
-		return "log"
+		return status
+	case has("downlinkId") || has("queueItemId") && has("gatewayId"):
+		return txack
+	case has("queueItemId") || has("acknowledged"):
+		return ack
+	case has("level") || has("code") || has("description"):
+		return logged
 	case has("location"):
-		return "location"
+		return location
 	case has("integrationName"):
-		return "integration"
+		return others
 	case has("devAddr") && has("deviceInfo") && !has("txInfo"):
-		return "join"
+		return join
 	default:
-		return ""
+		return up // what it lacks is said
 	}
 }
 

@@ -60,8 +60,10 @@ func TestParseUplink(t *testing.T) {
 func TestParseUplinkErrors(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, old, replacement, want string }{
-		{"cut short", `"txInfo"`, "", "envelope: not JSON"},
-		{"no device", "devEui", "eui", `envelope: deviceInfo.devEui: device EUI "": want 16 hexadecimal digits`},
+		{"cut short", `"txInfo"`, "", "envelope: not JSON; ChirpStack's integration has to have json=true"},
+		{"no device", "devEui", "eui", `envelope: deviceInfo.devEui: the device has no EUI; give it one at the network server`},
+		{"zeros", "0101010101010101", "0000000000000000", `envelope: deviceInfo.devEui: the device has no EUI; give it one at the network server`},
+		{"encrypted", `"fPort": 1`, `"fPort": 1, "joinServerContext": {"sessionKeyId": "x"}`, "content: the payload is encrypted: ChirpStack does not have the device's AppSKey"},
 		{"bad port", `"fPort": 1`, `"fPort": -1`, "envelope: fPort: -1"},
 		{"bad data", "qg==", "q", "envelope: data: illegal base64 data at input byte 0"},
 	} {
@@ -136,9 +138,59 @@ func TestOtherEvents(t *testing.T) {
 			t.Errorf("%s: got %v", kind, err)
 		}
 	}
+	// What is zero is left out: these are told apart by their topic alone.
+	for kind, message := range map[string]string{
+		"ack":    `{"deduplicationId": "c9", ` + device + `}`,
+		"log":    `{"context": {}, ` + device + `}`,
+		"status": `{"deduplicationId": "c9", ` + device + `}`,
+	} {
+		_, err := chirpstack.ParseEvent(chirpstack.Kind("application/a/device/0101010101010101/event/"+kind), []byte(message), arrived)
+		if event, ok := errors.AsType[*lorawan.OtherEvent](err); !ok || event.Kind != kind {
+			t.Errorf("%s by its topic: got %v", kind, err)
+		}
+	}
+	if kind := chirpstack.Kind("clair/events"); kind != "" {
+		t.Errorf("a topic of one's own: got the kind %q", kind)
+	}
 	commands := strings.Replace(documented, `"fPort": 1`, `"fPort": 0`, 1)
 	if u, err := chirpstack.ParseUplink([]byte(commands), arrived); err != nil || len(u.Payload) != 0 {
 		t.Errorf("commands to the network: got %v, %v, want an uplink without payload", u, err)
+	}
+}
+
+func TestDeviceStatus(t *testing.T) {
+	t.Parallel()
+	const device = `"time": "2022-07-18T09:34:15Z", "deviceInfo": {"applicationId": "17c82e96", "deviceName": "Room 1", "deviceProfileName": "ERS", "devEui": "0101010101010101"}`
+	want := func(battery *uint8, margin int) *lorawan.DeviceStatus {
+		return &lorawan.DeviceStatus{
+			DevEUI: 0x0101010101010101, DeviceID: "Room 1", Application: "17c82e96", Profile: "ERS",
+			ReceivedAt: time.Date(2022, 7, 18, 9, 34, 15, 0, time.UTC), BatteryPercent: battery, MarginDB: margin,
+		}
+	}
+	for _, tt := range []struct {
+		name, told string
+		want       *lorawan.DeviceStatus
+	}{
+		{"battery", `"margin": -7, "batteryLevel": 75.98425`, want(new(uint8(76)), -7)},
+		{"external power", `"margin": 10, "externalPowerSource": true`, want(nil, 10)},
+		{"not known", `"batteryLevelUnavailable": true`, want(nil, 0)},
+		{"nonsense", `"batteryLevel": 1e9, "margin": "x"`, want(nil, 0)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := chirpstack.ParseEvent("", []byte("{"+tt.told+", "+device+"}"), arrived)
+			event, ok := errors.AsType[*lorawan.OtherEvent](err)
+			if !ok || event.Kind != "status" {
+				t.Fatalf("got %v, want a status event", err)
+			}
+			if diff := cmp.Diff(tt.want, event.Status); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	_, err := chirpstack.ParseEvent("status", []byte(`{"margin": 1, "deviceInfo": {}}`), arrived)
+	if event, ok := errors.AsType[*lorawan.OtherEvent](err); !ok || event.Status != nil {
+		t.Errorf("without a device: got %v, %v", event, err)
 	}
 }
 
@@ -158,6 +210,7 @@ func FuzzParseUplink(f *testing.F) {
 	f.Add([]byte(`{"deviceInfo":[],"rxInfo":{},"txInfo":1}`))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		u, err := chirpstack.ParseUplink(message, arrived)
+		_, _ = chirpstack.ParseEvent("status", message, arrived) // must not panic
 		if err != nil {
 			_, bad := errors.AsType[*codec.Error](err)
 			if _, event := errors.AsType[*lorawan.OtherEvent](err); !bad && !event {

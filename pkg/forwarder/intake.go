@@ -60,14 +60,14 @@ func (c codecs) of(u *lorawan.Uplink) codec.Decoder {
 	return c.standard
 }
 
-// receive takes a message. done is told what became of it: once, maybe before
-// receive returns. It never blocks.
-func (in *intake) receive(ctx context.Context, source ingestv1.Source, message []byte, done func(fate)) {
+// receive takes a message, and the topic or query that it came by. done is told what became
+// of it: once, maybe before receive returns. It never blocks.
+func (in *intake) receive(ctx context.Context, source ingestv1.Source, by string, message []byte, done func(fate)) {
 	now := in.now()
-	u, err := in.network.parseUplink(message, now)
+	u, err := in.network.parseUplink(message, by, now)
 	if event, ok := errors.AsType[*lorawan.OtherEvent](err); ok {
 		in.metrics.events.WithLabelValues(event.Kind).Inc()
-		finish(done, refused)
+		in.tellStatus(ctx, source, event.Status, done)
 		return
 	}
 	if err == nil {
@@ -105,6 +105,36 @@ func (in *intake) receive(ctx context.Context, source ingestv1.Source, message [
 		return
 	}
 	count(result)
+}
+
+// tellStatus hands on what a device has told the network server of its state, which is of the
+// node as well as what an uplink without measurements tells.
+func (in *intake) tellStatus(ctx context.Context, source ingestv1.Source, s *lorawan.DeviceStatus, done func(fate)) {
+	if s == nil {
+		finish(done, refused)
+		return
+	}
+	u := &lorawan.Uplink{
+		DevEUI: s.DevEUI, DeviceID: s.DeviceID, Application: s.Application, Profile: s.Profile,
+		ReceivedAt: s.ReceivedAt, BatteryPercent: s.BatteryPercent,
+	}
+	if !in.network.takes(u) {
+		finish(done, refused)
+		return
+	}
+	in.metrics.margin.Observe(float64(s.MarginDB))
+	told := ingestclient.Uplink(u, in.codecs.of(u), codec.Message{}, source)
+	told.Metadata.FCnt = nil // it is no frame, of which some may be missing
+	e, err := encodeEntry(told, nil)
+	if err != nil {
+		in.log.ErrorContext(ctx, "status dropped: it cannot be encoded", "dev_eui", s.DevEUI, "err", err)
+		finish(done, refused)
+		return
+	}
+	e.received, e.done = in.now(), done
+	if !in.outbox.put(e) {
+		finish(done, dropped)
+	}
 }
 
 func finish(done func(fate), f fate) {

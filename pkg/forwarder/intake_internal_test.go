@@ -31,7 +31,7 @@ func BenchmarkReceive(b *testing.B) {
 	b.SetBytes(int64(len(message)))
 	b.ReportAllocs()
 	for b.Loop() {
-		in.receive(b.Context(), ingestv1.Source_SOURCE_MQTT, message, nil)
+		in.receive(b.Context(), ingestv1.Source_SOURCE_MQTT, "", message, nil)
 		if batch, _ := box.tryTake(); len(batch) != 1 {
 			b.Fatal("no uplink")
 		}

@@ -34,6 +34,7 @@ type metrics struct {
 	uplinks     *prometheus.CounterVec
 	undecodable *prometheus.CounterVec
 	events      *prometheus.CounterVec
+	margin      prometheus.Histogram
 	webhook     *prometheus.CounterVec
 	clockOffset prometheus.Gauge
 	samples     *prometheus.CounterVec
@@ -65,6 +66,12 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_events_total",
 			Help: "Messages of the network server that are no uplinks, by their kind (join_accept, downlink_queued, location_solved ...).",
 		}, []string{"kind"}),
+		margin: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "forwarder_downlink_margin_db",
+			Help: "By how much devices hear downlinks better than they need to, as they have told ChirpStack (status events); below 0 they may miss settings.",
+			// It is told in 6 bits with a sign.
+			Buckets: []float64{-20, -10, -5, 0, 5, 10, 20, 31},
+		}),
 		webhook: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_webhook_requests_total",
 			Help: "Requests to the webhook, by the code of the answer (204: done, 401: wrong secret, 404: wrong path, 503: not stored).",
@@ -119,7 +126,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_last_stored_timestamp_seconds", Help: "When the last uplink was stored.",
 		}),
 	}
-	r.MustRegister(m.uplinks, m.undecodable, m.events, m.webhook, m.clockOffset, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
+	r.MustRegister(m.uplinks, m.undecodable, m.events, m.margin, m.webhook, m.clockOffset, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
 		m.spooled, m.batches, m.sweeps, m.sweepUntil, m.downlinks, m.keyRights, m.rightsAsked,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",

@@ -250,14 +250,14 @@ func (s *subscriber) hearQueued(ctx context.Context, client mqtt.Client) {
 // ingestair would stop keep-alives and lose the connection.
 func (s *subscriber) handle(ctx context.Context, m mqtt.Message, crowded chan<- struct{}) {
 	if m.Qos() == 0 {
-		s.intake.receive(ctx, ingestv1.Source_SOURCE_MQTT, m.Payload(), nil)
+		s.intake.receive(ctx, ingestv1.Source_SOURCE_MQTT, m.Topic(), m.Payload(), nil)
 		return
 	}
 	if s.refusing.Load() {
 		return // not acknowledged, so the broker keeps it for our next session
 	}
 	s.pending.begin()
-	s.intake.receive(ctx, ingestv1.Source_SOURCE_MQTT, m.Payload(), func(f fate) {
+	s.intake.receive(ctx, ingestv1.Source_SOURCE_MQTT, m.Topic(), m.Payload(), func(f fate) {
 		defer s.pending.end()
 		if f != dropped {
 			m.Ack()

@@ -10,10 +10,11 @@ import (
 
 // network speaks with a kind of network server.
 type network interface {
-	// uplinkTopic is the topic of all uplinks.
+	// uplinkTopic is the topic of all uplinks; what else comes there is told apart.
 	uplinkTopic() string
-	// parseUplink reads a message that arrived at a time.
-	parseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error)
+	// parseUplink reads a message that arrived at a time. by is the topic or the query that it
+	// came by.
+	parseUplink(message []byte, by string, arrived time.Time) (lorawan.Uplink, error)
 	// takes reports whether an uplink is of the application that the forwarder is for, as
 	// far as it says which one it is of.
 	takes(u *lorawan.Uplink) bool
@@ -34,7 +35,7 @@ type tts struct {
 
 func (n tts) uplinkTopic() string { return n.app.UplinkTopic("+") }
 
-func (tts) parseUplink(message []byte, _ time.Time) (lorawan.Uplink, error) {
+func (tts) parseUplink(message []byte, _ string, _ time.Time) (lorawan.Uplink, error) {
 	return ttn.ParseUplink(message)
 }
 
@@ -63,10 +64,10 @@ const anyApplication = "+"
 // chirpStack is ChirpStack v4.
 type chirpStack struct{ application string }
 
-func (n chirpStack) uplinkTopic() string { return chirpstack.UplinkTopic(n.application) }
+func (n chirpStack) uplinkTopic() string { return chirpstack.EventTopic(n.application) }
 
-func (chirpStack) parseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
-	return chirpstack.ParseUplink(message, arrived)
+func (chirpStack) parseUplink(message []byte, by string, arrived time.Time) (lorawan.Uplink, error) {
+	return chirpstack.ParseEvent(chirpstack.Kind(by), message, arrived)
 }
 
 func (n chirpStack) takes(u *lorawan.Uplink) bool {

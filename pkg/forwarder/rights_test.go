@@ -170,7 +170,7 @@ func TestUnqueuedDownlinkIsNotBooked(t *testing.T) {
 			c.SetPatience(20 * time.Millisecond)
 		},
 	})
-	published := broker.listen(t, "v3/clair@ttn/devices/+/down/replace")
+	published := broker.listen(t, "v3/clair@ttn/devices/+/down/push")
 	for i := range 2 {
 		broker.publish(t, &lorawan.Uplink{
 			DevEUI: 0xA81758FFFE053CAB + lorawan.EUI64(i), DeviceID: "ers-1", FPort: elsys.FPort, Payload: []byte{6, 1, 2},
@@ -187,7 +187,7 @@ func TestUnqueuedDownlinkIsNotBooked(t *testing.T) {
 		return ports.metric(t, `forwarder_configuration_downlinks_total{result="resting"}`) == 1
 	})
 	ingestair.wait(t, 2)
-	broker.sendTo(t, "v3/clair@ttn/devices/end/down/replace", []byte("end"))
+	broker.sendTo(t, "v3/clair@ttn/devices/end/down/push", []byte("end"))
 	<-published
 	if got := <-published; !strings.HasSuffix(got, " end") {
 		t.Errorf("a second downlink was tried: %s", got)
@@ -240,7 +240,7 @@ func TestStoppedForwarderClaimsNoNode(t *testing.T) {
 	env := asTTS(ttntest.New(t, app))
 	env["CONFIGURE_NODES"], env["REDIS_URL"] = "true", redistest.URL(t)
 	service := uniqueService()
-	downlinks := broker.listen(t, "v3/clair@ttn/devices/+/down/replace")
+	downlinks := broker.listen(t, "v3/clair@ttn/devices/+/down/push")
 	stop := start(t, broker, ingestair, options{service: service, codec: elsys.Decoder{}, env: env})
 	broker.publish(t, &lorawan.Uplink{
 		DevEUI: 0xA81758FFFE053CAB, DeviceID: "ers-1", FPort: elsys.FPort, Payload: []byte{6, 1, 2},

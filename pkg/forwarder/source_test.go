@@ -394,8 +394,11 @@ func TestConfigureNodes(t *testing.T) {
 				env["REDIS_URL"] = redistest.URL(t)
 			}
 			start(t, broker, ingestair, options{service: uniqueService(), codec: elsys.Decoder{}, env: env})
-			downlinks := broker.listen(t, "v3/clair@ttn/devices/+/down/replace")
-			broker.takeDownlinks(t, ttntest.New(t, app))
+			downlinks := broker.listen(t, "v3/clair@ttn/devices/+/down/push")
+			network := ttntest.New(t, app)
+			broker.takeDownlinks(t, network)
+			operators := ttn.Downlink{FPort: 1, Payload: []byte{1}}
+			network.TakeDownlinks("v3/clair@ttn/devices/ers-1/down/push", ttn.EncodeDownlinks(operators))
 			count := 0
 			send := func(rate lorawan.DataRate, payload ...byte) {
 				t.Helper()
@@ -417,14 +420,17 @@ func TestConfigureNodes(t *testing.T) {
 				`{"downlinks":[{"f_port":6,"frm_payload":"Pg8UAAABZBUAAAAAHwAAAAM=","priority":"NORMAL"}]}`,
 				`{"downlinks":[{"f_port":6,"frm_payload":"Pg8UAAACURUAAAAAHwAAAAQ=","priority":"NORMAL"}]}`,
 			} {
-				if got := withoutIDs.ReplaceAllString(<-downlinks, ""); got != "v3/clair@ttn/devices/ers-1/down/replace "+want {
+				if got := withoutIDs.ReplaceAllString(<-downlinks, ""); got != "v3/clair@ttn/devices/ers-1/down/push "+want {
 					t.Errorf("got %s, want %s", got, want)
 				}
 			}
 			// A third would have been sent by now: the broker answers in order.
-			broker.sendTo(t, "v3/clair@ttn/devices/end/down/replace", []byte("end"))
+			broker.sendTo(t, "v3/clair@ttn/devices/end/down/push", []byte("end"))
 			if got := <-downlinks; !strings.HasSuffix(got, " end") {
 				t.Errorf("a downlink too many: %s", got)
+			}
+			if queue := network.Queue("ers-1"); len(queue) != 3 || queue[0].FPort != operators.FPort || queue[1].FPort != 6 {
+				t.Errorf("the queue is %v, want the operator's downlink before ours", queue)
 			}
 		})
 	}
@@ -443,7 +449,7 @@ func (b *broker) takeDownlinks(t *testing.T, server *ttntest.Server) {
 	}
 	t.Cleanup(func() { network.Disconnect(0) })
 	token := network.Subscribe(server.App.DownlinkTopic("+"), 1, func(_ paho.Client, m paho.Message) {
-		server.TakeDownlinks(strings.Split(m.Topic(), "/")[3], m.Payload())
+		server.TakeDownlinks(m.Topic(), m.Payload())
 	})
 	if token.Wait() && token.Error() != nil {
 		t.Fatal(token.Error())

@@ -162,7 +162,7 @@ func (s *sweeper) sweep(ctx context.Context) error {
 		}
 		count++
 		pending.begin()
-		s.intake.receive(ctx, ingestv1.Source_SOURCE_STORAGE, message, func(f fate) {
+		s.intake.receive(ctx, ingestv1.Source_SOURCE_STORAGE, "", message, func(f fate) {
 			if f == dropped {
 				lost.Add(1)
 			}

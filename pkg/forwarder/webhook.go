@@ -129,7 +129,8 @@ func (h *webhook) post(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), webhookTimeout)
 	defer cancel()
 	done := make(chan fate, 1)
-	h.intake.receive(ctx, ingestv1.Source_SOURCE_WEBHOOK, message, func(f fate) { done <- f })
+	// ChirpStack says there what has happened (integration/http.rs).
+	h.intake.receive(ctx, ingestv1.Source_SOURCE_WEBHOOK, r.URL.Query().Get("event"), message, func(f fate) { done <- f })
 	select {
 	case f := <-done:
 		switch f {

@@ -82,8 +82,11 @@ func Metadata(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingest
 	if r := u.Reception; r != nil {
 		md.RssiDbm, md.SnrDb = new(int32(r.RSSIdBm)), &r.SNRdB
 	}
-	if m.BatteryPercent.Known {
+	switch {
+	case m.BatteryPercent.Known:
 		md.BatteryPercent = new(uint32(m.BatteryPercent.Value))
+	case u.BatteryPercent != nil:
+		md.BatteryPercent = new(uint32(*u.BatteryPercent))
 	}
 	if m.BatteryMillivolts.Known {
 		md.BatteryMillivolts = new(uint32(m.BatteryMillivolts.Value))

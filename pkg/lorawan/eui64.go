@@ -5,6 +5,7 @@ package lorawan
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -38,6 +39,22 @@ func ParseEUI64(s string) (EUI64, error) {
 	}
 	return eui, nil
 }
+
+// ParseDevEUI reads the EUI of a device. Devices that are activated by personalization may
+// have none, which network servers leave out or fill with zeros; all nodes would be the same
+// one then.
+func ParseDevEUI(s string) (EUI64, error) {
+	if s == "" {
+		return 0, errNoDevEUI
+	}
+	eui, err := ParseEUI64(s)
+	if err == nil && eui == 0 {
+		err = errNoDevEUI
+	}
+	return eui, err
+}
+
+var errNoDevEUI = errors.New("the device has no EUI; give it one at the network server")
 
 func badEUI64(s string) error { return fmt.Errorf("device EUI %q: want 16 hexadecimal digits", s) }
 

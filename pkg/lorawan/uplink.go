@@ -9,6 +9,22 @@ import (
 type OtherEvent struct {
 	// Kind is the network server's name for it, one of a small closed set.
 	Kind string
+	// Status is what it tells of the device's state; nil when it does not.
+	Status *DeviceStatus
+}
+
+// DeviceStatus is what a device has answered to the network server's question how it is
+// (DevStatusAns, LoRaWAN 1.0.4, section 5.5).
+type DeviceStatus struct {
+	DevEUI      EUI64
+	DeviceID    string
+	Application string
+	Profile     string
+	ReceivedAt  time.Time
+	// BatteryPercent is nil where the device cannot tell, or has no battery.
+	BatteryPercent *uint8
+	// MarginDB is by how much the device heard the question better than it needs to.
+	MarginDB int
 }
 
 // Error says what the event is.
@@ -50,6 +66,9 @@ type Uplink struct {
 	Gateways int
 	// Reception is how the gateway that heard it best heard it; nil when not given.
 	Reception *Reception
+	// BatteryPercent is what the device has last told the network server of its battery, with
+	// this uplink or before; nil when that is not given.
+	BatteryPercent *uint8
 }
 
 // Reception is how one gateway heard an uplink.

@@ -34,11 +34,6 @@ const window = 256
 // Publish publishes the uplinks of nodes until ctx ends or, if it should, until the
 // present is reached.
 func Publish(ctx context.Context, client mqtt.Client, nodes []*Node, p Publishing) error {
-	start := time.Now()
-	to := start
-	if !p.CatchUp {
-		to = start.AddDate(100, 0, 0)
-	}
 	waiting := make(chan mqtt.Token, window)
 	settle := func() error {
 		t := <-waiting
@@ -49,10 +44,7 @@ func Publish(ctx context.Context, client mqtt.Client, nodes []*Node, p Publishin
 			return ctx.Err()
 		}
 	}
-	for u := range Uplinks(nodes, p.From, to) {
-		if err := sleepUntil(ctx, p.due(u.ReceivedAt, start)); err != nil {
-			return err
-		}
+	err := Play(ctx, nodes, p, func(u Uplink) error {
 		if len(waiting) == window {
 			if err := settle(); err != nil {
 				return fmt.Errorf("publish: %w", err)
@@ -60,13 +52,36 @@ func Publish(ctx context.Context, client mqtt.Client, nodes []*Node, p Publishin
 		}
 		topic, payload := u.Message(p.Applications[u.Node.Model])
 		waiting <- client.Publish(topic, p.QoS, false, payload)
-		if p.Progress != nil {
-			p.Progress(u)
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for len(waiting) > 0 {
 		if err := settle(); err != nil {
 			return fmt.Errorf("publish: %w", err)
+		}
+	}
+	return nil
+}
+
+// Play hands out the uplinks of nodes when each is due, until send has an error, ctx ends or,
+// if it should, the present is reached.
+func Play(ctx context.Context, nodes []*Node, p Publishing, send func(Uplink) error) error {
+	start := time.Now()
+	to := start
+	if !p.CatchUp {
+		to = start.AddDate(100, 0, 0)
+	}
+	for u := range Uplinks(nodes, p.From, to) {
+		if err := sleepUntil(ctx, p.due(u.ReceivedAt, start)); err != nil {
+			return err
+		}
+		if err := send(u); err != nil {
+			return err
+		}
+		if p.Progress != nil {
+			p.Progress(u)
 		}
 	}
 	return nil

@@ -13,8 +13,7 @@ import (
 // what ParseUplink reads, among all that surrounds it in a real one. It is for
 // simulators and tests.
 func EncodeUplink(app Application, u *lorawan.Uplink) []byte {
-	ids := deviceIDs{DeviceID: u.DeviceID, DevEUI: u.DevEUI, JoinEUI: "70B3D57ED0000000", DevAddr: fmt.Sprintf("260B%04X", uint64(u.DevEUI)&0xFFFF)}
-	ids.Application.ID = app.ID
+	ids := identify(app, u)
 	m := uplinkMessage{
 		FPort:           u.FPort,
 		FCnt:            u.FCnt,
@@ -60,6 +59,28 @@ func EncodeUplink(app Application, u *lorawan.Uplink) []byte {
 		panic(fmt.Sprintf("ttn: encode uplink: %v", err)) // a float that is no number
 	}
 	return encoded
+}
+
+// EncodeEvent returns the message that the network server sends when something else than an
+// uplink happens to the device of an uplink: join_accept, downlink_queued. It is for
+// simulators and tests.
+func EncodeEvent(app Application, u *lorawan.Uplink, kind string) []byte {
+	encoded, err := json.Marshal(map[string]any{
+		"end_device_ids":  identify(app, u),
+		"correlation_ids": []string{fmt.Sprintf("as:up:%s%08X", u.DevEUI, u.FCnt)},
+		"received_at":     u.ReceivedAt.UTC().Format(time.RFC3339Nano),
+		kind:              map[string]any{"session_key_id": "AYfg8rhha5n+FWx0ZaAprA==", "received_at": u.ReceivedAt.UTC().Format(time.RFC3339Nano)},
+	})
+	if err != nil {
+		panic(fmt.Sprintf("ttn: encode an event: %v", err)) // texts always encode
+	}
+	return encoded
+}
+
+func identify(app Application, u *lorawan.Uplink) deviceIDs {
+	ids := deviceIDs{DeviceID: u.DeviceID, DevEUI: u.DevEUI, JoinEUI: "70B3D57ED0000000", DevAddr: fmt.Sprintf("260B%04X", uint64(u.DevEUI)&0xFFFF)}
+	ids.Application.ID = app.ID
+	return ids
 }
 
 func gateway(id, eui string, rssi int, snr float32, at time.Time) rxMetadata {

@@ -38,10 +38,10 @@ func (a Application) UplinkTopic(device string) string {
 	return "v3/" + a.User() + "/devices/" + device + "/up"
 }
 
-// DownlinkTopic is where downlinks for a device are published; they replace
-// those that wait.
+// DownlinkTopic is where downlinks for a device are published. They come after those that
+// wait, which may be an operator's.
 func (a Application) DownlinkTopic(device string) string {
-	return "v3/" + a.User() + "/devices/" + device + "/down/replace"
+	return "v3/" + a.User() + "/devices/" + device + "/down/push"
 }
 
 // QueuedTopic is where the network server says that it has queued a downlink for a
@@ -98,7 +98,7 @@ func parse(root gjson.Result) (lorawan.Uplink, error) {
 		return u, &lorawan.OtherEvent{Kind: event}
 	}
 	var err error
-	if u.DevEUI, err = lorawan.ParseEUI64(eui); err != nil {
+	if u.DevEUI, err = lorawan.ParseDevEUI(eui); err != nil {
 		return u, codec.Errorf(codec.BadEnvelope, "end_device_ids.dev_eui: %v", err)
 	}
 	if !message.IsObject() {
@@ -113,7 +113,7 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 			err = codec.Errorf(codec.BadEnvelope, "uplink_message.%s: %v", field, value)
 		}
 	}
-	onlyCommands := false
+	onlyCommands, encrypted := false, false
 	var clocks lorawan.Clocks
 	message.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
@@ -141,6 +141,10 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 			heard(u, &clocks, value)
 		case "settings":
 			settings(u, value)
+		case "app_s_key":
+			encrypted = true // it is given to whoever has to decrypt
+		case "last_battery_percentage":
+			u.BatteryPercent = battery(value)
 		case "version_ids":
 			if brand, model := value.Get("brand_id").String(), value.Get("model_id").String(); brand != "" || model != "" {
 				u.Profile = brand + "/" + model
@@ -156,7 +160,21 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 		fail("received_at", timeErr)
 	}
 	u.ReceivedAt = clocks.Received(at)
+	if err == nil && encrypted && len(u.Payload) > 0 {
+		err = codec.Errorf(codec.BadContent, "the payload is encrypted: the application skips payload crypto (skip_payload_crypto)")
+	}
 	return err
+}
+
+// battery reads what the device has last answered to the network server's question how it is
+// (LastBatteryPercentage in api/ttn/lorawan/v3/messages.proto). It comes with each uplink from
+// then on.
+func battery(value gjson.Result) *uint8 {
+	level := value.Get("value")
+	if percent := level.Float(); level.Exists() && percent >= 0 && percent <= 100 {
+		return new(uint8(math.Round(percent)))
+	}
+	return nil
 }
 
 // heard adds the gateways that heard an uplink. received_at is when the Gateway Server had it,

@@ -112,7 +112,9 @@ func TestParseUplinkErrors(t *testing.T) {
 	for _, tt := range []struct{ name, message, want string }{
 		{"cut short", recorded[:100], "envelope: not JSON"},
 		{"empty", "", "envelope: not JSON"},
-		{"no object", "[]", "envelope: end_device_ids.dev_eui: device EUI \"\": want 16 hexadecimal digits"},
+		{"no object", "[]", "envelope: end_device_ids.dev_eui: the device has no EUI; give it one at the network server"},
+		{"an EUI of zeros", strings.Replace(recorded, `"dev_eui": "9876B600001193E0"`, `"dev_eui": "0000000000000000"`, 1), "envelope: end_device_ids.dev_eui: the device has no EUI; give it one at the network server"},
+		{"encrypted", strings.Replace(recorded, `"f_port": 1`, `"f_port": 1, "app_s_key": {"key": "AAA="}`, 1), "content: the payload is encrypted: the application skips payload crypto (skip_payload_crypto)"},
 		{"an event that nobody knows", `{"end_device_ids":{"dev_eui":"9876B600001193E0"},"foreseen":{}}`, "envelope: no uplink_message"},
 		{"bad port", strings.Replace(recorded, `"f_port": 1`, `"f_port": 256`, 1), "envelope: uplink_message.f_port: 256"},
 		{"bad payload", strings.Replace(recorded, `Aie0`, `Ai!0`, 1), "envelope: uplink_message.frm_payload: illegal base64 data at input byte 2"},
@@ -128,6 +130,20 @@ func TestParseUplinkErrors(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestLastBattery(t *testing.T) {
+	t.Parallel()
+	for told, want := range map[string]*uint8{
+		`{"f_cnt": 4, "value": 62.598427, "received_at": "2021-09-19T12:25:52Z"}`: new(uint8(63)),
+		`{"f_cnt": 4}`:     nil,
+		`{"value": 1e300}`: nil,
+	} {
+		u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, `"f_port": 1`, `"f_port": 1, "last_battery_percentage": `+told, 1)))
+		if err != nil || !cmp.Equal(u.BatteryPercent, want) {
+			t.Errorf("%s: got %v, %v, want %v", told, u.BatteryPercent, err, want)
+		}
 	}
 }
 
@@ -189,7 +205,7 @@ func TestTopics(t *testing.T) {
 	if got, want := app.UplinkTopic("+"), "v3/clair-berlin@ttn/devices/+/up"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got, want := (ttn.Application{ID: "clair"}).DownlinkTopic("ers-1"), "v3/clair/devices/ers-1/down/replace"; got != want {
+	if got, want := (ttn.Application{ID: "clair"}).DownlinkTopic("ers-1"), "v3/clair/devices/ers-1/down/push"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

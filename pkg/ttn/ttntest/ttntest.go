@@ -7,14 +7,15 @@
 package ttntest
 
 import (
-	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,17 +32,9 @@ type Server struct {
 	URL string
 	// Publish publishes on MQTT; nil: it does not.
 	Publish func(topic string, message []byte)
-	// Webhook is where uplinks are posted to, with Header; empty: nowhere.
+	// Webhook is where uplinks are posted to, by the Hook; empty: nowhere.
 	Webhook string
-	Header  http.Header
-	// Retries are the waits before a failed post is repeated. By default there are none, as
-	// on the open source server and in the community network; the Cloud's paid editions can
-	// switch them on: 4 s, 8 s, and five times 15 minutes.
-	Retries []time.Duration
-	// After SwitchOffAfter posts that failed in a row the webhook is left alone for
-	// SwitchOffFor; 0: never. New sets them as a careful operator of a server does.
-	SwitchOffAfter int
-	SwitchOffFor   time.Duration
+	ttn.Hook
 	// Tokens reports whether pages have continuation tokens.
 	Tokens bool
 
@@ -53,9 +46,7 @@ type Server struct {
 	unstored []message // received, not yet written to the storage
 	failures []failure
 	requests int
-	gaveUp   int
-	failed   int       // posts, in a row
-	off      time.Time // until when the webhook is left alone
+	queues   map[string][]ttn.Downlink
 	posts    sync.WaitGroup
 }
 
@@ -75,7 +66,8 @@ func New(t testing.TB, app ttn.Application) *Server {
 	t.Helper()
 	s := &Server{
 		App: app, Key: "NNSXS.TEST.KEY", rights: []ttn.Right{ttn.ReadTraffic, ttn.WriteDownlinks},
-		SwitchOffAfter: 3, SwitchOffFor: time.Hour,
+		queues: map[string][]ttn.Downlink{},
+		Hook:   ttn.Hook{SwitchOffAfter: 3, SwitchOffFor: time.Hour}, // as a careful operator of a server sets them
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v3/as/applications/{app}/packages/storage/uplink_message", s.serveStorage)
@@ -106,7 +98,7 @@ func (s *Server) Receive(u *lorawan.Uplink) {
 		s.Publish(s.App.UplinkTopic(u.DeviceID), encoded)
 	}
 	if target := s.Webhook; target != "" {
-		s.posts.Go(func() { s.post(target, encoded) })
+		s.posts.Go(func() { s.Post(context.Background(), target, encoded) })
 	}
 }
 
@@ -140,22 +132,24 @@ func (s *Server) Asked() int {
 	return s.asked
 }
 
-// TakeDownlinks takes a message of a device's downlink topic: it tells that they are
-// queued, or, when the key may not do that, nothing at all.
-func (s *Server) TakeDownlinks(device string, message []byte) {
-	s.mu.Lock()
-	may := slices.Contains(s.rights, ttn.WriteDownlinks) && !s.revoked
-	s.mu.Unlock()
-	if !may {
+// TakeDownlinks takes a message of a device's topic down/push or down/replace: it tells that
+// they are queued, or, when the key may not do that, nothing at all.
+func (s *Server) TakeDownlinks(topic string, message []byte) {
+	levels := strings.Split(topic, "/") // v3/{application}/devices/{device}/down/{operation}
+	if len(levels) != 6 || levels[4] != "down" {
 		return
 	}
-	var queue struct {
+	var given struct {
 		Downlinks []ttn.Downlink `json:"downlinks"`
 	}
-	if err := json.Unmarshal(message, &queue); err != nil {
+	if err := json.Unmarshal(message, &given); err != nil {
 		return // it says nothing of what it cannot read, either
 	}
-	for _, d := range queue.Downlinks {
+	device := levels[3]
+	if !s.queue(device, levels[5], given.Downlinks) {
+		return
+	}
+	for _, d := range given.Downlinks {
 		// The server's own id comes after the application's.
 		d.CorrelationIDs = append(d.CorrelationIDs, "as:downlink:01HTEST")
 		told, err := json.Marshal(map[string]any{
@@ -167,6 +161,31 @@ func (s *Server) TakeDownlinks(device string, message []byte) {
 		}
 		s.Publish(s.App.QueuedTopic(device), told)
 	}
+}
+
+// queue changes a device's queue, if the key may.
+func (s *Server) queue(device, operation string, given []ttn.Downlink) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.rights, ttn.WriteDownlinks) || s.revoked {
+		return false
+	}
+	switch operation {
+	case "push":
+		s.queues[device] = append(s.queues[device], given...)
+	case "replace":
+		s.queues[device] = given
+	default: // what it publishes itself
+		return false
+	}
+	return true
+}
+
+// Queue returns the downlinks that wait for a device, the next first.
+func (s *Server) Queue(device string) []ttn.Downlink {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.queues[device])
 }
 
 // Fail lets the next requests to the storage fail with a status.
@@ -183,71 +202,6 @@ func (s *Server) Requests() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests
-}
-
-// GaveUp returns how many uplinks no retry of the webhook could deliver.
-func (s *Server) GaveUp() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.gaveUp
-}
-
-// SwitchedOff reports whether the webhook is left alone.
-func (s *Server) SwitchedOff() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Now().Before(s.off)
-}
-
-// judge remembers whether a post went well.
-func (s *Server) judge(well bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if well {
-		s.failed = 0
-		return
-	}
-	if s.failed++; s.SwitchOffAfter > 0 && s.failed >= s.SwitchOffAfter {
-		s.failed, s.off = 0, time.Now().Add(s.SwitchOffFor)
-	}
-}
-
-func (s *Server) post(target string, body []byte) {
-	const timeLimit = 5 * time.Second // of the open source server; ten in the Cloud
-	client := http.Client{Timeout: timeLimit}
-	for i := 0; ; i++ {
-		if s.SwitchedOff() {
-			s.mu.Lock()
-			s.gaveUp++
-			s.mu.Unlock()
-			return
-		}
-		req, err := http.NewRequest(http.MethodPost, target, bytes.NewReader(body)) //nolint:noctx // the client has a time limit
-		if err != nil {
-			panic(fmt.Sprintf("ttntest: webhook: %v", err))
-		}
-		req.Header = s.Header.Clone()
-		if req.Header == nil {
-			req.Header = http.Header{}
-		}
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := client.Do(req)
-		if err == nil {
-			_ = resp.Body.Close()
-		}
-		well := err == nil && resp.StatusCode/100 == 2
-		s.judge(well)
-		if well {
-			return
-		}
-		if i == len(s.Retries) {
-			s.mu.Lock()
-			s.gaveUp++
-			s.mu.Unlock()
-			return
-		}
-		time.Sleep(s.Retries[i]) // the behaviour that is documented, not a wait for something
-	}
 }
 
 // serveRights answers as the Identity Server does: whoever has a key may ask, and of an

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
 // Kept uplinks are given back as they came, in pages and by choice, until they are
@@ -72,6 +74,45 @@ func TestUndecodedUplinks(t *testing.T) {
 		t.Errorf("got %v, %v, want one forgotten", forgotten, err)
 	}
 	if diff := cmp.Diff(all[1:], list(&ingestv1.ListUndecodedRequest{}), protocmp.Transform()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Devices without an EUI, and messages of nobody, cost a few rows, not one for each uplink.
+func TestUndecodedUplinksOfNobody(t *testing.T) {
+	t.Parallel()
+	at := start(t, pgtest.URL(t), nil)
+	client := dial(t, at.GRPC)
+	ctx := withToken(t.Context(), token)
+	send := func(eui uint64, device string, first, n int) {
+		t.Helper()
+		request := &ingestv1.KeepUndecodedRequest{}
+		for i := range n {
+			request.Uplinks = append(request.Uplinks, &ingestv1.UndecodedUplink{
+				Metadata:  &ingestv1.UplinkMetadata{DevEui: eui, DeviceId: device},
+				Forwarder: "ers-forwarder", Envelope: fmt.Appendf(nil, `{"device":%q,"f_cnt":%d}`, device, first+i), Reason: "envelope: no EUI",
+			})
+		}
+		if _, err := client.KeepUndecoded(ctx, request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(0, "abp-1", 0, 15)
+	send(0, "abp-1", 0, 15) // again
+	send(0, "abp-1", 15, 100)
+	send(0, "abp-2", 0, 3)
+	send(0, "", 0, 100)
+	send(0xA81758FFFE053CAB, "ers-1", 0, 100)
+	got := map[string]int{}
+	response, err := client.ListUndecoded(ctx, &ingestv1.ListUndecodedRequest{Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kept := range response.GetUplinks() {
+		got[kept.GetUplink().GetMetadata().GetDeviceId()]++
+	}
+	want := map[string]int{"abp-1": ingest.MaxNameless, "abp-2": 3, "": ingest.MaxNameless, "ers-1": 100}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -15,6 +15,10 @@ type UndecodedStore interface {
 	ForgetUndecoded(ctx context.Context, ids []int64) (int, error)
 }
 
+// MaxNameless is how many undecoded uplinks are kept of one device that has no EUI. Those that
+// nobody says of which device they are count as one.
+const MaxNameless = 20
+
 // UndecodedQuery chooses a page.
 type UndecodedQuery struct {
 	AfterID   int64

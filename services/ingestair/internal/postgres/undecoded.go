@@ -15,11 +15,18 @@ import (
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
+// Of a device without an EUI a few uplinks are kept, to show what is wrong: no codec can make
+// them samples of a node, and it sends for years.
 const keepUndecoded = `
 	INSERT INTO undecoded_uplink (digest, forwarder, dev_eui, device_id, f_port, f_cnt, data_rate_index,
 	                              received_at, payload, envelope, reason)
-	VALUES (@digest, @forwarder, @dev_eui, @device_id, @f_port, @f_cnt, @data_rate_index,
-	        @received_at, @payload, @envelope, @reason)
+	SELECT @digest, @forwarder, @dev_eui, @device_id, @f_port, @f_cnt, @data_rate_index,
+	       @received_at, @payload, @envelope, @reason
+	 WHERE @dev_eui::text IS NOT NULL
+	    OR @max_nameless > (SELECT count(*) FROM (
+	       SELECT FROM undecoded_uplink
+	        WHERE dev_eui IS NULL AND device_id IS NOT DISTINCT FROM @device_id
+	        LIMIT @max_nameless) kept)
 	    ON CONFLICT DO NOTHING`
 
 // KeepUndecoded implements ingest.Store.
@@ -41,7 +48,7 @@ func (s *Store) KeepUndecoded(ctx context.Context, uplinks []ingest.UndecodedUpl
 			"data_rate_index": value(u.Meta.DataRateIndex), "received_at": optional(u.Meta.ReceivedAt),
 			// The columns are not null; a nil slice would be.
 			"payload": append([]byte{}, u.Payload...), "envelope": append([]byte{}, u.Envelope...),
-			"reason": u.Reason,
+			"reason": u.Reason, "max_nameless": ingest.MaxNameless,
 		})
 	}
 	batch.Queue(samplestore.HearDevices, heard, applications)

@@ -126,7 +126,10 @@ func (l *Load) CheckUplinks(ctx context.Context, during string) error {
 	if err != nil {
 		return err
 	}
-	lost := "not known"
+	lost, answers := "not known", ""
+	if l.sensors.hook != nil {
+		answers = "; answers of the webhook so far: " + l.sensors.hook.answers()
+	}
 	err = play.Until(ctx, func() error {
 		missing, err := l.missing(ctx)
 		if err != nil {
@@ -134,11 +137,11 @@ func (l *Load) CheckUplinks(ctx context.Context, during string) error {
 		}
 		lost = strconv.Itoa(missing)
 		if missing > 0 {
-			return fmt.Errorf("%d of %d samples are missing", missing, len(l.sensors.sent))
+			return fmt.Errorf("%d of %d samples are missing%s", missing, len(l.sensors.sent), answers)
 		}
 		return nil
 	})
-	l.stack.Report("uplinks during "+during, "%d, samples %d, lost %s", n, samples, lost)
+	l.stack.Report("uplinks during "+during, "%d, samples %d, lost %s%s", n, samples, lost, answers)
 	return err
 }
 

@@ -16,7 +16,8 @@ import (
 
 // sensors are simulated nodes, whose past is played, and what they have sent.
 type sensors struct {
-	broker  string // address that uplinks are published to
+	broker  string   // address that uplinks are published to
+	hook    *webhook // that those of the last nodes are posted to; nil: all are published
 	nodes   []*simulate.Node
 	from    time.Time // since when they measure
 	played  time.Time // until when they have been played
@@ -24,22 +25,30 @@ type sensors struct {
 	sent    map[sampleKey]bool
 }
 
+// Some nodes come by the webhook alone, where there is one: what is published as well would
+// not be missed.
+const numNodes, numPosted = 26, 6
+
 func newSensors(broker string, days int) sensors {
 	from := time.Now().AddDate(0, 0, -days).Truncate(time.Hour)
-	return sensors{broker: broker, nodes: simulate.Nodes(20, time.UTC), from: from, played: from, sent: map[sampleKey]bool{}}
+	return sensors{broker: broker, nodes: simulate.Nodes(numNodes, time.UTC), from: from, played: from, sent: map[sampleKey]bool{}}
 }
 
 // start plays the nodes on from where they have been played to: what is sent again is
 // stored already, and would not be missed.
 func (s *sensors) start(ctx context.Context) (err error) {
 	const speed = 400 // some ten uplinks a second
-	s.running, err = startUplinks(ctx, s.broker, s.nodes, s.played, speed)
+	published, posted := s.nodes, []*simulate.Node(nil)
+	if s.hook != nil {
+		published, posted = s.nodes[:numNodes-numPosted], s.nodes[numNodes-numPosted:]
+	}
+	s.running, err = startUplinks(ctx, s.broker, published, s.hook, posted, s.played, speed)
 	return err
 }
 
 // stop returns how many uplinks there were, and with how many samples.
 func (s *sensors) stop() (uplinks, samples int, err error) {
-	uplinks, sent, err := s.running.stop()
+	uplinks, sent, until, err := s.running.stop()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -50,7 +59,7 @@ func (s *sensors) stop() (uplinks, samples int, err error) {
 	if len(s.sent) == before {
 		return 0, 0, errors.New("no uplink was sent, or none with new samples")
 	}
-	s.played = s.running.last
+	s.played = until
 	return uplinks, len(sent), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -63,6 +64,7 @@ func (s *lifetime) Steps() []story.Step {
 		{Name: "the superuser logs in and uploads a picture", Do: s.superuser.LogIn},
 		{Name: "somebody signs up and gets a mail", Do: s.signUp},
 		{Name: "constant load begins; uplinks arrive", Do: s.startLoad},
+		{Name: "what is wrongly posted to a webhook is refused", Do: s.postWrongly},
 		{Name: "the schema of tomorrow appears under load", Do: s.expandSchema},
 		{Name: "ingestair is scaled to 3", Do: s.scaleIngestair},
 		{Name: "managair and the pages are updated under load", Do: s.updateManagair},
@@ -133,7 +135,14 @@ func (s *lifetime) signUp(ctx context.Context) error {
 }
 
 func (s *lifetime) startLoad(ctx context.Context) error {
+	if err := s.load.PostUplinks(stack.Local, filepath.Join(s.stack.Secrets, "webhook_secret")); err != nil {
+		return err
+	}
 	return s.load.Begin(ctx, load.AskProxy())
+}
+
+func (s *lifetime) postWrongly(ctx context.Context) error {
+	return load.PostWrongly(ctx, stack.Local)
 }
 
 func (s *lifetime) checkLoad(ctx context.Context) error {

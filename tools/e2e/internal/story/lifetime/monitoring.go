@@ -81,6 +81,9 @@ func (s *lifetime) watchStack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.seeWebhook(ctx); err != nil {
+		return err
+	}
 	s.stack.Report("monitoring under load", "%d targets up, %d rules, %d queries of panels with values", targets, rules, panels)
 	return nil
 }
@@ -122,6 +125,20 @@ func (s *lifetime) seeTargets(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("%d targets, want %d: %v", len(answer.Data.ActiveTargets), sum, up)
 	}
 	return sum, nil
+}
+
+// seeWebhook waits until Prometheus knows how the webhooks answered, and that they got other
+// messages than uplinks.
+func (s *lifetime) seeWebhook(ctx context.Context) error {
+	for _, of := range []string{
+		`forwarder_webhook_requests_total{code="204"}`, `forwarder_webhook_requests_total{code="401"}`,
+		`forwarder_events_total{kind="join_accept"}`, `forwarder_events_total{kind="downlink_queued"}`,
+	} {
+		if err := play.Until(ctx, func() error { return s.seeSeries(ctx, "sum("+of+") > 0") }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // alertFile is Prometheus' file of rules, as far as it matters here.
