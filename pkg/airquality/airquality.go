@@ -70,6 +70,15 @@ type Period struct {
 	From, To time.Time
 }
 
+// Reach is from when to when samples count for the period, both included: the course of the
+// air at its ends is drawn from neighbours beyond them.
+func (p Period) Reach() (from, to time.Time) { return p.From.Add(-MaxGap), p.To.Add(MaxGap) }
+
+// Between returns the days from the first to the last one in a time zone.
+func Between(first, last civil.Date, loc *time.Location) Period {
+	return Period{From: first.In(loc), To: last.AddDays(1).In(loc)}
+}
+
 // Month returns the calendar month in a time zone.
 func Month(year int, month time.Month, loc *time.Location) Period {
 	return Period{From: startOfDay(year, month, 1, loc), To: startOfDay(year, month+1, 1, loc)}

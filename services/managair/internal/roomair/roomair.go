@@ -61,11 +61,8 @@ func (s Service) Room(ctx context.Context, caller access.Caller, id int64, perio
 	if err != nil {
 		return nil, err
 	}
-	a := airquality.Begin(period(loc))
-	if _, err = s.read(ctx, id, room, a); err != nil {
-		return nil, err
-	}
-	return a, nil
+	a, _, err := s.read(ctx, id, room, period(loc))
+	return a, err
 }
 
 // room returns a room and its time zone.
@@ -83,61 +80,40 @@ func (s Service) room(ctx context.Context, caller access.Caller, id int64) (Room
 	return room, loc, nil
 }
 
-// read hands what was measured in a room to an analysis, and ends it. It returns the worst
-// of the sensors.
-func (s Service) read(ctx context.Context, id int64, room Room, a *airquality.Analysis) (verdict.Sensor, error) {
-	from, to := a.Period.From.Add(-airquality.MaxGap), a.Period.To.Add(airquality.MaxGap)
-	var sensors []verdict.Sensor
+// read returns the course of the air in a room, and the worst of its sensors.
+func (s Service) read(ctx context.Context, id int64, room Room, p airquality.Period) (*airquality.Analysis, verdict.Sensor, error) {
+	readings := verdict.Read(p)
 	for _, one := range room.Installations {
-		span := one.Span
-		if span.From.Before(from) {
-			span.From = from
-		}
-		if span.To.IsZero() || span.To.After(to) {
-			span.To = to
-		}
-		if span.To.Before(span.From) {
+		span, ok := one.within(p)
+		if !ok {
 			continue
 		}
-		interval, err := s.add(ctx, span, a)
-		if err != nil {
-			return verdict.Sensor{}, fmt.Errorf("air quality of room %d: %w", id, err)
-		}
-		if interval > 0 {
-			sensor := inventory.SensorOf(one.Protocol)
-			sensor.Interval = interval
-			sensors = append(sensors, sensor)
-		}
-	}
-	a.End()
-	return worst(sensors), nil
-}
-
-// worst of no sensors is one of which nothing is known.
-func worst(sensors []verdict.Sensor) (all verdict.Sensor) {
-	for i, one := range sensors {
-		if i == 0 {
-			all = one
-		}
-		all = verdict.Worst(all, one)
-	}
-	return all
-}
-
-// add hands the samples of an installation to an analysis, and returns the usual time
-// between them.
-func (s Service) add(ctx context.Context, span telemetry.Span, a *airquality.Analysis) (interval time.Duration, err error) {
-	series := a.Installation()
-	var distance gaps
-	err = s.Samples.Samples(ctx, span, func(sample measurement.Sample) error {
-		// What a sensor itself calls faulty says nothing of the air.
-		if sample.Status == measurement.Faulty {
+		reading := readings.Sensor(inventory.SensorOf(one.Protocol))
+		err := s.Samples.Samples(ctx, span, func(sample measurement.Sample) error {
+			// What a sensor itself calls faulty says nothing of the air.
+			if sample.Status != measurement.Faulty {
+				reading.Add(airquality.Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
+			}
 			return nil
+		})
+		if err != nil {
+			return nil, verdict.Sensor{}, fmt.Errorf("air quality of room %d: %w", id, err)
 		}
-		distance.add(sample.Time)
-		series.Add(airquality.Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
-		return nil
-	})
-	series.End()
-	return distance.median(), err
+		reading.End()
+	}
+	air, worst := readings.End()
+	return air, worst, nil
+}
+
+// within returns the part of an installation that counts for a period; false if there is none.
+func (i *Installation) within(p airquality.Period) (telemetry.Span, bool) {
+	span := i.Span
+	from, to := p.Reach()
+	if span.From.Before(from) {
+		span.From = from
+	}
+	if span.To.IsZero() || span.To.After(to) {
+		span.To = to
+	}
+	return span, !span.To.Before(span.From)
 }

@@ -59,21 +59,16 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 		}
 		return j, nil
 	}
-	in := verdict.Input{Air: airquality.Begin(j.Period), Until: now}
+	in := verdict.Input{Until: now}
 	days, err := s.knownDays(ctx, id, j.Period, now)
 	if err != nil {
 		return Judgement{}, err
 	}
-	if in.Sensor, err = s.read(ctx, id, room, in.Air); err != nil {
+	if in.Air, in.Sensor, err = s.read(ctx, id, room, j.Period); err != nil {
 		return Judgement{}, err
 	}
 	in.Occupied = occupancy.Spans(days)
-	first := civil.DateOf(j.Period.From)
-	for i := range days {
-		if days[i].Known() && days[i].Date.Compare(first) >= 0 {
-			in.KnownDays++
-		}
-	}
+	in.KnownDays = verdict.CountKnown(days, j.Period)
 	j.Result = verdict.Judge(&j.Profile, in)
 	standard := j.Result
 	if j.Profile.ID != profile.Default {
@@ -96,33 +91,4 @@ func (s Service) knownDays(ctx context.Context, id int64, p airquality.Period, n
 		return nil, fmt.Errorf("occupied time of room %d: %w", id, err)
 	}
 	return days, nil
-}
-
-// gaps counts how far the samples of a series are apart.
-type gaps struct {
-	last   time.Time
-	counts [361]int // in steps of ten seconds, up to an hour and beyond
-	n      int
-}
-
-const gapStep = 10 * time.Second
-
-func (g *gaps) add(t time.Time) {
-	if !g.last.IsZero() && t.After(g.last) {
-		steps := (t.Sub(g.last) + gapStep - 1) / gapStep
-		g.counts[min(int(steps), len(g.counts)-1)]++
-		g.n++
-	}
-	g.last = t
-}
-
-// median is the usual distance, rounded up; 0 when there is none.
-func (g *gaps) median() time.Duration {
-	sum := 0
-	for i, n := range g.counts {
-		if sum += n; n > 0 && 2*sum >= g.n {
-			return time.Duration(i) * gapStep
-		}
-	}
-	return 0
 }
