@@ -79,7 +79,7 @@ func (a *API) addInventory() {
 	relatedOne(a, nodes, "model", access.Members, models, func(n *inventory.Node) int64 { return n.ModelID })
 	relatedOne(a, nodes, "owner", access.Members, organizations, func(n *inventory.Node) int64 { return n.OwnerID })
 	a.addSeries(nodes, installations)
-	a.addTables(sites, rooms)
+	a.addTables(organizations, sites, rooms)
 	a.addLinkages(organizations, users)
 	relatedMany(a, nodes, "installations", access.Members, installations, "node")
 	relatedMany(a, nodes, "calibrations", access.Members, calibrations, "node")

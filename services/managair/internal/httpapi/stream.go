@@ -25,7 +25,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 	switch media := Media(r.Context()); media {
 	case mediaCSV:
 		out.format = csvFormat{}
-		attach(header, strings.ToLower(doc.One.Type)+"-"+doc.One.ID)
+		attach(header, mediaCSV, strings.ToLower(doc.One.Type)+"-"+doc.One.ID+".csv")
 		out.buffer = out.format.header(out.buffer, v.series.resolution)
 	default:
 		var before []byte
@@ -55,9 +55,12 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, v *view, doc *jsona
 }
 
 // attach says that the answer is a table, and a file.
-func attach(header http.Header, name string) {
-	header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name + ".csv"}))
+func attach(header http.Header, media, name string) {
+	if media == mediaCSV {
+		media = "text/csv; charset=utf-8; header=present"
+	}
+	header.Set("Content-Type", media)
+	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 }
 
 // finishSeries writes the end of a series that was read with err.
@@ -69,7 +72,13 @@ func (a *API) finishSeries(w http.ResponseWriter, r *http.Request, out *seriesWr
 	if err == nil {
 		return nil
 	}
-	if !out.started {
+	return a.broken(w, r, out.started, err)
+}
+
+// broken ends an answer that cannot go on: as an error while nothing of it is out, else so that
+// the client does not take a part of it for the whole.
+func (a *API) broken(w http.ResponseWriter, r *http.Request, begun bool, err error) error {
+	if !begun {
 		w.Header().Del("ETag")
 		w.Header().Del("Content-Disposition")
 		return err
@@ -77,7 +86,6 @@ func (a *API) finishSeries(w http.ResponseWriter, r *http.Request, out *seriesWr
 	if r.Context().Err() == nil {
 		a.log.WarnContext(r.Context(), "series broken off", "err", err)
 	}
-	// A part of it is out: the client must not take it for the whole.
 	panic(http.ErrAbortHandler)
 }
 

@@ -13,6 +13,8 @@ import (
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
+	"github.com/xuri/excelize/v2"
 )
 
 // What a table has to stand: a site with two rooms and two sensors in one of them, the
@@ -241,5 +243,82 @@ func TestTimesOfASeriesSayWhatIsWrongWithThem(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The other files have the rows of the CSV, with types.
+func TestTablesAsWorkbookAndParquet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, tableSQL)
+	for path, want := range map[string][]string{
+		"sites/1/timeseries.xlsx?lang=de":                 {`=1+1; "Aula"`, "Klasse 1"},
+		"sites/1/timeseries.xlsx?lang=en&sheets=one":      {"Measurements"},
+		"organizations/1/timeseries.xlsx?lang=en":         nil,
+		"rooms/4/timeseries.xlsx?lang=de&resolution=1d":   {`=1+1; "Aula"`},
+		"rooms/4/timeseries.xlsx?filter[from]=1768039560": {"Messungen"},
+	} {
+		got := w.get(t, owner, "/api/v1/"+path)
+		if media := got.header.Get("Content-Type"); got.status != http.StatusOK || media != "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" {
+			t.Fatalf("%s: %d %s %s", path, got.status, media, got.body)
+		}
+		book, err := excelize.OpenReader(strings.NewReader(got.body))
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		rows := 0
+		for _, sheet := range book.GetSheetList() {
+			all, err := book.GetRows(sheet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows += len(all) - 1
+		}
+		csvPath := strings.Replace(strings.Replace(path, ".xlsx?", ".csv?for=people&", 1), "&sheets=one", "", 1)
+		lines := strings.Count(w.get(t, owner, "/api/v1/"+csvPath).body, "\r\n") - 1
+		if rows != lines {
+			t.Errorf("%s has %d rows, the CSV %d", path, rows, lines)
+		}
+		if sheets := book.GetSheetList(); want != nil && !slices.Equal(sheets, want) {
+			t.Errorf("%s has the sheets %q", path, sheets)
+		}
+	}
+	type row struct {
+		RoomID int64  `parquet:"room_id"`
+		Site   string `parquet:"site"`
+		CO2    int32  `parquet:"co2_ppm"`
+		Status string `parquet:"measurement_status"`
+	}
+	for path, count := range map[string]int{"rooms/4/timeseries.parquet": 3, "rooms/4/timeseries.parquet?filter[from]=1768039560": 0} {
+		got := w.get(t, anonymous, "/api/v1/"+path)
+		rows, err := parquet.Read[row](strings.NewReader(got.body), int64(len(got.body)))
+		if err != nil || len(rows) != count || got.header.Get("Content-Type") != "application/vnd.apache.parquet" {
+			t.Fatalf("%s: %v, %d rows, %v", path, err, len(rows), got.header)
+		}
+		for _, r := range rows {
+			if r.RoomID != 4 || r.Site != "Schule" || r.CO2 == 0 != (r.Status == "E") {
+				t.Errorf("%s: %+v", path, r)
+			}
+		}
+	}
+}
+
+// A stranger gets of an organization what is public, in any file.
+func TestTablesOfOrganizationsKeepToWhatOneMaySee(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, "UPDATE installation SET is_public = false WHERE id <> 1")
+	all := w.get(t, anonymous, "/api/v1/organizations/1/timeseries.csv")
+	for line := range strings.SplitSeq(strings.TrimSpace(all.body), "\r\n") {
+		if !strings.HasPrefix(line, "room,") && !strings.HasPrefix(line, "1,1,") {
+			t.Errorf("a stranger reads %q", line)
+		}
+	}
+	if hidden := w.do(t, request{path: "/api/v1/organizations/2/timeseries.csv"}); hidden.status != http.StatusNotFound {
+		t.Errorf("an organization that has nothing public: %d", hidden.status)
+	}
+	mine := w.get(t, owner, "/api/v1/organizations/1/timeseries.csv")
+	if mine.status != http.StatusOK || strings.Count(mine.body, "\r\n") <= 1 {
+		t.Errorf("the owner: %d %.200s", mine.status, mine.body)
 	}
 }

@@ -8,6 +8,7 @@ var (
 	TableInstallation = Text{"Installation %d", "Installation %d"}
 	TableLowest       = Text{"%s, kleinster", "%s, lowest"}
 	TableMean         = Text{"%s, Mittel", "%s, mean"}
+	TableMeasurements = Text{"Messungen", "Measurements"}
 	TableMeasured     = Text{"gemessen", "measured"}
 	TableRepeated     = Text{"wiederholt", "repeated"}
 	TableState        = Text{"Zustand", "State"}

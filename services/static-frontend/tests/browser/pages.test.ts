@@ -251,17 +251,21 @@ describe("room page", () => {
 
   test("saves what the chart shows, for people or for programs", async () => {
     const { page, problems, close } = await open(browser, `${base}/rooms/1`);
-    const saved = async () => {
+    const saved = async (name = "Schule, Raum.csv") => {
       const [download] = await Promise.all([
         page.waitForEvent("download"),
-        page.getByRole("button", { name: "CSV herunterladen" }).click(),
+        page.getByRole("button", { name: "Herunterladen", exact: true }).click(),
       ]);
-      expect(download.suggestedFilename()).toBe("Schule, Raum.csv");
+      expect(download.suggestedFilename()).toBe(name);
       await page.getByRole("dialog").waitFor({ state: "detached" });
       return new URL(download.url()).searchParams;
     };
     await page.getByRole("button", { name: "Woche" }).click();
     await page.getByRole("button", { name: "Messwerte speichern" }).click();
+    const workbook = await saved("Schule, Raum.xlsx");
+    expect(Object.fromEntries(workbook)).toMatchObject({ lang: "de", resolution: "raw" });
+    await page.getByRole("button", { name: "Messwerte speichern" }).click();
+    await page.getByLabel("Datei", { exact: true }).selectOption("people");
     const first = await saved();
     expect(Object.fromEntries(first)).toMatchObject({ for: "people", lang: "de", resolution: "raw" });
     expect(first.get("filter[to]")).toBeNull();
@@ -271,7 +275,7 @@ describe("room page", () => {
     await page.getByRole("button", { name: "Früher" }).click();
     await page.getByRole("button", { name: "Messwerte speichern" }).click();
     await page.getByLabel("Werte", { exact: true }).selectOption("1d");
-    await page.getByLabel("Für", { exact: true }).selectOption("programs");
+    await page.getByLabel("Datei", { exact: true }).selectOption("programs");
     await page.getByText("Weltzeit (UTC)", { exact: false }).waitFor();
     const second = await saved();
     expect(Object.fromEntries(second)).toMatchObject({ for: "programs", resolution: "1d" });
@@ -304,12 +308,13 @@ describe("room page", () => {
     await picture(page, "download-dialog-narrow-dark");
     expect(await judge(page)).toEqual([]);
     await page.getByLabel("Werte", { exact: true }).selectOption("raw");
-    await page.getByRole("button", { name: "CSV herunterladen" }).click();
+    await page.getByLabel("Datei", { exact: true }).selectOption("people");
+    await page.getByRole("button", { name: "Herunterladen", exact: true }).click();
     await page.getByRole("alert").getByText("Das sind mehr Zeilen").waitFor();
     await page.getByLabel("Werte", { exact: true }).selectOption("1h");
     const [download] = await Promise.all([
       page.waitForEvent("download"),
-      page.getByRole("button", { name: "CSV herunterladen" }).click(),
+      page.getByRole("button", { name: "Herunterladen", exact: true }).click(),
     ]);
     expect(new URL(download.url()).pathname).toBe("/api/v1/sites/1/timeseries.csv/");
     await close();

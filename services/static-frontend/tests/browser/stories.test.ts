@@ -136,9 +136,10 @@ test("from signing up to the first value", async () => {
 
   await page.getByRole("link", { name: "Verlauf ansehen" }).click();
   await page.getByRole("button", { name: "Messwerte speichern" }).click();
+  await page.getByLabel("Datei", { exact: true }).selectOption("people");
   const [csv] = await Promise.all([
     page.waitForEvent("download"),
-    page.getByRole("button", { name: "CSV herunterladen" }).click(),
+    page.getByRole("button", { name: "Herunterladen", exact: true }).click(),
   ]);
   expect(readFileSync(await csv.path(), "utf8")).toMatch(/;1234;21,5;45;gemessen\r\n$/);
   await picture(page, "story-8-history");

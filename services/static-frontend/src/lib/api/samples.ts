@@ -95,35 +95,44 @@ export function samplesOf(value: unknown): Sample[] {
   return value.map(toSample).filter((sample) => sample !== null);
 }
 
+/** The kinds of files that tables are. */
+export const TABLE_FILES = ["xlsx", "csv", "parquet"] as const;
+export type TableFile = (typeof TABLE_FILES)[number];
+
 /** What is wanted of a table of measurements; no bound is as far as there are any. */
 export interface TableQuery {
   from: number | null;
   to: number | null;
   resolution: string;
+  file: TableFile;
+  /** Whom CSV is for, and in which language it or a workbook is. */
   for: string;
   lang: string;
 }
 
-const tablePath = (kind: "room" | "site", id: string) => `${kind}s/${encodeURIComponent(id)}/timeseries.csv/`;
-const tableQuery = ({ from, to, ...others }: TableQuery): Query => ({
+const tablePath = (kind: "room" | "site", id: string, file: TableFile) =>
+  `${kind}s/${encodeURIComponent(id)}/timeseries.${file}/`;
+const tableQuery = ({ from, to, resolution, file, for: reader, lang }: TableQuery): Query => ({
   "filter[from]": from,
   "filter[to]": to,
-  ...others,
+  resolution,
+  ...(file === "csv" && { for: reader }),
+  ...(file !== "parquet" && { lang }),
 });
 
 /** Where the table is, as a file. */
 export function tableUrl(kind: "room" | "site", id: string, query: TableQuery): string {
-  return apiUrl(tablePath(kind, id), tableQuery(query));
+  return apiUrl(tablePath(kind, id, query.file), tableQuery(query));
 }
 
 /** Asks whether there would be such a table: what is wrong with a file that is being saved, nobody reads. */
 export async function checkTable(kind: "room" | "site", id: string, query: TableQuery): Promise<void> {
   const options = { query: tableQuery(query) };
   try {
-    await request("HEAD", tablePath(kind, id), options);
+    await request("HEAD", tablePath(kind, id, query.file), options);
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 400)) throw error;
     // Only a body says what is wrong. By now there may be a table.
-    await request("GET", tablePath(kind, id), { ...options, unread: true });
+    await request("GET", tablePath(kind, id, query.file), { ...options, unread: true });
   }
 }
