@@ -4572,6 +4572,155 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/organizations/{id}/timeseries.csv/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured in an organization, as CSV
+         * @description One table, sensor by sensor and each in the order of time. For programs (the default): ids of installation and node, times in UTC, decimal points, comma-separated. For people: as spreadsheets of the language read it (in German semicolons and decimal commas, and always a byte order mark), with names, the time by the clocks of the site, units, and nothing in the cells of a sensor that was faulty; days are those of the site. More than 1,048,575 rows, which no spreadsheet takes, are 400 `too_many_rows`, and more than 1000 installations `too_many_installations`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                    /** @description Whom the table is for. */
+                    for?: components["parameters"]["for"];
+                    /** @description The language of the table for people. Without it, that of the request. */
+                    lang?: components["parameters"]["lang"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organizations/{id}/timeseries.xlsx/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured in an organization, as a workbook
+         * @description A workbook for people, with the columns of their CSV: numbers and times are such, times are those of the site's clocks, and a name that looks like a formula is none. A sheet for each room, or one; a sheet that is full (1,048,576 rows) is followed by another. More than 1000 installations are 400 `too_many_installations`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                    /** @description The language of the table for people. Without it, that of the request. */
+                    lang?: components["parameters"]["lang"];
+                    /** @description Whether a workbook has a sheet for each room, or one for all. */
+                    sheets?: components["parameters"]["sheets"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organizations/{id}/timeseries.parquet/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured in an organization, as Parquet
+         * @description Apache Parquet for programs: site_id, site, room_id, room, installation_id, node_id, time (UTC, milliseconds); of samples co2_ppm, temperature_celsius, rel_humidity_percent and measurement_status, of buckets sample_count and of each quantity mean, `_min` and `_max`. What is unknown is null. More than 1000 installations are 400 `too_many_installations`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.apache.parquet": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{id}/timeseries.csv/": {
         parameters: {
             query?: never;
@@ -4623,6 +4772,104 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{id}/timeseries.xlsx/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured at a site, as a workbook
+         * @description A workbook for people, with the columns of their CSV: numbers and times are such, times are those of the site's clocks, and a name that looks like a formula is none. A sheet for each room, or one; a sheet that is full (1,048,576 rows) is followed by another. More than 1000 installations are 400 `too_many_installations`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                    /** @description The language of the table for people. Without it, that of the request. */
+                    lang?: components["parameters"]["lang"];
+                    /** @description Whether a workbook has a sheet for each room, or one for all. */
+                    sheets?: components["parameters"]["sheets"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{id}/timeseries.parquet/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured at a site, as Parquet
+         * @description Apache Parquet for programs: site_id, site, room_id, room, installation_id, node_id, time (UTC, milliseconds); of samples co2_ppm, temperature_celsius, rel_humidity_percent and measurement_status, of buckets sample_count and of each quantity mean, `_min` and `_max`. What is unknown is null. More than 1000 installations are 400 `too_many_installations`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.apache.parquet": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rooms/{id}/timeseries.csv/": {
         parameters: {
             query?: never;
@@ -4661,6 +4908,104 @@ export interface paths {
                     };
                     content: {
                         "text/csv": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/timeseries.xlsx/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured in a room, as a workbook
+         * @description A workbook for people, with the columns of their CSV: numbers and times are such, times are those of the site's clocks, and a name that looks like a formula is none. A sheet for each room, or one; a sheet that is full (1,048,576 rows) is followed by another. More than 1000 installations are 400 `too_many_installations`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                    /** @description The language of the table for people. Without it, that of the request. */
+                    lang?: components["parameters"]["lang"];
+                    /** @description Whether a workbook has a sheet for each room, or one for all. */
+                    sheets?: components["parameters"]["sheets"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/timeseries.parquet/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was measured in a room, as Parquet
+         * @description Apache Parquet for programs: site_id, site, room_id, room, installation_id, node_id, time (UTC, milliseconds); of samples co2_ppm, temperature_celsius, rel_humidity_percent and measurement_status, of buckets sample_count and of each quantity mean, `_min` and `_max`. What is unknown is null. More than 1000 installations are 400 `too_many_installations`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.apache.parquet": string;
                     };
                 };
                 default: components["responses"]["Error"];
@@ -7891,6 +8236,8 @@ export interface components {
         for: "programs" | "people";
         /** @description The language of the table for people. Without it, that of the request. */
         lang: "de" | "en";
+        /** @description Whether a workbook has a sheet for each room, or one for all. */
+        sheets: "rooms" | "one";
         /** @description Leave at most this many points, so that a chart looks the same (MinMaxLTTB). */
         max_points: number;
     };
