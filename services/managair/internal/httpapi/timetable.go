@@ -176,10 +176,7 @@ func (t *timetables) zone(r *http.Request, caller access.Caller, h timetable.Hol
 	if err != nil {
 		return nil, err
 	}
-	if zone, err := inventory.Location(site.TimeZone); err == nil {
-		return zone, nil
-	}
-	return time.UTC, nil
+	return inventory.LocationOrUTC(site.TimeZone), nil
 }
 
 // wanted reads what is to be changed, a calendar as well: that takes a while, in which

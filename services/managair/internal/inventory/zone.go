@@ -33,3 +33,13 @@ func Location(name string) (*time.Location, error) {
 	}
 	return time.LoadLocation(name)
 }
+
+// LocationOrUTC is Location, and UTC for a name that is unknown: it came by a way that asks
+// no rule, and nothing stands still for it. managair check names the site.
+func LocationOrUTC(name string) *time.Location {
+	zone, err := Location(name)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}

@@ -166,10 +166,8 @@ func (h SensorHealth) follow(ctx context.Context, now time.Time) error {
 				days = min(days, sensorhealth.DayOf(now, time.UTC)-*newest+rereadDays)
 			}
 			n.since = now.UTC().Truncate(day).AddDate(0, 0, -days)
-			if n.place, err = inventory.Location(zone); err != nil {
-				n.place, err = time.UTC, nil // as for verdicts; the command check tells of it
-			}
-			return n, err
+			n.place = inventory.LocationOrUTC(zone)
+			return n, nil
 		})
 		if err != nil || len(nodes) == 0 {
 			return err

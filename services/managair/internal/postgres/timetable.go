@@ -254,10 +254,7 @@ func (s Timetables) Plan(ctx context.Context, caller access.Caller, room int64) 
 	if err != nil {
 		return timetable.Plan{}, fmt.Errorf("find the plan of room %d: %w", room, pgdb.Translate(err))
 	}
-	plan := timetable.Plan{Zone: time.UTC}
-	if known, err := inventory.Location(zone); err == nil {
-		plan.Zone = known
-	}
+	plan := timetable.Plan{Zone: inventory.LocationOrUTC(zone)}
 	if plan.Site, err = site.read(); err != nil {
 		return plan, err
 	}

@@ -71,29 +71,20 @@ func (s Service) room(ctx context.Context, caller access.Caller, id int64) (Room
 	if err != nil {
 		return Room{}, nil, err
 	}
-	loc, err := inventory.Location(room.TimeZone)
-	if err != nil {
-		// It came by a way that asks no rule; managair check names the site, too.
-		s.Log.WarnContext(ctx, "the site's time zone is unknown; its days are cut in UTC", "room", id, "err", err)
-		loc = time.UTC
-	}
-	return room, loc, nil
+	return room, inventory.LocationOrUTC(room.TimeZone), nil
 }
 
 // read returns the course of the air in a room, and the worst of its sensors.
 func (s Service) read(ctx context.Context, id int64, room Room, p airquality.Period) (*airquality.Analysis, verdict.Sensor, error) {
 	readings := verdict.Read(p)
 	for _, one := range room.Installations {
-		span, ok := one.within(p)
-		if !ok {
+		span, some := one.Within(p.Reach())
+		if !some {
 			continue
 		}
 		reading := readings.Sensor(inventory.SensorOf(one.Protocol))
-		err := s.Samples.Samples(ctx, span, func(sample measurement.Sample) error {
-			// What a sensor itself calls faulty says nothing of the air.
-			if sample.Status != measurement.Faulty {
-				reading.Add(airquality.Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
-			}
+		err := telemetry.Sound(ctx, s.Samples, span, func(sample measurement.Sample) error {
+			reading.Add(airquality.Sample{Time: sample.Time, CO2PPM: sample.CO2PPM})
 			return nil
 		})
 		if err != nil {
@@ -103,17 +94,4 @@ func (s Service) read(ctx context.Context, id int64, room Room, p airquality.Per
 	}
 	air, worst := readings.End()
 	return air, worst, nil
-}
-
-// within returns the part of an installation that counts for a period; false if there is none.
-func (i *Installation) within(p airquality.Period) (telemetry.Span, bool) {
-	span := i.Span
-	from, to := p.Reach()
-	if span.From.Before(from) {
-		span.From = from
-	}
-	if span.To.IsZero() || span.To.After(to) {
-		span.To = to
-	}
-	return span, !span.To.Before(span.From)
 }

@@ -19,6 +19,18 @@ type Span struct {
 	From, To time.Time
 }
 
+// Within returns the part of a span between two times, false when there is none. An open
+// end is the zero time.
+func (s Span) Within(from, to time.Time) (Span, bool) {
+	if s.From.Before(from) {
+		s.From = from
+	}
+	if s.To.IsZero() || s.To.After(to) {
+		s.To = to
+	}
+	return s, !s.From.After(s.To)
+}
+
 // Summary is what a span holds.
 type Summary struct {
 	Count int64
@@ -147,11 +159,17 @@ func wholeHours(span Span, place *time.Location) bool {
 
 // singles hands the samples that count to take, a bucket each.
 func singles(ctx context.Context, store Store, span Span, take func(Bucket) error) error {
+	return Sound(ctx, store, span, func(s measurement.Sample) error { return take(bucketOf(s)) })
+}
+
+// Sound is Store.Samples without those that a sensor itself calls faulty: they say nothing
+// of the air.
+func Sound(ctx context.Context, store Store, span Span, yield func(measurement.Sample) error) error {
 	return store.Samples(ctx, span, func(s measurement.Sample) error {
 		if s.Status == measurement.Faulty {
 			return nil
 		}
-		return take(bucketOf(s))
+		return yield(s)
 	})
 }
 

@@ -336,13 +336,9 @@ func readCalendar(ctx context.Context, store CalendarStore, fetcher Fetcher, due
 }
 
 func fetchCalendar(ctx context.Context, fetcher Fetcher, due DueCalendar, now time.Time) (Calendar, error) {
-	zone, err := inventory.Location(due.TimeZone)
-	if err != nil {
-		zone = time.UTC
-	}
 	data, err := fetcher.Fetch(ctx, due.URL)
 	if err != nil {
 		return Calendar{}, err
 	}
-	return ParseCalendar(ctx, data, zone, now)
+	return ParseCalendar(ctx, data, inventory.LocationOrUTC(due.TimeZone), now)
 }

@@ -96,12 +96,10 @@ func (d Decider) Run(ctx context.Context, now time.Time) (days int, err error) {
 		}
 		last := make(map[string]civil.Date, len(zones))
 		for _, name := range zones {
-			zone, err := inventory.Location(name)
-			if err != nil {
-				// It came by a way that asks no rule; managair check names the site, too.
+			if _, err := inventory.Location(name); err != nil {
 				d.Log.WarnContext(ctx, "a site's time zone is unknown; its days are cut in UTC", "zone", name, "err", err)
 			}
-			last[name] = lastDay(now, zone)
+			last[name] = lastDay(now, inventory.LocationOrUTC(name))
 		}
 		rooms, err := d.Store.Undecided(ctx, last)
 		if err != nil {
@@ -120,11 +118,8 @@ func (d Decider) Run(ctx context.Context, now time.Time) (days int, err error) {
 	return days, err
 }
 
-// lastDay returns the last day that is over long enough; without a zone it is that of UTC.
+// lastDay returns the last day that is over long enough.
 func lastDay(now time.Time, zone *time.Location) civil.Date {
-	if zone == nil {
-		zone = time.UTC
-	}
 	return civil.DateOf(now.In(zone).Add(-Settle)).AddDays(-1)
 }
 
@@ -178,11 +173,7 @@ func (d *deciding) turns(ctx context.Context, sites [][]*Undecided, next next) e
 
 // site decides some days of rooms of one site, and returns those that may have more.
 func (d *deciding) site(ctx context.Context, rooms []*Undecided, next next) (left []*Undecided, err error) {
-	zone, err := inventory.Location(rooms[0].TimeZone)
-	if err != nil {
-		zone = time.UTC // Run has told it
-	}
-	plan := Plan{Zone: zone}
+	plan := Plan{Zone: inventory.LocationOrUTC(rooms[0].TimeZone)}
 	read := false
 	for _, r := range rooms {
 		decisions, more := next(r, d.last[r.TimeZone])
@@ -299,21 +290,13 @@ func (d Decider) readings(ctx context.Context, r *Room, zone *time.Location, fro
 	end := until.AddDays(1).In(zone).Add(occupancy.InferenceMargin)
 	var all [][]occupancy.Reading
 	for _, span := range r.Installations {
-		if span.From.Before(begin) {
-			span.From = begin
-		}
-		if span.To.IsZero() || span.To.After(end) {
-			span.To = end
-		}
-		if !span.From.Before(span.To) {
+		span, some := span.Within(begin, end)
+		if !some {
 			continue
 		}
 		var series []occupancy.Reading
-		err := d.Samples.Samples(ctx, span, func(s measurement.Sample) error {
-			// What a sensor itself calls faulty says nothing of the air.
-			if s.Status != measurement.Faulty {
-				series = append(series, occupancy.Reading{Time: s.Time, CO2PPM: s.CO2PPM})
-			}
+		err := telemetry.Sound(ctx, d.Samples, span, func(s measurement.Sample) error {
+			series = append(series, occupancy.Reading{Time: s.Time, CO2PPM: s.CO2PPM})
 			return nil
 		})
 		if err != nil {
@@ -365,11 +348,7 @@ func (p Past) Days(ctx context.Context, room int64, first, last civil.Date) ([]o
 	if first.Compare(last) > 0 {
 		return days, nil
 	}
-	zone, err := inventory.Location(progress.TimeZone)
-	if err != nil {
-		zone = time.UTC // managair check names the site
-	}
-	plan := Plan{Zone: zone}
+	plan := Plan{Zone: inventory.LocationOrUTC(progress.TimeZone)}
 	if plan.Site, err = p.Store.SiteTimetable(ctx, progress.Site); err != nil {
 		return nil, err
 	}
