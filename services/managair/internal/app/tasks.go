@@ -11,6 +11,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/calendar"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/sensorhealth"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
@@ -48,7 +49,7 @@ func addHealth(tasks *worker.Tasks, log *slog.Logger, store postgres.SensorHealt
 		Summary: "Finds out by their nights which sensors drift, have an offset or tell what no air has, and when batteries will be empty.",
 	}, func(ctx context.Context) error {
 		start := time.Now()
-		sum, err := store.Judge(ctx, start)
+		sum, err := sensorhealth.Judge{Store: store}.Run(ctx, start)
 		if err != nil {
 			return err
 		}

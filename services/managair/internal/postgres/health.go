@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,17 +13,8 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/sensorhealth"
 )
 
-// SensorHealth judges the health of all nodes, and keeps what comes out.
+// SensorHealth is the sensorhealth.JudgeStore on PostgreSQL, and has what was found.
 type SensorHealth struct{ Pool *pgxpool.Pool }
-
-// The bounds of what is read and written at once: the first run has half a year of hours.
-const (
-	followedAtOnce = 50
-	// Samples come late: nights of so many days are made again.
-	rereadDays = 3
-	// nightsKept and chargesKept are days.
-	nightsKept, chargesKept = 7*sensorhealth.Weeks + 7, sensorhealth.BatteryDays
-)
 
 // Days go to and fro as their number since this one.
 const dayOne = "'1970-01-01'::date"
@@ -115,179 +104,125 @@ const (
 		       battery_earliest_day = excluded.battery_earliest_day, battery_latest_day = excluded.battery_latest_day`
 )
 
-// Judge makes nights of what was measured since the last time, and judges all nodes by what
-// they told up to yesterday. Whoever does it twice comes to the same.
-func (h SensorHealth) Judge(ctx context.Context, now time.Time) (sensorhealth.Summary, error) {
-	var sum sensorhealth.Summary
-	if err := h.follow(ctx, now); err != nil {
-		return sum, fmt.Errorf("make nights: %w", pgdb.Translate(err))
-	}
-	rows, _ := h.Pool.Query(ctx, "SELECT id FROM organization ORDER BY id")
-	organizations, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+// NoteCharges is part of sensorhealth.JudgeStore, as all that follows.
+func (h SensorHealth) NoteCharges(ctx context.Context, now time.Time) error {
+	return h.exec(ctx, "note batteries", keepCharges, pgx.NamedArgs{"now": now})
+}
+
+// Followed is part of sensorhealth.JudgeStore.
+func (h SensorHealth) Followed(ctx context.Context, now time.Time, after int32, most int) ([]sensorhealth.Followed, error) {
+	rows, _ := h.Pool.Query(ctx, followed, pgx.NamedArgs{"now": now, "after": after, "batch": most})
+	nodes, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n sensorhealth.Followed, err error) {
+		var zone string
+		err = row.Scan(&n.No, &zone, &n.Newest)
+		n.Place = inventory.LocationOrUTC(zone)
+		return n, err
+	})
 	if err != nil {
-		return sum, fmt.Errorf("find networks: %w", pgdb.Translate(err))
+		return nil, fmt.Errorf("find nodes that are followed: %w", pgdb.Translate(err))
 	}
-	for _, id := range organizations {
-		if err := h.judgeOrganization(ctx, now, id, &sum); err != nil {
-			return sum, fmt.Errorf("judge sensors of organization %d: %w", id, pgdb.Translate(err))
-		}
-	}
-	today := sensorhealth.DayOf(now, time.UTC)
-	for table, days := range map[string]int{"node_night": nightsKept, "node_charge": chargesKept} {
-		if _, err := h.Pool.Exec(ctx, "DELETE FROM "+table+" WHERE day < "+dayOne+" + @oldest::integer", pgx.NamedArgs{"oldest": today - days}); err != nil {
-			return sum, fmt.Errorf("forget rows of %s: %w", table, pgdb.Translate(err))
-		}
-	}
-	return sum, nil
+	return nodes, nil
 }
 
-// followedNode is a node whose hours are read from a time on.
-type followedNode struct {
-	no    int32
-	since time.Time
-	place *time.Location
-}
-
-// follow makes nights of hours, and notes batteries.
-func (h SensorHealth) follow(ctx context.Context, now time.Time) error {
-	if _, err := h.Pool.Exec(ctx, keepCharges, pgx.NamedArgs{"now": now}); err != nil {
-		return err
-	}
-	for after := int32(-1); ; {
-		rows, _ := h.Pool.Query(ctx, followed, pgx.NamedArgs{"now": now, "after": after, "batch": followedAtOnce})
-		nodes, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n followedNode, err error) {
-			var zone string
-			var newest *int
-			if err = row.Scan(&n.no, &zone, &newest); err != nil {
-				return n, err
-			}
-			days := nightsKept
-			if newest != nil {
-				days = min(days, sensorhealth.DayOf(now, time.UTC)-*newest+rereadDays)
-			}
-			n.since = now.UTC().Truncate(day).AddDate(0, 0, -days)
-			n.place = inventory.LocationOrUTC(zone)
-			return n, nil
-		})
-		if err != nil || len(nodes) == 0 {
-			return err
-		}
-		if err := h.makeNights(ctx, now, nodes); err != nil {
-			return err
-		}
-		after = nodes[len(nodes)-1].no
-	}
-}
-
-func (h SensorHealth) makeNights(ctx context.Context, now time.Time, nodes []followedNode) error {
-	nos, since := make([]int32, len(nodes)), make([]time.Time, len(nodes))
-	for i, n := range nodes {
-		nos[i], since[i] = n.no, n.since
-	}
-	rows, err := h.Pool.Query(ctx, hoursOfNights, pgx.NamedArgs{"nos": nos, "since": since, "now": now})
-	if err != nil {
-		return err
-	}
-	hours := map[int32][]sensorhealth.Hour{}
-	var no int32
+// Hours is part of sensorhealth.JudgeStore.
+func (h SensorHealth) Hours(ctx context.Context, nos []int32, since []time.Time, now time.Time) (map[int32][]sensorhealth.Hour, error) {
 	var hour sensorhealth.Hour
-	if _, err := pgx.ForEachRow(rows, []any{&no, &hour.Begin, &hour.CO2PPM}, func() error {
-		hours[no] = append(hours[no], hour)
-		return nil
-	}); err != nil {
-		return err
-	}
+	return byNode(ctx, h, "read hours of nights", hoursOfNights, pgx.NamedArgs{"nos": nos, "since": since, "now": now}, &hour, &hour.Begin, &hour.CO2PPM)
+}
+
+// KeepNights is part of sensorhealth.JudgeStore.
+func (h SensorHealth) KeepNights(ctx context.Context, nights map[int32][]sensorhealth.Night) error {
 	var of []int32
 	var days []int
 	var rests, lowests []float64
-	for _, n := range nodes {
-		first := sensorhealth.DayOf(n.since, n.place)
-		for _, night := range sensorhealth.Nights(hours[n.no], n.place) {
-			if night.Day > first { // of which only a part is here
-				of, days = append(of, n.no), append(days, night.Day)
-				rests, lowests = append(rests, night.RestPPM), append(lowests, night.LowestPPM)
-			}
+	for no, all := range nights {
+		for _, night := range all {
+			of, days = append(of, no), append(days, night.Day)
+			rests, lowests = append(rests, night.RestPPM), append(lowests, night.LowestPPM)
 		}
 	}
-	_, err = h.Pool.Exec(ctx, keepNights, pgx.NamedArgs{"nos": of, "days": days, "rests": rests, "lowests": lowests})
-	return err
+	return h.exec(ctx, "keep nights", keepNights, pgx.NamedArgs{"nos": of, "days": days, "rests": rests, "lowests": lowests})
 }
 
-// judgeOrganization judges the sensors of an organization against one another.
-func (h SensorHealth) judgeOrganization(ctx context.Context, now time.Time, organization int64, sum *sensorhealth.Summary) error {
-	rows, err := h.Pool.Query(ctx, network, pgx.NamedArgs{"now": now, "organization": organization})
+// Organizations is part of sensorhealth.JudgeStore.
+func (h SensorHealth) Organizations(ctx context.Context) ([]int64, error) {
+	rows, _ := h.Pool.Query(ctx, "SELECT id FROM organization ORDER BY id")
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("find networks: %w", pgdb.Translate(err))
 	}
-	var nos []int32
-	var sensors []sensorhealth.Sensor
+	return ids, nil
+}
+
+// Members is part of sensorhealth.JudgeStore.
+func (h SensorHealth) Members(ctx context.Context, organization int64, now time.Time) ([]sensorhealth.Member, error) {
+	rows, _ := h.Pool.Query(ctx, network, pgx.NamedArgs{"now": now, "organization": organization})
+	members, err := pgx.CollectRows(rows, pgx.RowToStructByPos[sensorhealth.Member])
+	if err != nil {
+		return nil, fmt.Errorf("find the sensors of a network: %w", pgdb.Translate(err))
+	}
+	return members, nil
+}
+
+// Nights is part of sensorhealth.JudgeStore.
+func (h SensorHealth) Nights(ctx context.Context, nos []int32, after, until int) (map[int32][]sensorhealth.Night, error) {
+	var night sensorhealth.Night
+	return byNode(ctx, h, "read nights", nightsOf, pgx.NamedArgs{"nos": nos, "since": after, "until": until}, &night, &night.Day, &night.RestPPM, &night.LowestPPM)
+}
+
+// Charges is part of sensorhealth.JudgeStore.
+func (h SensorHealth) Charges(ctx context.Context, nos []int32, after int) (map[int32][]sensorhealth.Charge, error) {
+	var charge sensorhealth.Charge
+	return byNode(ctx, h, "read charges", chargesOf, pgx.NamedArgs{"nos": nos, "since": after}, &charge, &charge.Day, &charge.Percent)
+}
+
+// byNode reads rows of many nodes: the number of the node, and then the places of one.
+func byNode[T any](ctx context.Context, h SensorHealth, what, query string, args pgx.NamedArgs, one *T, places ...any) (map[int32][]T, error) {
+	rows, _ := h.Pool.Query(ctx, query, args)
+	all := map[int32][]T{}
 	var no int32
-	var since *time.Time
-	if _, err := pgx.ForEachRow(rows, []any{&no, &since}, func() error {
-		nos = append(nos, no)
-		s := sensorhealth.Sensor{Since: math.MinInt}
-		if since != nil {
-			s.Since = sensorhealth.DayOf(*since, time.UTC) + 1
-		}
-		sensors = append(sensors, s)
+	if _, err := pgx.ForEachRow(rows, append([]any{&no}, places...), func() error {
+		all[no] = append(all[no], *one)
 		return nil
 	}); err != nil {
-		return err
+		return nil, fmt.Errorf("%s: %w", what, pgdb.Translate(err))
 	}
-	size := sensorhealth.NetworkSize(len(nos))
-	for of := range slices.Chunk(nos, size) {
-		if err := h.judgeNetwork(ctx, now, organization, of, sensors[:len(of)], sum); err != nil {
-			return err
-		}
-		sensors = sensors[len(of):]
+	return all, nil
+}
+
+// Keep is part of sensorhealth.JudgeStore.
+func (h SensorHealth) Keep(ctx context.Context, organization int64, now time.Time, found []sensorhealth.Judgement) error {
+	var batch pgx.Batch
+	for i := range found {
+		batch.Queue(keepHealth, healthArgs(now, organization, &found[i]))
+	}
+	if err := h.Pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("keep what was found: %w", pgdb.Translate(err))
 	}
 	return nil
 }
 
-func (h SensorHealth) judgeNetwork(ctx context.Context, now time.Time, organization int64, nos []int32, sensors []sensorhealth.Sensor, sum *sensorhealth.Summary) error {
-	place := make(map[int32]int, len(nos))
-	for i, no := range nos {
-		place[no] = i
-	}
-	yesterday := sensorhealth.DayOf(now, time.UTC) - 1
-	rows, err := h.Pool.Query(ctx, nightsOf, pgx.NamedArgs{"nos": nos, "since": yesterday - 7*sensorhealth.Weeks, "until": yesterday})
-	if err != nil {
-		return err
-	}
-	var no int32
-	var night sensorhealth.Night
-	if _, err := pgx.ForEachRow(rows, []any{&no, &night.Day, &night.RestPPM, &night.LowestPPM}, func() error {
-		s := &sensors[place[no]]
-		s.Nights = append(s.Nights, night)
-		return nil
-	}); err != nil {
-		return err
-	}
-	charges := make([][]sensorhealth.Charge, len(nos))
-	if rows, err = h.Pool.Query(ctx, chargesOf, pgx.NamedArgs{"nos": nos, "since": yesterday - sensorhealth.BatteryDays}); err != nil {
-		return err
-	}
-	var charge sensorhealth.Charge
-	if _, err := pgx.ForEachRow(rows, []any{&no, &charge.Day, &charge.Percent}, func() error {
-		charges[place[no]] = append(charges[place[no]], charge)
-		return nil
-	}); err != nil {
-		return err
-	}
-	var batch pgx.Batch
-	for i, f := range sensorhealth.Judge(sensors, yesterday) {
-		batch.Queue(keepHealth, healthArgs(now, organization, nos[i], f, sensorhealth.ForecastBattery(charges[i])))
-		sum.Nodes++
-		if f.Suspected() {
-			sum.Suspected++
+// Forget is part of sensorhealth.JudgeStore.
+func (h SensorHealth) Forget(ctx context.Context, nights, charges int) error {
+	for table, oldest := range map[string]int{"node_night": nights, "node_charge": charges} {
+		if err := h.exec(ctx, "forget rows of "+table, "DELETE FROM "+table+" WHERE day < "+dayOne+" + @oldest::integer", pgx.NamedArgs{"oldest": oldest}); err != nil {
+			return err
 		}
 	}
-	return h.Pool.SendBatch(ctx, &batch).Close()
+	return nil
 }
 
-func healthArgs(now time.Time, organization int64, no int32, f sensorhealth.Finding, b sensorhealth.Battery) pgx.NamedArgs {
+func (h SensorHealth) exec(ctx context.Context, what, statement string, args pgx.NamedArgs) error {
+	if _, err := h.Pool.Exec(ctx, statement, args); err != nil {
+		return fmt.Errorf("%s: %w", what, pgdb.Translate(err))
+	}
+	return nil
+}
+
+func healthArgs(now time.Time, organization int64, found *sensorhealth.Judgement) pgx.NamedArgs {
+	f, b := &found.Finding, &found.Battery
 	args := pgx.NamedArgs{
-		"organization": organization, "no": no, "now": now, "silence": string(f.Silence), "weeks": f.Weeks, "others": f.Others,
+		"organization": organization, "no": found.No, "now": now, "silence": string(f.Silence), "weeks": f.Weeks, "others": f.Others,
 		"suspected": f.Suspected(), "impossible": f.ImpossibleNights,
 		"step_day": nil, "step": nil, "step_pm": nil,
 		"battery_silence": string(b.Silence), "battery_days": b.Days,

@@ -24,13 +24,11 @@ type Charge struct {
 	Day, Percent int
 }
 
-// BatterySilence is why there is no forecast.
+// BatterySilence is why there is no forecast; "" where there is one.
 type BatterySilence string
 
 // The reasons. The words are those of the HTTP API and of the database.
 const (
-	// Forecast is no silence.
-	Forecast BatterySilence = ""
 	// NoPercent: the node, or its network, tells none. Volts alone do not tell it: a lithium
 	// cell keeps its voltage until shortly before its end.
 	NoPercent BatterySilence = "no_percent"

@@ -15,6 +15,6 @@ func BenchmarkJudge(b *testing.B) {
 	}
 	sensors := quiet(sensorhealth.Weeks, off...)
 	for b.Loop() {
-		sensorhealth.Judge(sensors, lastDay(sensorhealth.Weeks))
+		sensorhealth.Findings(sensors, lastDay(sensorhealth.Weeks))
 	}
 }

@@ -65,13 +65,11 @@ func estimate(value, deviation, tolerance float64) Estimate {
 // normal is the distribution function of the standard normal distribution.
 func normal(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
 
-// Silence is why nothing is said of a sensor against its network.
+// Silence is why nothing is said of a sensor against its network; "" where something is.
 type Silence string
 
 // The reasons. The words are those of the HTTP API and of the database.
 const (
-	// Judged is no silence.
-	Judged Silence = ""
 	// TooFewNights: of the sensor itself, since it came into this room or was calibrated.
 	TooFewNights Silence = "too_few_nights"
 	// TooFewSensors: fewer than MinOthers others told something in the same nights.

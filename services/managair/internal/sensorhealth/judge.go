@@ -27,9 +27,9 @@ func NetworkSize(sensors int) int {
 	return max(1, (sensors+networks-1)/networks)
 }
 
-// Judge judges the sensors of a network by what they told up to the day, which is the last
+// Findings judges the sensors of a network by what they told up to the day, which is the last
 // one of the latest week. Each finding stands where its sensor does.
-func Judge(sensors []Sensor, day int) []Finding {
+func Findings(sensors []Sensor, day int) []Finding {
 	// Who is at rest differs from week to week. So that the level of the network does not, each
 	// sensor counts the second time without what it was above it the first time.
 	tracks, _ := follow(sensors, day, make([]float64, len(sensors)))

@@ -30,7 +30,7 @@ func TestFalseAlarms(t *testing.T) {
 		for month := 1; month*4 < sensorhealth.Weeks; month++ {
 			alarmed, stepped := map[int]bool{}, map[int]bool{}
 			for week := month*4 + 1; week <= min(month*4+4, sensorhealth.Weeks); week++ {
-				for i, f := range sensorhealth.Judge(sensors, lastDay(week)) {
+				for i, f := range sensorhealth.Findings(sensors, lastDay(week)) {
 					silent[f.Silence]++
 					alarmed[i] = alarmed[i] || isFalse(f, rooms[i].wrong(week-1))
 					stepped[i] = stepped[i] || f.Step != nil
@@ -50,7 +50,7 @@ func TestFalseAlarms(t *testing.T) {
 			}
 		}
 	}
-	judged := silent[sensorhealth.Judged]
+	judged := silent[""]
 	t.Logf("%d sensor-months: %d alarms, %d told of a step; judgements %d, silences %v", months, alarms, steps, judged, silent)
 	if float64(alarms) > math.Max(1, float64(months)/1000) {
 		t.Errorf("%d false alarms in %d sensor-months", alarms, months)
@@ -86,7 +86,7 @@ func TestFound(t *testing.T) {
 				for i := range 3 { // of twenty are wrong
 					rooms[i].wrong = tt.wrong
 				}
-				findings := sensorhealth.Judge(live(r, rooms, sensorhealth.Weeks), lastDay(sensorhealth.Weeks))
+				findings := sensorhealth.Findings(live(r, rooms, sensorhealth.Weeks), lastDay(sensorhealth.Weeks))
 				var network []float64
 				for _, room := range rooms {
 					network = append(network, room.wrong(sensorhealth.Weeks-1))
@@ -96,7 +96,7 @@ func TestFound(t *testing.T) {
 				for i := range 3 {
 					f, is := findings[i], tt.wrong(sensorhealth.Weeks-1)
 					n++
-					if f.Silence != sensorhealth.Judged {
+					if f.Silence != "" {
 						silent++
 						continue
 					}
