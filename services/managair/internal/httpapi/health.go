@@ -25,9 +25,9 @@ func (a *API) addHealth(nodes inventory.Repository[sensorhealth.Node, inventory.
 
 func showHealth(v *view, n *sensorhealth.Node) jsonapi.Resource {
 	id, f, b := n.ID.String(), n.Finding, n.Battery
-	stepDay, step := jsonapi.Null(), (*sensorhealth.Estimate)(nil)
+	stepDay, step := jsonapi.Null(), jsonapi.Null()
 	if f.Step != nil {
-		stepDay, step = dayOf(f.Step.Day), &f.Step.PPM
+		stepDay, step = dayOf(f.Step.Day), jsonapi.Raw(string(append(figure(&f.Step.PPM), '}')))
 	}
 	return jsonapi.Resource{
 		Identifier: jsonapi.Identifier{Type: typeSensorHealth, ID: id},
@@ -40,7 +40,7 @@ func showHealth(v *view, n *sensorhealth.Node) jsonapi.Resource {
 			{Name: "offset_ppm", Value: estimated(f.Offset)},
 			{Name: "drift_ppm_per_30_days", Value: estimated(f.Drift)},
 			{Name: "step_date", Value: stepDay},
-			{Name: "step_ppm", Value: estimated(step)},
+			{Name: "step_ppm", Value: step},
 			{Name: "impossible", Value: jsonapi.Bool(f.Impossible())},
 			{Name: "impossible_night_count", Value: jsonapi.Int(f.ImpossibleNights)},
 			{Name: "battery_silence", Value: optText(string(b.Silence))},
@@ -56,19 +56,25 @@ func showHealth(v *view, n *sensorhealth.Node) jsonapi.Resource {
 	}
 }
 
-// estimated is an estimate as documents have it: to a tenth of a ppm and a
-// thousandth. Probabilities are cut, so that none reaches the bound of suspicion by rounding.
+// estimated is an estimate as documents have it. Probabilities are cut to a thousandth, so
+// that none reaches the bound of suspicion by rounding.
 func estimated(e *sensorhealth.Estimate) jsonapi.Value {
 	if e == nil {
 		return jsonapi.Null()
 	}
+	text := append(figure(e), `,"probability":`...)
+	text = strconv.AppendFloat(text, math.Floor(1000*e.Beyond+1e-9)/1000, 'f', -1, 64)
+	text = append(text, `,"suspected":`...)
+	text = strconv.AppendBool(text, e.Suspected())
+	return jsonapi.Raw(string(append(text, '}')))
+}
+
+// figure is the begin of an object with a value and its interval, to a tenth of a ppm.
+func figure(e *sensorhealth.Estimate) []byte {
 	text := []byte(`{"value":`)
 	text = strconv.AppendFloat(text, math.Round(10*e.Value)/10+0, 'f', -1, 64)
 	text = append(text, `,"plus_minus":`...)
-	text = strconv.AppendFloat(text, math.Round(10*e.PlusMinus)/10, 'f', -1, 64)
-	text = append(text, `,"probability":`...)
-	text = strconv.AppendFloat(text, math.Floor(1000*e.Beyond+1e-9)/1000, 'f', -1, 64)
-	return jsonapi.Raw(string(append(text, '}')))
+	return strconv.AppendFloat(text, math.Round(10*e.PlusMinus)/10, 'f', -1, 64)
 }
 
 // dayOf is the date of a number of days since 1970, and null for 0.

@@ -2,11 +2,16 @@
 import { attributes, numberOrNull, text } from "./attributes";
 import { create, get, list, relatedId, remove, type Resource } from "./client";
 
-/** A figure, half of its interval of 95 %, and the probability that it is beyond the tolerance. */
-export interface Estimate {
+/** A figure, and half of its interval of 95 %. */
+export interface Figure {
   value: number;
   plusMinus: number;
+}
+
+/** One with the probability that it is beyond the tolerance, and whether that is enough to tell. */
+export interface Estimate extends Figure {
   probability: number;
+  suspected: boolean;
 }
 
 const SILENCES = ["too_few_nights", "too_few_sensors", "never_at_rest"] as const;
@@ -23,7 +28,7 @@ export interface SensorHealth {
   offset: Estimate | null;
   /** In 30 days. */
   drift: Estimate | null;
-  step: { date: string; ppm: Estimate } | null;
+  step: { date: string; ppm: Figure } | null;
   /** Of fourteen nights. */
   impossibleNights: number;
   impossible: boolean;
@@ -36,12 +41,6 @@ export interface SensorHealth {
   };
 }
 
-/** From which probability on something is suspected. */
-const SUSPICIOUS = 0.99;
-
-export const isSuspected = (estimate: Estimate | null): estimate is Estimate =>
-  !!estimate && estimate.probability >= SUSPICIOUS;
-
 function toEstimate(value: unknown): Estimate | null {
   if (typeof value !== "object" || value === null) return null;
   const a = value as Record<string, unknown>;
@@ -51,6 +50,7 @@ function toEstimate(value: unknown): Estimate | null {
     value: number,
     plusMinus: numberOrNull(a.plus_minus) ?? 0,
     probability: numberOrNull(a.probability) ?? 0,
+    suspected: a.suspected === true,
   };
 }
 

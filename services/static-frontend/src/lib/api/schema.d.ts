@@ -7736,8 +7736,8 @@ export interface components {
                  * @description The first day of the week from which on it tells another level, as after an automatic calibration; null: there was none.
                  */
                 readonly step_date?: string | null;
-                /** @description How much the level changed then. The tolerance is 30 ppm; its probability is not kept and 0. */
-                readonly step_ppm?: null | components["schemas"]["Estimate"];
+                /** @description How much the level changed then. It is told only when it is beyond 30 ppm with a probability of 99 %. */
+                readonly step_ppm?: null | components["schemas"]["Figure"];
                 /** @description It told less than 380 ppm on ten or more of the latest fourteen nights; outdoor air has more. */
                 readonly impossible?: boolean;
                 /** @description On so many of fourteen. */
@@ -7780,12 +7780,20 @@ export interface components {
             };
         };
         /** @description A figure with its uncertainty. */
+        Figure: {
+            value: number;
+            /** @description Half of the interval of 95 %. */
+            plus_minus: number;
+        };
+        /** @description A figure with its uncertainty, and what is made of it. */
         Estimate: {
             value: number;
             /** @description Half of the interval of 95 %. */
             plus_minus: number;
             /** @description That the truth is beyond the tolerance. */
             probability: number;
+            /** @description That this is so probable that somebody should look after the sensor. */
+            suspected: boolean;
         };
         SensorHealthDocument: {
             data: components["schemas"]["SensorHealth"];
