@@ -155,10 +155,7 @@ func (a *API) sources(ctx context.Context, caller access.Caller, installations [
 	}
 	sources = make([]dataset.Source, len(installations))
 	for _, site := range sites {
-		place, err := inventory.Location(site.TimeZone)
-		if err != nil {
-			place = time.UTC // as for verdicts; managair check names the site
-		}
+		place := inventory.LocationOrUTC(site.TimeZone)
 		for _, room := range rooms {
 			if room.SiteID != site.ID {
 				continue

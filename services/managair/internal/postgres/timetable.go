@@ -334,14 +334,35 @@ func (s Timetables) TimeZones(ctx context.Context) ([]string, error) {
 
 // selectProgress is what scanUndecided reads, of all rooms.
 const selectProgress = `
-		SELECT r.id, r.site_id, rs.time_zone, p.decided_until, p.recompute_from, p.wanted_at
+		SELECT r.id, r.site_id, rs.time_zone, decided.first, p.decided_until, older.day, p.recompute_from, p.wanted_at
 		  FROM room r
 		  JOIN site rs ON rs.id = r.site_id
-		  LEFT JOIN occupancy_progress p ON p.room_id = r.id`
+		  LEFT JOIN occupancy_progress p ON p.room_id = r.id
+		 CROSS JOIN LATERAL (SELECT ` + decidedFrom + ` AS first) decided`
+
+// decidedFrom is the first day that is decided.
+const decidedFrom = `coalesce(p.decided_from, (SELECT min(od.day) FROM occupied_day od WHERE od.room_id = p.room_id))`
+
+// olderDay is the first day with samples before those that are decided: by the roll-ups,
+// which know it at once, and so by UTC.
+const olderDay = `
+		  LEFT JOIN LATERAL (
+		       SELECT (min(oldest.day) AT TIME ZONE 'UTC')::date AS day
+		         FROM installation i
+		         JOIN node n ON n.id = i.node_id
+		        CROSS JOIN LATERAL (
+		              SELECT d.day
+		                FROM sample_day d
+		               WHERE d.node_no = n.no AND d.day >= date_trunc('day', i.from_time, 'UTC') AND d.day < coalesce(i.to_time, 'infinity')
+		                 AND d.day >= (z.last::date - @most::integer)::timestamp AT TIME ZONE 'UTC'
+		                 AND d.day < coalesce(decided.first, z.last::date)::timestamp AT TIME ZONE 'UTC'
+		               ORDER BY d.day
+		               LIMIT 1) oldest
+		        WHERE i.room_id = r.id) older ON true`
 
 // Progress is part of timetable.Store.
 func (s Timetables) Progress(ctx context.Context, room int64) (timetable.Undecided, error) {
-	rows, err := s.Pool.Query(ctx, selectProgress+" WHERE r.id = @id", pgx.NamedArgs{"id": room})
+	rows, err := s.Pool.Query(ctx, selectProgress+" CROSS JOIN (VALUES (NULL::date)) AS older (day) WHERE r.id = @id", pgx.NamedArgs{"id": room})
 	if err == nil {
 		var found timetable.Undecided
 		if found, err = pgx.CollectExactlyOneRow(rows, scanUndecided); err == nil {
@@ -358,9 +379,9 @@ func (s Timetables) Undecided(ctx context.Context, last map[string]civil.Date) (
 		zones, days = append(zones, zone), append(days, day.String())
 	}
 	rows, err := s.Pool.Query(ctx, selectProgress+`
-		  JOIN unnest(@zones::text[], @days::text[]) AS z (name, last) ON z.name = rs.time_zone
-		 WHERE p.decided_until IS NULL OR p.decided_until < z.last::date OR p.recompute_from <= z.last::date
-		 ORDER BY r.id`, pgx.NamedArgs{"zones": zones, "days": days})
+		  JOIN unnest(@zones::text[], @days::text[]) AS z (name, last) ON z.name = rs.time_zone`+olderDay+`
+		 WHERE p.decided_until IS NULL OR p.decided_until < z.last::date OR p.recompute_from <= z.last::date OR older.day IS NOT NULL
+		 ORDER BY r.id`, pgx.NamedArgs{"zones": zones, "days": days, "most": timetable.MaxRecompute})
 	if err == nil {
 		var found []timetable.Undecided
 		if found, err = pgx.CollectRows(rows, scanUndecided); err == nil {
@@ -372,16 +393,21 @@ func (s Timetables) Undecided(ctx context.Context, last map[string]civil.Date) (
 
 func scanUndecided(row pgx.CollectableRow) (timetable.Undecided, error) {
 	var r timetable.Undecided
-	var decided, again, wanted *time.Time
-	err := row.Scan(&r.Room, &r.Site, &r.TimeZone, &decided, &again, &wanted)
-	if decided != nil {
-		until := civil.DateOf(*decided)
-		r.DecidedUntil = &until
-	}
+	var from, until, oldest, again, wanted *time.Time
+	err := row.Scan(&r.Room, &r.Site, &r.TimeZone, &from, &until, &oldest, &again, &wanted)
+	r.DecidedFrom, r.DecidedUntil, r.Oldest = dateOrNil(from), dateOrNil(until), dateOrNil(oldest)
 	if again != nil && wanted != nil {
 		r.Again = &timetable.Again{From: civil.DateOf(*again), WantedAt: *wanted}
 	}
 	return r, err
+}
+
+func dateOrNil(t *time.Time) *civil.Date {
+	if t == nil {
+		return nil
+	}
+	date := civil.DateOf(*t)
+	return &date
 }
 
 // SiteTimetable is part of timetable.DecisionStore.
@@ -441,11 +467,11 @@ func keepDecisions(ctx context.Context, tx pgx.Tx, d timetable.Decisions) error 
 	}
 	// Whoever wanted the past decided anew in the meantime finds it wanted still.
 	if err := exec(ctx, tx, `
-		INSERT INTO occupancy_progress (room_id, decided_until) VALUES (@room, @until)
+		INSERT INTO occupancy_progress AS p (room_id, decided_from, decided_until) VALUES (@room, @from, @until)
 		ON CONFLICT (room_id) DO UPDATE
-		   SET decided_until = greatest(occupancy_progress.decided_until, excluded.decided_until),
-		       recompute_from = CASE WHEN occupancy_progress.wanted_at = @wanted::timestamptz THEN @next::date
-		                             ELSE occupancy_progress.recompute_from END`, args); err != nil {
+		   SET decided_from = least(`+decidedFrom+`, excluded.decided_from),
+		       decided_until = greatest(p.decided_until, excluded.decided_until),
+		       recompute_from = CASE WHEN p.wanted_at = @wanted::timestamptz THEN @next::date ELSE p.recompute_from END`, args); err != nil {
 		return err
 	}
 	if err := exec(ctx, tx, "DELETE FROM occupied_day WHERE room_id = @room AND day BETWEEN @from AND @until", args); err != nil {

@@ -412,6 +412,35 @@ func TestRoomsAreUndecidedByTheirZone(t *testing.T) {
 	}
 }
 
+// Months of which there are samples are decided by themselves, once; also where yesterday's
+// program decided, which noted no first day.
+func TestOlderMonthsAreDecided(t *testing.T) {
+	t.Parallel()
+	h, s := school(t)
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	id, no := h.node(t, 1)
+	h.exec(t, `INSERT INTO installation (node_id, room_id, from_time) VALUES ($1, 1, '2026-08-10T10:00:00Z')`, id)
+	h.exec(t, `INSERT INTO sample_day (node_no, day, n, co2_sum, co2_min, co2_max, temperature_n, temperature_sum, rel_humidity_n, rel_humidity_sum)
+		SELECT $1, d, 1, 500, 500, 500, 0, 0, 0, 0 FROM unnest('{2020-01-01,2026-08-01,2026-08-10,2026-11-01}'::timestamptz[]) d`, no)
+	set(t, s, theRoom, nil, func(table *timetable.Timetable) { table.Weekly = lessons(8, 14) })
+	want := occupied(t, "2026-08-10").DaysUntil(occupied(t, "2026-11-19")) + 1
+	if n := decide(t, h, s, now); n != want {
+		t.Errorf("%d days decided, want %d", n, want)
+	}
+	if n := decide(t, h, s, now); n != 0 {
+		t.Errorf("%d days decided the second time", n)
+	}
+	h.exec(t, `UPDATE occupancy_progress SET decided_from = NULL`)
+	if n := decide(t, h, s, now); n != 0 {
+		t.Errorf("%d days decided that yesterday's program had decided", n)
+	}
+	h.exec(t, `DELETE FROM occupied_day WHERE day < '2026-10-01'`)
+	want = occupied(t, "2026-08-10").DaysUntil(occupied(t, "2026-10-01"))
+	if n := decide(t, h, s, now); n != want {
+		t.Errorf("%d days decided before those of yesterday's program, want %d", n, want)
+	}
+}
+
 // A wish that comes while the same one is answered is not lost.
 func TestWishesAreNotLost(t *testing.T) {
 	t.Parallel()

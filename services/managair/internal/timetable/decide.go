@@ -18,8 +18,10 @@ import (
 type Undecided struct {
 	Room, Site int64
 	TimeZone   string
-	// DecidedUntil is the last day that is decided, nil: none is.
-	DecidedUntil *civil.Date
+	// DecidedFrom and DecidedUntil are the first and the last day that are decided, nil: none
+	// is. Oldest is the first day that its sensors have samples of; it may be nil where it is
+	// not before DecidedFrom.
+	DecidedFrom, DecidedUntil, Oldest *civil.Date
 	// Again says from when on the past is to be decided anew, nil: it stays.
 	Again *Again
 }
@@ -64,7 +66,8 @@ type DecisionStore interface {
 	// TimeZones returns those of all sites.
 	TimeZones(ctx context.Context) ([]string, error)
 	// Undecided returns the rooms with a day that is to be decided, or to be decided anew,
-	// by the last day of their time zone.
+	// by the last day of their time zone, or that have samples of days before those that are
+	// decided, as far as MaxRecompute goes.
 	Undecided(ctx context.Context, last map[string]civil.Date) ([]Undecided, error)
 	// SiteTimetable returns what a site says, the zero Timetable if that is nothing.
 	SiteTimetable(ctx context.Context, site int64) (Timetable, error)
@@ -86,7 +89,8 @@ const daysAtOnce = 31
 
 // Run decides the days that are past, of all rooms, and returns how many. Days that are
 // decided stay as they are, except for those that are to be decided anew: these come after
-// all others, some days of each room in turn. Rooms that cannot be decided are told in the
+// all new ones, and last the days of which there are older samples, some of each room in
+// turn. Rooms that cannot be decided are told in the
 // log. What is done before it is interrupted is kept.
 func (d Decider) Run(ctx context.Context, now time.Time) (days int, err error) {
 	err = d.Store.Alone(ctx, func() error {
@@ -107,13 +111,13 @@ func (d Decider) Run(ctx context.Context, now time.Time) (days int, err error) {
 		}
 		run := &deciding{Decider: d, now: now, last: last}
 		sites := bySite(rooms)
-		if err := run.turns(ctx, sites, (*Undecided).nextDue); err != nil {
-			days = run.days
-			return err
+		defer func() { days = run.days }()
+		for _, next := range []next{(*Undecided).nextDue, (*Undecided).nextAgain, (*Undecided).nextOlder} {
+			if err := run.turns(ctx, sites, next); err != nil {
+				return err
+			}
 		}
-		err = run.turns(ctx, sites, (*Undecided).nextAgain)
-		days = run.days
-		return err
+		return nil
 	})
 	return days, err
 }
@@ -232,8 +236,26 @@ func (r *Undecided) nextDue(last civil.Date) (Decisions, bool) {
 	until, _, ok := some(from, last)
 	if ok {
 		r.DecidedUntil = &until
+		if r.DecidedFrom == nil {
+			r.DecidedFrom = &from
+		}
 	}
 	return Decisions{Room: r.Room, From: from, Until: until}, ok
+}
+
+// nextOlder is the next of the days before those that are decided. It goes backwards: the
+// newer a month is, the sooner somebody asks for it.
+func (r *Undecided) nextOlder(civil.Date) (Decisions, bool) {
+	if r.Oldest == nil || r.DecidedFrom == nil || r.Oldest.Compare(*r.DecidedFrom) >= 0 {
+		return Decisions{}, false
+	}
+	until := r.DecidedFrom.AddDays(-1)
+	from := until.AddDays(1 - daysAtOnce)
+	if from.Compare(*r.Oldest) < 0 {
+		from = *r.Oldest
+	}
+	r.DecidedFrom = &from
+	return Decisions{Room: r.Room, From: from, Until: until}, true
 }
 
 // nextAgain is the next of the days that are to be decided anew.

@@ -111,6 +111,34 @@ func TestNobodyWaitsForTheWishOfAnother(t *testing.T) {
 	}
 }
 
+// What is older than what is decided comes last, backwards, and only as far as there are
+// samples.
+func TestOlderDaysAreDecidedLast(t *testing.T) {
+	t.Parallel()
+	older := func(id int64, from, oldest string) timetable.Undecided {
+		r := room(t, id, id, "2026-11-18", "")
+		first, last := day(t, from), day(t, oldest)
+		r.DecidedFrom, r.Oldest = &first, &last
+		return r
+	}
+	fresh := timetable.Undecided{Room: 3, Site: 3, TimeZone: "Europe/Berlin", Oldest: new(day(t, "2026-10-01"))}
+	u := &undecided{rooms: []timetable.Undecided{older(1, "2026-10-16", "2026-09-10"), older(2, "2026-10-16", "2026-10-16"), fresh}}
+	if _, err := u.run(t, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	got := u.told()
+	slices.Sort(got[:3]) // the order of sites is another one each time
+	slices.Sort(got[4:6])
+	if diff := cmp.Diff([]string{
+		"1 from 2026-11-19 until 2026-11-19", "2 from 2026-11-19 until 2026-11-19", "3 from 2026-10-16 until 2026-11-15",
+		"3 from 2026-11-16 until 2026-11-19",
+		"1 from 2026-09-15 until 2026-10-15", "3 from 2026-10-01 until 2026-10-15",
+		"1 from 2026-09-10 until 2026-09-14",
+	}, got); diff != "" {
+		t.Errorf("decided (-want +got):\n%s", diff)
+	}
+}
+
 func TestTimetablesAreReadOnceForASite(t *testing.T) {
 	t.Parallel()
 	u := &undecided{rooms: []timetable.Undecided{room(t, 1, 1, "2026-11-18", ""), room(t, 2, 1, "2026-11-18", ""), room(t, 3, 2, "2026-11-19", "")}}

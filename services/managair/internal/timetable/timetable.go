@@ -34,9 +34,10 @@ const (
 	MaxName = 100
 	// MaxExceptionDays is how many days an exception may have: a year.
 	MaxExceptionDays = 366
-	// MaxRecompute is how many days back the past may be decided anew: three years.
+	// MaxRecompute is how many days back the past is decided, or decided anew: three years.
 	MaxRecompute = 3 * 366
-	// CatchUp is how many days back rooms are decided of which nothing is decided yet.
+	// CatchUp is how many days back a room of which nothing is decided yet is decided at
+	// first; what is older comes when all rooms are so far.
 	CatchUp = 35
 	// Settle is how long after the end of a day it is decided: samples that were kept
 	// somewhere for some hours have come in by then.
