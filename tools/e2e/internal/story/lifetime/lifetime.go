@@ -86,6 +86,7 @@ func (s *lifetime) Steps() []story.Step {
 		{Name: "the predecessor's data moves into it, and back", Do: s.moveOver},
 		{Name: "the backup is restored into it", Do: s.restore},
 		{Name: "HTTPS comes by a certificate of an ACME server", Do: s.useHTTPS},
+		{Name: "a network server publishes into the stack's broker", Do: s.useBroker},
 		{Name: "the stack is removed", Do: s.stack.Remove},
 	}
 }
