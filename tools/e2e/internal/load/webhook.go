@@ -122,3 +122,19 @@ func (w *webhook) answers() string {
 	}
 	return strings.Join(told, ", ")
 }
+
+// Newcomer is a sensor of a room that is set up while the story goes on, a Clairchen.
+func Newcomer() *simulate.Node { return simulate.Nodes(numNodes+2, time.UTC)[numNodes] }
+
+// PostNewest posts the newest uplink of a node once.
+func (l *Load) PostNewest(ctx context.Context, node *simulate.Node) error {
+	var newest simulate.Uplink
+	for u := range node.Uplinks(time.Now().Add(-12*time.Hour), time.Now()) {
+		newest = u
+	}
+	_, message := newest.Message(applications[node.Model])
+	if w := l.sensors.hook; !w.hook.Post(ctx, webhookAddress(node.Model), message) {
+		return fmt.Errorf("the webhook answers %s", w.answers())
+	}
+	return nil
+}

@@ -16,33 +16,33 @@ import (
 )
 
 // SignUp makes an account as anyone can. The mail comes through the queue, the
-// worker and the mail server; its link confirms the address.
-func SignUp(ctx context.Context, entry string, notes *play.Notes) error {
+// worker and the mail server; its link confirms the address. The browser is logged in then.
+func SignUp(ctx context.Context, entry string, notes *play.Notes) (*Browser, error) {
 	const name, password = "vera", "Trompete-7-blau"
 	b, err := NewBrowser(entry)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	begun := time.Now()
 	_, err = b.Post(ctx, "/accounts/signup/", url.Values{
 		"username": {name}, "email": {name + "@clair.test"}, "password1": {password}, "password2": {password},
 	}, http.StatusOK)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m, err := awaitMail(ctx, entry, name+"@clair.test")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	notes.Report("from signing up until the mail is there", "%.1f s", time.Since(begun).Seconds())
 	link := regexp.MustCompile(`https?://` + regexp.QuoteMeta(stack.Domain) + `(/accounts/confirm-email/\S+)`).FindStringSubmatch(m.Text)
 	if link == nil {
-		return fmt.Errorf("the mail leads nowhere: %s", m.Text)
+		return nil, fmt.Errorf("the mail leads nowhere: %s", m.Text)
 	}
 	if _, err := b.Post(ctx, link[1], url.Values{"confirm": {"1"}}, http.StatusSeeOther); err != nil {
-		return err
+		return nil, err
 	}
-	return b.LogIn(ctx, name, password, "/accounts/")
+	return b, b.LogIn(ctx, name, password, "/accounts/")
 }
 
 // awaitMail waits until the viewer shows a mail to an address.

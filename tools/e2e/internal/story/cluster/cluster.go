@@ -166,7 +166,7 @@ func (c *cluster) loadAll(ctx context.Context) error {
 }
 
 func (c *cluster) signUp(ctx context.Context) error {
-	if err := visitor.SignUp(ctx, c.nodes.Machines[data].Address, c.setting.Notes); err != nil {
+	if _, err := visitor.SignUp(ctx, c.nodes.Machines[data].Address, c.setting.Notes); err != nil {
 		return err
 	}
 	// The operator is told of the new password, too, which takes a minute or two: the tool that

@@ -89,7 +89,8 @@ func (d *dev) loadData(ctx context.Context) error {
 }
 
 func (d *dev) signUp(ctx context.Context) error {
-	return visitor.SignUp(ctx, stack.Local, d.setting.Notes)
+	_, err := visitor.SignUp(ctx, stack.Local, d.setting.Notes)
+	return err
 }
 
 func (d *dev) checkOut(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/load"
+	"github.com/clairberlin/clair-stack/tools/e2e/internal/play"
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/stack"
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/story"
 	"github.com/clairberlin/clair-stack/tools/e2e/internal/swarm"
@@ -29,6 +30,7 @@ type lifetime struct {
 	stack     *stack.Stack
 	load      *load.Load
 	superuser visitor.Superuser
+	newcomer  *visitor.Browser // of somebody who has signed up
 	rowsSaved int
 	stopped   time.Time // since when there has been no worker
 }
@@ -53,8 +55,7 @@ func (s *lifetime) Steps() []story.Step {
 		{Name: "images are made", Do: s.makeImages},
 		{Name: "the alert rules pass their own tests", Do: s.testRules},
 		{Name: "tools refuse what nobody has confirmed", Do: s.refuse},
-		{Name: "secrets and volumes are created", Do: s.stack.Prepare},
-		{Name: "the stack is deployed and healthy", Do: s.stack.Deploy},
+		{Name: "the manual's lines for the first time deploy the stack", Do: s.deployByTheBook},
 		{Name: "containers are bounded, and ours may do little", Do: s.checkContainers},
 		{Name: "the engine answers the proxy's questions, and no others", Do: s.askEngine},
 		{Name: "deploying again restarts nothing", Do: s.deployAgain},
@@ -63,6 +64,7 @@ func (s *lifetime) Steps() []story.Step {
 		{Name: "services log in to the database as themselves", Do: s.checkRoles},
 		{Name: "the superuser logs in and uploads a picture", Do: s.superuser.LogIn},
 		{Name: "somebody signs up and gets a mail", Do: s.signUp},
+		{Name: "they come to the first value of a room, by the webhook", Do: s.firstValue},
 		{Name: "constant load begins; uplinks arrive", Do: s.startLoad},
 		{Name: "what is wrongly posted to a webhook is refused", Do: s.postWrongly},
 		{Name: "the schema of tomorrow appears under load", Do: s.expandSchema},
@@ -131,14 +133,34 @@ func (s *lifetime) loadData(ctx context.Context) error {
 	return errors.Join(s.load.Register(ctx, s.setting.Work), s.stack.CreateSuperuser(ctx))
 }
 
-func (s *lifetime) signUp(ctx context.Context) error {
-	return visitor.SignUp(ctx, stack.Local, s.setting.Notes)
+func (s *lifetime) signUp(ctx context.Context) (err error) {
+	s.newcomer, err = visitor.SignUp(ctx, stack.Local, s.setting.Notes)
+	return err
 }
 
-func (s *lifetime) startLoad(ctx context.Context) error {
+// firstValue goes on as the manual says: what they enter in the pages, and a network server
+// that posts the next uplink.
+func (s *lifetime) firstValue(ctx context.Context) error {
+	begun := time.Now()
+	node := load.Newcomer()
+	installation, err := visitor.SetUpRoom(ctx, s.newcomer, node.DevEUI.String())
+	if err != nil {
+		return err
+	}
 	if err := s.load.PostUplinks(stack.Local, filepath.Join(s.stack.Secrets, "webhook_secret")); err != nil {
 		return err
 	}
+	if err := s.load.PostNewest(ctx, node); err != nil {
+		return err
+	}
+	if err := play.Until(ctx, func() error { return visitor.SeeValue(ctx, stack.Local, installation) }); err != nil {
+		return err
+	}
+	s.stack.Report("from an account to the first value of a room", "%.1f s", time.Since(begun).Seconds())
+	return nil
+}
+
+func (s *lifetime) startLoad(ctx context.Context) error {
 	return s.load.Begin(ctx, load.AskProxy())
 }
 
