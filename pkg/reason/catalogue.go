@@ -37,6 +37,7 @@ var (
 	InvalidCalendar          = Reason{"invalid", "Das ist kein Kalender im Format iCalendar (ICS), oder keiner mit ganzen freien Tagen.", "This is no calendar in the format iCalendar (ICS), or none with whole free days."}
 	InvalidCalendarURL       = Reason{"invalid", "Die Adresse eines Kalenders beginnt mit https:// oder webcal://, und der Name des Servers hat einen Punkt.", "The address of a calendar begins with https:// or webcal://, and the name of the server has a dot."}
 	InvalidChoice            = Reason{"invalid_choice", "Das ist keine der Möglichkeiten[: „%v“; möglich: %v].", "This is not one of the choices[: “%v”; possible: %v]."}
+	InvalidClock             = Reason{"invalid", "Eine Uhrzeit wird wie 22:00 geschrieben, von 00:00 bis 23:59.", "A time of day is written like 22:00, from 00:00 to 23:59."}
 	InvalidDate              = Reason{"invalid", "Das ist kein Tag[: „%v“]; er wird wie 2026-11-29 geschrieben.", "This is not a day[: “%v”]; it is written like 2026-11-29."}
 	InvalidEUI64             = Reason{"invalid", "Eine EUI-64 hat 16 hexadezimale Ziffern.", "An EUI-64 has 16 hexadecimal digits."}
 	InvalidHours             = Reason{"invalid", "Eine Zeit beginnt und endet nach der Uhr, und nicht zugleich: von 00:00 bis 24:00.", "A time begins and ends by the clock, and not at once: from 00:00 to 24:00."}
@@ -45,8 +46,12 @@ var (
 	InvalidNumber            = Reason{"invalid", "Das ist keine Zahl.", "This is not a number."}
 	InvalidPage              = Reason{"not_found", "Diese Seite gibt es nicht.", "There is no such page."}
 	InvalidParameter         = Reason{"invalid", "Diesen Parameter gibt es hier nicht[: %v].", "There is no such query parameter here[: %v]."}
+	InvalidQuantity          = Reason{"invalid", "Das ist keine Messgröße. Es gibt co2_ppm, temperature_celsius und rel_humidity_percent.", "This is no quantity. There are co2_ppm, temperature_celsius and rel_humidity_percent."}
 	InvalidQuery             = Reason{"invalid", "Die Parameter sind nicht lesbar.", "The query cannot be read."}
 	InvalidRange             = Reason{"invalid", "Der Anfang liegt nach dem Ende.", "The start is after the end."}
+	NotOfCondition           = Reason{"invalid", "Das gehört nicht zu dieser Bedingung.", "This is no part of that condition."}
+	OneScope                 = Reason{"invalid", "Eine Regel gilt für einen Standort, einen Raum oder einen Sensor, oder für die ganze Organisation: nicht für mehrere davon.", "A rule is for a site, a room or a sensor, or for the whole organization: not for several of these."}
+	RuleStays                = Reason{"read_only", "Wem eine Regel gehört und wofür sie gilt, bleibt, wie es ist. Bitte eine neue anlegen.", "Whose a rule is and what it is for stays as it is. Please make a new one."}
 	InvalidText              = Reason{"invalid", "Ein Text wird erwartet.", "A text is expected."}
 	InvalidTimetable         = Reason{"invalid", "Das ist kein Stundenplan in der Form, die hier gilt.", "This is no timetable in the form that holds here."}
 	InvalidTimeZone          = Reason{"invalid", "Das ist keine Zeitzone. Gemeint ist ein Name wie Europe/Berlin.", "This is not a time zone. What is meant is a name such as Europe/Berlin."}
@@ -90,6 +95,7 @@ var (
 	QuotaAddresses           = Reason{"quota_exceeded", "Das Konto hat schon so viele Adressen angelegt, wie es kann[: %v]. Mehr gibt, wer Clair hier betreibt.", "The account has made as many addresses as it can[: %v]. Whoever runs Clair here may give more."}
 	QuotaCalibrations        = Reason{"quota_exceeded", "Das Protokoll des Sensors hat schon so viele Einträge, wie es haben kann[: %v]. Bitte alte löschen.", "The log of the sensor has as many entries as it can have[: %v]. Please delete old ones."}
 	QuotaExceeded            = Reason{"quota_exceeded", "Mehr davon sind nicht erlaubt.", "No more of these are allowed."}
+	QuotaAlertRules          = Reason{"quota_exceeded", "Mehr Regeln für Benachrichtigungen gibt es nicht[: %v]. Bitte löschen, was nicht mehr gebraucht wird.", "There are no more rules for alerts[: %v]. Please delete those that are no longer needed."}
 	QuotaIngestionTokens     = Reason{"quota_exceeded", "Die Organisation hat schon so viele Token für Skripte, wie sie haben kann[: %v]. Bitte widerrufen, was nicht mehr gebraucht wird.", "The organization has as many tokens for scripts as it can have[: %v]. Please revoke those that are no longer needed."}
 	QuotaInstallations       = Reason{"quota_exceeded", "Die Organisation hat schon so viele Installationen, wie sie haben kann[: %v]; beendete zählen mit. Mehr gibt, wer Clair hier betreibt.", "The organization has as many installations as it can have[: %v], ended ones included. Whoever runs Clair here may give more."}
 	QuotaNodes               = Reason{"quota_exceeded", "Die Organisation hat schon so viele Sensoren, wie sie haben kann[: %v]. Mehr gibt, wer Clair hier betreibt.", "The organization has as many sensors as it can have[: %v]. Whoever runs Clair here may give more."}

@@ -70,6 +70,10 @@ var (
 	// Fidelity is the health of a node, seen by those who see the node.
 	Fidelity = Permissions{Read: Members}
 	Outages  = Fidelity
+	// A rule for alerts is its account's (Concerned), or the organization's: then its members see
+	// it and its OWNERs change it. Episodes are seen, and acknowledged, by those who see the rule.
+	AlertRules    = Permissions{Read: Fellows, Create: Accounts, Change: Concerned, Delete: Concerned}
+	AlertEpisodes = Permissions{Read: Fellows, Change: Fellows}
 	// Health is whether it measures rightly, as the nightly job found.
 	Health = Fidelity
 )

@@ -108,6 +108,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),
 		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool},
+		Alerts: postgres.NewAlertDesk(pool),
 		Images: httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
 		Live:   hub,
 	}, time.Now)

@@ -260,7 +260,26 @@ var matrix = map[string]row{
 		public: "401 404 403 200 404", private: "401 404 403 200 404", foreign: nobody,
 		body: `{"data":{"type":"Calibration","id":"{id}","attributes":{"offset_ppm":-30}}}`,
 	},
-	"DELETE /api/v1/calibrations/{id}":    {public: "401 404 403 204 404", private: "401 404 403 204 404", foreign: nobody},
+	"DELETE /api/v1/calibrations/{id}": {public: "401 404 403 204 404", private: "401 404 403 204 404", foreign: nobody},
+	// Rule 1 is the organization's, rule 2 its OWNER's own.
+	"GET /api/v1/alert-rules":      {public: accounts},
+	"GET /api/v1/alert-rules/{id}": {public: members, private: "401 404 404 200 404", foreign: nobody},
+	"POST /api/v1/alert-rules": {public: "401 400 201 201 400", body: `{"data":{"type":"AlertRule","attributes":{"name":"Neu","condition":"faulty"},
+		"relationships":{"organization":{"data":{"type":"Organization","id":"1"}},"node":{"data":{"type":"Node","id":"` + node1 + `"}}}}}`},
+	"PATCH /api/v1/alert-rules/{id}": {
+		public: "401 404 403 200 404", private: "401 404 404 200 404", foreign: nobody,
+		body: `{"data":{"type":"AlertRule","id":"{id}","attributes":{"enabled":false}}}`,
+	},
+	"DELETE /api/v1/alert-rules/{id}": {public: "401 404 403 204 404", private: "401 404 404 204 404", foreign: nobody},
+	"GET /api/v1/alert-episodes":      {public: accounts},
+	"GET /api/v1/alert-episodes/{id}": {public: members, private: "401 404 404 200 404", foreign: nobody},
+	"PATCH /api/v1/alert-episodes/{id}": {
+		public: members, private: "401 404 404 200 404", foreign: nobody,
+		body: `{"data":{"type":"AlertEpisode","id":"{id}","attributes":{"acknowledged":true,"snoozed_until_s":1769000000}}}`,
+	},
+	"GET /api/v1/alert-templates":       {public: accounts},
+	"POST /api/v1/alert-templates/{id}": {public: "401 404 404 404 404", body: `{"data":{"type":"AlertTemplate","id":"{id}"}}`},
+
 	"GET /api/v1/live":                    {public: accounts},
 	"GET /api/v1/organizations/{id}/live": {public: everyone, foreign: hidden},
 	"GET /api/v1/sites/{id}/live":         {public: everyone, private: members0, foreign: hidden},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/alert"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -73,6 +74,7 @@ type Domain struct {
 	Sessions   *session.Authenticator
 	Tokens     token.Store
 	Timetables timetable.Store
+	Alerts     alert.Desk
 	Images     Images
 	Live       *live.Hub
 }
@@ -100,6 +102,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addAuth(d.Accounts, d.Sessions)
 	a.addTokens(d.Tokens)
 	a.addTimetables(d.Timetables)
+	a.addAlerts(d.Alerts)
 	a.add(Route{Method: http.MethodPost, Pattern: Base + "/operations", Audience: access.Accounts, Handler: a.operate})
 	a.addSchema()
 	return a

@@ -15,7 +15,7 @@ var types = map[string]string{
 	inventory.Nodes.Table: typeNode, "user_account": typeUser, inventory.Organizations.Table: typeOrganization,
 	inventory.Memberships.Table: typeMembership, inventory.Sites.Table: typeSite, inventory.Addresses.Table: typeAddress,
 	inventory.Rooms.Table: typeRoom, inventory.Installations.Table: typeInstallation,
-	inventory.Calibrations.Table: typeCalibration,
+	inventory.Calibrations.Table: typeCalibration, inventory.AlertRules.Table: typeAlertRule,
 }
 
 // take takes the fields of a thing out of a document, as the book of rules has them.

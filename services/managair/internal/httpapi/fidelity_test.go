@@ -43,6 +43,9 @@ func TestFidelityAndOutages(t *testing.T) {
 		{"fidelity_node", owner, "/api/v1/fidelity/" + node1 + "/"},
 		{"outages", owner, "/api/v1/outages/"},
 		{"sensor_health", inspector, "/api/v1/sensor-health/"},
+		{"alert_rules", owner, "/api/v1/alert-rules/"},
+		{"alert_episodes", inspector, "/api/v1/alert-episodes/"},
+		{"alert_templates", inspector, "/api/v1/alert-templates/"},
 		{"calibrations", inspector, "/api/v1/nodes/" + node1 + "/calibrations/"},
 		{"outages_of_node", foreigner, "/api/v1/nodes/" + node3 + "/outages/"},
 	} {

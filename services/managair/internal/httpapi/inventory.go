@@ -38,6 +38,7 @@ func (a *API) addInventory() {
 	nodes := a.nodes()
 	installations := a.installations()
 	calibrations := a.calibrations()
+	alertRules := a.alertRules()
 
 	quantities.addRoutes(a)
 	protocols.addRoutes(a)
@@ -52,6 +53,7 @@ func (a *API) addInventory() {
 	nodes.addRoutes(a)
 	installations.addRoutes(a)
 	calibrations.addRoutes(a)
+	alertRules.addRoutes(a)
 	a.add(Route{
 		Method: http.MethodPut, Pattern: Base + "/installations/{id}", Audience: access.Installations.Change,
 		Handler: installations.withID(func(w http.ResponseWriter, r *http.Request, id int64) error {

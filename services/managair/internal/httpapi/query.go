@@ -38,6 +38,11 @@ func inventoryQuery(q jsonapi.Query) (inventory.Query, error) {
 			iq.User, valid = int64ID(value)
 		case "node":
 			iq.Node, valid = inventory.ParseNodeID(value)
+		case "rule":
+			iq.Rule, valid = int64ID(value)
+		case "open":
+			open := value == "true"
+			iq.Open, valid = &open, open || value == "false"
 		case "username":
 			iq.Username = value
 		case "email":

@@ -78,6 +78,22 @@ SELECT setval(pg_get_serial_sequence('node_outage', 'id'), 100);
 INSERT INTO calibration (id, node_id, performed_at, method, offset_ppm, description) OVERRIDING SYSTEM VALUE
 SELECT right(id::text, 1)::bigint, id, '2026-01-05T09:30:00Z', 'outdoor', 40, '' FROM node;
 SELECT setval(pg_get_serial_sequence('calibration', 'id'), 100);
+INSERT INTO alert_rule (id, name, organization_id, user_id, personal, room_id, enabled, condition, quantity, threshold, for_s, occupied_only, tell_recovery, time_zone)
+OVERRIDING SYSTEM VALUE VALUES
+	(1, 'Bitte lüften', 1, 1, false, NULL, true, 'above', 'co2_ppm', 1000, 600, false, true, 'Europe/Berlin'),
+	(2, 'Für mich',     1, 1, true,  1,    true, 'profile', NULL, NULL, NULL, true, true, 'Europe/Berlin'),
+	(3, 'Fremd',        2, 5, false, NULL, true, 'silent', NULL, NULL, NULL, false, true, 'Europe/Berlin');
+SELECT setval(pg_get_serial_sequence('alert_rule', 'id'), 100);
+INSERT INTO alert_episode (id, rule_id, node_id, room_id, opened_at, noticed_at, closed_at, close_reason, threshold, value, worst, told, due_at)
+OVERRIDING SYSTEM VALUE VALUES
+	(1, 1, '00000000-0000-4000-8000-000000000001', 1, '2026-01-20T09:00:00Z', '2026-01-20T09:00:02Z', NULL, NULL, 1000, 1080, 1410, 1, NULL),
+	(2, 2, '00000000-0000-4000-8000-000000000001', 1, '2026-01-20T08:00:00Z', '2026-01-20T08:00:02Z', '2026-01-20T08:30:00Z', 'recovered', 1000, 1010, 1200, 1, NULL),
+	(3, 3, '00000000-0000-4000-8000-000000000003', 3, '2026-01-20T09:00:00Z', '2026-01-20T09:00:02Z', NULL, NULL, NULL, NULL, NULL, 0, NULL);
+SELECT setval(pg_get_serial_sequence('alert_episode', 'id'), 100);
+INSERT INTO alert_event (episode_id, at, kind, user_id, detail) VALUES
+	(1, '2026-01-20T09:00:02Z', 'opened', NULL, '{}'),
+	(1, '2026-01-20T09:00:02Z', 'told', NULL, '{"channels": [7]}'),
+	(1, '2026-01-20T09:10:00Z', 'snoozed', 2, '{"until": "2026-01-20T11:00:00Z"}');
 INSERT INTO node_health (node_no, judged_at, silence, weeks, others, suspected, impossible_nights, offset_ppm, offset_plus_minus_ppm, offset_beyond,
 	step_day, step_ppm, step_plus_minus_ppm, battery_silence, battery_days, battery_empty_day, battery_earliest_day)
 SELECT no, '2026-01-20T00:00:02Z', '', 12, 9, true, 0, 83.44, 14.96, 0.99995, '2025-11-03', -42, 9.5, '', 200, '2028-04-01', '2027-12-24'
@@ -169,6 +185,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: as}.Nodes(),
 		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as},
+		Alerts: postgres.NewAlertDesk(as),
 		Images: httpapi.Images{
 			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: as},
 			Convert: media.NewConverter(self, convertPicture).Convert,

@@ -33,6 +33,8 @@ var constraints = map[string]fault.Violation{
 	"site_stays_in_organization":    {Field: "operator", Reference: true, Reason: reason.InstalledElsewhere, Conflict: true},
 	"organization_keeps_owner":      {Reason: reason.LastOwner, Conflict: true},
 
+	"alert_rule_template_once": {Field: Whole, Reason: reason.Unique, Conflict: true},
+
 	"claim_code_organization_id_fkey":      {Field: "organization_id", Reason: reason.DoesNotExist},
 	"node_model_quantity_quantity_id_fkey": {Field: "quantities", Reference: true, Reason: reason.DoesNotExist},
 }
@@ -67,5 +69,6 @@ func Book() map[string][]Field {
 		Addresses.Table: Addresses.Fields(), Sites.Table: Sites.Fields(), Rooms.Table: Rooms.Fields(),
 		Quantities.Table: Quantities.Fields(), Protocols.Table: Protocols.Fields(), Models.Table: Models.Fields(),
 		Nodes.Table: Nodes.Fields(), Installations.Table: Installations.Fields(), Calibrations.Table: Calibrations.Fields(),
+		AlertRules.Table: AlertRules.Fields(),
 	}
 }

@@ -201,6 +201,36 @@ type Calibration struct {
 	Description *string
 }
 
+// AlertRule is what somebody wants to be told. What the fields mean together is the matter of
+// package alert.
+type AlertRule struct {
+	ID             int64
+	Name           string
+	OrganizationID int64
+	// Personal rules are those of UserID, who made it; the others are their organization's.
+	Personal bool
+	UserID   *int64
+	// The rule watches one of these, or else all of the organization.
+	SiteID, RoomID *int64
+	NodeID         *uuid.UUID
+	Enabled        bool
+	// Condition is one of AlertConditions, Quantity one of measurement's, as in series.
+	Condition             string
+	Quantity              *string
+	Threshold, Hysteresis *Decimal
+	// ForS is for how long it has to be so, in seconds.
+	ForS         *int64
+	OccupiedOnly bool
+	RemindAfterS *int64
+	TellRecovery bool
+	// QuietFrom and QuietTo are times of day in TimeZone, such as 22:00.
+	QuietFrom, QuietTo *string
+	TimeZone           string
+	SnoozedUntil       *time.Time
+	// Template is what it was made of by one click; nil: it was written.
+	Template *string
+}
+
 // Forbidden is the error for what the caller sees but may not do.
 func Forbidden() error { return fault.New(fault.Forbidden, "not permitted") }
 

@@ -131,6 +131,42 @@ var Calibrations = Kind[Calibration]{Table: "calibration", parts: []part[Calibra
 // CO2, beside a better instrument, by its maker, or otherwise.
 var CalibrationMethods = rule.Choice{"outdoor", "gas", "comparison", "maker", "other"}
 
+// AlertRules is the kind AlertRule. How long is long enough, and how often is too often, are our
+// choices: nothing is waited for longer than a day, and nobody is reminded more than four times
+// an hour.
+var AlertRules = Kind[AlertRule]{Table: "alert_rule", parts: []part[AlertRule]{
+	{name(100), func(r *AlertRule) any { return &r.Name }},
+	{to("organization", "organization"), func(r *AlertRule) any { return &r.OrganizationID }},
+	{Field{Name: "personal", Rule: rule.Bool{}, Default: "true"}, func(r *AlertRule) any { return &r.Personal }},
+	{Field{Name: "enabled", Rule: rule.Bool{}, Default: "true"}, func(r *AlertRule) any { return &r.Enabled }},
+	{Field{Name: "condition", Rule: AlertConditions, Required: true}, func(r *AlertRule) any { return &r.Condition }},
+	{Field{Name: "quantity", Rule: rule.Text{Max: 30, Pattern: measuredForm, Wrong: reason.InvalidQuantity}, Null: true}, func(r *AlertRule) any { return &r.Quantity }},
+	{decimal("threshold", 6, 1, -50, measurement.GreatestCO2PPM), func(r *AlertRule) any { return &r.Threshold }},
+	{decimal("hysteresis", 6, 1, 0, 5000), func(r *AlertRule) any { return &r.Hysteresis }},
+	{Field{Name: "for_s", Rule: rule.Int{Low: 0, High: 86_400}, Null: true}, func(r *AlertRule) any { return &r.ForS }},
+	{Field{Name: "occupied_only", Rule: rule.Bool{}, Default: "false"}, func(r *AlertRule) any { return &r.OccupiedOnly }},
+	{Field{Name: "remind_after_s", Rule: rule.Int{Low: 900, High: 30 * 86_400}, Null: true}, func(r *AlertRule) any { return &r.RemindAfterS }},
+	{Field{Name: "tell_recovery", Rule: rule.Bool{}, Default: "true"}, func(r *AlertRule) any { return &r.TellRecovery }},
+	{clock("quiet_from"), func(r *AlertRule) any { return &r.QuietFrom }},
+	{clock("quiet_to"), func(r *AlertRule) any { return &r.QuietTo }},
+	{Field{Name: "time_zone", Rule: rule.Text{Max: 64, Form: isTimeZone, Wrong: reason.InvalidTimeZone}, Default: DefaultTimeZone}, func(r *AlertRule) any { return &r.TimeZone }},
+	{Field{Name: "snoozed_until_s", Column: "snoozed_until", Rule: Moment{}, Null: true}, func(r *AlertRule) any { return &r.SnoozedUntil }},
+}}
+
+// AlertConditions are what a rule can say: a quantity above or below a threshold, air that is
+// no good by the profile of its room, a sensor that is silent, at fault, or low on battery, and
+// a quantity that moves too far within 24 hours.
+var AlertConditions = rule.Choice{"above", "below", "profile", "silent", "faulty", "battery", "swing"}
+
+var (
+	measuredForm = regexp.MustCompile(`^(co2_ppm|temperature_celsius|rel_humidity_percent)$`)
+	clockForm    = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d$`)
+)
+
+func clock(name string) Field {
+	return Field{Name: name, Rule: rule.Text{Max: 5, Pattern: clockForm, Wrong: reason.InvalidClock}, Null: true}
+}
+
 // MaxCalibrations is how many entries the log of a sensor may have.
 const MaxCalibrations = 500
 

@@ -12,5 +12,7 @@ type Quotas struct {
 	Silent        int `env:"MAX_SILENT_NODES_PER_ORGANIZATION" envDefault:"50" desc:"sensors of one organization that were registered without a code and have never sent (by its own scripts does not count), where there are several organizations; 0: no bound"`
 	// IngestionTokens are those that are not revoked.
 	IngestionTokens int `env:"MAX_INGESTION_TOKENS_PER_ORGANIZATION" envDefault:"50" desc:"tokens of one organization for scripts that send samples; 0: no bound"`
+	AlertRules      int `env:"MAX_ALERT_RULES_PER_ORGANIZATION" envDefault:"200" desc:"rules for alerts of one organization; 0: no bound"`
+	PersonalRules   int `env:"MAX_ALERT_RULES_PER_ACCOUNT" envDefault:"100" desc:"rules for alerts of one account of its own; 0: no bound"`
 	Nodes           int `env:"MAX_NODES_PER_ORGANIZATION" envDefault:"2000" desc:"sensors of one organization; 0: no bound"`
 }

@@ -40,6 +40,7 @@ type Store struct {
 	Nodes         Repository[Node, uuid.UUID]
 	Installations Repository[Installation, int64]
 	Calibrations  Repository[Calibration, int64]
+	AlertRules    Repository[AlertRule, int64]
 	Affiliations  Affiliations
 	// Atomically hands a store to do whose changes are made together, or none of them
 	// if it fails.
@@ -67,8 +68,11 @@ type Query struct {
 
 	Organization, Site, Room, User int64
 	Node                           uuid.UUID
-	Username                       string
-	Email                          string
+	// Rule is that of an episode of alerts; Open leaves those that are open, or that are not.
+	Rule     int64
+	Open     *bool
+	Username string
+	Email    string
 	// Own leaves out what the caller sees only because it is public.
 	Own bool
 	// Box restricts to places inside of it, when it is not nil.

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -148,27 +150,32 @@ func (l *Live) LastingLogins(ctx context.Context, logins []live.Login) ([]live.L
 // channels are what PostgreSQL tells of changes under.
 var channels = map[string]live.Change{"inventory_changed": live.Inventory, "login_ended": live.Logins}
 
-// WaitForChanges is part of live.Store. It has a connection of its own: one of the
-// pool would be missing there for good.
+// WaitForChanges is part of live.Store.
 func (l *Live) WaitForChanges(ctx context.Context, changed func(live.Change)) error {
-	conn, err := pgx.ConnectConfig(ctx, l.pool.Config().ConnConfig.Copy())
+	return listen(ctx, l.pool, slices.Collect(maps.Keys(channels)), func(channel string) { changed(channels[channel]) })
+}
+
+// listen calls heard for each channel once it listens, and then for whatever PostgreSQL tells
+// there. It has a connection of its own: one of the pool would be missing there for good.
+func listen(ctx context.Context, pool *pgxpool.Pool, channels []string, heard func(channel string)) error {
+	conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig.Copy())
 	if err != nil {
 		return fmt.Errorf("listen for changes: %w", pgdb.Translate(err))
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for channel := range channels {
+	for _, channel := range channels {
 		if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
 			return fmt.Errorf("listen for changes: %w", pgdb.Translate(err))
 		}
 	}
-	for _, what := range channels {
-		changed(what)
+	for _, channel := range channels {
+		heard(channel)
 	}
 	for {
 		notice, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return fmt.Errorf("listen for changes: %w", pgdb.Translate(err))
 		}
-		changed(channels[notice.Channel])
+		heard(notice.Channel)
 	}
 }

@@ -45,6 +45,7 @@ func inventoryOn(db database, terms Terms) inventory.Store {
 		Nodes:         &repository[inventory.Node, inventory.NodeID]{db, terms, nodes()},
 		Installations: &repository[inventory.Installation, int64]{db, terms, installations()},
 		Calibrations:  &repository[inventory.Calibration, int64]{db, terms, calibrations()},
+		AlertRules:    &repository[inventory.AlertRule, int64]{db, terms, alertRules()},
 		Affiliations:  &affiliations{db},
 		Atomically: func(ctx context.Context, do func(inventory.Store) error) error {
 			return inTx(ctx, db, func(tx pgx.Tx) error { return do(inventoryOn(tx, terms)) })
@@ -95,7 +96,7 @@ type kind[T any, ID comparable] struct {
 }
 
 type filters struct {
-	organization, site, room, user, node, username, email, box, search string
+	organization, site, room, user, node, rule, open, username, email, box, search string
 }
 
 // reference is a thing that another one refers to.
@@ -205,6 +206,12 @@ func (k *kind[T, ID]) where(caller access.Caller, q inventory.Query) (string, pg
 	}
 	if q.Node != (inventory.NodeID{}) {
 		restrict(k.filters.node, "node", q.Node)
+	}
+	if q.Rule != 0 {
+		restrict(k.filters.rule, "rule", q.Rule)
+	}
+	if q.Open != nil {
+		restrict(k.filters.open, "open", *q.Open)
 	}
 	if q.Username != "" {
 		restrict(k.filters.username, "username", q.Username)

@@ -4,6 +4,7 @@ package words
 var Subjects = map[string]Text{
 	"account_session":     {"Sitzungen", "Sessions"},
 	"address":             {"Adressen", "Addresses"},
+	"alert_rule":          {"Regeln für Benachrichtigungen", "Rules for alerts"},
 	"api_token":           {"Token", "Tokens"},
 	"audit_log":           {"Änderungen", "Changes"},
 	"calibration":         {"Kalibrierungen", "Calibrations"},

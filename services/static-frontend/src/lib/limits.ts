@@ -10,6 +10,18 @@ export const address = {
   longitude: { min: -180, max: 180, step: 0.000001 },
 };
 
+export const alertRule = {
+  name: { required: true, maxlength: 100 },
+  quantity: { maxlength: 30 },
+  threshold: { min: -50, max: 10000, step: 0.1 },
+  hysteresis: { min: 0, max: 5000, step: 0.1 },
+  for_s: { min: 0, max: 86400, step: 1 },
+  remind_after_s: { min: 900, max: 2592000, step: 1 },
+  quiet_from: { maxlength: 5 },
+  quiet_to: { maxlength: 5 },
+  time_zone: { required: true, maxlength: 64 },
+};
+
 export const calibration = {
   offset_ppm: { min: -10000, max: 10000, step: 1 },
   description: { maxlength: 20000 },

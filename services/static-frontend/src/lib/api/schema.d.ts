@@ -2786,6 +2786,380 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alert-rules/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                    /** @description Comma-separated; a minus sign before a key turns it round: id, name. */
+                    sort?: string;
+                    /** @description `filter[organization]`, `filter[site]`, `filter[room]`, `filter[node]`, `filter[search]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                        site?: string;
+                        room?: string;
+                        node?: string;
+                        search?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertRuleList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        /** Create */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["NewAlertRule"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertRuleDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertRuleDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Delete */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: components["responses"]["NoContent"];
+                default: components["responses"]["Error"];
+            };
+        };
+        options?: never;
+        head?: never;
+        /** Change */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["ChangeAlertRule"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertRuleDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/alert-episodes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                    /** @description Comma-separated; a minus sign before a key turns it round: id, opened_at_s. */
+                    sort?: string;
+                    /** @description `filter[organization]`, `filter[site]`, `filter[room]`, `filter[node]`, `filter[rule]`, `filter[open]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                        site?: string;
+                        room?: string;
+                        node?: string;
+                        rule?: string;
+                        open?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertEpisodeList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-episodes/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertEpisodeDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Acknowledge or put off */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["ChangeAlertEpisode"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertEpisodeDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/alert-templates/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertTemplateList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-templates/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make the rules of a template
+         * @description All of them, or none. Each is made once for what it is for: a second time is 409.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["UseAlertTemplate"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertRuleList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/outages/": {
         parameters: {
             query?: never;
@@ -7898,6 +8272,446 @@ export interface components {
                             type: "Node";
                             id: string;
                         };
+                    };
+                };
+            };
+        };
+        /** @description What somebody wants to be told. It watches all sensors of the organization, or of one site or room, or one sensor; what it watches stays. */
+        AlertRule: {
+            /** @constant */
+            type: "AlertRule";
+            id: string;
+            attributes: {
+                name?: string;
+                /** @description The rule of the account that made it, for what it may see; else of the organization, whose OWNERs make it. It stays so. */
+                personal?: boolean;
+                enabled?: boolean;
+                /**
+                 * @description above, below: the quantity against the threshold; profile: CO2 is beyond what is good by the profile of the room; silent: the sensor does not report; faulty: what it measures says nothing of the air, or is suspected; battery: the percentage is below the threshold, or the forecast end is near; swing: the quantity moved further than the threshold within 24 hours.
+                 * @enum {string}
+                 */
+                condition?: "above" | "below" | "profile" | "silent" | "faulty" | "battery" | "swing";
+                /** @description Of above, below and swing. */
+                quantity?: string | null;
+                /**
+                 * Format: decimal
+                 * @description From -50 to 10000, in the unit of the quantity; percent for battery.
+                 */
+                threshold?: string | null;
+                /**
+                 * Format: decimal
+                 * @description How far a value has to come back before it is well again, 0 to 5000; null: 100 ppm, 0.5 °C, 2 %.
+                 */
+                hysteresis?: string | null;
+                /** @description For how long it has to be so; null: ten minutes for measured values, and at once for the others. */
+                for_s?: number | null;
+                /** @description Only while people are in the room by its timetable. Where none is known it is always. */
+                occupied_only?: boolean;
+                /** @description When it is told again as long as it is so and nobody has acknowledged it; null: never. */
+                remind_after_s?: number | null;
+                /** @description Whether it is told when it is well again. */
+                tell_recovery?: boolean;
+                /** @description From then until quiet_to nothing is told; what is still so afterwards is told then. */
+                quiet_from?: string | null;
+                quiet_to?: string | null;
+                /** @description Of the quiet hours, such as Europe/Berlin. */
+                time_zone?: string;
+                /** @description Unix time in seconds: nothing is told until then; 2147483647: it is not put off. */
+                snoozed_until_s?: number;
+                /** @description What it was made of by one click; null: it was written. */
+                template?: string | null;
+            };
+            relationships?: {
+                organization?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Organization";
+                        id: string;
+                    };
+                };
+                user?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "User";
+                        id: string;
+                    } | null;
+                };
+                site?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Site";
+                        id: string;
+                    } | null;
+                };
+                room?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Room";
+                        id: string;
+                    } | null;
+                };
+                node?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Node";
+                        id: string;
+                    } | null;
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        AlertRuleDocument: {
+            data: components["schemas"]["AlertRule"];
+            included?: components["schemas"]["Included"];
+        };
+        AlertRuleList: {
+            data: components["schemas"]["AlertRule"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        NewAlertRule: {
+            data: {
+                /** @constant */
+                type: "AlertRule";
+                id?: string;
+                attributes: {
+                    name: string;
+                    /**
+                     * @description The rule of the account that made it, for what it may see; else of the organization, whose OWNERs make it. It stays so.
+                     * @default true
+                     */
+                    personal: boolean;
+                    /** @default true */
+                    enabled: boolean;
+                    /**
+                     * @description above, below: the quantity against the threshold; profile: CO2 is beyond what is good by the profile of the room; silent: the sensor does not report; faulty: what it measures says nothing of the air, or is suspected; battery: the percentage is below the threshold, or the forecast end is near; swing: the quantity moved further than the threshold within 24 hours.
+                     * @enum {string}
+                     */
+                    condition: "above" | "below" | "profile" | "silent" | "faulty" | "battery" | "swing";
+                    /** @description Of above, below and swing. */
+                    quantity?: string | null;
+                    /**
+                     * Format: decimal
+                     * @description From -50 to 10000, in the unit of the quantity; percent for battery.
+                     */
+                    threshold?: string | null;
+                    /**
+                     * Format: decimal
+                     * @description How far a value has to come back before it is well again, 0 to 5000; null: 100 ppm, 0.5 °C, 2 %.
+                     */
+                    hysteresis?: string | null;
+                    /** @description For how long it has to be so; null: ten minutes for measured values, and at once for the others. */
+                    for_s?: number | null;
+                    /**
+                     * @description Only while people are in the room by its timetable. Where none is known it is always.
+                     * @default false
+                     */
+                    occupied_only: boolean;
+                    /** @description When it is told again as long as it is so and nobody has acknowledged it; null: never. */
+                    remind_after_s?: number | null;
+                    /**
+                     * @description Whether it is told when it is well again.
+                     * @default true
+                     */
+                    tell_recovery: boolean;
+                    /** @description From then until quiet_to nothing is told; what is still so afterwards is told then. */
+                    quiet_from?: string | null;
+                    quiet_to?: string | null;
+                    /**
+                     * @description Of the quiet hours, such as Europe/Berlin.
+                     * @default Europe/Berlin
+                     */
+                    time_zone: string;
+                    /** @description Unix time in seconds, or `now`: nothing is told until then; null: it is not put off. */
+                    snoozed_until_s?: string | number | null;
+                };
+                relationships: {
+                    organization: {
+                        data: {
+                            /** @constant */
+                            type: "Organization";
+                            id: string;
+                        };
+                    };
+                    site?: {
+                        data: {
+                            /** @constant */
+                            type: "Site";
+                            id: string;
+                        } | null;
+                    };
+                    room?: {
+                        data: {
+                            /** @constant */
+                            type: "Room";
+                            id: string;
+                        } | null;
+                    };
+                    node?: {
+                        data: {
+                            /** @constant */
+                            type: "Node";
+                            id: string;
+                        } | null;
+                    };
+                };
+            };
+        };
+        ChangeAlertRule: {
+            data: {
+                /** @constant */
+                type: "AlertRule";
+                id: string;
+                attributes?: {
+                    name?: string;
+                    /** @description The rule of the account that made it, for what it may see; else of the organization, whose OWNERs make it. It stays so. */
+                    personal?: boolean;
+                    enabled?: boolean;
+                    /**
+                     * @description above, below: the quantity against the threshold; profile: CO2 is beyond what is good by the profile of the room; silent: the sensor does not report; faulty: what it measures says nothing of the air, or is suspected; battery: the percentage is below the threshold, or the forecast end is near; swing: the quantity moved further than the threshold within 24 hours.
+                     * @enum {string}
+                     */
+                    condition?: "above" | "below" | "profile" | "silent" | "faulty" | "battery" | "swing";
+                    /** @description Of above, below and swing. */
+                    quantity?: string | null;
+                    /**
+                     * Format: decimal
+                     * @description From -50 to 10000, in the unit of the quantity; percent for battery.
+                     */
+                    threshold?: string | null;
+                    /**
+                     * Format: decimal
+                     * @description How far a value has to come back before it is well again, 0 to 5000; null: 100 ppm, 0.5 °C, 2 %.
+                     */
+                    hysteresis?: string | null;
+                    /** @description For how long it has to be so; null: ten minutes for measured values, and at once for the others. */
+                    for_s?: number | null;
+                    /** @description Only while people are in the room by its timetable. Where none is known it is always. */
+                    occupied_only?: boolean;
+                    /** @description When it is told again as long as it is so and nobody has acknowledged it; null: never. */
+                    remind_after_s?: number | null;
+                    /** @description Whether it is told when it is well again. */
+                    tell_recovery?: boolean;
+                    /** @description From then until quiet_to nothing is told; what is still so afterwards is told then. */
+                    quiet_from?: string | null;
+                    quiet_to?: string | null;
+                    /** @description Of the quiet hours, such as Europe/Berlin. */
+                    time_zone?: string;
+                    /** @description Unix time in seconds, or `now`: nothing is told until then; null: it is not put off. */
+                    snoozed_until_s?: string | number | null;
+                };
+                relationships?: {
+                    organization?: {
+                        data: {
+                            /** @constant */
+                            type: "Organization";
+                            id: string;
+                        };
+                    };
+                    site?: {
+                        data: {
+                            /** @constant */
+                            type: "Site";
+                            id: string;
+                        } | null;
+                    };
+                    room?: {
+                        data: {
+                            /** @constant */
+                            type: "Room";
+                            id: string;
+                        } | null;
+                    };
+                    node?: {
+                        data: {
+                            /** @constant */
+                            type: "Node";
+                            id: string;
+                        } | null;
+                    };
+                };
+            };
+        };
+        /** @description A time in which what a rule says was so at a sensor. */
+        AlertEpisode: {
+            /** @constant */
+            type: "AlertEpisode";
+            id: string;
+            attributes: {
+                rule_name?: string;
+                /** @enum {string} */
+                condition?: "above" | "below" | "profile" | "silent" | "faulty" | "battery" | "swing";
+                quantity?: string | null;
+                node_alias?: string;
+                /** @description Where the sensor was; null: nowhere. */
+                room_name?: string | null;
+                site_name?: string | null;
+                /** @description By the times of samples. */
+                opened_at_s?: number;
+                /** @description When it was found out, by the clock of the server. */
+                noticed_at_s?: number;
+                /** @description null: it is open. */
+                closed_at_s?: number | null;
+                /** @description recovered: it is well again; unoccupied: nobody is there any more; no_data: nothing comes in any more; not_watched: the rule, the place of the sensor or a right has changed; corrected: samples that came late say that it was not so. */
+                close_reason?: string | null;
+                /** @description What the rule holds the value against, in the unit of the quantity (CO2 for profile). */
+                threshold?: number | null;
+                /** @description The value with which it opened. */
+                value?: number | null;
+                /** @description The worst value so far. */
+                worst?: number | null;
+                /** @description Since when somebody knows of it; null: nobody said so. */
+                acknowledged_at_s?: number | null;
+                /** @description Until when it is not told again; null: it is not put off. */
+                snoozed_until_s?: number | null;
+                /** @description How often it was told that it is so. */
+                tell_count?: number;
+                /** @description What came of it, in its order: the latest 50 entries. */
+                history?: {
+                    at_s: number;
+                    /** @enum {string} */
+                    kind: "opened" | "told" | "reminded" | "acknowledged" | "snoozed" | "recovered" | "closed";
+                    /** @description Who did it; null: it was done by itself. */
+                    user_name: string | null;
+                    /** @description The ids of the channels by which it is told. */
+                    channels: number[];
+                    until_s: number | null;
+                    /** @description Why it is over. */
+                    reason: string | null;
+                }[];
+            };
+            relationships?: {
+                organization?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Organization";
+                        id: string;
+                    };
+                };
+                rule?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "AlertRule";
+                        id: string;
+                    };
+                };
+                site?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Site";
+                        id: string;
+                    } | null;
+                };
+                room?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Room";
+                        id: string;
+                    } | null;
+                };
+                node?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Node";
+                        id: string;
+                    };
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        AlertEpisodeDocument: {
+            data: components["schemas"]["AlertEpisode"];
+            included?: components["schemas"]["Included"];
+        };
+        AlertEpisodeList: {
+            data: components["schemas"]["AlertEpisode"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        ChangeAlertEpisode: {
+            data: {
+                /** @constant */
+                type: "AlertEpisode";
+                id: string;
+                attributes?: {
+                    /** @description true: somebody knows of it. Nobody is reminded any more; that it is over is told. */
+                    acknowledged?: boolean;
+                    /** @description Unix time in seconds, at most 30 days ahead: it is not told again before then. */
+                    snoozed_until_s?: string | number;
+                };
+            };
+        };
+        /** @description Rules that are right for most, made by one click. */
+        AlertTemplate: {
+            /** @constant */
+            type: "AlertTemplate";
+            id: string;
+            attributes: {
+                /** @description In the language of the request. */
+                name?: string;
+                description?: string;
+                rule_count?: number;
+            };
+        };
+        AlertTemplateList: {
+            data: components["schemas"]["AlertTemplate"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        UseAlertTemplate: {
+            data: {
+                /** @constant */
+                type: "AlertTemplate";
+                id: string;
+                attributes?: {
+                    /** @description As of rules; true where it is not said. */
+                    personal?: boolean;
+                };
+                relationships: {
+                    organization: {
+                        data: {
+                            /** @constant */
+                            type: "Organization";
+                            id: string;
+                        };
+                    };
+                    site?: {
+                        data: {
+                            /** @constant */
+                            type: "Site";
+                            id: string;
+                        } | null;
+                    };
+                    room?: {
+                        data: {
+                            /** @constant */
+                            type: "Room";
+                            id: string;
+                        } | null;
+                    };
+                    node?: {
+                        data: {
+                            /** @constant */
+                            type: "Node";
+                            id: string;
+                        } | null;
                     };
                 };
             };

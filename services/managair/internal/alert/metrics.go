@@ -1,0 +1,40 @@
+package alert
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	leads, watches, open prometheus.Gauge
+	samples              prometheus.Counter
+	episodes             *prometheus.CounterVec
+	failures             prometheus.Counter
+	delay                prometheus.Histogram
+	swept                prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		leads:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "managair_alert_leads", Help: "1 in the process that judges rules for alerts; one of all processes should."}),
+		watches:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "managair_alert_watches", Help: "Pairs of a rule and a sensor that it watches."}),
+		open:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "managair_alert_episodes_open", Help: "Alerts that are open."}),
+		samples:  prometheus.NewCounter(prometheus.CounterOpts{Name: "managair_alert_samples_total", Help: "Samples that were judged by rules."}),
+		episodes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "managair_alert_episodes_total", Help: "Alerts that opened and closed."}, []string{"change"}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "managair_alert_failures_total", Help: "How often the judging of rules was begun anew after a failure."}),
+		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "managair_alert_delay_seconds", Help: "From the publishing of samples until they were judged and what came of it was written.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 10, 30},
+		}),
+		swept: prometheus.NewGauge(prometheus.GaugeOpts{Name: "managair_alert_swept_timestamp_seconds", Help: "When this process last looked after everything; in the leading one it should be less than two minutes ago."}),
+	}
+	if r != nil {
+		r.MustRegister(m.leads, m.watches, m.open, m.samples, m.episodes, m.failures, m.delay, m.swept)
+	}
+	return m
+}
+
+func (m *metrics) judged(published, now time.Time) {
+	m.delay.Observe(max(0, now.Sub(published).Seconds()))
+}

@@ -1,0 +1,138 @@
+package alert
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+)
+
+// sweep looks after what no sample tells: silence, faults, batteries, the change of a day, and
+// alerts of which nothing more is heard.
+func (l *leader) sweep(ctx context.Context, now time.Time) error {
+	if err := l.sweepFacts(ctx, now); err != nil {
+		return err
+	}
+	if err := l.sweepSwings(ctx, now); err != nil {
+		return err
+	}
+	worst := map[int64]float64{}
+	open := 0
+	for _, w := range l.engine.watches {
+		if w.Kind.measured() && w.state.Open() && now.Unix()-w.state.Last > maxGap {
+			w.state = w.state.end(NoData)
+			w.base = w.state
+			l.differs(w)
+		}
+		if w.episode == 0 {
+			continue
+		}
+		open++
+		if w.Kind.measured() && w.state.Open() {
+			worst[w.episode] = w.state.Worst
+		}
+	}
+	l.metrics.open.Set(float64(open))
+	if len(worst) > 0 {
+		if err := l.store.NoteWorst(ctx, worst); err != nil {
+			return err
+		}
+	}
+	if now.Sub(l.cleared) >= time.Hour {
+		if err := l.store.Clear(ctx, now.Add(-l.config.Keep)); err != nil {
+			return err
+		}
+		l.cleared = now
+	}
+	l.swept = now
+	l.metrics.swept.Set(float64(now.Unix()))
+	return nil
+}
+
+func (l *leader) sweepFacts(ctx context.Context, now time.Time) error {
+	facts, fresh, err := l.store.Facts(ctx, now)
+	if err != nil {
+		return err
+	}
+	of := make(map[int32]*Fact, len(facts))
+	for i := range facts {
+		of[facts[i].NodeNo] = &facts[i]
+	}
+	for _, w := range l.engine.watches {
+		if w.Kind.measured() || w.Kind == Swing || !fresh && w.Kind != Battery {
+			continue // what nobody looked after is as it was
+		}
+		fact := of[w.NodeNo]
+		if fact == nil {
+			fact = &Fact{}
+		}
+		since, value, wrong := w.wrong(fact, now)
+		l.turnTo(w, now, since, value, wrong)
+	}
+	return nil
+}
+
+// wrong reports whether what is known of a sensor is what the rule tells of, since when, and
+// with which figure.
+func (w *watch) wrong(f *Fact, now time.Time) (since time.Time, value float64, wrong bool) {
+	switch w.Kind {
+	case Silent:
+		return f.SilentSince, 0, !f.SilentSince.IsZero() && now.Sub(f.SilentSince) >= w.For
+	case Faulty:
+		return f.FaultySince, 0, !f.FaultySince.IsZero() && now.Sub(f.FaultySince) >= w.For
+	case Battery:
+		soon := f.BatteryEmpty != nil && f.BatteryEmpty.Before(now.AddDate(0, 0, BatteryDays))
+		value = math.NaN()
+		if f.BatteryPercent != nil {
+			value = *f.BatteryPercent
+		}
+		bound := w.Figure
+		if w.state.Open() {
+			bound += 5 // a cold battery recovers a little
+		}
+		return now, value, soon || value < bound
+	default:
+		return now, 0, false
+	}
+}
+
+// turnTo makes the state what was found.
+func (l *leader) turnTo(w *watch, now, since time.Time, value float64, wrong bool) {
+	switch {
+	case wrong && !w.state.Open():
+		w.state = State{Phase: Alerting, OpenedAt: since.Unix(), Value: value, Worst: value}
+	case !wrong && (w.state.Open() || w.episode != 0):
+		w.state = State{Ended: Recovered}
+	}
+	w.state.Last = now.Unix()
+	if w.state.Open() != (w.episode != 0) {
+		l.differs(w)
+	}
+}
+
+func (l *leader) sweepSwings(ctx context.Context, now time.Time) error {
+	watching := map[int32][]*watch{}
+	var nodes []int32
+	for _, w := range l.engine.watches {
+		if w.Kind != Swing {
+			continue
+		}
+		if watching[w.NodeNo] == nil {
+			nodes = append(nodes, w.NodeNo)
+		}
+		watching[w.NodeNo] = append(watching[w.NodeNo], w)
+	}
+	for some := range slices.Chunk(nodes, nodesAtOnce) {
+		spans, err := l.store.Spans(ctx, some, now)
+		if err != nil {
+			return err
+		}
+		for i := range spans {
+			for _, w := range watching[spans[i].NodeNo] {
+				swing := spans[i].High[w.Quantity] - spans[i].Low[w.Quantity] // NaN is beyond nothing
+				l.turnTo(w, now, now, swing, swing > w.Figure)
+			}
+		}
+	}
+	return nil
+}

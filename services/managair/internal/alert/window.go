@@ -1,0 +1,65 @@
+package alert
+
+import (
+	"math"
+	"slices"
+
+	"github.com/clairberlin/clair-stack/pkg/measurement"
+)
+
+// reading is what a sensor told at a time; NaN is not known.
+type reading struct {
+	at     int64
+	values [quantities]float32
+}
+
+func read(s measurement.Sample) (r reading, ok bool) {
+	if s.Status == measurement.Faulty {
+		return r, false // it says nothing of the air
+	}
+	unknown := float32(math.NaN())
+	r = reading{s.Time.Unix(), [quantities]float32{float32(s.CO2PPM), unknown, unknown}}
+	if t := s.TemperatureDecicelsius; t.Known {
+		r.values[ofTemperature] = float32(t.Value) / 10
+	}
+	if h := s.RelHumidityPercent; h.Known {
+		r.values[ofHumidity] = float32(h.Value)
+	}
+	return r, true
+}
+
+// window has the latest readings of a sensor in the order of their times, each time once.
+type window struct{ readings []reading }
+
+// put puts a reading in its place and returns which one that is. It is refused where there is one
+// of the same time, which was first, or where it comes too late.
+func (w *window) put(r reading, keep int64) (i int, ok bool) {
+	n := len(w.readings)
+	if n == 0 || w.readings[n-1].at < r.at {
+		w.readings = append(w.readings, r)
+		return n, true
+	}
+	i, found := slices.BinarySearchFunc(w.readings, r.at, func(r reading, at int64) int { return int(r.at - at) })
+	if found || r.at < w.readings[n-1].at-keep {
+		return i, false
+	}
+	w.readings = slices.Insert(w.readings, i, r)
+	return i, true
+}
+
+// old returns how many readings are older than is kept.
+func (w *window) old(keep int64) int {
+	n := len(w.readings)
+	if n == 0 {
+		return 0
+	}
+	from := w.readings[n-1].at - keep
+	i := 0
+	for i < n && w.readings[i].at < from {
+		i++
+	}
+	return i
+}
+
+// drop forgets the first readings.
+func (w *window) drop(n int) { w.readings = slices.Delete(w.readings, 0, n) }
