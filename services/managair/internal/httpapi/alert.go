@@ -57,9 +57,9 @@ func showEpisode(v *view, e *alert.Episode) jsonapi.Resource {
 			{Name: "noticed_at_s", Value: jsonapi.Int(e.NoticedAt.Unix())},
 			{Name: "closed_at_s", Value: seconds(e.ClosedAt)},
 			{Name: "close_reason", Value: jsonapi.OptString(e.CloseReason)},
-			{Name: "threshold", Value: figure(e.Threshold)},
-			{Name: "value", Value: figure(e.Value)},
-			{Name: "worst", Value: figure(e.Worst)},
+			{Name: "threshold", Value: alertFigure(e.Threshold)},
+			{Name: "value", Value: alertFigure(e.Value)},
+			{Name: "worst", Value: alertFigure(e.Worst)},
 			{Name: "acknowledged_at_s", Value: seconds(e.AcknowledgedAt)},
 			{Name: "snoozed_until_s", Value: seconds(e.SnoozedUntil)},
 			{Name: "tell_count", Value: jsonapi.Int(e.TellCount)},
@@ -76,8 +76,8 @@ func showEpisode(v *view, e *alert.Episode) jsonapi.Resource {
 	}
 }
 
-// figure is a number as it is, without a unit: that of the quantity.
-func figure(f *float64) jsonapi.Value {
+// alertFigure is a number as it is, without a unit: that of the quantity.
+func alertFigure(f *float64) jsonapi.Value {
 	if f == nil {
 		return jsonapi.Null()
 	}
