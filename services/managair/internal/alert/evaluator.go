@@ -34,7 +34,7 @@ func (c Config) withDefaults() Config {
 	}
 	orElse(&c.Sweep, 30*time.Second)
 	orElse(&c.Due, 2*time.Second)
-	orElse(&c.Reread, 5*time.Minute)
+	orElse(&c.Reread, time.Minute)
 	orElse(&c.Keep, 2*365*24*time.Hour)
 	return c
 }
@@ -129,7 +129,7 @@ type leader struct {
 	position  live.ID
 	// deaf says that the stream cannot be read, lost that samples may have been missed.
 	deaf, lost bool
-	// When each was done last, by our clock.
+	// When each was done last.
 	refreshed, swept, toldDue, reread, cleared time.Time
 }
 
@@ -169,7 +169,7 @@ func (l *leader) turn(ctx context.Context) error {
 		l.refreshed = time.Time{}
 	default:
 	}
-	if now.Sub(l.refreshed) >= refresh {
+	if due(&l.refreshed, refresh) {
 		if err := l.refresh(ctx, now); err != nil {
 			return err
 		}
@@ -178,12 +178,12 @@ func (l *leader) turn(ctx context.Context) error {
 	if l.deaf {
 		reread = l.config.Sweep
 	}
-	if l.lost || now.Sub(l.reread) >= reread {
+	if due(&l.reread, reread) || l.lost {
 		if err := l.readAgain(ctx, now); err != nil {
 			return err
 		}
 	}
-	if now.Sub(l.swept) >= l.config.Sweep {
+	if due(&l.swept, l.config.Sweep) {
 		if err := l.sweep(ctx, now); err != nil {
 			return err
 		}
@@ -191,19 +191,25 @@ func (l *leader) turn(ctx context.Context) error {
 	if err := l.settle(ctx); err != nil {
 		return err
 	}
-	if now.Sub(l.toldDue) >= l.config.Due {
-		l.toldDue = now
-		for {
-			n, err := l.store.TellDue(ctx, now, atOnce)
-			if err != nil {
-				return err
-			}
-			if n < atOnce {
-				break
-			}
+	if !due(&l.toldDue, l.config.Due) {
+		return nil
+	}
+	for {
+		if n, err := l.store.TellDue(ctx, now, atOnce); err != nil || n < atOnce {
+			return err
 		}
 	}
-	return nil
+}
+
+// due reports whether it is time to do again what was done last then, and notes that it is done.
+// How often things are done is a matter of the machine's clock alone.
+func due(last *time.Time, every time.Duration) bool {
+	now := time.Now()
+	if now.Sub(*last) < every {
+		return false
+	}
+	*last = now
+	return true
 }
 
 // hear waits a moment for samples of the stream and judges them.
@@ -261,7 +267,6 @@ func (l *leader) refresh(ctx context.Context, now time.Time) error {
 		l.metrics.episodes.WithLabelValues("closed").Inc()
 	}
 	l.metrics.watches.Set(float64(len(l.engine.watches)))
-	l.refreshed = now
 	return nil
 }
 
@@ -292,7 +297,7 @@ func (l *leader) readAgain(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	l.reread, l.lost = now, false
+	l.lost = false
 	return nil
 }
 
@@ -331,11 +336,14 @@ func (l *leader) settleOne(ctx context.Context, w *watch, now time.Time) error {
 			l.metrics.episodes.WithLabelValues("opened").Inc()
 		}
 	case !w.state.Open() && w.episode != 0:
-		why := w.state.Ended
-		if why == "" {
-			why = Corrected
+		e := Ending{Episode: w.episode, At: last, Now: now, Why: w.state.Ended}
+		switch {
+		case e.Why == "":
+			e.Why = Corrected
+		case w.Kind.measured():
+			e.Worst = &w.state.Worst
 		}
-		if err := l.store.Close(ctx, Ending{Episode: w.episode, At: last, Now: now, Why: why}); err != nil {
+		if err := l.store.Close(ctx, e); err != nil {
 			return err
 		}
 		w.episode = 0

@@ -32,7 +32,7 @@ type State struct {
 	Last int64
 	// Since is when it became bad, or well again; OpenedAt when it had been so for long enough.
 	Since, OpenedAt int64
-	// Value is that of OpenedAt, Worst the worst since then.
+	// Value is that of OpenedAt, Worst the worst since it became bad.
 	Value, Worst float64
 	// Ended is why it was bad last, until it is again.
 	Ended Closing
@@ -136,8 +136,8 @@ func (c *Condition) Step(s State, at int64, value float64, occupied bool) State 
 
 // end is the state when it is bad no more.
 func (s State) end(why Closing) State {
-	if s.Open() {
-		s.Ended = why
+	if !s.Open() {
+		return State{Last: s.Last, Ended: s.Ended}
 	}
-	return State{Last: s.Last, Ended: s.Ended}
+	return State{Last: s.Last, Ended: why, Worst: s.Worst}
 }

@@ -38,13 +38,11 @@ func (l *leader) sweep(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if now.Sub(l.cleared) >= time.Hour {
+	if due(&l.cleared, time.Hour) {
 		if err := l.store.Clear(ctx, now.Add(-l.config.Keep)); err != nil {
 			return err
 		}
-		l.cleared = now
 	}
-	l.swept = now
 	l.metrics.swept.Set(float64(now.Unix()))
 	return nil
 }

@@ -10,10 +10,12 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/logging"
 	"github.com/clairberlin/clair-stack/pkg/ops"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
+	"github.com/clairberlin/clair-stack/services/managair/internal/alert"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -96,12 +98,18 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	defer func() { _ = client.Close() }()
 	tasks := backgroundTasks(log, pool, pictures, cfg.auditRetention(ctx, log))
 	tasks.HandleMail(postgres.OutgoingMail{Pool: pool}, client, deliverer(mailCfg, pool))
+	alerts := alert.NewEvaluator(alert.Config{}, log, postgres.Alerts{Pool: pool}, live.Stream{Client: redis}, o.Registry, time.Now)
 	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
 		workTasks(server, tasks.Mux(log, worker.NewMetrics(o.Registry))),
 		lifecycle.Part{Name: "schedule", Run: func(ctx context.Context, ready func()) error {
 			ready()
 			worker.Schedule(ctx, log, client, tasks.Periodic())
+			return nil
+		}},
+		lifecycle.Part{Name: "alerts", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			alerts.Run(ctx)
 			return nil
 		}},
 		lifecycle.Started(o),
