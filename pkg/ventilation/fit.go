@@ -19,34 +19,31 @@ type line struct {
 // reading is the same at all concentrations, so that of its logarithm falls with the
 // concentration: hence the weights.
 func fit(readings []Reading, background float64) line {
-	n := len(readings)
+	points := pointsOf(readings, background)
+	n := len(points)
 	var w, wt, wy float64
-	for _, r := range readings {
-		t, y, weight := point(readings, r, background)
-		w, wt, wy = w+weight, wt+weight*t, wy+weight*y
+	for _, p := range points {
+		w, wt, wy = w+p.weight, wt+p.weight*p.t, wy+p.weight*p.y
 	}
 	meanT, meanY := wt/w, wy/w
 	var stt, sty, sqq, sqt, sqy, wq float64
-	for _, r := range readings {
-		t, _, weight := point(readings, r, background)
-		wq += weight * (t - meanT) * (t - meanT)
+	for _, p := range points {
+		wq += p.weight * (p.t - meanT) * (p.t - meanT)
 	}
 	meanQ := wq / w
-	for _, r := range readings {
-		t, y, weight := point(readings, r, background)
-		dt, dy := t-meanT, y-meanY
+	for _, p := range points {
+		dt, dy := p.t-meanT, p.y-meanY
 		q := dt*dt - meanQ
-		stt += weight * dt * dt
-		sty += weight * dt * dy
-		sqq += weight * q * q
-		sqt += weight * q * dt
-		sqy += weight * q * dy
+		stt += p.weight * dt * dt
+		sty += p.weight * dt * dy
+		sqq += p.weight * q * q
+		sqt += p.weight * q * dt
+		sqy += p.weight * q * dy
 	}
 	l := line{slope: sty / stt}
-	for _, r := range readings {
-		t, y, weight := point(readings, r, background)
-		d := y - meanY - l.slope*(t-meanT)
-		l.misfit += weight * d * d
+	for _, p := range points {
+		d := p.y - meanY - l.slope*(p.t-meanT)
+		l.misfit += p.weight * d * d
 	}
 	variance := math.Max(noisePPM*noisePPM, l.misfit/float64(max(n-2, 1)))
 	l.slopeError = math.Sqrt(variance / stt)
@@ -59,10 +56,69 @@ func fit(readings []Reading, background float64) line {
 	return l
 }
 
-// point returns hours since the first reading, the logarithm, and its weight.
-func point(readings []Reading, r Reading, background float64) (t, y, weight float64) {
-	above := r.CO2PPM - background
-	return r.Time.Sub(readings[0].Time).Hours(), math.Log(above), above * above
+// point is a reading as the line is put through it.
+type point struct {
+	t      float64 // hours since the first one
+	y      float64 // the logarithm
+	weight float64
+}
+
+func pointsOf(readings []Reading, background float64) []point {
+	points := make([]point, len(readings))
+	for i, r := range readings {
+		above := r.CO2PPM - background
+		points[i] = point{r.Time.Sub(readings[0].Time).Hours(), math.Log(above), above * above}
+	}
+	return points
+}
+
+// sums are what the misfit of a line needs of the points that were added.
+type sums struct{ w, t, y, tt, ty, yy float64 }
+
+func (s *sums) add(p point) {
+	s.w += p.weight
+	s.t += p.weight * p.t
+	s.y += p.weight * p.y
+	s.tt += p.weight * p.t * p.t
+	s.ty += p.weight * p.t * p.y
+	s.yy += p.weight * p.y * p.y
+}
+
+// misfit is that of fit, of whose points these are the sums.
+func (s *sums) misfit() float64 {
+	stt, sty, syy := s.tt-s.t*s.t/s.w, s.ty-s.t*s.y/s.w, s.yy-s.y*s.y/s.w
+	if stt <= 0 {
+		return max(0, syy)
+	}
+	return max(0, syy-sty*sty/stt)
+}
+
+// split returns where a fall is best cut in two, and whether each part then has points
+// enough. What a cut leaves comes from sums, for there are as many cuts as points.
+func split(readings []Reading, background float64) (at int, ok bool) {
+	points := pointsOf(readings, background)
+	n := len(points)
+	// So near to 0, sums of squares lose nothing.
+	for i, y := 0, points[n/2].y; i < n; i++ {
+		points[i].y -= y
+	}
+	before := make([]float64, n) // the misfit of points up to this one, it included
+	var left, right sums
+	for i, p := range points {
+		left.add(p)
+		before[i] = left.misfit()
+	}
+	best := math.Inf(1)
+	for i := n - 1; i >= MinPoints-1; i-- {
+		right.add(points[i])
+		if i > n-MinPoints {
+			continue
+		}
+		if sum := before[i] + right.misfit(); sum < best {
+			best, at = sum, i
+		}
+	}
+	return at, !math.IsInf(best, 1)
 }
 
 // isBent reports whether the points are no straight line, whatever the background may be

@@ -13,13 +13,14 @@
 //  4. It abstains (Abstained says why) when the line bends, because then people are there
 //     or windows move; when it has too few points; when the rate is faster than the
 //     interval of the sensor can tell; and when its interval of confidence is wide.
+//  5. Whether windows were opened (Opened) needs no straight line: what is above the background
+//     falls faster than through closed ones.
 //
 // The trap: a rate is that of the hour in which it was found. In the evening systems are
 // off and windows shut: it is not the rate of the lesson.
 package ventilation
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -117,8 +118,10 @@ type Abstained struct {
 type Result struct {
 	// BackgroundPPM is the sensor's own.
 	BackgroundPPM float64
-	Decays        []Decay
-	Abstained     []Abstained
+	// Airings are found whoever is there; Decays are falls of which the rate is known.
+	Airings   []Opened
+	Decays    []Decay
+	Abstained []Abstained
 }
 
 // Analyze finds the falls in the ascending readings of one sensor and their rates. The
@@ -130,6 +133,7 @@ func Analyze(readings []Reading) Result {
 	}
 	r := Result{BackgroundPPM: background(readings)}
 	for _, fall := range falls(readings) {
+		r.Airings = append(r.Airings, openings(fall, r.BackgroundPPM)...)
 		r.judge(fall, interval(fall), true)
 	}
 	return r
@@ -244,19 +248,6 @@ func (r *Result) judge(fall []Reading, every time.Duration, whole bool) {
 // MaxPerHour is the fastest rate that readings so far apart can tell.
 func MaxPerHour(every time.Duration) float64 {
 	return min(MaxRatePerHour, maxStep/every.Hours())
-}
-
-// split returns where a fall is best cut in two, and whether each part then has points
-// enough and the whole becomes much straighter.
-func split(readings []Reading, background float64) (at int, ok bool) {
-	best := math.Inf(1)
-	for i := MinPoints - 1; i <= len(readings)-MinPoints; i++ {
-		sum := fit(readings[:i+1], background).misfit + fit(readings[i:], background).misfit
-		if sum < best {
-			best, at = sum, i
-		}
-	}
-	return at, !math.IsInf(best, 1)
 }
 
 // RebreathedFraction is how much of the air others have breathed before, 0 to 1

@@ -233,7 +233,7 @@ func TestRebreathedFraction(t *testing.T) {
 }
 
 // FuzzAnalyze draws readings from bytes: whatever they are, rates are finite, positive,
-// within their interval and below the bound.
+// within their interval and below the bound, and airings come one after the other.
 func FuzzAnalyze(f *testing.F) {
 	f.Add([]byte{5, 100, 5, 90, 5, 80, 5, 70, 5, 20, 5, 20, 5, 20})
 	f.Add([]byte{0, 255, 0, 0, 1, 255, 1, 0, 30, 128, 30, 64, 30, 32, 30, 0})
@@ -244,7 +244,14 @@ func FuzzAnalyze(f *testing.F) {
 			at = at.Add(time.Duration(raw[i]) * 20 * time.Second)
 			readings = append(readings, ventilation.Reading{Time: at, CO2PPM: 400 + 8*float64(raw[i+1])})
 		}
-		for _, d := range ventilation.Analyze(readings).Decays {
+		r := ventilation.Analyze(readings)
+		for i, o := range r.Airings {
+			good := o.FromPPM-o.ToPPM >= ventilation.DropPPM && o.PerHour > 0 && o.Halving() > 0 && o.From.Before(o.To)
+			if !good || i > 0 && o.From.Before(r.Airings[i-1].To) {
+				t.Errorf("%+v", o)
+			}
+		}
+		for _, d := range r.Decays {
 			good := d.Low > 0 && d.Low <= d.PerHour && d.PerHour <= d.High && d.PerHour <= ventilation.MaxRatePerHour
 			if !good || d.Points < ventilation.MinPoints || !d.From.Before(d.To) {
 				t.Errorf("%+v", d)
