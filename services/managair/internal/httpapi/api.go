@@ -96,6 +96,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addImages()
 	a.addAirQuality(d.AirQuality)
 	a.addVerdicts(d.AirQuality)
+	a.addVentilation(d.AirQuality)
 	a.addFidelity(d.Nodes, d.Outages, d.Radio)
 	a.addHealth(d.Health)
 	a.addLive(d.Live)

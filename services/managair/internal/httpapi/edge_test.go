@@ -254,7 +254,7 @@ func TestVerdictsWaitForCharts(t *testing.T) {
 	var asked sync.WaitGroup
 	asked.Go(func() { w.get(t, anonymous, "/api/v1/installations/1/timeseries/?max_points=10") })
 	<-store.reading
-	for _, path := range []string{"/api/v1/rooms/1/verdicts/", "/api/v1/rooms/1/airquality/"} {
+	for _, path := range []string{"/api/v1/rooms/1/verdicts/", "/api/v1/rooms/1/airquality/", "/api/v1/rooms/1/ventilation/"} {
 		asked.Go(func() { w.get(t, anonymous, path) })
 	}
 	for range 10 {

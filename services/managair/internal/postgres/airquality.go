@@ -25,6 +25,7 @@ func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64)
 	rows, err := a.Pool.Query(ctx, `
 		SELECT rs.time_zone, coalesce(r.verdict_profile, rs.verdict_profile, ro.verdict_profile, @profile),
 		       EXISTS (SELECT FROM membership cm WHERE cm.organization_id = rs.operator_id AND cm.user_id = @caller),
+		       coalesce(r.size_sqm * r.height_m, 0)::float8, coalesce(r.max_occupancy, 0),
 		       visible.no, visible.from_time, visible.to_time, visible.protocol
 		  FROM `+room.table+` `+room.alias+` `+room.from+`
 		  JOIN organization ro ON ro.id = rs.operator_id
@@ -41,7 +42,7 @@ func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64)
 		var no *int32
 		var from, to *time.Time
 		var protocol *string
-		_, err = pgx.ForEachRow(rows, []any{&found.TimeZone, &found.Profile, &found.Member, &no, &from, &to, &protocol}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&found.TimeZone, &found.Profile, &found.Member, &found.VolumeM3, &found.People, &no, &from, &to, &protocol}, func() error {
 			if no != nil {
 				found.Installations = append(found.Installations, roomair.Installation{
 					Span: telemetry.Span{NodeNo: *no, From: *from, To: orZero(to)}, Protocol: *protocol,

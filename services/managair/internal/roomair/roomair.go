@@ -1,6 +1,6 @@
-// Package roomair says how the air in a room was: it reads what the room's sensors
-// measured and when people were there, and hands it to packages airquality and verdict,
-// which judge.
+// Package roomair says how the air in a room was, and how it was changed: it reads what
+// the room's sensors measured and when people were there, and hands it to packages
+// airquality, verdict and ventilation, which judge.
 package roomair
 
 import (
@@ -26,6 +26,9 @@ type Room struct {
 	Profile string
 	// Member: the caller is a member of the organization of the site.
 	Member bool
+	// VolumeM3 is that of the room, and People how many it is meant for; 0 is not known.
+	VolumeM3 float64
+	People   int
 	// Installations are the times in which nodes were in the room, ascending by begin;
 	// those that the caller may see.
 	Installations []Installation
