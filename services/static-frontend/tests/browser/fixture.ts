@@ -533,6 +533,70 @@ export class Fixture {
             },
           },
         ]);
+      case "rooms/:id/ventilation":
+        return single({
+          type: "room-ventilation",
+          id,
+          attributes: {
+            background_ppm: 431,
+            volume_m3: 187.5,
+            people: 28,
+            airing_count: 2,
+            halving_s: 492,
+            closed_windows: {
+              per_hour: 0.43,
+              low_per_hour: 0.39,
+              high_per_hour: 0.49,
+              rate_count: 21,
+              m3_per_hour: 80.6,
+              m3_per_hour_per_person: 2.9,
+            },
+            airing: {
+              per_hour: 5.1,
+              low_per_hour: 4.6,
+              high_per_hour: 5.7,
+              rate_count: 12,
+              m3_per_hour: 956,
+              m3_per_hour_per_person: 34.1,
+            },
+            worst_hour: {
+              from_timestamp_s: this.world.now - 8 * 86_400,
+              to_timestamp_s: this.world.now - 8 * 86_400 + 3600,
+              mean_co2_ppm: 1480,
+              rebreathed_percent: 2.76,
+              one_breath_in: 36,
+            },
+            occupied: {
+              from_timestamp_s: this.world.now - 30 * 86_400,
+              to_timestamp_s: this.world.now,
+              mean_co2_ppm: 960,
+              rebreathed_percent: 1.39,
+              one_breath_in: 72,
+            },
+            days: [
+              {
+                date: "2025-11-12",
+                measured_s: 86_400,
+                airing_count: 5,
+                latest_airing_timestamp_s: this.world.now - 80_000,
+                max_co2_ppm: 1612,
+              },
+            ],
+            airings: [1512, 1390].map((from_co2_ppm, index) => ({
+              from_timestamp_s: this.world.now - 90_000 + 5400 * index,
+              to_timestamp_s: this.world.now - 90_000 + 5400 * index + 540,
+              from_co2_ppm,
+              to_co2_ppm: 720,
+              per_hour: 5,
+            })),
+            rates: [],
+            abstained: { bent: 17, too_few_points: 3 },
+            from_timestamp_s: this.world.now - 30 * 86_400,
+            to_timestamp_s: this.world.now,
+            query_timestamp_s: this.world.now,
+            time_zone: "Europe/Berlin",
+          },
+        });
       case "rooms/:id/verdicts": {
         const good = id === "3";
         return single({

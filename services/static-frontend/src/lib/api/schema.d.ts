@@ -5861,6 +5861,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rooms/{id}/ventilation/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the air was changed in the last 30 days
+         * @description Up to the midnight before now. See the ventilation in a month.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["VentilationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/ventilation/{month}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the air was changed in a month
+         * @description When windows were opened, and how many times an hour the air was changed, from how CO2 falls. Of falls from which nothing can be told, abstained has why. All but occupied comes from CO2 alone.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                    /** @example 2026-03 */
+                    month: components["parameters"]["month"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["VentilationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login/": {
         parameters: {
             query?: never;
@@ -8916,6 +9002,85 @@ export interface components {
                 };
             };
         };
+        VentilationDocument: {
+            data: {
+                /** @constant */
+                type: "room-ventilation";
+                /** @description Of the room. */
+                id: string;
+                attributes: {
+                    /** @description The lowest hundredth of what the sensor tells, which is outdoor air as this sensor has it; the lowest of several sensors. */
+                    background_ppm?: number | null;
+                    /** @description Size times height of the room. */
+                    volume_m3?: number | null;
+                    /** @description The max_occupancy of the room. It is the head-count of m3_per_hour_per_person, and not how many were there. */
+                    people?: number | null;
+                    airing_count: number;
+                    /** @description How long airings usually take until half of the CO2 above the background is gone, with people in the room or not; null without airings. */
+                    halving_s?: number | null;
+                    closed_windows: components["schemas"]["VentilationRate"];
+                    airing: components["schemas"]["VentilationRate"];
+                    worst_hour?: components["schemas"]["Rebreathed"];
+                    occupied?: components["schemas"]["Rebreathed"];
+                    days: {
+                        date?: string;
+                        measured_s?: number;
+                        /** @description Windows that were opened while there was little CO2 are not seen. */
+                        airing_count?: number;
+                        latest_airing_timestamp_s?: number | null;
+                        /** @description Of points every ten minutes. */
+                        max_co2_ppm?: number | null;
+                    }[];
+                    airings: {
+                        from_timestamp_s?: number;
+                        to_timestamp_s?: number;
+                        from_co2_ppm?: number;
+                        to_co2_ppm?: number;
+                        /** @description How fast the CO2 above the background became less. Where people stayed, the air was changed faster. */
+                        per_hour?: number;
+                    }[];
+                    /** @description Falls from which air changes per hour can be told. */
+                    rates: {
+                        /** @enum {unknown} */
+                        kind?: "closed_windows" | "airing";
+                        from_timestamp_s?: number;
+                        to_timestamp_s?: number;
+                        from_co2_ppm?: number;
+                        to_co2_ppm?: number;
+                        per_hour?: number;
+                        low_per_hour?: number;
+                        high_per_hour?: number;
+                        reading_count?: number;
+                    }[];
+                    /** @description How many falls have no rate, by reason (too_few_points, bent, too_fast, vague, short). */
+                    abstained: {
+                        [key: string]: number;
+                    };
+                    from_timestamp_s: number;
+                    to_timestamp_s: number;
+                    query_timestamp_s: number;
+                    time_zone?: string;
+                };
+            };
+        };
+        /** @description The median of the rates of a kind, with an interval of 95 %. It is of the hours in which it was found, with closed windows mostly the evening, and not that of a lesson. */
+        VentilationRate: {
+            per_hour?: number;
+            low_per_hour?: number;
+            high_per_hour?: number;
+            rate_count?: number;
+            m3_per_hour?: number | null;
+            m3_per_hour_per_person?: number | null;
+        } | null;
+        /** @description What others have breathed before of the air: in the hour in which it was most, or over occupied time (for members only). Null where too little is known. */
+        Rebreathed: {
+            from_timestamp_s?: number;
+            to_timestamp_s?: number;
+            mean_co2_ppm?: number;
+            rebreathed_percent?: number;
+            /** @description Of so many breaths one has been breathed by others before. */
+            one_breath_in?: number | null;
+        } | null;
         DetailDocument: {
             data: {
                 detail: string;
