@@ -52,14 +52,13 @@ func (p *Pages) written(lang, text string) string {
 }
 
 func formatTime(lang string, t time.Time) string {
-	// The stack is run where its users are; a page has no way to know better.
-	if here, err := time.LoadLocation(inventory.DefaultTimeZone); err == nil {
-		t = t.In(here)
-	}
+	// These pages have no script, so they do not know the reader's clock: they say which one
+	// they go by, that of most sites.
+	t = t.In(inventory.LocationOrUTC(inventory.DefaultTimeZone))
 	if lang == "de" {
-		return t.Format("2.1.2006, 15:04 Uhr")
+		return t.Format("2.1.2006, 15:04 Uhr (UTC-07)")
 	}
-	return t.Format("2 Jan 2006, 15:04")
+	return t.Format("2 Jan 2006, 15:04 (UTC-07)")
 }
 
 // view is what each page has.
