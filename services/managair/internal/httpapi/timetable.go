@@ -187,22 +187,14 @@ func (t *timetables) wanted(ctx context.Context, body jsonapi.Body, zone *time.L
 	edit := func(do func(*timetable.Timetable)) { edits = append(edits, do) }
 	f := jsonapi.NewFields(body, false)
 	f.JSON("weekly", jsonapi.Nullable, func(data json.RawMessage) *fault.Violation {
-		var week *occupancy.Weekly
-		if data != nil && json.Unmarshal(data, &week) != nil {
-			return &fault.Violation{Reason: reason.InvalidTimetable}
-		}
+		week, wrong := parseWeekly(data)
 		edit(func(table *timetable.Timetable) { table.Weekly = week })
-		return nil
+		return wrong
 	})
 	f.JSON("exceptions", jsonapi.NotNull, func(data json.RawMessage) *fault.Violation {
-		var exceptions []timetable.Exception
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.DisallowUnknownFields()
-		if d.Decode(&exceptions) != nil {
-			return &fault.Violation{Reason: reason.InvalidTimetable}
-		}
+		exceptions, wrong := parseExceptions(data)
 		edit(func(table *timetable.Timetable) { table.Exceptions = exceptions })
-		return nil
+		return wrong
 	})
 	take := func(name string, set func(*string) *fault.Violation) {
 		f.Take(name, rule.Free, jsonapi.Optional, jsonapi.Nullable, func(text *string) *fault.Violation {
@@ -248,6 +240,23 @@ func (t *timetables) wanted(ctx context.Context, body jsonapi.Body, zone *time.L
 			do(table)
 		}
 	}, again, err
+}
+
+// parseWeekly reads the hours of a week; of nothing there are none.
+func parseWeekly(data json.RawMessage) (week *occupancy.Weekly, wrong *fault.Violation) {
+	if data != nil && json.Unmarshal(data, &week) != nil {
+		return nil, &fault.Violation{Reason: reason.InvalidTimetable}
+	}
+	return week, nil
+}
+
+func parseExceptions(data json.RawMessage) (exceptions []timetable.Exception, wrong *fault.Violation) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if d.Decode(&exceptions) != nil {
+		return nil, &fault.Violation{Reason: reason.InvalidTimetable}
+	}
+	return exceptions, nil
 }
 
 const (

@@ -221,7 +221,7 @@ func (d *deciding) room(ctx context.Context, id int64, plan *Plan, decisions *De
 	}
 	plan.Room = r.Timetable
 	decisions.At = d.now
-	if decisions.Days, err = d.decide(ctx, &r, plan, decisions.From, decisions.Until); err != nil {
+	if decisions.Days, err = decide(ctx, d.Samples, &r, plan, decisions.From, decisions.Until); err != nil {
 		return err
 	}
 	return d.Store.Keep(ctx, *decisions)
@@ -283,7 +283,7 @@ func some(from, last civil.Date) (until civil.Date, more, ok bool) {
 }
 
 // decide decides days of a room: by what is said, else by the air.
-func (d Decider) decide(ctx context.Context, r *Room, plan *Plan, from, until civil.Date) ([]occupancy.Day, error) {
+func decide(ctx context.Context, samples telemetry.Store, r *Room, plan *Plan, from, until civil.Date) ([]occupancy.Day, error) {
 	var days []occupancy.Day
 	var air [][]occupancy.Reading
 	read := false
@@ -292,7 +292,7 @@ func (d Decider) decide(ctx context.Context, r *Room, plan *Plan, from, until ci
 		if !day.Known() {
 			if !read {
 				var err error
-				if air, err = d.readings(ctx, r, plan.Zone, date, until); err != nil {
+				if air, err = readings(ctx, samples, r, plan.Zone, date, until); err != nil {
 					return nil, err
 				}
 				read = true
@@ -307,7 +307,7 @@ func (d Decider) decide(ctx context.Context, r *Room, plan *Plan, from, until ci
 }
 
 // readings returns what the room's sensors measured, as far as it tells of days.
-func (d Decider) readings(ctx context.Context, r *Room, zone *time.Location, from, until civil.Date) ([][]occupancy.Reading, error) {
+func readings(ctx context.Context, samples telemetry.Store, r *Room, zone *time.Location, from, until civil.Date) ([][]occupancy.Reading, error) {
 	begin := from.AddDays(-occupancy.InferenceDays).In(zone).Add(-occupancy.InferenceMargin)
 	end := until.AddDays(1).In(zone).Add(occupancy.InferenceMargin)
 	var all [][]occupancy.Reading
@@ -317,7 +317,7 @@ func (d Decider) readings(ctx context.Context, r *Room, zone *time.Location, fro
 			continue
 		}
 		var series []occupancy.Reading
-		err := telemetry.Sound(ctx, d.Samples, span, func(s measurement.Sample) error {
+		err := telemetry.Sound(ctx, samples, span, func(s measurement.Sample) error {
 			series = append(series, occupancy.Reading{Time: s.Time, CO2PPM: s.CO2PPM})
 			return nil
 		})
@@ -379,6 +379,6 @@ func (p Past) Days(ctx context.Context, room int64, first, last civil.Date) ([]o
 		return nil, err
 	}
 	plan.Room = r.Timetable
-	open, err := Decider{Samples: p.Samples}.decide(ctx, &r, &plan, first, last)
+	open, err := decide(ctx, p.Samples, &r, &plan, first, last)
 	return append(days, open...), err
 }
