@@ -74,11 +74,6 @@ func checkHours(hours []Hours) error {
 // in package time. It is about people being there, so breaks are left out.
 type Weekly [7][]Hours
 
-// IsEmpty reports whether there is nothing in it.
-func (w *Weekly) IsEmpty() bool {
-	return !slices.ContainsFunc(w[:], func(hours []Hours) bool { return len(hours) > 0 })
-}
-
 // Check tells what is wrong: ErrTooMany, ErrClock or ErrOverlap. Overlaps are looked for
 // around the whole week, because a night reaches into the next day.
 func (w *Weekly) Check() error {

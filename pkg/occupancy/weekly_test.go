@@ -133,9 +133,6 @@ func TestWhatNoTimetableMayHave(t *testing.T) {
 		if got := w.Check(); !errors.Is(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
-		if w.IsEmpty() != (tt.week == nil) {
-			t.Errorf("%s: empty: %t", tt.name, w.IsEmpty())
-		}
 	}
 	var w occupancy.Weekly
 	for i := range civil.Clock(occupancy.MaxHours + 1) {

@@ -194,8 +194,8 @@ func mustLoad() []Profile {
 	return profiles
 }
 
-// MaxBytes is how long a profile may be.
-const MaxBytes = 64 << 10
+// maxBytes is how long a profile may be.
+const maxBytes = 64 << 10
 
 // IDPattern is what ids of profiles look like.
 const IDPattern = "^[a-z0-9][a-z0-9-]{0,39}$"
@@ -205,8 +205,8 @@ var idForm = regexp.MustCompile(IDPattern)
 // Parse reads a profile, and refuses one that could not be applied, or could say good of
 // air that is worse than what it calls bad.
 func Parse(content []byte) (Profile, error) {
-	if len(content) > MaxBytes {
-		return Profile{}, fmt.Errorf("profile: more than %d bytes", MaxBytes)
+	if len(content) > maxBytes {
+		return Profile{}, fmt.Errorf("profile: more than %d bytes", maxBytes)
 	}
 	var p Profile
 	d := json.NewDecoder(bytes.NewReader(content))

@@ -13,7 +13,7 @@
 //  4. Its offset is the mean of its latest weeks, its drift the slope over half a year; a
 //     step is where both sides of a week differ more than a slope explains.
 //  5. Each has an interval, and is suspected only when it is beyond a tolerance with a
-//     probability of Suspicious. Where there are too few sensors or nights nothing is said.
+//     probability of suspicious. Where there are too few sensors or nights nothing is said.
 //
 // The trap: a network that is wrong as a whole is not found out. Only Impossible looks at
 // one sensor by itself.

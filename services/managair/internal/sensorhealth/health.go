@@ -7,9 +7,9 @@ import "math"
 const (
 	// Weeks is how far is looked back.
 	Weeks = 26
-	// MinOthers is how many other sensors must have told something in the same nights: with
+	// minOthers is how many other sensors must have told something in the same nights: with
 	// five the median stands when two of them are wrong.
-	MinOthers = 5
+	minOthers = 5
 	// quietNights is how many nights of a week count, those on which the network was lowest;
 	// minQuietNights is how many of them a sensor must have.
 	quietNights, minQuietNights = 4, 2
@@ -18,16 +18,16 @@ const (
 	// minDriftWeeks is how many weeks a drift needs.
 	minDriftWeeks = 12
 
-	// OffsetTolerancePPM is what an offset may be that is not suspected.
-	OffsetTolerancePPM = 50
-	// DriftTolerancePPM is what a drift may come to over the time that was looked at. Rooms
+	// offsetTolerancePPM is what an offset may be that is not suspected.
+	offsetTolerancePPM = 50
+	// driftTolerancePPM is what a drift may come to over the time that was looked at. Rooms
 	// are tighter in winter, which may look like 20 ppm in half a year.
-	DriftTolerancePPM = 30
-	// StepTolerancePPM is what a step may be.
-	StepTolerancePPM = 30
-	// OutdoorFloorPPM is below what outdoor air has anywhere today, by far: 430 ppm (NOAA
+	driftTolerancePPM = 30
+	// stepTolerancePPM is what a step may be.
+	stepTolerancePPM = 30
+	// outdoorFloorPPM is below what outdoor air has anywhere today, by far: 430 ppm (NOAA
 	// Global Monitoring Laboratory, Mauna Loa, 2025), without the tolerance of a good sensor.
-	OutdoorFloorPPM = 380
+	outdoorFloorPPM = 380
 	// restPPM is how far a night may lie above the lowest hour of the whole week, by day or
 	// night, and still be one of rest. By day outdoor air may have 30 ppm less than by night.
 	restPPM = 40
@@ -35,8 +35,8 @@ const (
 	// for the air to have been at rest in both: where it still falls, they lie further apart.
 	agreePPM = 25
 
-	// Suspicious is the probability from which on something is suspected.
-	Suspicious = 0.99
+	// suspicious is the probability from which on something is suspected.
+	suspicious = 0.99
 	// within95 is how many standard deviations about the mean have 95 %.
 	within95 = 1.96
 	// floorPPM is the least scatter of a week, and roomPPM what a room adds for good: it is
@@ -53,7 +53,7 @@ type Estimate struct {
 }
 
 // Suspected reports whether that is probable enough to be told.
-func (e Estimate) Suspected() bool { return e.Beyond >= Suspicious }
+func (e Estimate) Suspected() bool { return e.Beyond >= suspicious }
 
 // estimate weighs a value with a standard deviation against a tolerance.
 func estimate(value, deviation, tolerance float64) Estimate {
@@ -72,7 +72,7 @@ type Silence string
 const (
 	// TooFewNights: of the sensor itself, since it came into this room or was calibrated.
 	TooFewNights Silence = "too_few_nights"
-	// TooFewSensors: fewer than MinOthers others told something in the same nights.
+	// TooFewSensors: fewer than minOthers others told something in the same nights.
 	TooFewSensors Silence = "too_few_sensors"
 	// NeverAtRest: somebody is in the room at night, or its air is not exchanged by morning.
 	NeverAtRest Silence = "never_at_rest"
@@ -109,15 +109,15 @@ type Finding struct {
 	// Step is the latest one, nil if there was none.
 	Step *Step
 	// ImpossibleNights is on how many of the latest fourteen nights the sensor told less than
-	// OutdoorFloorPPM.
+	// outdoorFloorPPM.
 	ImpossibleNights int
 }
 
-// ManyImpossible is how many nights of fourteen make it persistent.
-const ManyImpossible = 10
+// manyImpossible is how many nights of fourteen make it persistent.
+const manyImpossible = 10
 
 // Impossible reports whether the sensor tells again and again what no air has.
-func (f Finding) Impossible() bool { return f.ImpossibleNights >= ManyImpossible }
+func (f Finding) Impossible() bool { return f.ImpossibleNights >= manyImpossible }
 
 // Suspected reports whether somebody should look after the sensor.
 func (f Finding) Suspected() bool {

@@ -85,7 +85,7 @@ func impossibleNights(s Sensor, day int) int {
 		if night.Day <= day-14 || night.Day < s.Since {
 			break
 		}
-		if night.RestPPM < OutdoorFloorPPM {
+		if night.RestPPM < outdoorFloorPPM {
 			n++
 		}
 	}
@@ -183,7 +183,7 @@ func addWeek(tracks []track, sensors []Sensor, last, back int, offsets []float64
 		}
 		switch {
 		case !weeks[i].has || last-6 < s.Since:
-		case others < MinOthers:
+		case others < minOthers:
 			t.alone++
 		case math.IsNaN(network.own[i]):
 		case restless[i] || network.restless[i]:
@@ -201,7 +201,7 @@ func quietest(levels [7][]float64) []int {
 	var nights []int
 	for k := range levels {
 		slices.Sort(levels[k])
-		if len(levels[k]) > MinOthers {
+		if len(levels[k]) > minOthers {
 			nights = append(nights, k)
 		}
 	}

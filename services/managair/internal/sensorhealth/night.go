@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// NightFrom and NightTo are the hours of the local clock that are looked at: before the
+// nightFrom and nightTo are the hours of the local clock that are looked at: before the
 // first of them most rooms have been empty for long, and after the last one people come.
 const (
-	NightFrom = 1
-	NightTo   = 6
+	nightFrom = 1
+	nightTo   = 6
 	// nightHours is how many of these hours a night must have at least.
 	nightHours = 3
 )
@@ -31,8 +31,8 @@ type Night struct {
 	LowestPPM float64
 }
 
-// DayOf returns the number of the local day of a time.
-func DayOf(t time.Time, loc *time.Location) int {
+// dayOf returns the number of the local day of a time.
+func dayOf(t time.Time, loc *time.Location) int {
 	y, m, d := t.In(loc).Date()
 	return int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
 }
@@ -46,14 +46,14 @@ func Nights(hours []Hour, loc *time.Location) []Night {
 	}
 	days := map[int]*day{}
 	for _, h := range hours {
-		no := DayOf(h.Begin, loc)
+		no := dayOf(h.Begin, loc)
 		d := days[no]
 		if d == nil {
 			d = &day{lowest: h.CO2PPM}
 			days[no] = d
 		}
 		d.lowest = min(d.lowest, h.CO2PPM)
-		if clock := h.Begin.In(loc).Hour(); clock >= NightFrom && clock < NightTo {
+		if clock := h.Begin.In(loc).Hour(); clock >= nightFrom && clock < nightTo {
 			d.night = append(d.night, h.CO2PPM)
 		}
 	}

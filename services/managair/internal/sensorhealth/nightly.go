@@ -93,7 +93,7 @@ func (j Judge) Run(ctx context.Context, now time.Time) (sum Summary, err error) 
 			}
 		}
 	}
-	today := DayOf(now, time.UTC)
+	today := dayOf(now, time.UTC)
 	return sum, errors.Join(append(failed, j.Store.Forget(ctx, today-nightsKept, today-chargesKept))...)
 }
 
@@ -125,7 +125,7 @@ func (j Judge) makeNights(ctx context.Context, now time.Time, nodes []Followed) 
 	}
 	made := make(map[int32][]Night, len(nodes))
 	for i, n := range nodes {
-		first := DayOf(since[i], n.Place) // of which only a part is here
+		first := dayOf(since[i], n.Place) // of which only a part is here
 		made[n.No] = slices.DeleteFunc(Nights(hours[n.No], n.Place), func(night Night) bool { return night.Day <= first })
 	}
 	return j.Store.KeepNights(ctx, made)
@@ -135,7 +135,7 @@ func (j Judge) makeNights(ctx context.Context, now time.Time, nodes []Followed) 
 func (f *Followed) since(now time.Time) time.Time {
 	days := nightsKept
 	if f.Newest != nil {
-		days = min(days, DayOf(now, time.UTC)-*f.Newest+rereadDays)
+		days = min(days, dayOf(now, time.UTC)-*f.Newest+rereadDays)
 	}
 	return now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -days)
 }
@@ -169,7 +169,7 @@ func (j Judge) network(ctx context.Context, now time.Time, members []Member) ([]
 	for i := range members {
 		nos[i] = members[i].No
 	}
-	yesterday := DayOf(now, time.UTC) - 1
+	yesterday := dayOf(now, time.UTC) - 1
 	nights, err := j.Store.Nights(ctx, nos, yesterday-7*Weeks, yesterday)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (j Judge) network(ctx context.Context, now time.Time, members []Member) ([]
 	for i, m := range members {
 		sensors[i] = Sensor{Nights: nights[m.No], Since: math.MinInt}
 		if m.Since != nil {
-			sensors[i].Since = DayOf(*m.Since, time.UTC) + 1
+			sensors[i].Since = dayOf(*m.Since, time.UTC) + 1
 		}
 	}
 	found := make([]Judgement, len(members))

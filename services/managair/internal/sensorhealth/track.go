@@ -32,7 +32,7 @@ func (t track) judge(day int, scale network) Finding {
 	if len(weeks) >= minDriftWeeks {
 		line := fit(weeks, scale)
 		span := float64(weeks[len(weeks)-1].back - weeks[0].back)
-		drift := estimate(line.slope*span, line.slopeDeviation*span, DriftTolerancePPM)
+		drift := estimate(line.slope*span, line.slopeDeviation*span, driftTolerancePPM)
 		drift.Value, drift.PlusMinus = line.slope*30/7, within95*line.slopeDeviation*30/7
 		f.Drift = &drift
 		// The mean of some weeks is behind a sensor that moves.
@@ -40,7 +40,7 @@ func (t track) judge(day int, scale network) Finding {
 			offset, deviation = line.now, line.nowDeviation
 		}
 	}
-	e := estimate(offset, math.Sqrt(deviation*deviation+roomPPM*roomPPM+scale.middle*scale.middle), OffsetTolerancePPM)
+	e := estimate(offset, math.Sqrt(deviation*deviation+roomPPM*roomPPM+scale.middle*scale.middle), offsetTolerancePPM)
 	f.Offset = &e
 	return f
 }
@@ -131,7 +131,7 @@ func stepAt(weeks []week, at int, scale network) (Estimate, bool) {
 	after, before := weeks[max(0, at-stepWindow):at], weeks[at:min(len(weeks), at+stepWindow)]
 	now, nowDeviation := mean(after, scale)
 	old, oldDeviation := mean(before, scale)
-	step := estimate(now-old, math.Hypot(nowDeviation, oldDeviation), StepTolerancePPM)
+	step := estimate(now-old, math.Hypot(nowDeviation, oldDeviation), stepTolerancePPM)
 	if !step.Suspected() {
 		return step, false
 	}
