@@ -391,7 +391,15 @@ services_say() {
   fi
   # Versions that do not know the question are no problem of the stack.
   [[ $said != *'unknown command'* ]] || return 2
-  printf '%s\n' "$said" | grep -v '^managair: '
+  said=$(grep -v '^managair: ' <<<"$said") || return 1
+  # A forwarder that the environment file wants no task of cannot be found, and is not missed.
+  local service replicas
+  for service in clairchen_forwarder ers_forwarder; do
+    replicas=${service^^}_REPLICAS
+    [ "${!replicas-}" != 0 ] || said=$(grep -v "^$service " <<<"$said" || true)
+  done
+  [ -n "$said" ] || return 0
+  printf '%s\n' "$said"
   return 1
 }
 
