@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
@@ -46,8 +47,9 @@ func (b *Browser) create(ctx context.Context, path string, r resource) (string, 
 	return document.Data.ID, nil
 }
 
-// find returns the id of the only thing in a list whose attribute has a value.
-func (b *Browser) find(ctx context.Context, path, attribute, value string) (string, error) {
+// find returns the id of the first thing in a list whose attribute begins like this, in any
+// case: fixtures describe the same kinds of sensors in their own words.
+func (b *Browser) find(ctx context.Context, path, attribute, prefix string) (string, error) {
 	body, err := b.See(ctx, "/api/v1/"+path)
 	if err != nil {
 		return "", err
@@ -57,11 +59,11 @@ func (b *Browser) find(ctx context.Context, path, attribute, value string) (stri
 		return "", fmt.Errorf("%w: %.300s", err, body)
 	}
 	for _, r := range list.Data {
-		if r.Attributes[attribute] == value {
+		if value, _ := r.Attributes[attribute].(string); strings.HasPrefix(strings.ToUpper(value), strings.ToUpper(prefix)) {
 			return r.ID, nil
 		}
 	}
-	return "", fmt.Errorf("%s has no %s %q: %.500s", path, attribute, value, body)
+	return "", fmt.Errorf("%s has no %s %q: %.500s", path, attribute, prefix, body)
 }
 
 // SetUpRoom goes the way to the first value as somebody who has an account and nothing else,
