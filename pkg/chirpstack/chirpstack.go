@@ -25,7 +25,6 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
-	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
 
 // EventTopic is the topic of what happens to an application's devices; "+" means all
@@ -61,9 +60,6 @@ func Kind(topic string) string {
 func DownlinkTopic(application string, device lorawan.EUI64) string {
 	return "application/" + application + "/device/" + strings.ToLower(device.String()) + "/command/down"
 }
-
-// maxHeld is how long a broker may have held an event before it reaches us.
-const maxHeld = 30 * 24 * time.Hour
 
 // ParseUplink reads an event that arrived at a time, and that is most likely an uplink. An
 // error is a *codec.Error, with which is returned what could be read, or a *lorawan.OtherEvent.
@@ -116,10 +112,9 @@ func ParseEvent(kind string, message []byte, arrived time.Time) (lorawan.Uplink,
 	return u, nil
 }
 
-// receivedAt returns the best time there is: the network server's, unless a gateway's
-// satellite receiver says that the uplink waited there; else the event's, which is that of a
-// gateway's receiver or clock, unless it cannot be; else ours. Gateways have been seen in 1980,
-// and minutes ahead. gwTime is meant to be set with a receiver only (api/proto/gw/gw.proto),
+// receivedAt returns the best believable time there is. The network server's is its nsTime,
+// the event's that of a gateway's receiver or clock. Gateways have been seen in 1980, and
+// minutes ahead. gwTime is meant to be set with a receiver only (api/proto/gw/gw.proto),
 // but Semtech's packet forwarder fills it from any clock; timeSinceGpsEpoch has no other source.
 func receivedAt(event gjson.Result, arrived time.Time) (time.Time, error) {
 	var server time.Time
@@ -136,19 +131,25 @@ func receivedAt(event gjson.Result, arrived time.Time) (time.Time, error) {
 		}
 		return true
 	})
-	if !server.IsZero() {
-		return clocks.Received(server), nil
+	at, err := time.Parse(time.RFC3339Nano, event.Get("time").String())
+	if err == nil {
+		clocks.Gateway(at)
 	}
-	return eventTime(event, arrived)
+	if !server.IsZero() {
+		clocks.Server(server)
+		err = nil // one of them is enough
+	}
+	return clocks.Received(arrived), err
 }
 
 // eventTime is the event's own time, unless it cannot be.
 func eventTime(event gjson.Result, arrived time.Time) (time.Time, error) {
+	var clocks lorawan.Clocks
 	at, err := time.Parse(time.RFC3339Nano, event.Get("time").String())
-	if err == nil && (at.After(arrived.Add(measurement.MaxAhead)) || at.Before(arrived.Add(-maxHeld))) {
-		at = arrived
+	if err == nil {
+		clocks.Gateway(at)
 	}
-	return at.UTC(), err
+	return clocks.Received(arrived), err
 }
 
 // deviceStatus returns what a status event tells, and nil for other kinds and for one that

@@ -35,8 +35,8 @@ type tts struct {
 
 func (n tts) uplinkTopic() string { return n.app.UplinkTopic("+") }
 
-func (tts) parseUplink(message []byte, _ string, _ time.Time) (lorawan.Uplink, error) {
-	return ttn.ParseUplink(message)
+func (tts) parseUplink(message []byte, _ string, arrived time.Time) (lorawan.Uplink, error) {
+	return ttn.ParseUplink(message, arrived)
 }
 
 func (n tts) takes(u *lorawan.Uplink) bool { return u.Application == "" || u.Application == n.app.ID }

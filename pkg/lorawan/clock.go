@@ -6,17 +6,35 @@ const (
 	// stall is from when on a difference is that of a stalled way and not of clocks: satellite
 	// time that has missed the leap seconds is 18 s off.
 	stall = 30 * time.Second
-	// heldAtMost is how long a gateway keeps what it cannot hand on: over a weekend. Clocks
-	// that are further off are wrong.
+	// heldAtMost is how long a gateway, or a network between its servers, keeps what it cannot
+	// hand on: over a weekend. Clocks that are further off are wrong.
 	heldAtMost = 72 * time.Hour
+	// heldByBroker is how long a broker may hold a message before it reaches us.
+	heldByBroker = 30 * 24 * time.Hour
 )
 
-// Clocks are what is known of when an uplink was received, beside the network server's own
-// time: what waited somewhere on its way there, all of it in one second, was received before.
+// MaxAhead is how far a right clock may be ahead of ours.
+const MaxAhead = 5 * time.Minute
+
+// Earliest is the time before which nothing was received.
+var Earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Clocks are what is known of when an uplink was received. Each of them may be wrong, ours
+// too: servers without a battery are in 1970, and gateways minutes ahead.
 type Clocks struct {
+	servers    []time.Time
+	gateway    time.Time
 	arrived    time.Time
 	satellites time.Time
 }
+
+// Server tells when a server of the network had the uplink, by its own clock; the first one
+// tells first.
+func (c *Clocks) Server(at time.Time) { c.servers = append(c.servers, at) }
+
+// Gateway tells what some gateway has, by whatever clock: better than our arrival if it may
+// be right, and a witness for the servers.
+func (c *Clocks) Gateway(at time.Time) { c.gateway = at }
 
 // Arrived tells when a copy of the uplink came to the network, by a clock of the network.
 func (c *Clocks) Arrived(at time.Time) {
@@ -26,17 +44,19 @@ func (c *Clocks) Arrived(at time.Time) {
 }
 
 // Satellites tells when a gateway received the uplink, by the time of its satellite receiver.
-// What a gateway has by any other clock is no help: some are in 1980, and minutes ahead. All
-// gateways receive a frame at once, so of those that differ the latest is the careful choice.
+// What a gateway has by any other clock is no help here: some are in 1980, and minutes ahead.
+// All gateways receive a frame at once, so of those that differ the latest is the careful choice.
 func (c *Clocks) Satellites(at time.Time) {
 	if at.After(c.satellites) {
 		c.satellites = at
 	}
 }
 
-// Received returns when the uplink was received: the network server's time, unless others
-// say that it waited.
-func (c *Clocks) Received(network time.Time) time.Time {
+// Received returns when the uplink was received, of which the message came to us at a time,
+// by our clock; zero: nobody knows. It is the best believable time, unless others say that
+// the uplink waited before that. Without any clock it is zero.
+func (c *Clocks) Received(here time.Time) time.Time {
+	network := c.best(here)
 	at := network
 	for _, other := range []time.Time{c.arrived, c.satellites} {
 		if waited := at.Sub(other); waited > stall && network.Sub(other) <= heldAtMost {
@@ -44,4 +64,54 @@ func (c *Clocks) Received(network time.Time) time.Time {
 		}
 	}
 	return at.UTC()
+}
+
+// best returns the first believable one of:
+//  1. clocks that may be right by ours: the servers' in their order, then the gateway's;
+//  2. two that agree, though ours does not: then ours is wrong, or the message is old;
+//  3. a server's alone, unless it is in a future that no wrong clock of ours explains;
+//  4. our own.
+func (c *Clocks) best(here time.Time) time.Time {
+	told := make([]time.Time, 0, len(c.servers)+1)
+	for _, at := range append(c.servers[:len(c.servers):len(c.servers)], c.gateway) {
+		if !at.Before(Earliest) {
+			told = append(told, at)
+		}
+	}
+	if here.Before(Earliest) {
+		here = time.Time{} // it is ours that is in 1970
+	}
+	if at := believable(told, here); !at.IsZero() {
+		return at
+	}
+	for i, at := range told {
+		for _, other := range told[i+1:] {
+			if at.Sub(other).Abs() <= heldAtMost {
+				return at
+			}
+		}
+	}
+	for _, at := range c.servers {
+		if !at.Before(Earliest) && (here.IsZero() || at.Sub(here) <= heldAtMost) {
+			return at
+		}
+	}
+	if here.IsZero() && len(told) > 0 {
+		return told[0]
+	}
+	return here
+}
+
+// believable returns the first time that may be right by our clock. Of two that are further
+// apart than a network holds messages, that is the one nearer to our clock.
+func believable(told []time.Time, here time.Time) (best time.Time) {
+	for _, at := range told {
+		if here.IsZero() || at.After(here.Add(MaxAhead)) || at.Before(here.Add(-heldByBroker)) {
+			continue
+		}
+		if best.IsZero() || at.Sub(best).Abs() > heldAtMost && here.Sub(at).Abs() < here.Sub(best).Abs() {
+			best = at
+		}
+	}
+	return best
 }

@@ -48,10 +48,10 @@ const (
 )
 
 // MaxAhead is how far a sample may be ahead of our clock.
-const MaxAhead = 5 * time.Minute
+const MaxAhead = lorawan.MaxAhead
 
 // Earliest is the time before which no sample can be.
-var Earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+var Earliest = lorawan.Earliest
 
 // Check returns the first rule that the sample breaks, or nil. It asks for what a
 // sample cannot be kept without; what Judge settles breaks no rule.

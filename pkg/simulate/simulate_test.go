@@ -34,7 +34,7 @@ func TestSampleGroupsFollowTheTables(t *testing.T) {
 		var last time.Time
 		for u := range n.Uplinks(monday, monday.Add(24*time.Hour)) {
 			_, message := u.Message(ttn.Application{ID: "app", Tenant: "ttn"})
-			uplink, err := ttn.ParseUplink(message)
+			uplink, err := ttn.ParseUplink(message, time.Time{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -36,7 +36,7 @@ func read(t *testing.T, s *ttn.Storage, after, before time.Time) (counters []uin
 		if err != nil {
 			return counters, err
 		}
-		u, err := ttn.ParseUplink(message)
+		u, err := ttn.ParseUplink(message, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}

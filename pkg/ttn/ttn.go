@@ -6,8 +6,10 @@
 package ttn
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -60,17 +62,17 @@ var otherEvents = map[string]bool{
 	"location_solved": true, "service_data": true,
 }
 
-// ParseUplink reads an uplink message. Without an application payload its Payload
-// is empty. An error is a *codec.Error, with which is returned what could be read, or a
-// *lorawan.OtherEvent.
-func ParseUplink(message []byte) (lorawan.Uplink, error) {
+// ParseUplink reads an uplink message that arrived at a time; zero: nobody knows when.
+// Without an application payload its Payload is empty. An error is a *codec.Error, with which
+// is returned what could be read, or a *lorawan.OtherEvent.
+func ParseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
 	if !gjson.ValidBytes(message) {
 		return lorawan.Uplink{}, codec.Errorf(codec.BadEnvelope, "not JSON")
 	}
-	return parse(gjson.ParseBytes(message))
+	return parse(gjson.ParseBytes(message), arrived)
 }
 
-func parse(root gjson.Result) (lorawan.Uplink, error) {
+func parse(root gjson.Result, arrived time.Time) (lorawan.Uplink, error) {
 	var u lorawan.Uplink
 	var eui, receivedOuter, event string
 	var message gjson.Result
@@ -104,16 +106,17 @@ func parse(root gjson.Result) (lorawan.Uplink, error) {
 	if !message.IsObject() {
 		return u, codec.Errorf(codec.BadEnvelope, "no uplink_message")
 	}
-	return u, parseMessage(&u, message, receivedOuter)
+	return u, parseMessage(&u, message, receivedOuter, arrived)
 }
 
-func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err error) {
+func parseMessage(u *lorawan.Uplink, message gjson.Result, outer string, arrived time.Time) (err error) {
 	fail := func(field string, value any) {
 		if err == nil {
 			err = codec.Errorf(codec.BadEnvelope, "uplink_message.%s: %v", field, value)
 		}
 	}
 	onlyCommands, encrypted := false, false
+	var inner string
 	var clocks lorawan.Clocks
 	message.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
@@ -133,8 +136,7 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 			}
 			u.Payload = payload
 		case "received_at":
-			// The outer time is when the application server had the message, which is later.
-			received = value.String()
+			inner = value.String()
 		case "session_key_id":
 			u.Session = value.String()
 		case "rx_metadata":
@@ -155,11 +157,11 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, received string) (err
 	if onlyCommands {
 		u.Payload = nil
 	}
-	at, timeErr := time.Parse(time.RFC3339Nano, received)
-	if timeErr != nil {
+	if timeErr := servers(&clocks, inner, outer); timeErr != nil {
 		fail("received_at", timeErr)
+		return err
 	}
-	u.ReceivedAt = clocks.Received(at)
+	u.ReceivedAt = clocks.Received(arrived)
 	if err == nil && encrypted && len(u.Payload) > 0 {
 		err = codec.Errorf(codec.BadContent, "the payload is encrypted: the application skips payload crypto (skip_payload_crypto)")
 	}
@@ -175,6 +177,33 @@ func battery(value gjson.Result) *uint8 {
 		return new(uint8(math.Round(percent)))
 	}
 	return nil
+}
+
+// servers adds when the network server had a message, and when the application server had
+// it, which is later. What one of them tells is enough.
+func servers(clocks *lorawan.Clocks, network, application string) error {
+	var unreadable error
+	known := false
+	for _, told := range []string{network, application} {
+		if told == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339Nano, told)
+		if err != nil {
+			unreadable = cmp.Or(unreadable, err)
+			continue
+		}
+		known = true
+		clocks.Server(at)
+	}
+	switch {
+	case known:
+		return nil
+	case unreadable == nil:
+		return errors.New("it is missing, here and in the message around it")
+	default:
+		return unreadable
+	}
 }
 
 // heard adds the gateways that heard an uplink. received_at is when the Gateway Server had it,

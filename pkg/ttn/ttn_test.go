@@ -34,9 +34,12 @@ const recorded = `{
   }
 }`
 
+// arrived is when it came to us.
+var arrived = time.Date(2021, 9, 20, 12, 25, 53, 9e8, time.UTC)
+
 func TestParseUplink(t *testing.T) {
 	t.Parallel()
-	got, err := ttn.ParseUplink([]byte(recorded))
+	got, err := ttn.ParseUplink([]byte(recorded), arrived)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +62,7 @@ func TestWhatMayBeAbsent(t *testing.T) {
 		if !strings.Contains(recorded, old) {
 			t.Fatalf("%q is not in the uplink", old)
 		}
-		u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, old, replacement, 1)))
+		u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, old, replacement, 1)), arrived)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +102,35 @@ func TestStalledBackhaul(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, near, near+tt.told, 1)))
+			u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, near, near+tt.told, 1)), arrived)
+			if got := u.ReceivedAt.Format(time.RFC3339Nano); err != nil || got != tt.want {
+				t.Errorf("%s, %v, want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestBestClock: a time that the network server cannot mean does not cost the measurement,
+// while somebody else knows better.
+func TestBestClock(t *testing.T) {
+	t.Parallel()
+	const inner, outer = "2021-09-20T12:25:52.973476075Z", "2021-09-20T12:25:53.184Z"
+	for _, tt := range []struct{ name, inner, outer, want string }{
+		{"both", inner, outer, inner},
+		{"network server in 1970", "1970-01-01T00:00:07Z", outer, outer},
+		{"network server in year 1", "0001-01-01T00:00:00Z", outer, outer},
+		{"network server in 2099", "2099-01-01T00:00:00Z", outer, outer},
+		{"network server half an hour ahead", "2021-09-20T12:55:52Z", outer, outer},
+		{"network server cannot say", "yesterday", outer, outer},
+		{"application server in 1970", inner, "1970-01-01T00:00:07Z", inner},
+		{"application server cannot say", inner, "today", inner},
+		{"both in 1970", "1970-01-01T00:00:07Z", "1970-01-01T00:00:08Z", "2021-09-20T12:25:53.9Z"},
+		{"it waited for us", "2021-09-18T12:25:52Z", "2021-09-18T12:25:53Z", "2021-09-18T12:25:52Z"},
+		{"our clock is an hour behind", "2021-09-20T13:25:52Z", "2021-09-20T13:25:53Z", "2021-09-20T13:25:52Z"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			u, err := ttn.ParseUplink([]byte(strings.NewReplacer(inner, tt.inner, outer, tt.outer).Replace(recorded)), arrived)
 			if got := u.ReceivedAt.Format(time.RFC3339Nano); err != nil || got != tt.want {
 				t.Errorf("%s, %v, want %s", got, err, tt.want)
 			}
@@ -119,13 +150,13 @@ func TestParseUplinkErrors(t *testing.T) {
 		{"bad port", strings.Replace(recorded, `"f_port": 1`, `"f_port": 256`, 1), "envelope: uplink_message.f_port: 256"},
 		{"bad payload", strings.Replace(recorded, `Aie0`, `Ai!0`, 1), "envelope: uplink_message.frm_payload: illegal base64 data at input byte 2"},
 		{
-			"bad time", strings.Replace(recorded, `2021-09-20T12:25:52.973476075Z`, `yesterday`, 1),
+			"bad times", strings.NewReplacer(`2021-09-20T12:25:52.973476075Z`, `yesterday`, `2021-09-20T12:25:53.184Z`, `today`).Replace(recorded),
 			`envelope: uplink_message.received_at: parsing time "yesterday" as "2006-01-02T15:04:05.999999999Z07:00": cannot parse "yesterday" as "2006"`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := ttn.ParseUplink([]byte(tt.message))
+			_, err := ttn.ParseUplink([]byte(tt.message), arrived)
 			if err == nil || err.Error() != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
@@ -140,7 +171,7 @@ func TestLastBattery(t *testing.T) {
 		`{"f_cnt": 4}`:     nil,
 		`{"value": 1e300}`: nil,
 	} {
-		u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, `"f_port": 1`, `"f_port": 1, "last_battery_percentage": `+told, 1)))
+		u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, `"f_port": 1`, `"f_port": 1, "last_battery_percentage": `+told, 1)), arrived)
 		if err != nil || !cmp.Equal(u.BatteryPercent, want) {
 			t.Errorf("%s: got %v, %v, want %v", told, u.BatteryPercent, err, want)
 		}
@@ -159,7 +190,7 @@ func TestParseReversesEncode(t *testing.T) {
 			Session: "260B0001", FrequencyHz: 867100000 + 200000*uint32(index), Gateways: 2,
 		}
 		encoded := ttn.EncodeUplink(app, &want)
-		got, err := ttn.ParseUplink(encoded)
+		got, err := ttn.ParseUplink(encoded, arrived)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +208,7 @@ func TestOtherEvents(t *testing.T) {
 		"join_accept", "downlink_ack", "downlink_nack", "downlink_sent", "downlink_failed", "downlink_queued",
 		"downlink_queue_invalidated", "location_solved", "service_data", "uplink_normalized",
 	} {
-		_, err := ttn.ParseUplink([]byte(`{"end_device_ids":{"dev_eui":"9876B600001193E0"},"received_at":"2021-09-20T12:25:53Z","` + kind + `":{}}`))
+		_, err := ttn.ParseUplink([]byte(`{"end_device_ids":{"dev_eui":"9876B600001193E0"},"received_at":"2021-09-20T12:25:53Z","`+kind+`":{}}`), arrived)
 		if event, ok := errors.AsType[*lorawan.OtherEvent](err); !ok || event.Kind != kind {
 			t.Errorf("%s: got %v", kind, err)
 		}
@@ -186,7 +217,7 @@ func TestOtherEvents(t *testing.T) {
 
 func TestSimulated(t *testing.T) {
 	t.Parallel()
-	u, err := ttn.ParseUplink([]byte(strings.TrimSuffix(recorded, "}") + `, "simulated": true}`))
+	u, err := ttn.ParseUplink([]byte(strings.TrimSuffix(recorded, "}")+`, "simulated": true}`), arrived)
 	if err != nil || !u.Simulated {
 		t.Errorf("got %v, %v, want a simulated uplink", u, err)
 	}
@@ -194,7 +225,7 @@ func TestSimulated(t *testing.T) {
 
 func TestPortZeroHasNoPayload(t *testing.T) {
 	t.Parallel()
-	u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, `"f_port": 1`, `"f_port": 0`, 1)))
+	u, err := ttn.ParseUplink([]byte(strings.Replace(recorded, `"f_port": 1`, `"f_port": 0`, 1)), arrived)
 	if err != nil || len(u.Payload) != 0 {
 		t.Errorf("got %v, %v, want no payload: it is commands to the network", u, err)
 	}
@@ -224,8 +255,9 @@ func FuzzParseUplink(f *testing.F) {
 	f.Add([]byte(recorded[:400]))
 	f.Add([]byte(`{"end_device_ids":{"dev_eui":"9876B600001193E0"},"join_accept":{},"simulated":true}`))
 	f.Add([]byte(`{"end_device_ids":{"dev_eui":1},"uplink_message":{"settings":[],"rx_metadata":{}}}`))
+	f.Add([]byte(strings.Replace(recorded, "2021-09-20T12:25:52.973476075Z", "0001-01-01T00:00:00Z", 1)))
 	f.Fuzz(func(t *testing.T, message []byte) {
-		u, err := ttn.ParseUplink(message)
+		u, err := ttn.ParseUplink(message, arrived)
 		if err != nil {
 			_, bad := errors.AsType[*codec.Error](err)
 			if _, event := errors.AsType[*lorawan.OtherEvent](err); !bad && !event {
@@ -236,11 +268,14 @@ func FuzzParseUplink(f *testing.F) {
 		if !json.Valid(message) {
 			t.Errorf("read %v from what is not JSON", u)
 		}
+		if u.ReceivedAt.Before(lorawan.Earliest) {
+			t.Errorf("received at %v, which cannot be", u.ReceivedAt)
+		}
 	})
 }
 
 func BenchmarkParseUplink(b *testing.B) {
-	u, err := ttn.ParseUplink([]byte(recorded))
+	u, err := ttn.ParseUplink([]byte(recorded), arrived)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -248,7 +283,7 @@ func BenchmarkParseUplink(b *testing.B) {
 	b.SetBytes(int64(len(message)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ttn.ParseUplink(message); err != nil {
+		if _, err := ttn.ParseUplink(message, arrived); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
-	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
@@ -110,13 +109,8 @@ The exit code is 3 when some could not be decoded.`,
 
 // decoders returns those by profile, and that of all others.
 func (o *storageFixtures) decoders() (byProfile map[string]codec.Decoder, standard codec.Decoder, err error) {
-	byProfile = map[string]codec.Decoder{}
-	for profile, name := range o.profiles {
-		d, err := catalog.Find(name)
-		if err != nil {
-			return nil, nil, usageError{fmt.Errorf("--codec-by-profile: %s: %w", profile, err)}
-		}
-		byProfile[profile] = d
+	if byProfile, err = findCodecs(o.profiles); err != nil {
+		return nil, nil, err
 	}
 	standard, err = findCodec(o.codec)
 	return byProfile, standard, err
@@ -164,7 +158,7 @@ func (o *storageFixtures) run(ctx context.Context, out, complaints io.Writer) er
 			return err
 		}
 		all++
-		u, err := ttn.ParseUplink(message)
+		u, err := ttn.ParseUplink(message, time.Time{})
 		progress.add(u.ReceivedAt.Format(time.RFC3339))
 		var m codec.Message
 		d := cmp.Or[codec.Decoder](codecs[u.Profile], standard)

@@ -39,6 +39,19 @@ func findCodec(name string) (codec.Decoder, error) {
 	return d, nil
 }
 
+// findCodecs returns the codecs of profiles, as --codec-by-profile has them.
+func findCodecs(names map[string]string) (map[string]codec.Decoder, error) {
+	byProfile := make(map[string]codec.Decoder, len(names))
+	for profile, name := range names {
+		d, err := catalog.Find(name)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--codec-by-profile: %s: %w", profile, err)}
+		}
+		byProfile[profile] = d
+	}
+	return byProfile, nil
+}
+
 // deviceEUIs reads device EUIs from the command line, or one a line from stdin when
 // there are none.
 func deviceEUIs(args []string, stdin io.Reader) ([]lorawan.EUI64, error) {
@@ -155,7 +168,7 @@ func (o *decoding) uplink(args []string, stdin io.Reader) (lorawan.Uplink, error
 		if err != nil {
 			return lorawan.Uplink{}, err
 		}
-		return parseMessage(message, time.Now())
+		return parseMessage(message, time.Time{}) // it may be an old one
 	}
 	u := lorawan.Uplink{FPort: o.port, ReceivedAt: time.Now()}
 	var err error
@@ -177,7 +190,7 @@ func (o *decoding) uplink(args []string, stdin io.Reader) (lorawan.Uplink, error
 
 // parseMessage reads the message of whichever network server it is, that arrived at a time.
 func parseMessage(message []byte, arrived time.Time) (lorawan.Uplink, error) {
-	u, err := ttn.ParseUplink(message)
+	u, err := ttn.ParseUplink(message, arrived)
 	if err == nil {
 		return u, nil
 	}

@@ -56,7 +56,7 @@ func Run(t *testing.T, d codec.Decoder, folder string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			uplink, err := ttn.ParseUplink(envelope)
+			uplink, err := ttn.ParseUplink(envelope, time.Time{})
 			if err != nil {
 				t.Fatal(err)
 			}
