@@ -14,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/reason"
+	"github.com/clairberlin/clair-stack/pkg/rule"
 )
 
 // Uplink is one message of a node, or whatever else brings samples of one node.
@@ -116,6 +117,11 @@ func Foreign() *fault.Violation {
 		Reason: reason.ForeignNode, Field: "node_id",
 		Detail: "this token may not write for this node: it is not registered, of another organization, or not the one that the token is for",
 	}
+}
+
+// AsideFor are the codes of the reasons for which samples are kept aside.
+var AsideFor = rule.Choice{
+	reason.Conflict.Code(), reason.InFuture.Code(), reason.OutOfRange.Code(), reason.Refused.Code(), reason.TooOld.Code(),
 }
 
 // Row is one sample on its way into the store.

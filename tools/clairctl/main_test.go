@@ -104,6 +104,9 @@ func TestExitCodes(t *testing.T) {
 		{"bad payload", []string{"decode", "--codec", "elsys", "06"}, exitFailure},
 		{"bad EUI", []string{"device-id", "--codec", "elsys", "123"}, exitUsage},
 		{"bad speed", []string{"simulate", "--list", "--speed", "0.5"}, exitUsage},
+		{"unknown reason", []string{"samples", "rejudge", "--reason", "banana"}, exitUsage},
+		{"unknown codec of a profile", []string{"uplinks", "redecode", "--codec-by-profile", "x=morse"}, exitUsage},
+		{"unknown codec, though nothing needs it", []string{"uplinks", "redecode", "--codec", "morse"}, exitUsage},
 		{"bad backlog", []string{"simulate", "--list", "--backlog", "-3d"}, exitUsage},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

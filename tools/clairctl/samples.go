@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
@@ -26,12 +28,20 @@ INGEST_TOKEN_FILE.`,
 
 func rejudgeCommand(out *output) *cobra.Command {
 	var reason, device string
+	var byArrival bool
 	cmd := &cobra.Command{
 		Use:   "rejudge",
 		Short: "Judge rejected samples by today's rules and clock, and store those that break none",
-		Args:  cobra.NoArgs,
+		Long: `Judges rejected samples by today's rules and clock, and stores those that break none.
+
+With --by-arrival the clock that told their times is taken to have been wrong: times
+before 2000 and in the future are counted back from when the samples were rejected.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			request := &ingestv1.RejudgeSamplesRequest{Reason: reason}
+			if _, v := keeping.AsideFor.Clean(reason); reason != "" && v != nil {
+				return usageError{fmt.Errorf("--reason: %s", v.Reason.In("en", v.Args...))}
+			}
+			request := &ingestv1.RejudgeSamplesRequest{Reason: reason, ByArrival: byArrival}
 			if device != "" {
 				eui, err := lorawan.ParseEUI64(device)
 				if err != nil {
@@ -56,7 +66,12 @@ func rejudgeCommand(out *output) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "only those rejected as out_of_range, in_future, too_old or refused")
+	cmd.Flags().StringVar(&reason, "reason", "", "only those rejected as "+strings.Join(keeping.AsideFor, ", "))
+	complete := cobra.FixedCompletions(keeping.AsideFor, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc("reason", complete); err != nil {
+		panic(err) // the flag was added above
+	}
+	cmd.Flags().BoolVar(&byArrival, "by-arrival", false, "the clock was wrong: count times that cannot be back from when the samples arrived")
 	cmd.Flags().StringVar(&device, "device", "", "only those of this device EUI")
 	return cmd
 }

@@ -143,6 +143,9 @@ uplinks that are stored. What still cannot be decoded stays. The exit code is 3
 when there is some of that.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := r.check(); err != nil {
+				return err
+			}
 			client, err := dialIngestair()
 			if err != nil {
 				return err
@@ -178,6 +181,17 @@ when there is some of that.`,
 	cmd.Flags().StringToStringVar(&r.profiles, "codec-by-profile", nil, "codecs of device profiles, as profile=codec")
 	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "decode, but store and forget nothing")
 	return cmd
+}
+
+// check refuses codecs that there are not, though no uplink may need them.
+func (r *redecoding) check() error {
+	if r.codec != "" {
+		if _, err := findCodec(r.codec); err != nil {
+			return err
+		}
+	}
+	_, err := findCodecs(r.profiles)
+	return err
 }
 
 // one decodes, stores and forgets one uplink.

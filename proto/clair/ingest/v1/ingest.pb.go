@@ -1377,11 +1377,15 @@ func (x *ForgetUndecodedResponse) GetForgotten() uint32 {
 // RejudgeSamplesRequest chooses rejected samples.
 type RejudgeSamplesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// reason for which they were rejected: out_of_range, in_future, too_old, refused;
-	// empty means any.
+	// reason for which they were rejected: out_of_range, in_future, too_old, refused,
+	// conflict; empty means any. Another one is an invalid argument.
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	// dev_eui is the device that sent them; 0 means any.
-	DevEui        uint64 `protobuf:"fixed64,2,opt,name=dev_eui,json=devEui,proto3" json:"dev_eui,omitempty"`
+	DevEui uint64 `protobuf:"fixed64,2,opt,name=dev_eui,json=devEui,proto3" json:"dev_eui,omitempty"`
+	// by_arrival says that the clock that told the times was wrong: those that cannot be
+	// (before 2000, or in the future) are counted back from when the samples were rejected,
+	// which is when they arrived.
+	ByArrival     bool `protobuf:"varint,3,opt,name=by_arrival,json=byArrival,proto3" json:"by_arrival,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1428,6 +1432,13 @@ func (x *RejudgeSamplesRequest) GetDevEui() uint64 {
 		return x.DevEui
 	}
 	return 0
+}
+
+func (x *RejudgeSamplesRequest) GetByArrival() bool {
+	if x != nil {
+		return x.ByArrival
+	}
+	return false
 }
 
 // RejudgeSamplesResponse counts the samples by what became of them.
@@ -1613,10 +1624,12 @@ const file_clair_ingest_v1_ingest_proto_rawDesc = "" +
 	"\x16ForgetUndecodedRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\x03R\x03ids\"7\n" +
 	"\x17ForgetUndecodedResponse\x12\x1c\n" +
-	"\tforgotten\x18\x01 \x01(\rR\tforgotten\"H\n" +
+	"\tforgotten\x18\x01 \x01(\rR\tforgotten\"g\n" +
 	"\x15RejudgeSamplesRequest\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x17\n" +
-	"\adev_eui\x18\x02 \x01(\x06R\x06devEui\"\x9e\x01\n" +
+	"\adev_eui\x18\x02 \x01(\x06R\x06devEui\x12\x1d\n" +
+	"\n" +
+	"by_arrival\x18\x03 \x01(\bR\tbyArrival\"\x9e\x01\n" +
 	"\x16RejudgeSamplesResponse\x12\x16\n" +
 	"\x06stored\x18\x01 \x01(\x04R\x06stored\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\x04R\tduplicate\x12\x1a\n" +

@@ -2,11 +2,14 @@ package app_test
 
 import (
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
@@ -87,6 +90,11 @@ func TestRejudgeByTodaysRules(t *testing.T) {
 	}
 	client := dial(t, start(t, url, keepRejected).GRPC)
 	ctx := withToken(t.Context(), token)
+	_, err := client.RejudgeSamples(ctx, &ingestv1.RejudgeSamplesRequest{Reason: "banana"})
+	const possible = "possible: conflict, in_future, out_of_range, refused, too_old"
+	if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), possible) {
+		t.Errorf("for a reason that there is not: got %v, want those that there are", err)
+	}
 	for _, tt := range []struct {
 		name    string
 		request *ingestv1.RejudgeSamplesRequest
@@ -106,5 +114,60 @@ func TestRejudgeByTodaysRules(t *testing.T) {
 	want := []string{at(10) + " 1000 450 10 M", at(9) + " 1001 226 - M", at(8) + " 20000 226 41 E"}
 	if diff := cmp.Diff(want, nodetest.Samples(t, pool)[node.String()]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Samples whose clock was wrong are taken up by when they arrived, as far apart as they were.
+func TestRejudgeByArrival(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	pool := nodetest.Open(t, url)
+	node, other := measurement.NodeID("CLAIRCHEN", 1), measurement.NodeID("CLAIRCHEN", 2)
+	nodetest.Register(t, pool, node, 1)
+	nodetest.Register(t, pool, other, 2)
+	const reject = `
+		INSERT INTO rejected_sample (node_id, time_s, co2_ppm, dev_eui, reason, field, detail, rejected_at)
+		VALUES ($1, $2, $3, '0000000000000001', $4, 'time_s', '', $5)`
+	arrived := now.Add(-time.Hour)
+	far := now.AddDate(70, 0, 0).Unix()
+	for _, s := range []struct {
+		node any
+		time int64
+		co2  int
+		why  string
+		at   time.Time
+	}{
+		{node, 300, 700, "too_old", arrived}, {node, 480, 710, "too_old", arrived}, // one uplink of a network server in 1970
+		{node, 900, 720, "too_old", arrived.Add(10 * time.Minute)}, // the next one
+		{other, far, 730, "in_future", arrived},
+		{other, 946684800, 740, "too_old", arrived}, // a time that can be
+		{other, 480, -1, "out_of_range", arrived},
+	} {
+		if _, err := pool.Exec(t.Context(), reject, s.node, s.time, s.co2, s.why, s.at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client := dial(t, start(t, url, keepRejected).GRPC)
+	ctx := withToken(t.Context(), token)
+	for _, tt := range []struct {
+		name    string
+		request *ingestv1.RejudgeSamplesRequest
+		want    *ingestv1.RejudgeSamplesResponse
+	}{
+		{"by their own times", &ingestv1.RejudgeSamplesRequest{Reason: "too_old"}, &ingestv1.RejudgeSamplesResponse{Rejected: 3, Stored: 1}},
+		{"by arrival", &ingestv1.RejudgeSamplesRequest{ByArrival: true}, &ingestv1.RejudgeSamplesResponse{Stored: 4, Rejected: 1}},
+	} {
+		got, err := client.RejudgeSamples(ctx, tt.request)
+		if diff := cmp.Diff(tt.want, got, protocmp.Transform()); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", tt.name, err, diff)
+		}
+	}
+	at := func(d time.Duration) string { return arrived.Add(d).Format("15:04:05") }
+	want := []string{at(-3*time.Minute) + " 700 - - M", at(0) + " 710 - - M", at(10*time.Minute) + " 720 - - M"}
+	if diff := cmp.Diff(want, nodetest.Samples(t, pool)[node.String()]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := nodetest.Samples(t, pool)[other.String()]; !slices.Contains(got, at(0)+" 730 - - M") {
+		t.Errorf("from the future: got %v", got)
 	}
 }

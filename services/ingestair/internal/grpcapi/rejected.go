@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -14,8 +15,13 @@ import (
 var farAhead = time.Unix(1<<45, 0)
 
 func (s *service) rejudgeSamples(ctx context.Context, in *ingestv1.RejudgeSamplesRequest) (*ingestv1.RejudgeSamplesResponse, error) {
+	if why := in.GetReason(); why != "" {
+		if _, v := keeping.AsideFor.Clean(why); v != nil {
+			return nil, fault.New(fault.Invalid, "reason: %s", v.Reason.In("en", v.Args...))
+		}
+	}
 	total, err := s.ingester.Rejudge(ctx, s.rejected, ingest.RejectedQuery{
-		Reason: in.GetReason(), DevEUI: lorawan.EUI64(in.GetDevEui()), Until: farAhead,
+		Reason: in.GetReason(), DevEUI: lorawan.EUI64(in.GetDevEui()), Until: farAhead, ByArrival: in.GetByArrival(),
 	})
 	if err != nil {
 		return nil, err

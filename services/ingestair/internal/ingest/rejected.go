@@ -29,9 +29,12 @@ type RejectedQuery struct {
 	Until   time.Time     // none later
 	Reason  string        // empty: any
 	DevEUI  lorawan.EUI64 // 0: any
+	// ByArrival has times that cannot be counted back from when the samples were rejected:
+	// the last one of a node that came at once was measured then.
+	ByArrival bool
 }
 
-// KeptSample is a rejected sample in the store, as it came.
+// KeptSample is a rejected sample in the store, as it came but for its time (see ByArrival).
 type KeptSample struct {
 	ID     int64
 	NodeID uuid.UUID

@@ -9,13 +9,24 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
+// Samples of a node that were rejected in one transaction came in one uplink, or one after
+// the other by the same wrong clock: how far they are apart is right.
 const listRejected = `
-	SELECT id, node_id, time_s, co2_ppm, temperature_decicelsius, rel_humidity_percent, status::text, dev_eui, reason
-	  FROM rejected_sample
+	SELECT id, node_id,
+	       CASE WHEN @by_arrival AND (time_s < @earliest OR reason = @in_future)
+	            THEN extract(epoch FROM rejected_at)::bigint + time_s - (
+	                 SELECT max(o.time_s)
+	                   FROM rejected_sample o
+	                  WHERE o.node_id = r.node_id AND o.rejected_at = r.rejected_at
+	                    AND o.reason = r.reason AND (o.time_s < @earliest) = (r.time_s < @earliest))
+	            ELSE time_s END,
+	       co2_ppm, temperature_decicelsius, rel_humidity_percent, status::text, dev_eui, reason
+	  FROM rejected_sample r
 	 WHERE id > @after_id
 	   AND time_s <= @until
 	   AND (@reason = '' OR reason = @reason)
@@ -27,6 +38,7 @@ const listRejected = `
 func (s *Store) ListRejected(ctx context.Context, q ingest.RejectedQuery) ([]ingest.KeptSample, error) {
 	rows, err := s.pool.Query(ctx, listRejected, pgx.NamedArgs{
 		"after_id": q.AfterID, "until": q.Until.Unix(), "reason": q.Reason, "dev_eui": q.DevEUI.OrEmpty(), "limit": q.Limit,
+		"by_arrival": q.ByArrival, "earliest": measurement.Earliest.Unix(), "in_future": reason.InFuture.Code(),
 	})
 	if err != nil {
 		return nil, samplestore.Translate(fmt.Errorf("list rejected samples: %w", err))
