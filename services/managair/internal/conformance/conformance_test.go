@@ -51,7 +51,8 @@ INSERT INTO node_model (id, name, trade_name, manufacturer, sensor_type) VALUES 
 INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id) VALUES
 	('00000000-0000-4000-8000-000000000001', '9876B60000000001', 'Eins', 1, 1, 1),
 	('00000000-0000-4000-8000-000000000002', '9876B60000000002', 'Zwei', 1, 1, 1);
-INSERT INTO installation (id, node_id, room_id, from_time) VALUES (1, '00000000-0000-4000-8000-000000000001', 1, '2026-01-01T00:00:00Z');`
+INSERT INTO installation (id, node_id, room_id, from_time) VALUES (1, '00000000-0000-4000-8000-000000000001', 1, '2026-01-01T00:00:00Z');
+INSERT INTO calibration (id, node_id, performed_at, method) OVERRIDING SYSTEM VALUE VALUES (1, '00000000-0000-4000-8000-000000000001', '2026-01-02T00:00:00Z', 'maker');`
 
 const (
 	node1 = "00000000-0000-4000-8000-000000000001"
@@ -76,6 +77,8 @@ var kinds = map[string]struct {
 	"room":         {values{"name": "Neu", "site": "1"}, "rooms", "Room", fixture.ModelRoom, "1", inventory.Rooms.Fields(), nil},
 	"node":         {values{"eui64": "9876B60000000009", "alias": "Neu", "protocol": "1", "model": "1", "owner": "1"}, "nodes", "Node", fixture.ModelNode, node1, inventory.Nodes.Fields(), nil},
 	"installation": {values{"node": node2, "room": "1", "from_timestamp_s": "1770000000"}, "installations", "Installation", fixture.ModelInstallation, "1", inventory.Installations.Fields(), nil},
+	// The predecessor has none.
+	"calibration": {values{"node": node1, "performed_at_s": "1770000000", "method": "outdoor"}, "calibrations", "Calibration", "", "1", inventory.Calibrations.Fields(), nil},
 }
 
 // broken is the table: one value makes a good thing a wrong one. not lists the doors that cannot say it.
@@ -120,6 +123,9 @@ var broken = []brokenValue{
 	{kind: "site", field: "operator", value: "2", why: reason.InstalledElsewhere, not: []string{"create"}},
 	{kind: "node", field: "owner", value: "2", why: reason.InstalledElsewhere, not: []string{"create"}},
 	{kind: "membership", field: "role", value: "I", why: reason.LastOwner, not: []string{"create"}},
+	{kind: "calibration", field: "performed_at_s", value: "4102444800", why: reason.InFuture, not: []string{"fixture", "move"}},
+	{kind: "calibration", field: "performed_at_s", value: "946684799", why: reason.TooOld, not: []string{"fixture", "move"}},
+	{kind: "calibration", field: "performed_at_s", value: "0", why: reason.TooOld, not: []string{"fixture", "move"}},
 }
 
 type brokenValue struct {
@@ -154,7 +160,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	_, err := pool.Exec(t.Context(), `SELECT setval(pg_get_serial_sequence(name, 'id'), 100) FROM unnest(ARRAY[
-		'organization', 'membership', 'address', 'site', 'room', 'installation']) name`)
+		'organization', 'membership', 'address', 'site', 'room', 'installation', 'calibration']) name`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,6 +70,9 @@ func TestEveryDoorOnTheSchemaOfTomorrow(t *testing.T) {
 		if _, err := store.Act(t.Context(), caller, subject(kind), "delete", []string{id}); err != nil {
 			t.Errorf("admin: delete %s %s: %v", kind, id, err)
 		}
+		if of.model == "" {
+			continue // in no fixture
+		}
 		// Loaded beside, or over, what is there.
 		if report := w.load(t, kind, of.good, map[bool]string{true: node2[:35] + "8", false: "77"}[kind == "node"]); report.LeftOut() != 0 {
 			t.Errorf("loaddata of %s: %+v", kind, report.Problems)

@@ -65,7 +65,7 @@ func attribute(f inventory.Field) object {
 	case inventory.ProfileID:
 		of["pattern"] = profile.IDPattern
 	case inventory.Moment:
-		of = object{"type": []any{"string", "integer"}, "minimum": float64(inventory.MinMoment), "maximum": float64(inventory.MaxMoment)}
+		of = object{"type": []any{"string", "integer"}, "minimum": float64(r.Least()), "maximum": float64(inventory.MaxMoment)}
 		if f.Null {
 			of["type"] = []any{"string", "integer", "null"}
 		}
@@ -150,7 +150,8 @@ func checkAttribute(t *testing.T, schema string, f inventory.Field, got object, 
 	if !request {
 		switch f.Rule.(type) {
 		case inventory.Moment:
-			want["type"] = "integer" // an open end has a number of its own
+			want["type"] = "integer"                       // an open end has a number of its own
+			want["minimum"] = float64(inventory.MinMoment) // what was there before the rule is answered, too
 		case rule.Text:
 			delete(want, "pattern") // what was there before the rule is answered, too
 		}

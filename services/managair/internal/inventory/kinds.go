@@ -118,7 +118,7 @@ var Installations = Kind[Installation]{Table: "installation", parts: []part[Inst
 // Calibrations is the kind Calibration. An offset is no larger than what sensors of rooms measure.
 var Calibrations = Kind[Calibration]{Table: "calibration", parts: []part[Calibration]{
 	{to("node", "node"), func(c *Calibration) any { return &c.NodeID }},
-	{Field{Name: "performed_at_s", Column: "performed_at", Rule: Moment{}, Required: true}, func(c *Calibration) any { return &c.At }},
+	{Field{Name: "performed_at_s", Column: "performed_at", Rule: Moment{Now: time.Now}, Required: true}, func(c *Calibration) any { return &c.At }},
 	{Field{Name: "method", Rule: CalibrationMethods, Required: true}, func(c *Calibration) any { return &c.Method }},
 	{Field{
 		Name: "offset_ppm", Null: true,
@@ -259,7 +259,11 @@ func ParseNodeID(s string) (NodeID, bool) {
 
 // Moment is a time in whole seconds, from MinMoment to MaxMoment. Forms write it in
 // UTC, with a blank or a T, and with or without seconds.
-type Moment struct{}
+type Moment struct {
+	// Now is set where it is of something that has happened: since there are sensors that
+	// tell of it, and not later than now, but for what clocks differ.
+	Now func() time.Time
+}
 
 // The bounds of a Moment in Unix seconds: the last one is the end of what RFC 3339
 // can say, the year 9999.
@@ -274,8 +278,16 @@ const OpenEnd = 1<<31 - 1
 
 var momentLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04"}
 
+// Least returns the first Moment that may be given, in Unix seconds.
+func (m Moment) Least() int64 {
+	if m.Now != nil {
+		return measurement.Earliest.Unix()
+	}
+	return MinMoment
+}
+
 // Clean is part of rule.Rule.
-func (Moment) Clean(text string) (string, *fault.Violation) {
+func (m Moment) Clean(text string) (string, *fault.Violation) {
 	for _, layout := range momentLayouts {
 		t, err := time.Parse(layout, text)
 		if err != nil || t.Nanosecond() != 0 {
@@ -283,6 +295,12 @@ func (Moment) Clean(text string) (string, *fault.Violation) {
 		}
 		if _, v := (rule.Int{Low: MinMoment, High: MaxMoment}).Clean(strconv.FormatInt(t.Unix(), 10)); v != nil {
 			return "", v
+		}
+		if m.Now != nil && t.Unix() < m.Least() {
+			return "", &fault.Violation{Reason: reason.TooOld}
+		}
+		if m.Now != nil && t.After(m.Now().Add(measurement.MaxAhead)) {
+			return "", &fault.Violation{Reason: reason.InFuture}
 		}
 		return momentText(t), nil
 	}
