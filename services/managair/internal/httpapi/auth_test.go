@@ -173,6 +173,21 @@ func TestAuthAttempts(t *testing.T) {
 	}
 }
 
+// A name and an address of one account are tried as often as one of them. That they are one
+// account's shows in nothing: the password is wrong, as it is for a name that nobody has.
+func TestAuthAttemptsByNameAndByAddress(t *testing.T) {
+	t.Parallel()
+	a := newAuthAPI(t)
+	for range 7 {
+		a.ask("POST", "login/", "username=vera&password=wrong", "", 400, "")
+	}
+	for _, login := range []string{"email=vera@schule.example", "email=nobody@schule.example"} {
+		a.ask("POST", "login/", login+"&password="+veras, "", 400, `"source":{"pointer":"/data/attributes/non_field_errors"}`)
+	}
+	// Whose account it is not is not held back by it.
+	a.ask("POST", "login/", "username=nobody&password=wrong", "", 400, "")
+}
+
 // A log-in gives a browser a session and a script a key; logging out ends both.
 func TestAuthLogOutEndsTheKey(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,22 +67,34 @@ const triesAtOnce = 3
 // brake counts the wrong passwords of one log-in.
 type brake struct {
 	wrong, tries, place, name string // keys; no place and no name for a known browser
-	limit                     int
-	asker                     Asker
+	// account is the key of the account that was found, by whichever name: a name and an
+	// address together are tried as often as one. That it is exhausted is not told, for it
+	// would tell that the two are one account's.
+	account string
+	limit   int
+	asker   Asker
 }
 
-// brakeOf returns the counts that an attempt is subject to.
-func (a *Accounts) brakeOf(ctx context.Context, name string, c Client) (brake, error) {
-	known, err := a.knows(ctx, name, c.Browser)
-	if err != nil {
-		return brake{}, err
+// brakeOf returns the counts that an attempt is subject to; found is whom it is for, if there
+// is somebody.
+func (a *Accounts) brakeOf(ctx context.Context, name string, found User, c Client) (brake, error) {
+	known := false
+	if c.Browser != "" && found.ID != 0 {
+		var err error
+		if known, err = a.store.KnowsBrowser(ctx, found.ID, DigestOf(c.Browser), a.now()); err != nil {
+			return brake{}, err
+		}
 	}
-	of := strings.ToLower(name) + "|" + c.Place()
+	from := "|" + c.Place()
 	if known {
 		digest := sha256.Sum256([]byte(c.Browser))
-		of = strings.ToLower(name) + "|device " + hex.EncodeToString(digest[:8])
+		from = "|device " + hex.EncodeToString(digest[:8])
 	}
+	of := strings.ToLower(name) + from
 	b := brake{wrong: "login:wrong:" + of, tries: "login:try:" + of, limit: a.limits.WrongPasswords, asker: c.asker()}
+	if found.ID != 0 {
+		b.account = "login:account:" + strconv.FormatInt(found.ID, 10) + from
+	}
 	if known {
 		b.asker.Class = turn.Known
 		return b, nil
@@ -99,21 +112,6 @@ func (a *Accounts) brakeOf(ctx context.Context, name string, c Client) (brake, e
 		b.asker.Class = turn.Doubtful
 	}
 	return b, err
-}
-
-// knows reports whether the user with that name has logged in with the browser.
-func (a *Accounts) knows(ctx context.Context, name, browser string) (bool, error) {
-	if browser == "" {
-		return false, nil
-	}
-	user, err := a.store.UserByLogin(ctx, name)
-	if err == nil {
-		return a.store.KnowsBrowser(ctx, user.ID, DigestOf(browser), a.now())
-	}
-	if fault.Is(err, fault.NotFound) {
-		return false, nil
-	}
-	return false, err
 }
 
 // admit refuses an attempt after too many wrong ones, and counts it.
@@ -134,7 +132,7 @@ func (a *Accounts) admit(ctx context.Context, b brake) error {
 
 // countWrong counts a wrong password.
 func (a *Accounts) countWrong(ctx context.Context, b brake) error {
-	for key, limit := range map[string]int{b.wrong: b.limit, b.place: a.limits.WrongFromPlace, b.name: a.limits.GuessedFrom} {
+	for key, limit := range map[string]int{b.wrong: b.limit, b.account: b.limit, b.place: a.limits.WrongFromPlace, b.name: a.limits.GuessedFrom} {
 		if key == "" {
 			continue
 		}

@@ -21,21 +21,19 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 	if err != nil {
 		return User{}, err
 	}
-	brake, err := a.brakeOf(ctx, name, c)
+	user, err := a.store.UserByLogin(ctx, name)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return User{}, err
+	}
+	brake, err := a.brakeOf(ctx, name, user, c)
 	if err == nil {
 		err = a.admit(ctx, brake)
 	}
 	if err != nil {
 		return User{}, err
 	}
-	user, err := a.store.UserByLogin(ctx, name)
-	hash := ""
-	switch {
-	case err == nil && user.Active:
-		if hash, err = a.store.PasswordHash(ctx, user.ID); err != nil {
-			return User{}, err
-		}
-	case err != nil && !fault.Is(err, fault.NotFound):
+	hash, err := a.hashOf(ctx, user, brake)
+	if err != nil {
 		return User{}, err
 	}
 	ok, outdated, err := a.hasher.Verify(ctx, brake.asker, password, hash)
@@ -57,7 +55,7 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 		}
 		return User{}, ErrWrongCredentials
 	}
-	if err := a.store.ForgetAttempts(ctx, brake.wrong, brake.tries); err != nil {
+	if err := a.store.ForgetAttempts(ctx, brake.wrong, brake.account, brake.tries); err != nil {
 		return User{}, err
 	}
 	if outdated {
@@ -66,6 +64,18 @@ func (a *Accounts) CheckPassword(ctx context.Context, name, password string, c C
 		}
 	}
 	return user, nil
+}
+
+// hashOf returns what the password is compared with: nothing fits "", which takes as long.
+func (a *Accounts) hashOf(ctx context.Context, user User, b brake) (string, error) {
+	if !user.Active {
+		return "", nil // nor is there anybody
+	}
+	spent, err := a.store.Exhausted(ctx, b.account, b.limit, a.now())
+	if err != nil || spent > 0 {
+		return "", err
+	}
+	return a.store.PasswordHash(ctx, user.ID)
 }
 
 // checkOwn asks somebody who is logged in for their password. A wrong one is put to
