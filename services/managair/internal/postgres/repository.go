@@ -381,7 +381,11 @@ func (r *repository[T, ID]) lock(ctx context.Context, tx pgx.Tx, caller access.C
 	if need == access.Nobody {
 		return thing, inventory.Forbidden()
 	}
-	args := pgx.NamedArgs{"caller": caller.UserID, "id": id}
+	// Those who may not change it are told so before anything is locked: they keep nobody waiting.
+	if thing, err := r.may(ctx, tx, caller, id, need); err != nil {
+		return thing, err
+	}
+	args := pgx.NamedArgs{"id": id}
 	if r.kind.lockFirst != "" {
 		if _, err := tx.Exec(ctx, r.kind.lockFirst, args); err != nil {
 			return thing, err
@@ -391,11 +395,17 @@ func (r *repository[T, ID]) lock(ctx context.Context, tx pgx.Tx, caller access.C
 	if _, err := tx.Exec(ctx, "SELECT FROM "+r.kind.table+" WHERE id = @id FOR UPDATE", args); err != nil {
 		return thing, err
 	}
+	return r.may(ctx, tx, caller, id, need)
+}
+
+// may returns the thing if the caller is among the audience.
+func (r *repository[T, ID]) may(ctx context.Context, tx pgx.Tx, caller access.Caller, id ID, need access.Audience) (T, error) {
 	thing, err := r.get(ctx, tx, caller, id)
 	if err != nil {
 		return thing, err
 	}
 	var allowed bool
+	args := pgx.NamedArgs{"caller": caller.UserID, "id": id}
 	err = tx.QueryRow(ctx, "SELECT "+r.kind.condition(caller, need)+" FROM "+r.kind.table+" "+r.kind.alias+" "+r.kind.from+
 		" WHERE "+r.kind.alias+".id = @id", args).Scan(&allowed)
 	if err != nil {
