@@ -87,7 +87,7 @@ func (in *intake) receive(ctx context.Context, source ingestv1.Source, by string
 		// decides who may register its devices.
 		in.log.WarnContext(ctx, "uplink of another application refused", "application", u.Application, "dev_eui", u.DevEUI, "device_id", u.DeviceID)
 		count(resultForeign)
-		finish(done, refused)
+		finish(done, foreign)
 		return
 	}
 	e, result, err := in.entry(ctx, source, &u, message, err)

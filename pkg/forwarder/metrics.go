@@ -74,7 +74,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		}),
 		webhook: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_webhook_requests_total",
-			Help: "Requests to the webhook, by the code of the answer (204: done, 401: wrong secret, 404: wrong path, 503: not stored).",
+			Help: "Requests to the webhook, by the code of the answer (204: done, 401: wrong secret, 403: of another application, 404: wrong path, 503: not stored).",
 		}, []string{"code"}),
 		clockOffset: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "forwarder_clock_offset_seconds",

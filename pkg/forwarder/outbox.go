@@ -19,6 +19,7 @@ const (
 	stored  fate = iota // the ingestair has it
 	spooled             // Redis has it
 	refused             // the ingestair will never take it
+	foreign             // it is another forwarder's
 	dropped             // there was no room
 )
 

@@ -138,6 +138,9 @@ func (h *webhook) post(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusNoContent)
 		case spooled:
 			w.WriteHeader(http.StatusAccepted)
+		case foreign:
+			// All that this webhook sends is of one application: who set it up sees there what is wrong.
+			http.Error(w, "this webhook is for the uplinks of another application", http.StatusForbidden)
 		case dropped:
 			unavailable(w, "no room")
 		}

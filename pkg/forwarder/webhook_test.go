@@ -21,6 +21,7 @@ func TestWebhookPathsAndSchemes(t *testing.T) {
 	start(t, broker, ingestair, options{env: config.Env{"WEBHOOK_ADDRESS": "127.0.0.1:0", "WEBHOOK_SECRET": secret}, change: ports.watch})
 	base := "http://" + ports.at(t, "WEBHOOK_ADDRESS")
 	message := ttn.EncodeUplink(app, numbered(0, 0))
+	elsewhere := ttn.EncodeUplink(ttn.Application{ID: "elsewhere", Tenant: app.Tenant}, numbered(0, 0))
 	for _, tt := range []struct {
 		name, method, path, authorization string
 		want                              int
@@ -33,9 +34,10 @@ func TestWebhookPathsAndSchemes(t *testing.T) {
 		{"another scheme", "POST", "/webhook", "Basic " + secret, 401},
 		{"the secret alone", "POST", "/webhook", secret, 401},
 		{"another path", "POST", "/hook", "Bearer " + secret, 404},
+		{"another application", "POST", "/webhook/other", "Bearer " + secret, 403},
 		{"another method", "GET", "/webhook", "Bearer " + secret, 405},
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), tt.method, base+tt.path, bytes.NewReader(message))
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, base+tt.path, bytes.NewReader(map[bool][]byte{true: elsewhere, false: message}[tt.want == 403]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +51,7 @@ func TestWebhookPathsAndSchemes(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", tt.name, resp.StatusCode, tt.want)
 		}
 	}
-	for code, want := range map[string]float64{"204": 5, "401": 2, "404": 1, "405": 1} {
+	for code, want := range map[string]float64{"204": 5, "401": 2, "403": 1, "404": 1, "405": 1} {
 		if got := ports.metric(t, `forwarder_webhook_requests_total{code="`+code+`"}`); got != want {
 			t.Errorf("%v answers %s are counted, want %v", got, code, want)
 		}
