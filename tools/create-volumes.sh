@@ -20,4 +20,5 @@ for word in $DOCKER_STACK_DEPLOY_ARGS; do
       say "made $volume"
     fi
   done < <(sed -n '/^volumes:/,/^[^ #]/s/^  \([a-z_0-9]*\):$/\1/p' "$word")
+  wait "$!" # with the exit code of what was read
 done

@@ -13,7 +13,8 @@ require_stack
 code=0
 printf '%-28s %-10s %-44s %s\n' SERVICE TASKS IMAGE STATE
 remember_updates
-for service in $(services); do
+names=$(services)
+for service in $names; do
   problem=$(problem_of "$service")
   [ -z "$problem" ] || code=$EXIT_NOT_HEALTHY
   state=${UPDATES[$service]%% *}
@@ -21,7 +22,7 @@ for service in $(services); do
     rollback_* | paused) problem+=${problem:+, }"last update: $state" ;;
   esac
   IFS='|' read -r replicas image < <(on service ls --filter "name=$service" --format '{{.Name}}|{{.Replicas}}|{{.Image}}' |
-    sed -n "s/^$service|//p")
+    sed -n "s/^$service|//p") || replicas='?' image='?'
   printf '%-28s %-10s %-44s %s\n' "$service" "$replicas" "$image" "${problem:-well}"
 done
 
@@ -34,7 +35,7 @@ else
   printf '\nNo task of managair_server can be reached from here, to ask how the services are.\n'
 fi
 
-failures=$(for service in $(services); do
+failures=$(for service in $names; do
   on service ps --no-trunc --filter desired-state=shutdown \
     --format '{{.Name}} on {{.Node}}: {{.CurrentState}} {{.Error}}' "$service" | grep -E 'Failed|Rejected' | head -n 2
 done || true)

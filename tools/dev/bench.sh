@@ -14,6 +14,7 @@ if [ $# -eq 0 ] || [ "$1" = --list ]; then
   mapfile -t files < <(git grep --files-with-matches --untracked '^func Benchmark' -- '*_test.go')
   wait "$!" # with its exit code, which mapfile does not have
   mapfile -t packages < <(printf './%s\n' "${files[@]%/*}" | sort -u)
+  wait "$!"
   if [ "${1-}" = --list ]; then
     printf '%s\n' "${packages[@]}"
     exit

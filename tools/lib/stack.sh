@@ -135,6 +135,7 @@ deployed_files() {
 tell_unread_variables() {
   local files unread others name
   mapfile -t files < <(deployed_files)
+  wait "$!" # with its exit code, which mapfile does not have
   unread=$(unread_variables "${files[@]}" tools/*.sh tools/lib/*.sh)
   [ -n "$unread" ] || return 0
   others=$(unread_variables compose/*.yml tools/*.sh tools/lib/*.sh)
@@ -292,9 +293,10 @@ update_state() {
 # tell a roll-back of now from one of yesterday.
 declare -A UPDATES=()
 remember_updates() {
-  local service
+  local service names
+  names=$(services)
   UPDATES=()
-  for service in $(services); do
+  for service in $names; do
     UPDATES[$service]=$(update_state "$service")
   done
 }
@@ -327,6 +329,10 @@ problem_of() {
   [ "$mode" != job ] || return 0
   spec=$(on service inspect --format "{{with .Spec.TaskTemplate}}$SPECIFICATION{{end}}" "$service")
   mapfile -t tasks < <(on service ps --no-trunc --quiet --filter desired-state=running "$service")
+  if ! wait "$!"; then # its exit code, which mapfile does not have: no task is not none known
+    echo 'cannot be asked for its tasks'
+    return
+  fi
   for id in "${tasks[@]}"; do
     task=$(on inspect --type task --format "{{.Status.State}} {{with .Spec}}$SPECIFICATION{{end}}" "$id" 2>/dev/null) || continue
     if [ "${task#* }" != "$spec" ]; then
@@ -343,11 +349,14 @@ problem_of() {
 # wait_until_healthy SECONDS [SERVICE...] (default: all) waits, or says what is
 # not well and returns EXIT_NOT_HEALTHY or EXIT_ROLLED_BACK.
 wait_until_healthy() {
-  local deadline=$((SECONDS + $1)) service problem problems rolled_back
+  local deadline=$((SECONDS + $1)) service problem problems rolled_back names
   shift
   while :; do
     problems='' rolled_back=false
-    for service in $(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else services; fi); do
+    if ! names=$(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else services; fi); then
+      problems=$'  the swarm does not say which services there are\n' names=''
+    fi
+    for service in $names; do
       problem=$(problem_of "$service")
       [ -z "$problem" ] || problems+="  $service $problem"$'\n'
       [ "$problem" != 'rolled back' ] || rolled_back=true
