@@ -42,6 +42,17 @@ type Known struct {
 	Filters []string
 	Sorts   []string
 	Extra   []string
+	// Unpaged says that the answer is always the whole: there are no pages to ask for.
+	Unpaged bool
+}
+
+// Among are the figures of a value that is none of a few: it, and which there are. Where
+// there are none, that it is none says it all.
+func Among(value string, possible []string) []any {
+	if len(possible) == 0 {
+		return nil
+	}
+	return []any{value, strings.Join(possible, ", ")}
 }
 
 // ParseQuery reads the parameters. A parameter that is no JSON:API parameter and
@@ -88,7 +99,7 @@ func (q *Query) take(name, value string, known Known) *Error {
 		for _, key := range splitList(value) {
 			bare, descending := strings.CutPrefix(key, "-")
 			if !slices.Contains(known.Sorts, bare) {
-				return &Error{Status: 400, Reason: reason.UnknownSort, Parameter: name, Args: []any{bare, strings.Join(known.Sorts, ", ")}}
+				return &Error{Status: 400, Reason: reason.UnknownSort, Parameter: name, Args: Among(bare, known.Sorts)}
 			}
 			q.Sort = append(q.Sort, SortField{bare, descending})
 		}
@@ -96,7 +107,7 @@ func (q *Query) take(name, value string, known Known) *Error {
 		set(&q.Extra, name, value)
 	case bracketed && family == "filter":
 		if !slices.Contains(known.Filters, member) {
-			return &Error{Status: 400, Reason: reason.UnknownFilter, Parameter: name, Args: []any{member, strings.Join(known.Filters, ", ")}}
+			return &Error{Status: 400, Reason: reason.UnknownFilter, Parameter: name, Args: Among(member, known.Filters)}
 		}
 		set(&q.Filter, member, value)
 	case bracketed && family == "fields":
@@ -104,6 +115,8 @@ func (q *Query) take(name, value string, known Known) *Error {
 			q.Fields = map[string][]string{}
 		}
 		q.Fields[member] = splitList(value)
+	case bracketed && family == "page" && known.Unpaged:
+		return &Error{Status: 400, Reason: reason.InvalidParameter, Parameter: name, Args: []any{name}}
 	case bracketed && family == "page" && member == "size":
 		// Sizes that make no sense are no sizes, as they always were.
 		if size, err := strconv.Atoi(value); err == nil && size > 0 {

@@ -21,7 +21,7 @@ func (a *API) addAirQuality(service roomair.Service) {
 		if !ok {
 			return errNotFound()
 		}
-		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{"include_histogram", "include_days"}})
+		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{"include_histogram", "include_days"}, Unpaged: true})
 		if err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (a *API) follow(ctx context.Context, v *view, from []jsonapi.Resource, name
 		if !ok || !rel.Linkage.Given() {
 			return nil, jsonapi.Errors{{
 				Status: http.StatusBadRequest, Reason: reason.IncludeUnknown, Parameter: "include",
-				Args: []any{name, strings.Join(includable(&from[i]), ", ")},
+				Args: jsonapi.Among(name, includable(&from[i])),
 			}}
 		}
 		for _, id := range rel.Linkage.Identifiers() {

@@ -47,7 +47,7 @@ func (a *API) addLive(hub *live.Hub) {
 	a.add(Route{
 		Method: http.MethodGet, Pattern: Base + "/live", Audience: access.Public, Media: []string{mediaEvents}, Stream: true,
 		Handler: func(w http.ResponseWriter, r *http.Request) error {
-			q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: liveTargets, Extra: append(slices.Clone(liveTargets), liveSince...)})
+			q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: liveTargets, Extra: append(slices.Clone(liveTargets), liveSince...), Unpaged: true})
 			if err != nil {
 				return err
 			}
@@ -69,7 +69,7 @@ func (a *API) addLive(hub *live.Hub) {
 				if !ok {
 					return errNotFound()
 				}
-				q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: liveSince})
+				q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: liveSince, Unpaged: true})
 				if err != nil {
 					return err
 				}

@@ -25,7 +25,7 @@ const (
 // series know.
 var (
 	seriesKnown = jsonapi.Known{Filters: []string{"from", "to"}, Extra: []string{"include_timeseries", "resolution", "max_points"}}
-	pureKnown   = jsonapi.Known{Filters: []string{"from", "to"}, Extra: []string{"resolution", "max_points"}}
+	pureKnown   = jsonapi.Known{Filters: []string{"from", "to"}, Extra: []string{"resolution", "max_points"}, Unpaged: true}
 )
 
 // series is what a document's hole is filled with.
@@ -211,6 +211,9 @@ func addSeriesRoutes[T any, ID comparable](a *API, parent, res *resource[T, ID])
 // none is, those of the installation.
 func (a *API) decorateSeries(ctx context.Context, v *view, spans []seriesSpan, resources []jsonapi.Resource) error {
 	asked, err := a.ask(ctx, v, spans)
+	if err == nil {
+		err = asked.checkOrder(v)
+	}
 	if err != nil {
 		return err
 	}
@@ -269,6 +272,15 @@ func timeRange(q jsonapi.Query, now time.Time) (from, to time.Time, err error) {
 		return from, to, errs
 	}
 	return from, to, nil
+}
+
+// checkOrder refuses an end before the start, where the series is all that is asked for. A
+// document that has more to tell says that there is nothing, as it always did.
+func (q *asked) checkOrder(v *view) error {
+	if _, given := v.query.Filter["to"]; given && q.to.Before(q.from) {
+		return jsonapi.Errors{{Status: http.StatusBadRequest, Parameter: "filter[to]", Reason: reason.EndsBeforeStart}}
+	}
+	return nil
 }
 
 var resolutions = map[string]telemetry.Resolution{

@@ -76,7 +76,7 @@ func (a *API) addTables(organizations *resource[inventory.Organization, int64], 
 }
 
 func addTable[T any](a *API, res *resource[T, int64], file tableFile, of func(context.Context, access.Caller, T) (table, error)) {
-	known := jsonapi.Known{Filters: []string{"from", "to"}, Extra: append([]string{"resolution"}, file.extra...)}
+	known := jsonapi.Known{Filters: []string{"from", "to"}, Extra: append([]string{"resolution"}, file.extra...), Unpaged: true}
 	a.add(Route{
 		Method: http.MethodGet, Pattern: Base + "/" + res.path + "/{id}/timeseries" + file.extension, Audience: res.permissions.Read,
 		Media: []string{file.media}, File: true, Long: true,
@@ -117,6 +117,9 @@ func (a *API) parts(ctx context.Context, v *view, t table, language string) ([]d
 		return nil, nil, jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.TooManyInstallations, Args: []any{count, maxParts}}}
 	}
 	asked, err := a.ask(ctx, v, installationSpans(installations))
+	if err == nil {
+		err = asked.checkOrder(v)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -160,13 +163,17 @@ func (a *API) sources(ctx context.Context, caller access.Caller, installations [
 			if room.SiteID != site.ID {
 				continue
 			}
+			numbers := map[inventory.NodeID]int{}
 			for i, installation := range installations {
 				if installation.RoomID != room.ID {
 					continue
 				}
+				if numbers[installation.NodeID] == 0 {
+					numbers[installation.NodeID] = len(numbers) + 1
+				}
 				order = append(order, i)
 				sources[i] = dataset.Source{
-					Site: site.Name, SiteID: site.ID, Room: room.Name, RoomID: room.ID, Sensor: sensorName(&installation, language),
+					Site: site.Name, SiteID: site.ID, Room: room.Name, RoomID: room.ID, Sensor: sensorName(&installation, numbers[installation.NodeID], language),
 					InstallationID: installation.ID, NodeID: installation.NodeID.String(), Place: place,
 				}
 			}
@@ -175,11 +182,13 @@ func (a *API) sources(ctx context.Context, caller access.Caller, installations [
 	return sources, order, nil
 }
 
-func sensorName(i *inventory.Installation, language string) string {
+// sensorName is the name of the sensor for those who may read it. Others tell it by its number
+// among the sensors that were in the room, whenever.
+func sensorName(i *inventory.Installation, number int, language string) string {
 	if i.NodeAlias != nil {
 		return *i.NodeAlias
 	}
-	return words.TableInstallation.In(language, i.ID)
+	return words.TableSensor.In(language, number)
 }
 
 // writeTable writes a table while it is read.

@@ -93,6 +93,33 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// The name of a sensor is for those whom it belongs to. Others read a number that counts the
+// sensors of the room, and not what the database calls the installation.
+func TestSensorsOfStrangersHaveNumbers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, tableSQL)
+	for _, test := range []struct {
+		name           string
+		user           int64
+		language, want string
+	}{
+		{"anonymous", anonymous, "de", "Sensor 1"},
+		{"anonymous, in English", anonymous, "en", "Sensor 1"},
+		{"member of another organization", stranger, "de", "Sensor 1"},
+		{"member", inspector, "de", "'+Vier"},
+		{"owner", owner, "en", "'+Vier"},
+	} {
+		comma := map[string]string{"de": ";", "en": ","}[test.language]
+		body := w.get(t, test.user, "/api/v1/rooms/4/timeseries.csv?for=people&lang="+test.language).body
+		for i, row := range strings.Split(strings.TrimSpace(body), "\r\n")[1:] {
+			if got := strings.Trim(strings.Split(row, comma)[2+strings.Count(row, `; "`)*strings.Count(comma, ";")], `"`); got != test.want {
+				t.Errorf("%s, row %d: sensor %q, want %q", test.name, i, got, test.want)
+			}
+		}
+	}
+}
+
 // A spreadsheet runs what begins as a formula does, and where a cell begins it decides by itself: a
 // table in English is split at semicolons, too. Names are names however a table is split.
 func TestNamesInTablesAreNames(t *testing.T) {
@@ -163,6 +190,7 @@ func TestWrongQuestionsForTables(t *testing.T) {
 	w := newWorld(t)
 	for query, parameter := range map[string]string{
 		"for=everybody": "for", "for=people&lang=xx": "lang", "resolution=2h": "resolution", "filter[from]=gestern": "filter[from]", "max_points=100": "max_points",
+		"filter[from]=1768039560&filter[to]=1768039559": "filter[to]", "page[size]=7": "page[size]", "page[number]=2": "page[number]",
 	} {
 		got := w.do(t, request{path: "/api/v1/rooms/1/timeseries.csv?" + query})
 		if got.status != http.StatusBadRequest || !strings.Contains(got.body, `"parameter":"`+parameter+`"`) {
@@ -320,5 +348,37 @@ func TestTablesOfOrganizationsKeepToWhatOneMaySee(t *testing.T) {
 	mine := w.get(t, owner, "/api/v1/organizations/1/timeseries.csv")
 	if mine.status != http.StatusOK || strings.Count(mine.body, "\r\n") <= 1 {
 		t.Errorf("the owner: %d %.200s", mine.status, mine.body)
+	}
+}
+
+// An end before the start asks for nothing, which nobody means; both at once are a second.
+func TestRangesThatEndBeforeTheyStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{
+		"installations/1/timeseries/", "installations/1/timeseries.csv/", "rooms/1/timeseries.csv", "sites/1/timeseries.csv",
+	} {
+		for to, want := range map[string]int{"1768039559": http.StatusBadRequest, "1768039560": http.StatusOK} {
+			got := w.do(t, request{path: "/api/v1/" + path + "?filter[from]=1768039560&filter[to]=" + to})
+			if got.status != want || want == http.StatusBadRequest && (!strings.Contains(got.body, `"code":"ends_before_start"`) || !strings.Contains(got.body, `"filter[to]"`)) {
+				t.Errorf("%s to %s: %d %.300s, want %d", path, to, got.status, got.body, want)
+			}
+		}
+	}
+	got := w.do(t, request{user: owner, path: "/api/v1/rooms/1/occupied-days/?filter[from]=2026-01-10&filter[to]=2026-01-09"})
+	if got.status != http.StatusBadRequest || !strings.Contains(got.body, `"code":"ends_before_start"`) {
+		t.Errorf("days: %d %s", got.status, got.body)
+	}
+}
+
+// Where nothing can be sorted or filtered, nothing is offered.
+func TestNothingIsOfferedWhereThereIsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"rooms/1/timeseries.csv?sort=x", "rooms/1/?filter[x]=1", "rooms/1/?sort=x"} {
+		got := w.do(t, request{path: "/api/v1/" + path})
+		if got.status != http.StatusBadRequest || strings.Contains(got.body, ": ]") || strings.Contains(got.body, "möglich: .") || strings.Contains(got.body, "possible: .") {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
 	}
 }

@@ -269,7 +269,7 @@ func (t *timetables) days(w http.ResponseWriter, r *http.Request, h timetable.Ho
 	v := t.api.newView(r)
 	defer v.free()
 	var err error
-	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: []string{"from", "to"}}); err != nil {
+	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: []string{"from", "to"}, Unpaged: true}); err != nil {
 		return err
 	}
 	from, err := dayFilter(v.query, "from", -daysBack)
@@ -281,6 +281,9 @@ func (t *timetables) days(w http.ResponseWriter, r *http.Request, h timetable.Ho
 		return err
 	}
 	days, err := timetable.Days(r.Context(), t.store, v.caller, h.ID, from, to, t.api.now())
+	if wrong, ok := errors.AsType[*fault.Violation](err); ok {
+		return jsonapi.Errors{{Status: http.StatusBadRequest, Reason: wrong.Reason, Args: wrong.Args, Parameter: "filter[" + wrong.Field + "]"}}
+	}
 	if err != nil {
 		return err
 	}

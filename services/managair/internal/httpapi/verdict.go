@@ -32,7 +32,7 @@ func (a *API) addVerdicts(service roomair.Service) {
 		if !ok {
 			return errNotFound()
 		}
-		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{"profile"}})
+		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{"profile"}, Unpaged: true})
 		if err != nil {
 			return err
 		}

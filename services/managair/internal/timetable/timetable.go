@@ -281,8 +281,11 @@ func Days(ctx context.Context, store Store, caller access.Caller, room int64, fr
 	}
 	today := civil.DateOf(now.In(plan.Zone))
 	first, last := from(today), to(today)
-	if n := first.DaysUntil(last) + 1; n > MaxDays {
+	switch n := first.DaysUntil(last) + 1; {
+	case n > MaxDays:
 		return nil, broken("to", reason.MaxValue, MaxDays)
+	case n < 1:
+		return nil, broken("to", reason.EndsBeforeStart)
 	}
 	decided, err := store.Decided(ctx, room, first, last)
 	if err != nil {
