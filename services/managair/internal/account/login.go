@@ -91,7 +91,7 @@ func (p *Pages) signUp(w http.ResponseWriter, r *http.Request) error {
 	if p.accounts.SigningUp() == identity.SignUpInvitation {
 		note = words.MailSentIfInvited
 	}
-	v.Note = p.written(v.Lang, note.In(v.Lang, form.Get("email")))
+	v.Note = p.written(v.Lang, note.In(v.Lang, identity.ReadableEmail(form.Get("email"))))
 	return show(w, r, http.StatusOK, v, messagePage(v))
 }
 
@@ -109,7 +109,7 @@ func (p *Pages) showConfirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return show(w, r, http.StatusOK, v, confirmPage(v, address.Email))
+	return show(w, r, http.StatusOK, v, confirmPage(v, identity.ReadableEmail(address.Email)))
 }
 
 func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) error {
@@ -138,7 +138,7 @@ func (p *Pages) requestReset(w http.ResponseWriter, r *http.Request) error {
 		return p.refuse(w, r, v, resetPage(v), err)
 	}
 	v = newView(r, words.TitleMailSent)
-	v.Note = p.written(v.Lang, words.ResetSent.In(v.Lang, email))
+	v.Note = p.written(v.Lang, words.ResetSent.In(v.Lang, identity.ReadableEmail(email)))
 	return show(w, r, http.StatusOK, v, messagePage(v))
 }
 

@@ -92,7 +92,7 @@ func (v *view) oneLine(list []identity.EmailAddress) string {
 	}
 	var addresses []string
 	for _, e := range list {
-		addresses = append(addresses, e.Email)
+		addresses = append(addresses, identity.ReadableEmail(e.Email))
 	}
 	return strings.Join(addresses, ", ")
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
+
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 )
@@ -20,6 +22,18 @@ func CheckEmail(email string) error {
 		return &fault.Violation{Field: "email", Reason: reason.Invalid}
 	}
 	return nil
+}
+
+// ReadableEmail is an address as people write it: browsers send domains with letters beyond
+// ASCII as mail servers know them (xn--…). A domain that mixes scripts, as none does that
+// wants to be read, stays as it is.
+func ReadableEmail(email string) string {
+	name, domain, _ := strings.Cut(email, "@")
+	readable, err := idna.Display.ToUnicode(domain)
+	if err != nil || readable == domain || mixesScripts(readable) {
+		return email
+	}
+	return name + "@" + readable
 }
 
 func (a *Accounts) sendConfirmation(ctx context.Context, user User, e EmailAddress, c Client) error {

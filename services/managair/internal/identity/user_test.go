@@ -96,3 +96,21 @@ func TestUsernamesOfOneScript(t *testing.T) {
 		}
 	}
 }
+
+// Browsers send domains as mail servers know them; people read them as they wrote them.
+func TestReadableEmail(t *testing.T) {
+	t.Parallel()
+	for email, want := range map[string]string{
+		"post@xn--mller-schule-dlb.de": "post@müller-schule.de",
+		"post@müller-schule.de":        "post@müller-schule.de",
+		"post@school.example":          "post@school.example",
+		"post@xn--pple-43d.com":        "post@xn--pple-43d.com", // a Cyrillic letter among Latin ones
+		"post@xn--a":                   "post@xn--a",
+		"post":                         "post",
+		"":                             "",
+	} {
+		if got := identity.ReadableEmail(email); got != want {
+			t.Errorf("%s: %s, want %s", email, got, want)
+		}
+	}
+}
