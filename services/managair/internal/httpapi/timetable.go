@@ -103,6 +103,10 @@ func showTimetable(v *view, h timetable.Holder, t *timetable.Timetable) (jsonapi
 	if err != nil {
 		return jsonapi.Resource{}, err
 	}
+	recomputing := jsonapi.Null()
+	if t.Recomputing != nil {
+		recomputing = jsonapi.String(t.Recomputing.String())
+	}
 	typ, path, id := place(h)
 	return jsonapi.Resource{
 		Identifier: jsonapi.Identifier{Type: typeTimetable, ID: id},
@@ -116,6 +120,7 @@ func showTimetable(v *view, h timetable.Holder, t *timetable.Timetable) (jsonapi
 			{Name: "calendar_read_at_s", Value: seconds(t.Calendar.ReadAt)},
 			{Name: "calendar_tried_at_s", Value: seconds(t.Calendar.TriedAt)},
 			{Name: "calendar_failure", Value: optText(string(t.Calendar.Failure))},
+			{Name: "recomputing_from", Value: recomputing},
 		}),
 		Relationships: v.relationships([]jsonapi.Relationship{
 			{Name: "holder", Linkage: jsonapi.ToOne(typ, formatInt64(h.ID)), Related: v.url(path, formatInt64(h.ID))},

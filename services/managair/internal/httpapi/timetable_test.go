@@ -40,7 +40,8 @@ func TestTimetables(t *testing.T) {
 		{request: get(inspector, "/api/v1/rooms/1/occupied-days/?filter[from]=2026-01-26&filter[to]=2026-01-26"), status: 200, contains: `"how":"exception","name":"Hort"`},
 		{request: site(`"calendar_url":"webcal://example.com/ferien.ics"`), status: 200, contains: `"calendar_url":"https://example.com/ferien.ics","calendar_days":[]`},
 		{name: "others see where it leads to", request: get(inspector, "/api/v1/sites/1/timetable/"), status: 200, contains: `"calendar_url":"https://example.com",`, lacks: "ferien.ics"},
-		{request: site(`"weekly":null,"calendar":null,"recompute_from":"2026-01-01"`), status: 200, contains: `"calendar_url":null`},
+		{request: site(`"weekly":null,"calendar":null,"recompute_from":"2026-01-01"`), status: 200, contains: `"recomputing_from":"2026-01-01"`},
+		{name: "that the past waits is told", request: get(owner, "/api/v1/rooms/1/timetable/"), status: 200, contains: `"recomputing_from":"2026-01-01"`},
 
 		{name: "hours at once", request: site(`"weekly":{"Mo":[{"from":"08:00","to":"10:00"},{"from":"09:00","to":"11:00"}]}`), status: 400, source: "/data/attributes/weekly"},
 		{name: "no day", request: site(`"weekly":{"Monday":[]}`), status: 400, source: "/data/attributes/weekly"},

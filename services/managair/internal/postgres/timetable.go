@@ -112,15 +112,25 @@ func changeable(ctx context.Context, db querier, caller access.Caller, h timetab
 // change it.
 func oneTimetable(ctx context.Context, db querier, caller access.Caller, h timetable.Holder) (timetable.Timetable, bool, error) {
 	from, id, column, audience := holderFrom(h)
+	waiting := "site_id"
+	if h.Room {
+		waiting = "id"
+	}
 	var may bool
 	var row timetableRow
-	err := db.QueryRow(ctx, "SELECT ("+audience(access.Timetables.Change)+"), "+timetableColumns("tt")+" FROM "+from+
+	var recomputing *string
+	err := db.QueryRow(ctx, "SELECT ("+audience(access.Timetables.Change)+"), (SELECT min(op.recompute_from)::text"+
+		" FROM occupancy_progress op JOIN room opr ON opr.id = op.room_id WHERE opr."+waiting+" = "+id+"), "+timetableColumns("tt")+" FROM "+from+
 		" LEFT JOIN timetable tt ON tt."+column+" = "+id+" WHERE "+id+" = @id AND ("+audience(access.Timetables.Read)+")",
-		pgx.NamedArgs{"caller": caller.UserID, "id": h.ID}).Scan(append([]any{&may}, row.places()...)...)
+		pgx.NamedArgs{"caller": caller.UserID, "id": h.ID}).Scan(append([]any{&may, &recomputing}, row.places()...)...)
 	if err != nil {
 		return timetable.Timetable{}, false, err
 	}
 	t, err := row.read()
+	if err == nil && recomputing != nil {
+		t.Recomputing = new(occupancy.Date)
+		*t.Recomputing, err = occupancy.ParseDate(*recomputing)
+	}
 	return t, may, err
 }
 

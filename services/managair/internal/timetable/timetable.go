@@ -79,6 +79,9 @@ type Timetable struct {
 	Region, CalendarURL string
 	// Calendar is what is known from the calendar, by URL or upload.
 	Calendar Calendar
+	// Recomputing is from which day on past days wait to be decided anew, of the room or of
+	// any room of the site; nil: none does.
+	Recomputing *occupancy.Date
 }
 
 // Calendar is what was read from a calendar of holidays.

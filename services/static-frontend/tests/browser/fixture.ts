@@ -142,6 +142,7 @@ function timetable(kind: string, id: string): unknown {
       calendar_read_at_s: site ? Math.floor(Date.now() / 1000) - 7200 : null,
       calendar_tried_at_s: null,
       calendar_failure: null,
+      recomputing_from: null,
     },
   };
 }

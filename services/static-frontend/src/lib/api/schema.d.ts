@@ -1896,7 +1896,7 @@ export interface paths {
                     fields?: components["parameters"]["fields"];
                     /** @description On for anything but nothing, 0, false, no, off. */
                     include_timeseries?: components["parameters"]["include_timeseries"];
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -2069,7 +2069,7 @@ export interface paths {
                     fields?: components["parameters"]["fields"];
                     /** @description On for anything but nothing, 0, false, no, off. */
                     include_timeseries?: components["parameters"]["include_timeseries"];
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -2242,7 +2242,7 @@ export interface paths {
                     include?: components["parameters"]["include"];
                     /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
                     fields?: components["parameters"]["fields"];
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -2349,7 +2349,7 @@ export interface paths {
                     include?: components["parameters"]["include"];
                     /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
                     fields?: components["parameters"]["fields"];
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -4442,7 +4442,7 @@ export interface paths {
                 query?: {
                     /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
                     fields?: components["parameters"]["fields"];
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -4490,7 +4490,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -4539,7 +4539,7 @@ export interface paths {
                 query?: {
                     /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
                     fields?: components["parameters"]["fields"];
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -4587,7 +4587,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -5109,7 +5109,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -5258,7 +5258,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -7113,6 +7113,11 @@ export interface components {
                  * @enum {unknown}
                  */
                 calendar_failure?: "unreachable" | "too_large" | "no_calendar" | null;
+                /**
+                 * Format: date
+                 * @description From which day on past days wait to be decided anew, of the room or of any room of the site; null when none does.
+                 */
+                recomputing_from?: string | null;
             };
             relationships?: {
                 holder?: {
@@ -8312,7 +8317,7 @@ export interface components {
                 type: "Calibration";
                 id?: string;
                 attributes: {
-                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. */
+                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. Not later than that, but for five minutes. */
                     performed_at_s: string | number;
                     /**
                      * @description outdoor: in outdoor air; gas: with a gas of known CO2; comparison: beside a better instrument; maker: by its maker; other: otherwise.
@@ -8340,7 +8345,7 @@ export interface components {
                 type: "Calibration";
                 id: string;
                 attributes?: {
-                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. */
+                    /** @description Unix time in seconds, or `now`: the time at which the server has the request. Not later than that, but for five minutes. */
                     performed_at_s?: string | number;
                     /**
                      * @description outdoor: in outdoor air; gas: with a gas of known CO2; comparison: beside a better instrument; maker: by its maker; other: otherwise.
@@ -9210,7 +9215,7 @@ export interface components {
             number?: string;
             size?: number;
         };
-        /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+        /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
         range: {
             from?: number;
             to?: number;

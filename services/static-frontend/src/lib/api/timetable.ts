@@ -36,6 +36,8 @@ export interface Timetable {
   exceptions: Exception[];
   region: string;
   calendar: Calendar;
+  /** From which day on past days wait to be decided anew; "": none does. */
+  recomputingFrom: string;
 }
 
 export interface Holder {
@@ -88,6 +90,7 @@ export function toTimetable(resource: Resource): Timetable {
       readAt: numberOrNull(a.calendar_read_at_s),
       failure: text(a.calendar_failure),
     },
+    recomputingFrom: text(a.recomputing_from),
   };
 }
 

@@ -702,6 +702,8 @@ export const de = {
   "hours.pastHint":
     "Was für vergangene Tage schon gilt, bleibt, damit Beurteilungen nachvollziehbar sind. Haben die neuen Zeiten auch früher schon gegolten, sagen Sie, ab wann.",
   "hours.recomputeFrom": "Auch vergangene Tage ändern ab",
+  "hours.recomputing":
+    "Die vergangenen Tage ab {day} werden gerade neu bestimmt. Das dauert einige Minuten; bis dahin gilt, was vorher galt.",
   "hours.savedRecompute": "Gespeichert. Die vergangenen Tage sind in einigen Minuten neu bestimmt.",
   "hours.check": "Die letzten Tage",
   "hours.weekLegend":

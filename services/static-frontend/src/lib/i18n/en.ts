@@ -691,6 +691,8 @@ export const en: Messages = {
   "hours.pastHint":
     "What holds for past days already stays, so that judgements can be followed. If the new times were true before, say since when.",
   "hours.recomputeFrom": "Change past days, too, from",
+  "hours.recomputing":
+    "The past days from {day} on are being decided anew. That takes some minutes; until then, what held before holds.",
   "hours.savedRecompute": "Saved. Past days will be decided anew in some minutes.",
   "hours.check": "The last days",
   "hours.weekLegend":
