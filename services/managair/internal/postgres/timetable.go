@@ -128,8 +128,8 @@ func oneTimetable(ctx context.Context, db querier, caller access.Caller, h timet
 	}
 	t, err := row.read()
 	if err == nil && recomputing != nil {
-		t.Recomputing = new(occupancy.Date)
-		*t.Recomputing, err = occupancy.ParseDate(*recomputing)
+		t.Recomputing = new(civil.Date)
+		*t.Recomputing, err = civil.ParseDate(*recomputing)
 	}
 	return t, may, err
 }

@@ -81,7 +81,7 @@ type Timetable struct {
 	Calendar Calendar
 	// Recomputing is from which day on past days wait to be decided anew, of the room or of
 	// any room of the site; nil: none does.
-	Recomputing *occupancy.Date
+	Recomputing *civil.Date
 }
 
 // Calendar is what was read from a calendar of holidays.
