@@ -14,7 +14,9 @@
 package airfile
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/airquality"
@@ -300,6 +302,11 @@ func (d *Document) days() []occupancy.Day {
 		}
 	}
 	return days
+}
+
+// SortInstallations puts them into the order of their ids.
+func (d *Document) SortInstallations() {
+	slices.SortFunc(d.Installations, func(a, b Installation) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // NewSensor returns what files have of a sensor; what was measured is filled in by Judge.

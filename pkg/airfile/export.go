@@ -2,7 +2,6 @@ package airfile
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
@@ -46,7 +46,7 @@ func peek(in *bufio.Reader) (byte, error) {
 		if err != nil {
 			return 0, err
 		}
-		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(b)) {
+		if !strings.ContainsRune(" \t\r\n", rune(b)) {
 			return b, in.UnreadByte()
 		}
 	}

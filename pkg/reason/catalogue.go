@@ -2,6 +2,7 @@ package reason
 
 // What can be wrong. In brackets stands what only those read who are told the figures.
 var (
+	AirFileTooLong           = Reason{"max_length", "Die Luftakte wird zu lang. Bitte einen kürzeren Zeitraum wählen.", "The air file gets too long. Please choose a shorter period."}
 	AuthenticationFailed     = Reason{"authentication_failed", "Das Token ist ungültig.", "Invalid token."}
 	Blank                    = Reason{"blank", "Dieses Feld darf nicht leer sein.", "This field may not be blank."}
 	CalendarTooLarge         = Reason{"max_length", "Der Kalender ist zu groß.", "The calendar is too large."}
@@ -91,6 +92,7 @@ var (
 	PasswordTooLong          = Reason{"password_too_long", "Das Passwort ist zu lang.", "The password is too long."}
 	PasswordTooShort         = Reason{"password_too_short", "Das Passwort braucht mindestens 8 Zeichen.", "The password needs at least 8 characters."}
 	PasswordTooSimilar       = Reason{"password_too_similar", "Das Passwort ist Ihrem Namen oder Ihrer Adresse zu ähnlich.", "The password is too similar to your name or address."}
+	PeriodNotOver            = Reason{"invalid", "Der Zeitraum ist noch nicht vorbei.", "The period is not over yet."}
 	PermissionDenied         = Reason{"permission_denied", "Sie sind nicht berechtigt, das zu tun.", "You do not have permission to perform this action."}
 	QuotaAddresses           = Reason{"quota_exceeded", "Das Konto hat schon so viele Adressen angelegt, wie es kann[: %v]. Mehr gibt, wer Clair hier betreibt.", "The account has made as many addresses as it can[: %v]. Whoever runs Clair here may give more."}
 	QuotaCalibrations        = Reason{"quota_exceeded", "Das Protokoll des Sensors hat schon so viele Einträge, wie es haben kann[: %v]. Bitte alte löschen.", "The log of the sensor has as many entries as it can have[: %v]. Please delete old ones."}
@@ -111,6 +113,7 @@ var (
 	SiteOnly                 = Reason{"invalid", "Das gibt es nur für den ganzen Standort.", "There is this for whole sites only."}
 	Throttled                = Reason{"throttled", "Zu viele Anfragen; bitte später wieder[, in %v Sekunden].", "Too many requests; try again later[, in %v seconds]."}
 	TooLarge                 = Reason{"too_large", "Die Anfrage ist zu groß.", "The request is too large."}
+	TooManyAirFiles          = Reason{"conflict", "Der Raum hat so viele Luftakten, wie er haben kann[: %v].", "The room has as many air files as it may have[: %v]."}
 	TooManyHours             = Reason{"max_value", "Das sind zu viele Zeiten an einem Tag.", "These are too many times in a day."}
 	TooManyInstallations     = Reason{"too_many_installations", "Das sind mehr Installationen, als eine Tabelle umfasst[: %v, möglich sind %v]. Bitte Raum für Raum herunterladen.", "These are more installations than a table takes[: %v, and %v are possible]. Please download room by room."}
 	TooManyInvitations       = Reason{"conflict", "Zu viele Einladungen warten schon auf eine Antwort.", "Too many invitations wait for an answer already."}

@@ -25,6 +25,7 @@ const (
 	exitFailure     = 1
 	exitUsage       = 2
 	exitPartly      = 3
+	exitDiffers     = 4
 	exitInterrupted = 130
 )
 
@@ -52,11 +53,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	fmt.Fprintln(stderr, "clairctl:", err)
 	var usage usageError
 	var partly partlyError
+	var differs differsError
 	switch {
 	case !started || errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &partly):
 		return exitPartly
+	case errors.As(err, &differs):
+		return exitDiffers
 	case ctx.Err() != nil:
 		return exitInterrupted
 	default:
@@ -73,7 +77,7 @@ func rootCommand(out *output, started *bool) *cobra.Command {
 		Long: `Command line of the Clair Stack, for operators and developers.
 
 Exit codes: 0 all done; 1 something failed; 2 the command line is wrong;
-3 some of many things failed; 130 interrupted.`,
+3 some of many things failed; 4 what was verified does not match; 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       lifecycle.Version,
@@ -81,7 +85,7 @@ Exit codes: 0 all done; 1 something failed; 2 the command line is wrong;
 	root.PersistentFlags().BoolVar(&out.json, "json", false, "print JSON")
 	root.AddCommand(
 		decodeCommand(out), deviceIDCommand(out), nfcConfigCommand(out), registerNodeCommand(out),
-		sampleDumpCommand(), simulateCommand(out), storageFixturesCommand(), samplesCommand(out), uplinksCommand(out),
+		sampleDumpCommand(), simulateCommand(out), storageFixturesCommand(), samplesCommand(out), uplinksCommand(out), verdictCommand(out),
 	)
 	note(root, started)
 	return root

@@ -31,6 +31,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON alert_rule, alert_episode, alert_event T
 -- When people are in rooms.
 GRANT SELECT, INSERT, UPDATE, DELETE ON timetable, occupied_day, occupancy_progress TO :role;
 
+-- Air files, and what they are signed with.
+GRANT SELECT, INSERT, UPDATE ON air_file, signing_key TO :role;
+
 -- Samples: read, adopted, loaded, copied from the predecessor. Roll-ups are the ingestair's,
 -- but for hours that have to be rolled up again.
 GRANT SELECT, INSERT ON sample, sample_late TO :role;

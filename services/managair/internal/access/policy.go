@@ -67,6 +67,9 @@ var (
 	// Timetables say when people are in rooms, and so do the days of rooms: whoever wants
 	// to break in would like to know. They are changed as sites and rooms are.
 	Timetables = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
+	// Air files say when people were in a room, so they are the organization's, until it
+	// publishes one: then whoever sees the room reads it. They are never deleted by themselves.
+	AirFiles = Permissions{Read: Members, Create: Owners, Change: Owners}
 	// Fidelity is the health of a node, seen by those who see the node.
 	Fidelity = Permissions{Read: Members}
 	Outages  = Fidelity

@@ -28,6 +28,7 @@ func manageCommands(env config.Env) []*cobra.Command {
 		dumpMediaCommand(env),
 		sweepMediaCommand(env),
 		importCommand(env),
+		rotateSigningKeyCommand(env),
 		seedCommand(env),
 	}
 }

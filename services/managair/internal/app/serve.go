@@ -10,6 +10,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/clairberlin/clair-stack/pkg/airfile"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
@@ -102,12 +103,13 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	}, func() float64 { return float64(postgres.Repeated()) }))
 	samples := postgres.NewTelemetry(pool)
 	tokens := postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens}
+	files := postgres.AirFiles{Pool: pool}
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Occupancy: timetable.Past{Store: postgres.Timetables{Pool: pool}, Samples: samples}, Log: log},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),
-		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool},
+		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool}, AirFiles: files,
 		Alerts: postgres.NewAlertDesk(pool),
 		Images: httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
 		Live:   hub,
@@ -118,6 +120,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/", apiHandler)
+	mux.Handle("GET "+airfile.KeysPath, api.ServeKeys(files))
 	mux.HandleFunc("GET "+httpapi.MediaPath+"{name}", api.ServeMedia)
 	mux.Handle("/accounts/", people.pages.Handler())
 	mux.Handle("/accounts", people.pages.Handler())

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/alert"
@@ -74,6 +75,7 @@ type Domain struct {
 	Sessions   *session.Authenticator
 	Tokens     token.Store
 	Timetables timetable.Store
+	AirFiles   roomair.FileStore
 	Alerts     alert.Desk
 	Images     Images
 	Live       *live.Hub
@@ -96,6 +98,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addImages()
 	a.addAirQuality(d.AirQuality)
 	a.addVerdicts(d.AirQuality)
+	a.addAirFiles(roomair.Files{Air: d.AirQuality, Store: d.AirFiles, Software: lifecycle.Version})
 	a.addVentilation(d.AirQuality)
 	a.addFidelity(d.Nodes, d.Outages, d.Radio)
 	a.addHealth(d.Health)

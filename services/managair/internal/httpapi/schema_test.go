@@ -81,8 +81,12 @@ func validate(t testing.TB, pattern string, rq request, got answer) {
 			return
 		}
 		escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
+		content := "application~1vnd.api+json"
+		if strings.HasSuffix(pattern, ".json") { // a file
+			content = "application~1json"
+		}
 		location = "/paths/" + escape.Replace(pattern+"/") + "/" + strings.ToLower(rq.method) + "/responses/" + strconv.Itoa(got.status) +
-			"/content/application~1vnd.api+json/schema"
+			"/content/" + content + "/schema"
 	}
 	schema, err := compiler()(location)
 	if err != nil {

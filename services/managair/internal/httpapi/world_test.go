@@ -34,7 +34,7 @@ import (
 // The world of the tests: organization 1 "Haus" with a public site, room and
 // installation (1 each) and private ones (2 each); organization 2 "Fremd" with
 // private things only (3 each).
-const worldSQL = `
+const worldRows = `
 INSERT INTO user_account (id, username, email, first_name, last_name, is_superuser) VALUES
 	(1, 'olga',   'olga@example.org',   'Olga',   'Owner',     false),
 	(2, 'ines',   'ines@example.org',   'Ines',   'Inspector', false),
@@ -112,6 +112,9 @@ INSERT INTO account_session (user_id, digest, csrf, expires_at)
 SELECT id, sha256(convert_to('session-' || id, 'UTF8')), 'csrf-' || id, '2027-01-01T00:00:00Z' FROM user_account;
 `
 
+// worldSQL makes the world: a file for each room is with it.
+var worldSQL = worldRows + airFileRows()
+
 // Ids of the world's users.
 const (
 	anonymous = 0
@@ -184,7 +187,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: timetable.Past{Store: postgres.Timetables{Pool: as}, Samples: postgres.NewTelemetry(as)}, Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: as}.Nodes(),
-		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as},
+		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as}, AirFiles: postgres.AirFiles{Pool: as},
 		Alerts: postgres.NewAlertDesk(as),
 		Images: httpapi.Images{
 			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: as},

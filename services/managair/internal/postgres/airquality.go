@@ -26,11 +26,11 @@ func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64)
 		SELECT rs.time_zone, coalesce(r.verdict_profile, rs.verdict_profile, ro.verdict_profile, @profile),
 		       EXISTS (SELECT FROM membership cm WHERE cm.organization_id = rs.operator_id AND cm.user_id = @caller),
 		       coalesce(r.size_sqm * r.height_m, 0)::float8, coalesce(r.max_occupancy, 0),
-		       visible.no, visible.from_time, visible.to_time, visible.protocol
+		       visible.no, visible.from_time, visible.to_time, visible.protocol, visible.id, visible.node_id
 		  FROM `+room.table+` `+room.alias+` `+room.from+`
 		  JOIN organization ro ON ro.id = rs.operator_id
 		  LEFT JOIN LATERAL (
-		       SELECT xn.no, i.from_time, i.to_time, xp.identifier AS protocol
+		       SELECT xn.no, i.from_time, i.to_time, xp.identifier AS protocol, i.id, i.node_id::text AS node_id
 		         FROM `+installation.table+` `+installation.alias+` `+installation.from+`
 		         JOIN node_protocol xp ON xp.id = xn.protocol_id
 		        WHERE i.room_id = r.id AND (`+installation.audience(access.Installations.Read)+`)) AS visible ON true
@@ -41,11 +41,13 @@ func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64)
 	if err == nil {
 		var no *int32
 		var from, to *time.Time
-		var protocol *string
-		_, err = pgx.ForEachRow(rows, []any{&found.TimeZone, &found.Profile, &found.Member, &found.VolumeM3, &found.People, &no, &from, &to, &protocol}, func() error {
+		var protocol, node *string
+		var installation *int64
+		_, err = pgx.ForEachRow(rows, []any{&found.TimeZone, &found.Profile, &found.Member, &found.VolumeM3, &found.People, &no, &from, &to, &protocol, &installation, &node}, func() error {
 			if no != nil {
 				found.Installations = append(found.Installations, roomair.Installation{
 					Span: telemetry.Span{NodeNo: *no, From: *from, To: orZero(to)}, Protocol: *protocol,
+					ID: *installation, NodeID: *node,
 				})
 			}
 			return nil

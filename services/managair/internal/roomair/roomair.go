@@ -38,6 +38,9 @@ type Room struct {
 type Installation struct {
 	telemetry.Span
 
+	ID int64
+	// NodeID is the id of the node, as it is written.
+	NodeID string
 	// Protocol is the identifier of the node's protocol, which tells what sensor it is.
 	Protocol string
 }
