@@ -80,5 +80,9 @@ export const claimCode = { maxlength: 40 };
 
 export const tokenName = { required: true, maxlength: 100 };
 
+export const exceptionName = { maxlength: 100 };
+
+export const calendarUrl = { maxlength: 500 };
+
 /** What is above, no sensor can measure. */
 export const GREATEST_CO2_PPM = 10000;

@@ -15,6 +15,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 	"github.com/clairberlin/clair-stack/services/managair/internal/token"
 )
 
@@ -50,8 +51,9 @@ func write(w io.Writer) error {
 	}
 	// What is beside the things of the book.
 	_, err := fmt.Fprintf(w, "\nexport const claimCode = { maxlength: %d };\n\nexport const tokenName = { required: true, maxlength: %d };\n"+
+		"\nexport const exceptionName = { maxlength: %d };\n\nexport const calendarUrl = { maxlength: %d };\n"+
 		"\n/** What is above, no sensor can measure. */\nexport const GREATEST_CO2_PPM = %d;\n",
-		claim.MaxCode, token.Name.Max, measurement.GreatestCO2PPM)
+		claim.MaxCode, token.Name.Max, timetable.MaxName, timetable.MaxURL, measurement.GreatestCO2PPM)
 	return err
 }
 
