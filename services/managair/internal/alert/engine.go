@@ -65,7 +65,7 @@ type engine struct {
 	watches map[key]*watch
 	// fresh are watches without a state.
 	fresh []*watch
-	// occupied tells whether people are in a room.
+	// occupied reports whether people are in a room.
 	occupied func(room, at int64) bool
 }
 

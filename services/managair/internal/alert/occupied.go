@@ -8,7 +8,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 )
 
-// presence tells whether people are in rooms. Where nobody said when they are, they may be there
+// presence knows whether people are in rooms. Where nobody said when they are, they may be there
 // at any time: who wants to be told of bad air had better be told too often than never.
 type presence struct {
 	mu    sync.Mutex
