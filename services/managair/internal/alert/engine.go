@@ -13,8 +13,8 @@ type Target struct {
 	Kind   Kind
 	NodeNo int32
 	NodeID inventory.NodeID
-	// RoomID is where it is; 0: nowhere.
-	RoomID int64
+	// RoomID is where it is, Since from when on, in Unix seconds; 0: nowhere.
+	RoomID, Since int64
 	// Condition is that of kinds that are measured.
 	Condition Condition
 	// Figure is the threshold of the other kinds, For how long it has to be so. Quantity is that
@@ -37,6 +37,7 @@ type OpenEpisode struct {
 	ID       int64
 	RuleID   int64
 	NodeNo   int32
+	RoomID   int64
 	OpenedAt time.Time
 	Worst    *float64
 }
@@ -125,7 +126,7 @@ func (e *engine) begin(open []OpenEpisode, differs func(*watch)) (gone []OpenEpi
 	episodes := make(map[key]OpenEpisode, len(open))
 	for _, o := range open {
 		k := key{o.RuleID, o.NodeNo}
-		if e.watches[k] == nil {
+		if w := e.watches[k]; w == nil || w.RoomID != o.RoomID {
 			gone = append(gone, o)
 			continue
 		}
@@ -178,6 +179,9 @@ func (e *engine) replay(s *sensor, w *watch) {
 }
 
 func (e *engine) step(w *watch, s State, r *reading) State {
+	if r.at < w.Since {
+		return s // it is of another room
+	}
 	occupied := !w.Condition.OccupiedOnly || e.occupied(w.RoomID, r.at)
 	return w.Condition.Step(s, r.at, float64(r.values[w.Condition.Quantity]), occupied)
 }

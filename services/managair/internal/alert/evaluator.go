@@ -326,7 +326,7 @@ func (l *leader) settleOne(ctx context.Context, w *watch, now time.Time) error {
 		}
 		o := Opening{Target: w.Target, OpenedAt: time.Unix(w.state.OpenedAt, 0).UTC(), Now: now}
 		if w.figures() {
-			o.Threshold, o.Value, o.Worst = of(w.Figure), finite(w.state.Value), finite(w.state.Worst)
+			o.Threshold, o.Value, o.Worst = new(w.Figure), finite(w.state.Value), finite(w.state.Worst)
 		}
 		id, err := l.store.Open(ctx, o)
 		if err != nil {

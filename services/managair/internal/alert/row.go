@@ -19,14 +19,14 @@ type Row struct {
 	OccupiedOnly          bool
 	NodeNo                int32
 	NodeID                inventory.NodeID
-	RoomID                int64
+	RoomID, Since         int64
 	// Profile is the id of that of the room.
 	Profile string
 }
 
 // Target makes a target of the row.
 func (r *Row) Target() Target {
-	t := Target{RuleID: r.RuleID, Kind: r.Kind, NodeNo: r.NodeNo, NodeID: r.NodeID, RoomID: r.RoomID, Quantity: quantityOf(r.Quantity)}
+	t := Target{RuleID: r.RuleID, Kind: r.Kind, NodeNo: r.NodeNo, NodeID: r.NodeID, RoomID: r.RoomID, Since: r.Since, Quantity: quantityOf(r.Quantity)}
 	if r.Threshold != nil {
 		t.Figure = *r.Threshold
 	}

@@ -122,11 +122,11 @@ var units = map[string]string{CO2: "ppm", Temperature: "°C", Humidity: "%"}
 func UnitOf(k Kind, quantity *string) *string {
 	switch {
 	case k == Profile:
-		return of(units[CO2])
+		return new(units[CO2])
 	case k == Battery:
-		return of("%")
+		return new("%")
 	case quantity != nil:
-		return of(units[*quantity])
+		return new(units[*quantity])
 	default:
 		return nil
 	}

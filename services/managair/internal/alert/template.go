@@ -20,12 +20,12 @@ func Templates() []Template {
 	return []Template{
 		{"airing", []inventory.AlertRule{
 			// In a lesson of 45 minutes that is soon enough to do something.
-			rule("airing", Profile, func(r *inventory.AlertRule) { r.ForS, r.OccupiedOnly = of[int64](300), true }),
+			rule("airing", Profile, func(r *inventory.AlertRule) { r.ForS, r.OccupiedOnly = new(int64(300)), true }),
 		}},
 		{"sensors", []inventory.AlertRule{
-			rule("sensors.silent", Silent, func(r *inventory.AlertRule) { r.RemindAfterS = of[int64](7 * 86_400) }),
+			rule("sensors.silent", Silent, func(r *inventory.AlertRule) { r.RemindAfterS = new(int64(7 * 86_400)) }),
 			rule("sensors.faulty", Faulty, func(*inventory.AlertRule) {}),
-			rule("sensors.battery", Battery, func(r *inventory.AlertRule) { r.Threshold = of("10") }),
+			rule("sensors.battery", Battery, func(r *inventory.AlertRule) { r.Threshold = new("10") }),
 		}},
 		{"collection", []inventory.AlertRule{
 			climateRule("collection.dry", Below, Humidity, climate.Bizot.LowPercent),
@@ -48,8 +48,6 @@ func FindTemplate(id string) (Template, bool) {
 	return Template{}, false
 }
 
-func of[T any](value T) *T { return &value }
-
 func rule(id string, kind Kind, set func(*inventory.AlertRule)) inventory.AlertRule {
 	r := inventory.AlertRules.New()
 	r.Condition, r.Template = string(kind), &id
@@ -59,9 +57,9 @@ func rule(id string, kind Kind, set func(*inventory.AlertRule)) inventory.AlertR
 
 func climateRule(id string, kind Kind, quantity string, threshold float64) inventory.AlertRule {
 	return rule(id, kind, func(r *inventory.AlertRule) {
-		r.Quantity, r.Threshold = &quantity, of(strconv.FormatFloat(threshold, 'f', -1, 64))
+		r.Quantity, r.Threshold = &quantity, new(strconv.FormatFloat(threshold, 'f', -1, 64))
 		if kind.measured() {
-			r.ForS = of[int64](1800)
+			r.ForS = new(int64(1800))
 		}
 	})
 }

@@ -87,7 +87,8 @@ func (a Alerts) WaitForChanges(ctx context.Context, changed func()) error {
 // watched by its own rule only: one in a cupboard may be silent.
 const targetsSQL = `
 	SELECT ar.id, ar.condition, coalesce(ar.quantity, ''), ar.threshold::float8, ar.hysteresis::float8, ar.for_s, ar.occupied_only,
-	       n.no, n.id, coalesce(i.room_id, 0), coalesce(r.verdict_profile, s.verdict_profile, o.verdict_profile, @profile)
+	       n.no, n.id, coalesce(i.room_id, 0), coalesce(extract(epoch FROM i.from_time)::bigint, 0),
+	       coalesce(r.verdict_profile, s.verdict_profile, o.verdict_profile, @profile)
 	  FROM alert_rule ar
 	  JOIN organization o ON o.id = ar.organization_id
 	  JOIN node n ON n.owner_id = ar.organization_id AND (ar.node_id IS NULL OR n.id = ar.node_id)
@@ -113,7 +114,7 @@ func (a Alerts) Targets(ctx context.Context) ([]alert.Target, error) {
 		var row alert.Row
 		_, err = pgx.ForEachRow(rows, []any{
 			&row.RuleID, &row.Kind, &row.Quantity, &row.Threshold, &row.Hysteresis, &row.ForS, &row.OccupiedOnly,
-			&row.NodeNo, place(&row.NodeID), &row.RoomID, &row.Profile,
+			&row.NodeNo, place(&row.NodeID), &row.RoomID, &row.Since, &row.Profile,
 		}, func() error {
 			targets = append(targets, row.Target())
 			return nil
@@ -171,7 +172,7 @@ func (a Alerts) Plans(ctx context.Context) (map[int64]timetable.Plan, error) {
 // OpenEpisodes is part of alert.Store.
 func (a Alerts) OpenEpisodes(ctx context.Context) ([]alert.OpenEpisode, error) {
 	rows, err := a.Pool.Query(ctx, `
-		SELECT e.id, e.rule_id, n.no, e.opened_at, e.worst
+		SELECT e.id, e.rule_id, n.no, coalesce(e.room_id, 0), e.opened_at, e.worst
 		  FROM alert_episode e JOIN node n ON n.id = e.node_id
 		 WHERE e.closed_at IS NULL ORDER BY e.id`)
 	if err == nil {

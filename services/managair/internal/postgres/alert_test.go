@@ -15,6 +15,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/alert"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -381,4 +382,49 @@ func TestTwoLeaders(t *testing.T) {
 	}
 	wg.Wait()
 	w.becomes("opened Mine", "recovered Mine")
+}
+
+// A sensor that goes to another room takes neither its alert nor its samples along.
+func TestAlertStaysInItsRoom(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	w.rule(aboveFields, above)
+	w.start()
+	at := w.now()
+	w.stream.publish(w.measure(at.Add(-20*time.Minute), 1200))
+	w.becomes("opened Mine")
+	w.exec(t, "INSERT INTO room (id, site_id, name) VALUES (2, 1, 'Class 2')")
+	w.exec(t, `
+		WITH ended AS (UPDATE installation SET to_time = $1 RETURNING node_id)
+		INSERT INTO installation (node_id, room_id, from_time, is_public) SELECT node_id, 2, $1, false FROM ended`, at.Add(-10*time.Minute))
+	w.counts(1, "SELECT count(*) FROM alert_episode WHERE close_reason = 'not_watched'")
+	w.idle()
+	w.becomes("opened Mine")
+	w.stream.publish(w.measure(at.Add(-5*time.Minute), 1300))
+	w.becomes("opened Mine", "opened Mine")
+	w.counts(1, "SELECT count(*) FROM alert_episode WHERE room_id = 2 AND closed_at IS NULL")
+}
+
+// A template's thresholds, the norm of a room and its timetable hold as rules have them.
+func TestNormAndTimetableOfARoom(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	w.rule("", `'profile', true, true, 'UTC'`)
+	w.exec(t, "UPDATE alert_rule SET for_s = 0")
+	w.exec(t, "UPDATE site SET time_zone = 'UTC', verdict_profile = 'en-16798'")
+	// Nobody is ever there by the timetable of the site; by the room's, all day long.
+	w.exec(t, `INSERT INTO timetable (site_id, weekly) VALUES (1, '{}')`)
+	w.start()
+	at := w.now()
+	w.stream.publish(w.measure(at.Add(-20*time.Minute), 3000))
+	w.idle()
+	w.becomes()
+	all := `[{"from": "00:00", "to": "24:00"}]`
+	w.exec(t, `INSERT INTO timetable (room_id, weekly) VALUES (1, '{"Mo": `+all+`, "Tu": `+all+`, "We": `+all+`, "Th": `+all+`, "Fr": `+all+`, "Sa": `+all+`, "Su": `+all+`}')`)
+	w.exec(t, "UPDATE alert_rule SET name = 'Changed'") // timetables are read again with rules
+	w.stream.publish(w.measure(at.Add(-10*time.Minute), 1500))
+	w.becomes("opened Mine")
+	if got := pgtest.Value[float64](t, w.Pool, "SELECT threshold FROM alert_episode"); got != 420+800 {
+		t.Errorf("held against %v ppm", got)
+	}
 }

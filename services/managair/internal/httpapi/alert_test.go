@@ -1,0 +1,81 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// What a rule says must hang together, and be of what its owner may see.
+func TestRulesForAlerts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	organization := ref("organization", "Organization", "1")
+	for _, test := range []struct {
+		name    string
+		request request
+		status  int
+		source  string
+	}{
+		{"a threshold", create(inspector, "AlertRule", `"name":"a","condition":"above","quantity":"co2_ppm","threshold":"1000"`, organization), 201, ""},
+		{"no threshold", create(inspector, "AlertRule", `"name":"a","condition":"above","quantity":"co2_ppm"`, organization), 400, "/data/attributes/threshold"},
+		{"no quantity", create(inspector, "AlertRule", `"name":"a","condition":"swing","threshold":"10"`, organization), 400, "/data/attributes/quantity"},
+		{"a quantity of silence", create(inspector, "AlertRule", `"name":"a","condition":"silent","quantity":"co2_ppm"`, organization), 400, "/data/attributes/quantity"},
+		{"silence in occupied time", create(inspector, "AlertRule", `"name":"a","condition":"silent","occupied_only":true`, organization), 400, "/data/attributes/occupied_only"},
+		{"what is never reached", create(inspector, "AlertRule", `"name":"a","condition":"above","quantity":"rel_humidity_percent","threshold":"101"`, organization), 400, "/data/attributes/threshold"},
+		{"no such condition", create(inspector, "AlertRule", `"name":"a","condition":"smelly"`, organization), 400, "/data/attributes/condition"},
+		{"no such quantity", create(inspector, "AlertRule", `"name":"a","condition":"above","quantity":"noise","threshold":"1"`, organization), 400, "/data/attributes/quantity"},
+		{"no time of day", create(inspector, "AlertRule", `"name":"a","condition":"faulty","quiet_from":"25:00","quiet_to":"06:00"`, organization), 400, "/data/attributes/quiet_from"},
+		{"half of the quiet hours", create(inspector, "AlertRule", `"name":"a","condition":"faulty","quiet_from":"22:00"`, organization), 400, "/data/attributes/quiet_to"},
+		{"reminders without end", create(inspector, "AlertRule", `"name":"a","condition":"faulty","remind_after_s":60`, organization), 400, "/data/attributes/remind_after_s"},
+		{"two scopes", create(inspector, "AlertRule", `"name":"a","condition":"faulty"`, organization, ref("site", "Site", "1"), ref("room", "Room", "1")), 400, "/data/relationships/room"},
+		{"a room of others", create(foreigner, "AlertRule", `"name":"a","condition":"faulty"`, ref("organization", "Organization", "2"), ref("room", "Room", "1")), 403, ""},
+		{"a room of others that is hidden", create(foreigner, "AlertRule", `"name":"a","condition":"faulty"`, ref("organization", "Organization", "2"), ref("room", "Room", "2")), 400, "/data/relationships/room"},
+		{"the organization's, by no OWNER", create(inspector, "AlertRule", `"name":"a","condition":"faulty","personal":false`, organization), 403, ""},
+		{"the organization's", create(owner, "AlertRule", `"name":"a","condition":"faulty","personal":false`, organization), 201, ""},
+		{"of others", create(stranger, "AlertRule", `"name":"a","condition":"faulty"`, organization), 403, ""},
+		{"a rule changes hands", change(owner, "AlertRule", "1", `"personal":true`), 400, "/data/attributes/personal"},
+		{"a rule changes what it is for", change(owner, "AlertRule", "1", "", ref("site", "Site", "1")), 400, "/data/relationships/site"},
+		{"an alert is forgotten", change(owner, "AlertEpisode", "1", `"acknowledged":false`), 400, "/data/attributes/acknowledged"},
+		{"an alert is put off for years", change(owner, "AlertEpisode", "1", `"snoozed_until_s":1900000000`), 400, "/data/attributes/snoozed_until_s"},
+	} {
+		request := test.request
+		request.path = strings.NewReplacer("alertrules", "alert-rules", "alertepisodes", "alert-episodes").Replace(request.path)
+		got := w.do(t, request)
+		if got.status != test.status || !strings.Contains(got.body, test.source) {
+			t.Errorf("%s: %s %d, want %d %s\n%s", test.name, request.path, got.status, test.status, test.source, got.body)
+		}
+	}
+}
+
+func TestTemplatesMakeRulesOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	use := func(user int64, template, attributes string) answer {
+		return w.do(t, post(user, "/api/v1/alert-templates/"+template+"/", doc("AlertTemplate",
+			`"id":"`+template+`","attributes":{`+attributes+`},"relationships":{`+ref("organization", "Organization", "1")+","+ref("room", "Room", "1")+`}`)))
+	}
+	for template, rules := range map[string]string{"airing": "1", "sensors": "3", "collection": "5"} {
+		if got := use(inspector, template, ""); got.status != http.StatusCreated || !strings.Contains(got.body, `"count":`+rules) {
+			t.Errorf("%s: %d %s", template, got.status, got.body)
+		}
+		if got := use(inspector, template, ""); got.status != http.StatusConflict {
+			t.Errorf("%s again: %d %s", template, got.status, got.body)
+		}
+		if got := use(inspector, template, `"personal":false`); got.status != http.StatusForbidden {
+			t.Errorf("%s for all: %d %s", template, got.status, got.body)
+		}
+		if got := use(owner, template, `"personal":false`); got.status != http.StatusCreated {
+			t.Errorf("%s for all: %d %s", template, got.status, got.body)
+		}
+	}
+	if got := w.get(t, inspector, "/api/v1/alert-rules/?filter[room]=1"); !strings.Contains(got.body, `"count":18`) {
+		t.Errorf("%s", got.body)
+	}
+	if got := w.get(t, foreigner, "/api/v1/alert-episodes/?filter[open]=true&filter[site]=3"); !strings.Contains(got.body, `"count":1`) {
+		t.Errorf("%s", got.body)
+	}
+	if got := w.do(t, get(inspector, "/api/v1/alert-episodes/?filter[open]=perhaps")); got.status != http.StatusBadRequest {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
