@@ -54,7 +54,12 @@ func (b *Browser) find(ctx context.Context, path, attribute, prefix string) (str
 	if err != nil {
 		return "", err
 	}
-	var list struct{ Data []resource }
+	var list struct {
+		Data []struct {
+			ID         string
+			Attributes map[string]any
+		}
+	}
 	if err := json.Unmarshal(body, &list); err != nil {
 		return "", fmt.Errorf("%w: %.300s", err, body)
 	}
