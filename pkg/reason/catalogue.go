@@ -6,6 +6,10 @@ var (
 	AuthenticationFailed     = Reason{"authentication_failed", "Das Token ist ungültig.", "Invalid token."}
 	Blank                    = Reason{"blank", "Dieses Feld darf nicht leer sein.", "This field may not be blank."}
 	CalendarTooLarge         = Reason{"max_length", "Der Kalender ist zu groß.", "The calendar is too large."}
+	ChannelCodeWrong         = Reason{"invalid", "Der Code ist falsch oder zu alt.", "The code is wrong or too old."}
+	ChannelConfirmed         = Reason{"conflict", "Der Kanal ist schon bestätigt.", "The channel is confirmed already."}
+	ChannelUnanswered        = Reason{"conflict", "Der Empfänger hat den Aufruf noch nicht mit 2xx beantwortet.", "The receiver has not answered the call with 2xx yet."}
+	ChannelUnconfirmed       = Reason{"conflict", "Der Kanal ist noch nicht bestätigt, oder er ist abgestellt.", "The channel is not confirmed yet, or it is switched off."}
 	ClaimNeeded              = Reason{"claim_needed", "Für dieses Gerät braucht es einen Code, denn es sendet schon oder ist vergeben: Bitte den Code angeben, den Sie dafür von der Stelle bekommen, die Clair hier betreibt.", "This device takes a code, because it sends already or is promised to somebody: please give the code that you get for it from whoever runs Clair here."}
 	ClaimNeededApplication   = Reason{"claim_needed", "Dieses Gerät sendet schon oder ist vergeben, und seine Anwendung am Netzwerkserver ist Ihrer Organisation nicht zugeteilt: Bitte lassen Sie sie ihr von der Stelle zuteilen, die Clair hier betreibt, oder geben Sie den Code an, den Sie von ihr für das Gerät bekommen.", "This device sends already or is promised to somebody, and its application at the network server is not assigned to your organization: please have whoever runs Clair here assign it, or give the code that you get for the device from them."}
 	ClaimRegistered          = Reason{"claim_registered", "Das Gerät ist schon registriert[, und zwar von: %v]. Übergeben wird es bei den Sensoren, mit einem anderen Eigentümer.", "The device is registered already[, by: %v]. It is handed over among the sensors, by giving it another owner."}
@@ -37,6 +41,7 @@ var (
 	InvalidBoolean           = Reason{"invalid", "Muss ein Wahrheitswert sein.", "Must be a valid boolean."}
 	InvalidCalendar          = Reason{"invalid", "Das ist kein Kalender im Format iCalendar (ICS), oder keiner mit ganzen freien Tagen.", "This is no calendar in the format iCalendar (ICS), or none with whole free days."}
 	InvalidCalendarURL       = Reason{"invalid", "Die Adresse eines Kalenders beginnt mit https:// oder webcal://, und der Name des Servers hat einen Punkt.", "The address of a calendar begins with https:// or webcal://, and the name of the server has a dot."}
+	InvalidChannelURL        = Reason{"invalid", "Das ist keine Adresse, an die gesendet werden kann; sie beginnt mit https://.", "This is no address that can be sent to; it begins with https://."}
 	InvalidChoice            = Reason{"invalid_choice", "Das ist keine der Möglichkeiten[: „%v“; möglich: %v].", "This is not one of the choices[: “%v”; possible: %v]."}
 	InvalidClock             = Reason{"invalid", "Eine Uhrzeit wird wie 22:00 geschrieben, von 00:00 bis 23:59.", "A time of day is written like 22:00, from 00:00 to 23:59."}
 	InvalidDate              = Reason{"invalid", "Das ist kein Tag[: „%v“]; er wird wie 2026-11-29 geschrieben.", "This is not a day[: “%v”]; it is written like 2026-11-29."}
@@ -77,6 +82,7 @@ var (
 	NotAnObject              = Reason{"parse_error", "Das ist kein Objekt, wie JSON:API es beschreibt.", "Received data is not a valid JSON:API resource object"}
 	NotAuthenticated         = Reason{"not_authenticated", "Anmeldedaten fehlen.", "Authentication credentials were not provided."}
 	NotFound                 = Reason{"not_found", "Nicht gefunden.", "Not found."}
+	NotificationWaits        = Reason{"conflict", "Die Mitteilung wartet noch auf ihre Zustellung.", "The notification still waits for its delivery."}
 	Null                     = Reason{"null", "Dieses Feld braucht einen Wert.", "This field needs a value."}
 	NullCharactersNotAllowed = Reason{"null_characters_not_allowed", "Es enthält Zeichen, die nicht gespeichert werden können.", "It has characters that cannot be kept."}
 	OperationUnsupported     = Reason{"invalid", "Solche Vorgänge gibt es hier nicht.", "There are no such operations here."}
@@ -96,6 +102,7 @@ var (
 	PermissionDenied         = Reason{"permission_denied", "Sie sind nicht berechtigt, das zu tun.", "You do not have permission to perform this action."}
 	QuotaAddresses           = Reason{"quota_exceeded", "Das Konto hat schon so viele Adressen angelegt, wie es kann[: %v]. Mehr gibt, wer Clair hier betreibt.", "The account has made as many addresses as it can[: %v]. Whoever runs Clair here may give more."}
 	QuotaCalibrations        = Reason{"quota_exceeded", "Das Protokoll des Sensors hat schon so viele Einträge, wie es haben kann[: %v]. Bitte alte löschen.", "The log of the sensor has as many entries as it can have[: %v]. Please delete old ones."}
+	QuotaChannels            = Reason{"quota_exceeded", "Mehr Kanäle sind nicht erlaubt[: %v]. Bitte löschen, was nicht mehr gebraucht wird.", "No more channels are allowed[: %v]. Please delete those that are no longer needed."}
 	QuotaExceeded            = Reason{"quota_exceeded", "Mehr davon sind nicht erlaubt.", "No more of these are allowed."}
 	QuotaAlertRules          = Reason{"quota_exceeded", "Mehr Regeln für Benachrichtigungen gibt es nicht[: %v]. Bitte löschen, was nicht mehr gebraucht wird.", "There are no more rules for alerts[: %v]. Please delete those that are no longer needed."}
 	QuotaIngestionTokens     = Reason{"quota_exceeded", "Die Organisation hat schon so viele Token für Skripte, wie sie haben kann[: %v]. Bitte widerrufen, was nicht mehr gebraucht wird.", "The organization has as many tokens for scripts as it can have[: %v]. Please revoke those that are no longer needed."}

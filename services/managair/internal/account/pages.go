@@ -4,6 +4,7 @@
 package account
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -19,6 +20,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
+	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
@@ -36,11 +38,19 @@ type Pages struct {
 	doors    *session.Authenticator
 	mails    mail.Way
 	log      *slog.Logger
+	// channels are left by links in mails.
+	channels Channels
+}
+
+// Channels is what the pages need of the channels of notifications.
+type Channels interface {
+	// Leave disables the channel if the key is that of its mails, else it is NotFound.
+	Leave(ctx context.Context, id int64, key string, now time.Time) (notify.Channel, error)
 }
 
 // NewPages returns the pages. They say where mails are that nobody sends.
-func NewPages(accounts *identity.Accounts, doors *session.Authenticator, mails mail.Way, log *slog.Logger) *Pages {
-	return &Pages{accounts, doors, mails, log}
+func NewPages(accounts *identity.Accounts, doors *session.Authenticator, mails mail.Way, channels Channels, log *slog.Logger) *Pages {
+	return &Pages{accounts, doors, mails, log, channels}
 }
 
 // written says that there was a mail, and where it is if nobody sends it.
@@ -132,6 +142,7 @@ func (p *Pages) Handler() http.Handler {
 	page("/accounts/password/change", p.showPassword, p.changePassword, true)
 	page("/accounts/password/reset", p.showReset, p.requestReset, false)
 	page("/accounts/password/reset/key/{key}", p.showResetKey, p.reset, false)
+	page("/accounts/notifications/{id}/{key}", p.showLeave, p.leave, false)
 	page("/accounts/sessions", p.showSessions, p.changeSessions, true)
 	page("/accounts/delete", p.showDelete, p.deleteAccount, true)
 	mux.HandleFunc("GET "+web.StylePath, web.ServeStyle)

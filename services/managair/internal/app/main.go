@@ -20,6 +20,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
+	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
@@ -79,7 +80,7 @@ background tasks of the Clair Stack. Settings come from the environment; see
 			Args:  cobra.NoArgs,
 			Run: func(cmd *cobra.Command, _ []string) {
 				lifecycle.WriteVariables(cmd.OutOrStdout(),
-					&ServeConfig{}, &httpapi.Config{}, &web.GuardConfig{}, &identity.Limits{}, &media.Config{}, &WorkerConfig{}, &pgdb.Config{}, &rolesConfig{}, &RedisConfig{}, &live.Config{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
+					&ServeConfig{}, &httpapi.Config{}, &web.GuardConfig{}, &identity.Limits{}, &media.Config{}, &WorkerConfig{}, &pgdb.Config{}, &rolesConfig{}, &RedisConfig{}, &live.Config{}, &notify.Config{}, &notify.DeliveryConfig{}, &mail.Config{}, &ops.Config{}, &logging.Config{})
 			},
 		},
 	)

@@ -27,6 +27,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
+	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
@@ -62,7 +63,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var quotas inventory.Quotas
 	var claims claim.Config
 	var mails mail.Way
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas, &claims, &mails); err != nil {
+	var told notify.Config
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas, &claims, &mails, &told); err != nil {
 		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair")
@@ -110,9 +112,10 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),
 		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool}, AirFiles: files,
-		Alerts: postgres.NewAlertDesk(pool),
-		Images: httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
-		Live:   hub,
+		Alerts:        postgres.NewAlertDesk(pool),
+		Notifications: notify.Service{Store: postgres.Notifications{Pool: pool, Limit: quotas.Channels}, Private: len(told.PrivateNetworks) > 0},
+		Images:        httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
+		Live:          hub,
 	}, time.Now)
 	apiHandler, err := api.Handler()
 	if err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,8 +17,10 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/alert"
+	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
+	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
 )
@@ -64,7 +67,10 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var redisCfg RedisConfig
 	var mailCfg mail.Config
 	var mediaCfg media.Config
-	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg, &mailCfg, &mediaCfg); err != nil {
+	var told notify.Config
+	var delivery notify.DeliveryConfig
+	var links httpapi.Config
+	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg, &mailCfg, &mediaCfg, &told, &delivery, &links); err != nil {
 		return err
 	}
 	pictures, err := media.New(mediaCfg)
@@ -99,8 +105,14 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	tasks := backgroundTasks(log, pool, pictures, cfg.auditRetention(ctx, log))
 	tasks.HandleMail(postgres.OutgoingMail{Pool: pool}, client, deliverer(mailCfg, pool))
 	alerts := alert.NewEvaluator(alert.Config{}, log, postgres.Alerts{Pool: pool}, live.Stream{Client: redis}, o.Registry, time.Now)
+	addNotifications(tasks, log, postgres.Notifications{Pool: pool}, delivery.Retention)
+	dispatch, err := dispatcher(log, pool, told, delivery.Concurrency, deliverer(mailCfg, pool), cmp.Or(links.PublicURL, defaultPublicURL), o.Registry)
+	if err != nil {
+		return err
+	}
 	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
+		deliverNotifications(dispatch),
 		workTasks(server, tasks.Mux(log, worker.NewMetrics(o.Registry))),
 		lifecycle.Part{Name: "schedule", Run: func(ctx context.Context, ready func()) error {
 			ready()

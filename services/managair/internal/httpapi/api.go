@@ -22,6 +22,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
+	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/sensorhealth"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
@@ -77,8 +78,10 @@ type Domain struct {
 	Timetables timetable.Store
 	AirFiles   roomair.FileStore
 	Alerts     alert.Desk
-	Images     Images
-	Live       *live.Hub
+	// Notifications says what is done with channels; its clock is the API's.
+	Notifications notify.Service
+	Images        Images
+	Live          *live.Hub
 }
 
 // gateTime is how long one waits for one's turn. There is no point in reading for
@@ -107,6 +110,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addTokens(d.Tokens)
 	a.addTimetables(d.Timetables)
 	a.addAlerts(d.Alerts)
+	a.addNotifications(d.Notifications)
 	a.add(Route{Method: http.MethodPost, Pattern: Base + "/operations", Audience: access.Accounts, Handler: a.operate})
 	a.addSchema()
 	return a

@@ -32,6 +32,8 @@ func TestDocuments(t *testing.T) {
 		{"memberships", inspector, "/api/v1/memberships/?filter[organization]=1"},
 		{"nodes", inspector, "/api/v1/nodes/"},
 		{"node", inspector, "/api/v1/nodes/" + node1 + "/"},
+		{"notification_channels", owner, "/api/v1/notification-channels/"},
+		{"notification", owner, "/api/v1/notifications/1/"},
 		{"models", anonymous, "/api/v1/models/"},
 		{"installation", anonymous, "/api/v1/installations/1/"},
 		{"installation_timeseries", anonymous, "/api/v1/installations/1/?include_timeseries=1&filter[from]=1768039560&filter[to]=1768039920"},

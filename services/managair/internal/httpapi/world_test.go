@@ -25,6 +25,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
+	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
@@ -106,6 +107,17 @@ INSERT INTO ingestion_token (id, organization_id, node_id, name, digest, maker_i
 SELECT n, o, CASE o WHEN 2 THEN '00000000-0000-4000-8000-000000000003'::uuid END, 'Skript', sha256(convert_to('token-' || o, 'UTF8')), i, '2026-01-19T12:00:00Z'
   FROM (VALUES (1, 1, 1), (3, 2, 5)) one (n, o, i);
 SELECT setval(pg_get_serial_sequence('ingestion_token', 'id'), 100);
+INSERT INTO notification_channel (id, user_id, organization_id, kind, name, language, target, secret, made_at, confirmed_at) OVERRIDING SYSTEM VALUE VALUES
+	(1, NULL, 1, 'webhook', 'Haustechnik', 'de', 'https://example.org/…', '{"address": "https://example.org/secret", "key": "whsec_c2VjcmV0"}', '2026-01-19T12:00:00Z', '2026-01-19T12:30:00Z'),
+	(2, 1, NULL, 'webhook', 'Olgas', 'en', 'https://example.org/…', '{"address": "https://example.org/secret", "key": "whsec_c2VjcmV0"}', '2026-01-19T12:00:00Z', '2026-01-19T12:30:00Z'),
+	(3, NULL, 2, 'webhook', 'Fremder', 'de', 'https://example.org/…', '{"address": "https://example.org/secret", "key": "whsec_c2VjcmV0"}', '2026-01-19T12:00:00Z', '2026-01-19T12:30:00Z');
+SELECT setval(pg_get_serial_sequence('notification_channel', 'id'), 100);
+INSERT INTO notification (id, channel_id, key, kind, organization_id, group_key, data, written_at, state, due_at, parcel_id, attempts, ended_at) OVERRIDING SYSTEM VALUE
+SELECT id, id, 'k', 'alert.opened', organization_id, '', '{"room": "Klasse 1"}', '2026-01-19T13:00:00Z', 'delivered', '2026-01-19T13:00:00Z', id, 1, '2026-01-19T13:00:01Z'
+  FROM notification_channel;
+SELECT setval(pg_get_serial_sequence('notification', 'id'), 100);
+INSERT INTO notification_attempt (notification_id, began_at, took_ms, outcome, status, answer, sent)
+SELECT id, ended_at, 120, 'delivered', 204, '', '{}' FROM notification;
 INSERT INTO api_token (user_id, name, digest, scope)
 SELECT id, scope, sha256(convert_to(scope || '-' || id, 'UTF8')), scope FROM user_account, unnest(ARRAY['read', 'write']) scope;
 INSERT INTO account_session (user_id, digest, csrf, expires_at)
@@ -188,7 +200,8 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: as}.Nodes(),
 		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as}, AirFiles: postgres.AirFiles{Pool: as},
-		Alerts: postgres.NewAlertDesk(as),
+		Alerts:        postgres.NewAlertDesk(as),
+		Notifications: notify.Service{Store: postgres.Notifications{Pool: as, Limit: 3}},
 		Images: httpapi.Images{
 			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: as},
 			Convert: media.NewConverter(self, convertPicture).Convert,

@@ -14,5 +14,7 @@ type Quotas struct {
 	IngestionTokens int `env:"MAX_INGESTION_TOKENS_PER_ORGANIZATION" envDefault:"50" desc:"tokens of one organization for scripts that send samples; 0: no bound"`
 	AlertRules      int `env:"MAX_ALERT_RULES_PER_ORGANIZATION" envDefault:"200" desc:"rules for alerts of one organization; 0: no bound"`
 	PersonalRules   int `env:"MAX_ALERT_RULES_PER_ACCOUNT" envDefault:"100" desc:"rules for alerts of one account of its own; 0: no bound"`
-	Nodes           int `env:"MAX_NODES_PER_ORGANIZATION" envDefault:"2000" desc:"sensors of one organization; 0: no bound"`
+	// Channels are those of one owner.
+	Channels int `env:"MAX_NOTIFICATION_CHANNELS_PER_OWNER" envDefault:"20" desc:"ways to be told something of one account, and of one organization; 0: no bound"`
+	Nodes    int `env:"MAX_NODES_PER_ORGANIZATION" envDefault:"2000" desc:"sensors of one organization; 0: no bound"`
 }

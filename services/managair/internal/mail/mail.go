@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,9 @@ type Message struct {
 	Subject string `json:"subject"`
 	Text    string `json:"text"`
 	HTML    string `json:"html"`
+	// Unsubscribe is where a POST has no more of these sent (RFC 8058); "": they are no
+	// such mails.
+	Unsubscribe string `json:"-"`
 }
 
 // Deliverer brings a message on its way. An error of kind fault.Invalid says that
@@ -94,6 +98,36 @@ func Write(m identity.Mail, publicURL string) (Message, error) {
 		return Message{}, fmt.Errorf("write mail: %w", err)
 	}
 	return Message{ID: newID(publicURL), To: m.To, Subject: subject, Text: body, HTML: page.String()}, nil
+}
+
+// Notice is a mail about something that happened. Its texts are plain.
+type Notice struct {
+	// ID is the first part of the Message-ID.
+	ID, To, Language string
+	// Channel is what its reader calls the way by which it comes.
+	Channel    string
+	Title      string
+	Paragraphs []string
+	// Link is where more is to be seen, Leave where one unsubscribes.
+	Link, Leave string
+	PublicURL   string
+}
+
+// WriteNotice writes the mail of a notice.
+func WriteNotice(ctx context.Context, n Notice) (Message, error) {
+	leave := strings.NewReplacer("{channel}", n.Channel, "{link}", n.Leave).Replace(words.LeaveLine.In(n.Language))
+	parts := slices.Clone(n.Paragraphs)
+	if n.Link != "" {
+		parts = append(parts, n.Link)
+	}
+	var page bytes.Buffer
+	if err := noticeHTML(n).Render(ctx, &page); err != nil {
+		return Message{}, fmt.Errorf("write mail: %w", err)
+	}
+	return Message{
+		ID: n.ID + "@" + hostOf(n.PublicURL), To: n.To, Subject: n.Title, Unsubscribe: n.Leave, HTML: page.String(),
+		Text: strings.Join(parts, "\n\n") + "\n\n-- \n" + leave + "\n",
+	}, nil
 }
 
 // letterOf returns what a mail says, and where its link leads.
@@ -126,12 +160,13 @@ func letterOf(m identity.Mail) (letter words.Letter, path string, ok bool) {
 }
 
 // newID makes a Message-ID of the host that the links lead to.
-func newID(publicURL string) string {
-	host := "clair.invalid"
+func newID(publicURL string) string { return rand.Text() + "@" + hostOf(publicURL) }
+
+func hostOf(publicURL string) string {
 	if u, err := url.Parse(publicURL); err == nil && u.Hostname() != "" {
-		host = u.Hostname()
+		return u.Hostname()
 	}
-	return rand.Text() + "@" + host
+	return "clair.invalid"
 }
 
 // SMTP delivers to a mail server.
@@ -159,6 +194,10 @@ func (s SMTP) Deliver(ctx context.Context, m Message) error {
 	}
 	// Otherwise out-of-office assistants answer.
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
+	if m.Unsubscribe != "" {
+		msg.SetGenHeader(gomail.HeaderListUnsubscribe, "<"+m.Unsubscribe+">")
+		msg.SetGenHeader(gomail.HeaderListUnsubscribePost, "List-Unsubscribe=One-Click")
+	}
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	if m.HTML != "" {
 		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)

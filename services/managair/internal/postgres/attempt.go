@@ -13,9 +13,13 @@ import (
 
 // Attempt counts an attempt under key.
 func (s *Identity) Attempt(ctx context.Context, key string, limit int, window time.Duration, now time.Time) (time.Duration, error) {
+	return countAttempt(ctx, s.pool, key, limit, window, now)
+}
+
+func countAttempt(ctx context.Context, db querier, key string, limit int, window time.Duration, now time.Time) (time.Duration, error) {
 	var count int
 	var expires time.Time
-	err := s.pool.QueryRow(ctx, `
+	err := db.QueryRow(ctx, `
 		INSERT INTO account_attempt AS a (key, count, expires_at) VALUES (@key, 1, @expires_at)
 		    ON CONFLICT (key) DO UPDATE
 		   SET count = CASE WHEN a.expires_at <= @now THEN 1 ELSE least(a.count + 1, @cap) END,

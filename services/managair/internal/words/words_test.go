@@ -101,7 +101,7 @@ func TestOneWordForOneThing(t *testing.T) {
 			texts[language.Code+" "+key] = text
 		}
 	}
-	for _, file := range []string{"account.go", "admin.go", "api.go", "mail.go", "subjects.go", "table.go", "../../../../pkg/reason/catalogue.go"} {
+	for _, file := range []string{"account.go", "admin.go", "api.go", "mail.go", "notify.go", "subjects.go", "table.go", "../../../../pkg/reason/catalogue.go"} {
 		files := token.NewFileSet()
 		source, err := parser.ParseFile(files, file, nil, 0)
 		if err != nil {

@@ -1124,6 +1124,487 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notification-channels/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description The caller’s own, and those of organizations that they are OWNER of.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `filter[organization]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationChannelList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        /**
+         * Create
+         * @description Makes a way to be told something: of the caller, or, with the relationship `organization`, of an organization that they are OWNER of. What it takes to get there (`address`, `room`, `token`) is not shown again. A code is sent through it at once; until it is confirmed by that, nothing else is. Only the answer for a webhook has its `signing_key`. An owner has a bounded number (409 `quota_exceeded`), and codes are sent a bounded number of times (429).
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["NewNotificationChannel"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationChannelDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationChannelDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Its log goes with it.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: components["responses"]["NoContent"];
+                default: components["responses"]["Error"];
+            };
+        };
+        options?: never;
+        head?: never;
+        /**
+         * Change
+         * @description What is not given stays. A channel that leads elsewhere then has to be confirmed again, and is sent a code.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["NotificationChannelChange"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationChannelDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{id}/code/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a new code
+         * @description For a channel that is not confirmed, or was switched off. The code before is good no longer.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationChannelDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{id}/confirm/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm
+         * @description By the `code` that came through the channel within the last hour; five tries. A webhook whose receiver answered 2xx (`answered_at_s`) is confirmed without one. One that was switched off is on again.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["NotificationChannelConfirmation"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationChannelDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{id}/test/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test
+         * @description What became of it is in the log. Ten times an hour.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationChannelDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notification-channels/{id}/rotate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new key of a webhook
+         * @description Only this answer has the `signing_key`. For a day, calls are signed by the old one, too.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationChannelDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description What the caller’s channels were told and are to be told, the newest first. Messages that went as one are one here.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                    /** @description `filter[channel]`. Others are refused. */
+                    filter?: {
+                        channel?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read
+         * @description With its `tries`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{id}/replay/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver once more
+         * @description What was delivered or given up, with the same ids. Receivers that look at them take it once.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["NotificationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/": {
         parameters: {
             query?: never;
@@ -7219,6 +7700,189 @@ export interface components {
             included?: components["schemas"]["Included"];
             links: components["schemas"]["PageLinks"];
             meta: components["schemas"]["PageMeta"];
+        };
+        /** @description A way to tell somebody something. */
+        NotificationChannel: {
+            /** @constant */
+            type: "NotificationChannel";
+            id: string;
+            attributes: {
+                /** @enum {string} */
+                kind?: "email" | "webhook" | "ntfy" | "matrix" | "telegram" | "slack" | "teams";
+                name?: string;
+                /**
+                 * @description That of what people read.
+                 * @enum {string}
+                 */
+                language?: "de" | "en";
+                /** @description Where it leads, as far as it is shown. */
+                readonly target?: string;
+                readonly organization_name?: string | null;
+                /**
+                 * @description `unconfirmed`: nothing is sent but the code. `disabled`: nothing is sent any more, see `disabled_why`; confirmed again, it is on.
+                 * @enum {string}
+                 */
+                readonly state?: "unconfirmed" | "active" | "disabled";
+                /** @description `unsubscribed`: by a link in a mail. `gone`: the receiver answered 410. */
+                readonly disabled_why?: string | null;
+                readonly made_at_s?: number;
+                /** @description When its receiver took the code. */
+                readonly answered_at_s?: number | null;
+                readonly confirmed_at_s?: number | null;
+                readonly disabled_at_s?: number | null;
+                /** @description By which calls of a webhook are signed (Standard Webhooks). Only in the answer to its making. */
+                readonly signing_key?: string;
+            };
+            relationships?: {
+                organization?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: null | {
+                        /** @constant */
+                        type: "Organization";
+                        id: string;
+                    };
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        /** @description Something that a channel was told or is to be told. */
+        Notification: {
+            /** @constant */
+            type: "Notification";
+            id: string;
+            attributes: {
+                /** @description Such as `alert.opened`. */
+                readonly kind?: string;
+                /**
+                 * @description `dead`: given up. `dropped`: not to be told any more when its time came.
+                 * @enum {string}
+                 */
+                readonly state?: "waiting" | "delivered" | "dead" | "dropped";
+                /** @description Why it is not delivered (yet). */
+                readonly why?: string | null;
+                readonly written_at_s?: number;
+                /** @description When it is tried next, while it waits. */
+                readonly due_at_s?: number | null;
+                readonly ended_at_s?: number | null;
+                readonly attempts?: number;
+                /** @description How many went as one. */
+                readonly messages?: number;
+                /** @description What happened, as programs get it. */
+                readonly data?: Record<string, never>;
+                /** @description Only when one is asked for. */
+                readonly tries?: {
+                    began_at_s?: number;
+                    took_ms?: number;
+                    /**
+                     * @description `failed` is tried again, `refused` is not.
+                     * @enum {string}
+                     */
+                    outcome?: "delivered" | "failed" | "refused";
+                    /** @description What the receiver answered with; 0: nothing. */
+                    status?: number;
+                    /** @description The begin of what it said, or what went wrong. */
+                    answer?: string;
+                    /** @description What it was sent. */
+                    sent?: string;
+                }[];
+            };
+            relationships?: {
+                channel?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "NotificationChannel";
+                        id: string;
+                    };
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        NotificationChannelDocument: {
+            data: components["schemas"]["NotificationChannel"];
+            included?: components["schemas"]["Included"];
+        };
+        NotificationChannelList: {
+            data: components["schemas"]["NotificationChannel"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        NotificationDocument: {
+            data: components["schemas"]["Notification"];
+            included?: components["schemas"]["Included"];
+        };
+        NotificationList: {
+            data: components["schemas"]["Notification"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        NewNotificationChannel: {
+            data: {
+                /** @constant */
+                type: "NotificationChannel";
+                attributes: {
+                    /** @enum {string} */
+                    kind: "email" | "webhook" | "ntfy" | "matrix" | "telegram" | "slack" | "teams";
+                    name: string;
+                    /**
+                     * @description That of what people read.
+                     * @enum {string}
+                     */
+                    language: "de" | "en";
+                    /** @description An e-mail address (email), or that of the receiver (https://…): of a webhook, a topic of ntfy, a homeserver of Matrix, an incoming webhook of Slack, a workflow of Teams. */
+                    address?: string;
+                    /** @description The id of a room of Matrix (!…), or of a chat of Telegram. */
+                    room?: string;
+                    /** @description An access token of ntfy (where it needs one) or Matrix, or the token of a bot of Telegram. */
+                    token?: string;
+                };
+                relationships?: {
+                    organization?: {
+                        data: {
+                            /** @constant */
+                            type: "Organization";
+                            id: string;
+                        };
+                    };
+                };
+            };
+        };
+        NotificationChannelChange: {
+            data: {
+                /** @constant */
+                type: "NotificationChannel";
+                id: string;
+                attributes: {
+                    name?: string;
+                    /**
+                     * @description That of what people read.
+                     * @enum {string}
+                     */
+                    language?: "de" | "en";
+                    /** @description An e-mail address (email), or that of the receiver (https://…): of a webhook, a topic of ntfy, a homeserver of Matrix, an incoming webhook of Slack, a workflow of Teams. */
+                    address?: string;
+                    /** @description The id of a room of Matrix (!…), or of a chat of Telegram. */
+                    room?: string;
+                    /** @description An access token of ntfy (where it needs one) or Matrix, or the token of a bot of Telegram. */
+                    token?: string;
+                };
+            };
+        };
+        NotificationChannelConfirmation: {
+            data: {
+                /** @constant */
+                type: "NotificationChannel";
+                id: string;
+                attributes: {
+                    code?: string;
+                };
+            };
         };
         NewIngestionToken: {
             data: {

@@ -1,0 +1,93 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/services/managair/internal/courier"
+	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
+	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
+	"github.com/clairberlin/clair-stack/services/managair/internal/outbound"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/worker"
+)
+
+// writers make texts of what is told, by subject. Each subject adds its own.
+func writers() map[string]notify.Writer {
+	return map[string]notify.Writer{"channel": notify.Write}
+}
+
+// deliveryMetrics counts what channels are told.
+type deliveryMetrics struct {
+	tries    *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+func newDeliveryMetrics(r prometheus.Registerer) *deliveryMetrics {
+	m := &deliveryMetrics{
+		tries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "managair_notification_tries_total",
+			Help: "Tries to deliver notifications, by kind of channel and outcome: delivered, failed (tried again), refused.",
+		}, []string{"kind", "outcome"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "managair_notification_try_duration_seconds",
+			Help:    "How long tries to deliver notifications take.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 3, 8),
+		}, []string{"kind"}),
+	}
+	for _, kind := range notify.Kinds {
+		for _, outcome := range []string{notify.OutcomeDelivered, notify.OutcomeFailed, notify.OutcomeRefused} {
+			m.tries.WithLabelValues(string(kind), outcome)
+		}
+	}
+	r.MustRegister(m.tries, m.duration)
+	return m
+}
+
+// Delivered is part of notify.Observer.
+func (m *deliveryMetrics) Delivered(kind notify.Kind, outcome string, took time.Duration) {
+	m.tries.WithLabelValues(string(kind), outcome).Inc()
+	m.duration.WithLabelValues(string(kind)).Observe(took.Seconds())
+}
+
+// dispatcher delivers notifications.
+func dispatcher(log *slog.Logger, pool *pgxpool.Pool, cfg notify.Config, atOnce int, letters mail.Deliverer, publicURL string, r prometheus.Registerer) (*notify.Dispatcher, error) {
+	private, err := outbound.Networks(cfg.PrivateNetworks)
+	if err != nil {
+		return nil, err
+	}
+	client := outbound.NewClient(outbound.Rules{Patience: notify.SendTime, AnyPort: true, Private: private, KeepAlive: true})
+	return &notify.Dispatcher{
+		Outbox: postgres.Notifications{Pool: pool}, Writers: writers(), PublicURL: publicURL, Log: log, Observer: newDeliveryMetrics(r), Now: time.Now,
+		AtOnce: atOnce,
+		Senders: courier.Senders(client, letters, func(err error) {
+			log.Warn("the mail of a notification was not taken", "err", err)
+		}),
+	}, nil
+}
+
+func deliverNotifications(d *notify.Dispatcher) lifecycle.Part {
+	return lifecycle.Part{Name: "notifications", Run: func(ctx context.Context, ready func()) error {
+		ready()
+		d.Run(ctx)
+		return nil
+	}}
+}
+
+func addNotifications(tasks *worker.Tasks, log *slog.Logger, store postgres.Notifications, kept time.Duration) {
+	tasks.HandlePeriodic(worker.Periodic{
+		Type: "notification:clear-old", Every: time.Hour,
+		Summary: "Deletes notifications from the log that ended longer ago than NOTIFICATION_RETENTION.",
+	}, func(ctx context.Context) error {
+		n, err := store.Forget(ctx, time.Now().Add(-kept))
+		if n > 0 {
+			log.InfoContext(ctx, "old notifications deleted from the log", "count", n)
+		}
+		return err
+	})
+}

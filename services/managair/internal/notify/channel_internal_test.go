@@ -1,0 +1,42 @@
+package notify
+
+import "testing"
+
+func TestWhereChannelsMayLead(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		kind    Kind
+		secret  Secret
+		private bool
+		target  string // "": refused
+	}{
+		{Email, Secret{Address: "olga@example.org"}, false, "olga@example.org"},
+		{Email, Secret{Address: "olga@example.org\r\nBcc: x@example.org"}, false, ""},
+		{Email, Secret{Address: "Olga <olga@example.org>"}, false, ""},
+		{Email, Secret{}, false, ""},
+		{Email, Secret{Address: "olga@example.org", Token: "x"}, false, ""},
+		{Webhook, Secret{Address: "https://example.org/secret?x=1"}, false, "https://example.org/…"},
+		{Webhook, Secret{Address: "http://10.0.0.1/"}, false, ""},
+		{Webhook, Secret{Address: "http://10.0.0.1/"}, true, "http://10.0.0.1/…"},
+		{Webhook, Secret{Address: "https://u:p@example.org/"}, false, ""},
+		{Webhook, Secret{Address: "file:///etc/passwd"}, true, ""},
+		{Webhook, Secret{Address: "https:///x"}, false, ""},
+		{Webhook, Secret{Address: "https://example.org/\nx"}, false, ""},
+		{Ntfy, Secret{Address: "https://ntfy.sh/topic"}, false, "https://ntfy.sh/…"},
+		{Ntfy, Secret{Address: "https://ntfy.sh/"}, false, ""},
+		{Ntfy, Secret{Address: "https://ntfy.sh/a/b"}, false, ""},
+		{Matrix, Secret{Address: "https://matrix.org", Room: "!a:matrix.org", Token: "t"}, false, "!a:matrix.org"},
+		{Matrix, Secret{Address: "https://matrix.org", Room: "#a:matrix.org", Token: "t"}, false, ""},
+		{Matrix, Secret{Address: "https://matrix.org", Room: "!a:matrix.org"}, false, ""},
+		{Telegram, Secret{Room: "-100", Token: "12:ab_-"}, false, "-100"},
+		{Telegram, Secret{Room: "-100", Token: "../x"}, false, ""},
+		{Slack, Secret{Address: "https://hooks.slack.com/services/T/B/x"}, false, "https://hooks.slack.com/…"},
+		{Teams, Secret{Address: "https://example.org/workflows/1"}, false, "https://example.org/…"},
+		{"fax", Secret{Address: "https://example.org/"}, false, ""},
+	} {
+		k := Kept{Channel: Channel{Kind: tt.kind}, Secret: tt.secret}
+		if v := k.check(tt.private); (v == nil) != (tt.target != "") || k.Target != tt.target {
+			t.Errorf("%s %+v: %q, %v", tt.kind, tt.secret.Address, k.Target, v)
+		}
+	}
+}

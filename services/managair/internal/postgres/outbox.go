@@ -1,0 +1,186 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clairberlin/clair-stack/pkg/pgdb"
+	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
+)
+
+// Take is part of notify.Outbox. Whoever was delivered to longest ago has its turn.
+func (s Notifications) Take(ctx context.Context, holder int64, now, until time.Time) (notify.Kept, bool, error) {
+	var k notify.Kept
+	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		args := pgx.NamedArgs{"holder": holder, "now": now, "until": until}
+		err := tx.QueryRow(ctx, `
+			SELECT c.id FROM notification_channel c
+			 WHERE coalesce(c.taken_until, '-infinity') <= @now AND coalesce(c.rests_until, '-infinity') <= @now
+			   AND EXISTS (SELECT FROM notification n WHERE n.channel_id = c.id AND n.state = 'waiting' AND n.due_at <= @now)
+			 ORDER BY c.taken_until NULLS FIRST, c.id
+			 LIMIT 1
+			   FOR NO KEY UPDATE OF c SKIP LOCKED`, args).Scan(&k.ID)
+		if err != nil {
+			return err
+		}
+		args["id"] = k.ID
+		if err := exec(ctx, tx, "UPDATE notification_channel SET taken_by = @holder, taken_until = @until WHERE id = @id", args); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, selectChannels+" WHERE c.id = @id", args)
+		if err == nil {
+			k, err = pgx.CollectExactlyOneRow(rows, scanChannel)
+		}
+		return err
+	})
+	if isNoRow(err) {
+		return k, false, nil
+	}
+	if err != nil {
+		return k, false, fmt.Errorf("take a channel: %w", pgdb.Translate(err))
+	}
+	return k, true, nil
+}
+
+// dropUntold ends what is due and not to be told any more: the channel is not confirmed, or
+// left alone, or its owner may not know.
+const dropUntold = `
+	UPDATE notification n SET state = 'dropped', ended_at = @now, why = CASE
+	           WHEN c.disabled_at IS NOT NULL THEN c.disabled_why WHEN c.confirmed_at IS NULL THEN 'unconfirmed' ELSE 'not_a_member' END
+	  FROM notification_channel c
+	 WHERE c.id = n.channel_id AND c.id = @channel AND n.state = 'waiting' AND n.due_at <= @now AND n.kind <> @confirm
+	   AND (c.confirmed_at IS NULL OR c.disabled_at IS NOT NULL
+	        OR c.organization_id IS NOT NULL AND n.organization_id <> c.organization_id
+	        OR c.user_id IS NOT NULL AND n.organization_id IS NOT NULL
+	           AND NOT EXISTS (SELECT FROM membership m WHERE m.user_id = c.user_id AND m.organization_id = n.organization_id))`
+
+// gather makes a parcel of those that are due together, unless the first is of one already.
+const gather = `
+	UPDATE notification SET parcel_id = @id
+	 WHERE id IN (SELECT id FROM notification
+	               WHERE channel_id = @channel AND state = 'waiting' AND parcel_id IS NULL
+	                 AND (id = @id OR @group <> '' AND group_key = @group AND due_at <= @now)
+	               ORDER BY due_at, id
+	               LIMIT @most)`
+
+// Next is part of notify.Outbox.
+func (s Notifications) Next(ctx context.Context, channel, holder int64, now time.Time) (p notify.Parcel, ok bool, err error) {
+	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		p = notify.Parcel{}
+		args := pgx.NamedArgs{"channel": channel, "holder": holder, "now": now, "confirm": notify.KindConfirm, "most": notify.MaxParcel}
+		var mine bool
+		if err := tx.QueryRow(ctx, "SELECT true FROM notification_channel WHERE id = @channel AND taken_by = @holder FOR NO KEY UPDATE", args).Scan(&mine); err != nil {
+			return err
+		}
+		if err := exec(ctx, tx, dropUntold, args); err != nil {
+			return err
+		}
+		var parcel *int64
+		var group string
+		if err := tx.QueryRow(ctx, `
+			SELECT id, parcel_id, group_key FROM notification
+			 WHERE channel_id = @channel AND state = 'waiting' AND due_at <= @now
+			 ORDER BY due_at, id LIMIT 1`, args).Scan(&p.ID, &parcel, &group); err != nil {
+			return err
+		}
+		args["id"], args["group"] = p.ID, group
+		if parcel != nil {
+			p.ID = *parcel
+			args["id"] = p.ID
+		} else if err := exec(ctx, tx, gather, args); err != nil {
+			return err
+		}
+		return readParcel(ctx, tx, &p, args)
+	})
+	if isNoRow(err) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, fmt.Errorf("find what is to be delivered: %w", pgdb.Translate(err))
+	}
+	return p, true, nil
+}
+
+func readParcel(ctx context.Context, tx pgx.Tx, p *notify.Parcel, args pgx.NamedArgs) error {
+	rows, err := tx.Query(ctx, `
+		SELECT id, channel_id, key, kind, coalesce(organization_id, 0), group_key, data, written_at, attempts
+		  FROM notification WHERE parcel_id = @id AND state = 'waiting' ORDER BY id`, args)
+	if err != nil {
+		return err
+	}
+	p.Messages, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (notify.Sent, error) {
+		var m notify.Sent
+		err := row.Scan(&m.ID, &m.Channel, &m.Key, &m.Kind, &m.Organization, &m.Group, &m.Data, &m.WrittenAt, &p.Attempts)
+		return m, err
+	})
+	if err == nil && len(p.Messages) == 0 {
+		return pgx.ErrNoRows
+	}
+	return err
+}
+
+// Done is part of notify.Outbox.
+func (s Notifications) Done(ctx context.Context, p notify.Parcel, r notify.Result) error {
+	err := inTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		a := r.Attempt
+		args := pgx.NamedArgs{
+			"id": p.ID, "began": a.BeganAt, "took": a.TookMS, "outcome": a.Outcome, "status": a.Status, "answer": a.Answer, "sent": a.Sent,
+			"state": string(r.State), "why": r.Why, "at": r.At, "due": r.DueAt, "disable": r.Disable, "answered": r.Answered, "rests": r.RestsUntil,
+			"confirm": notify.KindConfirm, "channel": p.Messages[0].Channel,
+		}
+		// A code that has been sent is nowhere but where it was sent to.
+		if err := exec(ctx, tx, `
+			UPDATE notification
+			   SET attempts = attempts + 1, why = @why, state = @state, due_at = CASE WHEN @state = 'waiting' THEN @due::timestamptz ELSE due_at END,
+			       ended_at = CASE WHEN @state <> 'waiting' THEN @at::timestamptz END,
+			       data = CASE WHEN kind = @confirm AND @state <> 'waiting' THEN '{}' ELSE data END
+			 WHERE parcel_id = @id AND state = 'waiting'`, args); err != nil {
+			return err
+		}
+		if err := exec(ctx, tx, `
+			INSERT INTO notification_attempt (notification_id, began_at, took_ms, outcome, status, answer, sent)
+			SELECT id, @began, @took, @outcome, @status, @answer, @sent FROM notification WHERE id = @id`, args); err != nil {
+			return err
+		}
+		if r.Disable != "" {
+			if err := exec(ctx, tx, "UPDATE notification_channel SET disabled_at = @at, disabled_why = @disable WHERE id = @channel AND disabled_at IS NULL", args); err != nil {
+				return err
+			}
+		}
+		if r.Answered {
+			if err := exec(ctx, tx, "UPDATE notification_channel SET answered_at = @at WHERE id = @channel", args); err != nil {
+				return err
+			}
+		}
+		if r.RestsUntil.IsZero() {
+			return nil
+		}
+		return exec(ctx, tx, "UPDATE notification_channel SET rests_until = @rests WHERE id = @channel", args)
+	})
+	if err != nil {
+		return fmt.Errorf("keep what became of a notification: %w", pgdb.Translate(err))
+	}
+	return nil
+}
+
+// Release is part of notify.Outbox.
+func (s Notifications) Release(ctx context.Context, channel, holder int64) error {
+	_, err := s.Pool.Exec(ctx, "UPDATE notification_channel SET taken_by = 0, taken_until = now() WHERE id = @id AND taken_by = @holder",
+		pgx.NamedArgs{"id": channel, "holder": holder})
+	if err != nil {
+		return fmt.Errorf("release a channel: %w", pgdb.Translate(err))
+	}
+	return nil
+}
+
+// Forget is part of notify.Outbox.
+func (s Notifications) Forget(ctx context.Context, before time.Time) (int64, error) {
+	tag, err := s.Pool.Exec(ctx, "DELETE FROM notification WHERE state <> 'waiting' AND ended_at < @before", pgx.NamedArgs{"before": before})
+	if err != nil {
+		return 0, fmt.Errorf("forget old notifications: %w", pgdb.Translate(err))
+	}
+	return tag.RowsAffected(), nil
+}
