@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
+	"github.com/clairberlin/clair-stack/services/managair/internal/alert"
 	"github.com/clairberlin/clair-stack/services/managair/internal/courier"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
@@ -19,7 +20,7 @@ import (
 
 // writers make texts of what is told, by subject. Each subject adds its own.
 func writers() map[string]notify.Writer {
-	return map[string]notify.Writer{"channel": notify.Write}
+	return map[string]notify.Writer{"alert": alert.Write, "channel": notify.Write}
 }
 
 // deliveryMetrics counts what channels are told.

@@ -35,3 +35,25 @@ var (
 		"sensors.silent":      {"Sensor ist verstummt", "Sensor has fallen silent"},
 	}
 )
+
+// What is told of alerts. Names and figures are filled in.
+var (
+	AlertOpened = Text{"{rule}: {where}", "{rule}: {where}"}
+	AlertStill  = Text{"Noch immer: {rule}: {where}", "Still: {rule}: {where}"}
+	AlertOver   = Text{"Vorbei: {rule}: {where}", "Over: {rule}: {where}"}
+	// AlertSays is what is so, by the condition of the rule.
+	AlertSays = map[string]Text{
+		"above":   {"{quantity} ist über {threshold}, seit {since}. Zuletzt: {value}.", "{quantity} is above {threshold}, since {since}. Latest: {value}."},
+		"below":   {"{quantity} ist unter {threshold}, seit {since}. Zuletzt: {value}.", "{quantity} is below {threshold}, since {since}. Latest: {value}."},
+		"profile": {"Die Luft ist seit {since} schlechter, als es die Norm des Raums gut nennt. CO2 zuletzt: {value}.", "The air has been worse than what the norm of the room calls good, since {since}. Latest CO2: {value}."},
+		"silent":  {"Der Sensor {sensor} meldet sich nicht mehr, seit {since}.", "The sensor {sensor} does not report any more, since {since}."},
+		"faulty":  {"Der Sensor {sensor} misst nicht richtig, seit {since}.", "The sensor {sensor} does not measure rightly, since {since}."},
+		"battery": {"Die Batterie des Sensors {sensor} ist bald leer.", "The battery of the sensor {sensor} will soon be empty."},
+		"swing":   {"{quantity} hat sich in 24 Stunden um mehr als {threshold} geändert, seit {since}. Zuletzt um {value}.", "{quantity} has moved by more than {threshold} within 24 hours, since {since}. Latest: {value}."},
+	}
+	AlertWasOver    = Text{"Es war so von {since} bis {until}.", "It was so from {since} until {until}."}
+	AlertSource     = Text{"Regel „{rule}“ der Organisation „{organization}“, Sensor {sensor}.", "Rule “{rule}” of the organization “{organization}”, sensor {sensor}."}
+	AlertQuantities = map[string]Text{
+		"co2_ppm": {"CO2", "CO2"}, "temperature_celsius": {"Die Temperatur", "Temperature"}, "rel_humidity_percent": {"Die Luftfeuchte", "Humidity"},
+	}
+)

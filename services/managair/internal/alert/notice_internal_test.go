@@ -1,0 +1,45 @@
+package alert
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	_ "time/tzdata" // the machine may have none
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
+)
+
+// Each condition has a text in each language, with nothing left to be filled in.
+func TestTextsOfAlerts(t *testing.T) {
+	t.Parallel()
+	closed := time.Date(2026, 11, 30, 9, 30, 0, 0, time.UTC)
+	for _, condition := range []Kind{Above, Below, Profile, Silent, Faulty, Battery, Swing} {
+		for _, kind := range []string{MessageOpened, MessageReminder, MessageRecovered} {
+			n := Notice{
+				Condition: condition, Rule: Named{1, "Bitte lüften"}, Organization: Named{3, "Haus"}, Site: &Named{4, "Schule"}, Room: &Named{7, "Klasse {rule} <b>"},
+				Quantity: of(CO2), Unit: UnitOf(condition, of(CO2)), Threshold: of(1000.0), Value: of(1234.56), TimeZone: "Europe/Berlin",
+				OpenedAt: closed.Add(-time.Hour), ClosedAt: &closed,
+			}
+			n.Sensor.Name = "Eins"
+			data, err := n.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, language := range words.Languages {
+				told, err := Write(kind, data, language.Code)
+				text := told.Title + "\n" + strings.Join(told.Paragraphs, "\n")
+				if err != nil || strings.Contains(strings.ReplaceAll(text, "Klasse {rule}", ""), "{") || !strings.Contains(told.Title, "Bitte lüften") ||
+					told.Link != "/dashboard/3/rooms/7" || told.Urgent == (kind == MessageRecovered) {
+					t.Errorf("%s %s: %+v, %v", condition, kind, told, err)
+				}
+				if kind == MessageOpened && condition == Above && language.Code == "de" && !strings.Contains(text, "CO2 ist über 1000 ppm, seit 30.11.2026, 09:30 Uhr. Zuletzt: 1234,6 ppm.") {
+					t.Error(text)
+				}
+			}
+		}
+	}
+	if _, err := Write(MessageOpened, json.RawMessage(`[]`), "de"); err == nil {
+		t.Error("a list is taken")
+	}
+}
