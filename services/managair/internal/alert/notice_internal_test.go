@@ -18,7 +18,7 @@ func TestTextsOfAlerts(t *testing.T) {
 		for _, kind := range []string{MessageOpened, MessageReminder, MessageRecovered} {
 			n := Notice{
 				Condition: condition, Rule: Named{1, "Bitte lüften"}, Organization: Named{3, "Haus"}, Site: &Named{4, "Schule"}, Room: &Named{7, "Klasse {rule} <b>"},
-				Quantity: of(CO2), Unit: UnitOf(condition, of(CO2)), Threshold: of(1000.0), Value: of(1234.56), TimeZone: "Europe/Berlin",
+				Quantity: new(CO2), Unit: UnitOf(condition, new(CO2)), Threshold: new(1000.0), Value: new(1234.56), TimeZone: "Europe/Berlin",
 				OpenedAt: closed.Add(-time.Hour), ClosedAt: &closed,
 			}
 			n.Sensor.Name = "Eins"

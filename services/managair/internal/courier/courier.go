@@ -48,7 +48,7 @@ func Senders(client *http.Client, letters mail.Deliverer, report func(error)) ma
 	}
 }
 
-// post sends a document. Redirects are not followed: whoever moves says so to the owner.
+// do makes a call. Redirects are not followed: whoever moves says so to the owner.
 func (c caller) do(ctx context.Context, method, to string, header http.Header, body []byte) (notify.Answer, error) {
 	answer := notify.Answer{Sent: string(body)}
 	r, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))

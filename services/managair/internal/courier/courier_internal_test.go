@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -71,9 +72,7 @@ func receiver(t *testing.T, status int, header http.Header, answer string) (*htt
 		if err := json.Unmarshal(body, &call.document); err != nil {
 			t.Errorf("%s: %v", body, err)
 		}
-		for name, values := range header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), header)
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, answer)
 	}))
@@ -157,7 +156,9 @@ func TestServicesOfPeople(t *testing.T) {
 		},
 		{
 			"Matrix", func(c caller, _ string) notify.Sender { return matrix{c} }, notify.Matrix,
-			func(base string) notify.Secret { return notify.Secret{Address: base, Room: "!a/b:example.org", Token: "syt_1"} },
+			func(base string) notify.Secret {
+				return notify.Secret{Address: base, Room: "!a/b:example.org", Token: "syt_1"}
+			},
 			"PUT", "/_matrix/client/v3/rooms/%21a%2Fb:example.org/send/m.room.message/{id}", "Bearer syt_1",
 			func(_ *notify.Delivery, b map[string]any) bool {
 				text, _ := b["body"].(string)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/mail"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -217,7 +216,7 @@ func placeOf(text string, private bool) (*url.URL, bool) {
 	return u, u.Scheme == "https" || private && u.Scheme == "http"
 }
 
-// keyFor makes the part of a Secret that is made here.
+// complete makes the part of a Secret that is made here.
 func (s *Secret) complete(kind Kind) {
 	switch kind {
 	case Webhook:
@@ -264,6 +263,3 @@ const (
 	OutcomeFailed    = "failed"
 	OutcomeRefused   = "refused"
 )
-
-// known reports whether a kind is one that there is.
-func (k Kind) Known() bool { return slices.Contains(Kinds, k) }
