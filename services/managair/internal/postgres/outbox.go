@@ -69,7 +69,7 @@ const gather = `
 // Next is part of notify.Outbox.
 func (s Notifications) Next(ctx context.Context, channel, holder int64, now time.Time) (p notify.Parcel, ok bool, err error) {
 	err = pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		p = notify.Parcel{}
+		p, ok = notify.Parcel{}, false
 		args := pgx.NamedArgs{"channel": channel, "holder": holder, "now": now, "confirm": notify.KindConfirm, "most": notify.MaxParcel}
 		var mine bool
 		if err := tx.QueryRow(ctx, "SELECT true FROM notification_channel WHERE id = @channel AND taken_by = @holder FOR NO KEY UPDATE", args).Scan(&mine); err != nil {
@@ -83,9 +83,12 @@ func (s Notifications) Next(ctx context.Context, channel, holder int64, now time
 		if err := tx.QueryRow(ctx, `
 			SELECT id, parcel_id, group_key FROM notification
 			 WHERE channel_id = @channel AND state = 'waiting' AND due_at <= @now
-			 ORDER BY due_at, id LIMIT 1`, args).Scan(&p.ID, &parcel, &group); err != nil {
+			 ORDER BY due_at, id LIMIT 1`, args).Scan(&p.ID, &parcel, &group); isNoRow(err) {
+			return nil // and what was dropped stays dropped
+		} else if err != nil {
 			return err
 		}
+		ok = true
 		args["id"], args["group"] = p.ID, group
 		if parcel != nil {
 			p.ID = *parcel
@@ -101,7 +104,7 @@ func (s Notifications) Next(ctx context.Context, channel, holder int64, now time
 	if err != nil {
 		return p, false, fmt.Errorf("find what is to be delivered: %w", pgdb.Translate(err))
 	}
-	return p, true, nil
+	return p, ok, nil
 }
 
 func readParcel(ctx context.Context, tx pgx.Tx, p *notify.Parcel, args pgx.NamedArgs) error {
