@@ -146,7 +146,7 @@ type row struct {
 	NodeID             string    `parquet:"node_id"`
 	Time               time.Time `parquet:"time,timestamp(millisecond)"`
 	CO2PPM             int32     `parquet:"co2_ppm"`
-	TemperatureCelsius *float32  `parquet:"temperature_celsius,optional"`
+	TemperatureCelsius *float64  `parquet:"temperature_celsius,optional"`
 	RelHumidityPercent *int32    `parquet:"rel_humidity_percent,optional"`
 	MeasurementStatus  string    `parquet:"measurement_status"`
 }
@@ -157,14 +157,14 @@ func TestParquetOfSamples(t *testing.T) {
 	write(t, dataset.NewParquet(&file, dataset.Layout{}))
 	got, err := parquet.Read[row](bytes.NewReader(file.Bytes()), int64(file.Len()))
 	must(t, err)
-	of := func(s dataset.Source, at time.Time, co2 int32, temperature *float32, humidity *int32, status string) row {
+	of := func(s dataset.Source, at time.Time, co2 int32, temperature *float64, humidity *int32, status string) row {
 		return row{s.SiteID, s.Site, s.RoomID, s.Room, s.InstallationID, s.NodeID, at, co2, temperature, humidity, status}
 	}
 	var want []row
 	for _, s := range []dataset.Source{hall, room} {
 		want = append(want,
-			of(s, autumn, 800, new(float32(-0.5)), nil, "M"),
-			of(s, autumn.Add(time.Hour), 1000, new(float32(21.3)), new(int32(41)), "R"),
+			of(s, autumn, 800, new(float64(-0.5)), nil, "M"),
+			of(s, autumn.Add(time.Hour), 1000, new(float64(21.3)), new(int32(41)), "R"),
 			of(s, autumn.Add(2*time.Hour), 9999, nil, nil, "E"))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -26,7 +26,7 @@ type origin struct {
 type sampleRow struct {
 	origin
 	CO2PPM             int32    `parquet:"co2_ppm"`
-	TemperatureCelsius *float32 `parquet:"temperature_celsius,optional"`
+	TemperatureCelsius *float64 `parquet:"temperature_celsius,optional"`
 	RelHumidityPercent *int32   `parquet:"rel_humidity_percent,optional"`
 	// Status is as in the API: M, R, E.
 	Status string `parquet:"measurement_status,dict"`
@@ -39,9 +39,9 @@ type bucketRow struct {
 	CO2PPM                *int32   `parquet:"co2_ppm,optional"`
 	CO2PPMMin             *int32   `parquet:"co2_ppm_min,optional"`
 	CO2PPMMax             *int32   `parquet:"co2_ppm_max,optional"`
-	TemperatureCelsius    *float32 `parquet:"temperature_celsius,optional"`
-	TemperatureCelsiusMin *float32 `parquet:"temperature_celsius_min,optional"`
-	TemperatureCelsiusMax *float32 `parquet:"temperature_celsius_max,optional"`
+	TemperatureCelsius    *float64 `parquet:"temperature_celsius,optional"`
+	TemperatureCelsiusMin *float64 `parquet:"temperature_celsius_min,optional"`
+	TemperatureCelsiusMax *float64 `parquet:"temperature_celsius_max,optional"`
 	RelHumidityPercent    *int32   `parquet:"rel_humidity_percent,optional"`
 	RelHumidityPercentMin *int32   `parquet:"rel_humidity_percent_min,optional"`
 	RelHumidityPercentMax *int32   `parquet:"rel_humidity_percent_max,optional"`
@@ -70,7 +70,7 @@ type rows[R any] struct {
 	// What optional values of the batch point to. A longer one begins elsewhere, and what points to the
 	// shorter one goes on doing so.
 	ints   []int32
-	floats []float32
+	floats []float64
 }
 
 func newRows[R any](w io.Writer) rows[R] {
@@ -98,8 +98,8 @@ func (r *rows[R]) int(v int) *int32 {
 	return &r.ints[len(r.ints)-1]
 }
 
-func (r *rows[R]) tenths(v int) *float32 {
-	r.floats = append(r.floats, float32(v)/10)
+func (r *rows[R]) tenths(v int) *float64 {
+	r.floats = append(r.floats, float64(v)/10)
 	return &r.floats[len(r.floats)-1]
 }
 
