@@ -1,6 +1,9 @@
 package lorawan
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// stall is from when on a difference is that of a stalled way and not of clocks: satellite
@@ -73,7 +76,7 @@ func (c *Clocks) Received(here time.Time) time.Time {
 //  4. our own.
 func (c *Clocks) best(here time.Time) time.Time {
 	told := make([]time.Time, 0, len(c.servers)+1)
-	for _, at := range append(c.servers[:len(c.servers):len(c.servers)], c.gateway) {
+	for _, at := range append(slices.Clip(c.servers), c.gateway) {
 		if !at.Before(Earliest) {
 			told = append(told, at)
 		}
