@@ -5441,7 +5441,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -5492,7 +5492,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -5543,7 +5543,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -5641,7 +5641,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -5692,7 +5692,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -5790,7 +5790,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -5841,7 +5841,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. */
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
                     filter?: components["parameters"]["range"];
                     /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
                     resolution?: components["parameters"]["resolution"];
@@ -6415,6 +6415,203 @@ export interface paths {
                     };
                     content: {
                         "application/vnd.api+json": components["schemas"]["VentilationDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/air-files/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The air files of a room
+         * @description An air file is a document about the air of a room over a period, with all that its verdict rests on, signed by the instance; each period and norm has versions. Members see all of them, others those that were published, if they may see the room. The latest period first; what the documents say is left out.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AirFileList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        /**
+         * Make an air file
+         * @description Needs OWNER. The period is up to 400 whole days by the clocks of the site, and over. What has the same content as the version before is that version (200); else a new one is made (201), which says what changed.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["AirFileWanted"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AirFileDocument"];
+                    };
+                };
+                /** @description The answer. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AirFileDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/air-files/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An air file */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AirFileDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Publish an air file, or no more
+         * @description Needs OWNER. Whoever may see the room reads what is published, times in which people were there and sensors that are not public included.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["AirFileChange"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AirFileDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/air-files/{id}/document.json/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The signed document
+         * @description As it was signed, in canonical form (RFC 8785). The signature is a detached JSON Web Signature (EdDSA); its keys are at `/.well-known/jwks.json`. docs/air-quality.md tells each field, and `clairctl verdict verify` checks it.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The file. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @constant */
+                            format: "clair-air-file/1";
+                            version: number;
+                            signature: string;
+                        };
                     };
                 };
                 default: components["responses"]["Error"];
@@ -9583,6 +9780,79 @@ export interface components {
         };
         VerdictProfileList: {
             data: components["schemas"]["VerdictProfile"][];
+        };
+        AirFile: {
+            /** @constant */
+            type: "AirFile";
+            id: string;
+            attributes: {
+                /** Format: date */
+                from_date: string;
+                /**
+                 * Format: date
+                 * @description The last day.
+                 */
+                to_date: string;
+                /** @description The id of a VerdictProfile. */
+                profile: string;
+                version: number;
+                made_at_s: number;
+                /** @description null: only members may read it. */
+                published_at_s: number | null;
+                /** @description A page for people, made to be printed, in their language. */
+                page_url?: string;
+                /** @description The signed document. */
+                document_url: string;
+                /** @description As the following, only of a single file. */
+                profile_version?: number;
+                /** @description null: not judged. */
+                level?: string | null;
+                not_judged?: string | null;
+                good?: boolean;
+                sample_count?: number;
+                samples_sha256?: string;
+                /** @description What was measured, as `clairctl verdict verify` takes it. Members get all of it. */
+                samples_url?: string;
+                /** @description What is other than in the version before: `of`, `days` and `figures`. */
+                changes?: Record<string, never> | null;
+            };
+            relationships: Record<string, never>;
+            links: Record<string, never>;
+        };
+        AirFileDocument: {
+            data: components["schemas"]["AirFile"];
+        };
+        AirFileList: {
+            data: components["schemas"]["AirFile"][];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        AirFileWanted: {
+            data: {
+                /** @constant */
+                type: "AirFile";
+                attributes: {
+                    /** Format: date */
+                    from_date: string;
+                    /**
+                     * Format: date
+                     * @description The last day.
+                     */
+                    to_date: string;
+                    /** @description The id of a VerdictProfile; by default that of the room. */
+                    profile?: string | null;
+                };
+            };
+        };
+        AirFileChange: {
+            data: {
+                /** @constant */
+                type: "AirFile";
+                id: string;
+                attributes?: {
+                    published?: boolean;
+                };
+            };
         };
         VerdictDocument: {
             data: {
