@@ -134,7 +134,8 @@ func (s *lifetime) seeWebhook(ctx context.Context) error {
 		`forwarder_webhook_requests_total{code="204"}`, `forwarder_webhook_requests_total{code="401"}`,
 		`forwarder_events_total{kind="join_accept"}`, `forwarder_events_total{kind="downlink_queued"}`,
 	} {
-		if err := play.Until(ctx, func() error { return s.seeSeries(ctx, "sum("+of+") > 0") }); err != nil {
+		// The tasks that answered may have been replaced since.
+		if err := play.Until(ctx, func() error { return s.seeSeries(ctx, "sum(max_over_time("+of+"[1h])) > 0") }); err != nil {
 			return err
 		}
 	}
