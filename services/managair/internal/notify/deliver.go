@@ -26,10 +26,12 @@ const MaxParcel = 200
 type Outbox interface {
 	// Take takes a channel for which something is due. ok is false where there is none.
 	Take(ctx context.Context, holder int64, now, until time.Time) (k Kept, ok bool, err error)
-	// Next makes a parcel of what is due, and drops what is not to be told any more. ok is
+	// Next makes a parcel of what is due, for what the channel leads to by now, and drops what is
+	// not to be told any more. ok is
 	// false where nothing is left, or the channel is another one's by now.
 	Next(ctx context.Context, channel, holder int64, now time.Time) (p Parcel, ok bool, err error)
-	// Done keeps what became of a try.
+	// Done keeps what became of a try. What it says of the channel counts only where the channel
+	// leads to what was called still, and a code only while it is the newest.
 	Done(ctx context.Context, p Parcel, r Result) error
 	// Release lets others have the channel.
 	Release(ctx context.Context, channel, holder int64) error
@@ -41,6 +43,8 @@ type Outbox interface {
 type Parcel struct {
 	// ID is that of its first message.
 	ID int64
+	// Channel is as it is when the parcel is made: what it leads to changes between two.
+	Channel Kept
 	// Attempts is how often it was tried already.
 	Attempts int
 	Messages []Sent
@@ -132,7 +136,8 @@ func backoff(attempts int, random float64) time.Duration {
 func judge(d *Delivery, answer Answer, err error, now time.Time) Result {
 	r := Result{State: Delivered, At: now, Attempt: Attempt{Outcome: OutcomeDelivered, Status: answer.Status, Answer: clip(answer.Text, MaxAnswer), Sent: clip(answer.Sent, MaxSent)}}
 	if d.Confidential() {
-		r.Attempt.Sent, r.Answered = "", err == nil
+		// Receivers answer with what they were sent, so the answer may have it, too.
+		r.Attempt.Sent, r.Attempt.Answer, r.Answered = "", "", err == nil
 	}
 	if err == nil {
 		return r
@@ -249,7 +254,7 @@ func (d *Dispatcher) turn(ctx context.Context, k Kept, holder int64) {
 			if err != nil || !ok {
 				return err
 			}
-			r := d.send(within, k, p)
+			r := d.send(within, p)
 			if err := d.Outbox.Done(within, p, r); err != nil {
 				return err
 			}
@@ -265,8 +270,9 @@ func (d *Dispatcher) turn(ctx context.Context, k Kept, holder int64) {
 }
 
 // send tries to deliver a parcel.
-func (d *Dispatcher) send(ctx context.Context, k Kept, p Parcel) Result {
+func (d *Dispatcher) send(ctx context.Context, p Parcel) Result {
 	began := d.Now()
+	k := p.Channel
 	delivery := Delivery{Channel: k, Parcel: p, PublicURL: strings.TrimSuffix(d.PublicURL, "/"), Now: began}
 	var answer Answer
 	var err error

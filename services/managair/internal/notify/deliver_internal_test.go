@@ -59,7 +59,12 @@ func TestCodesAreNotLogged(t *testing.T) {
 	t.Parallel()
 	d := tried(0)
 	d.Parcel.Messages[0].Kind = KindConfirm
-	if r := judge(d, Answer{Status: 200, Sent: "123456"}, nil, at); r.Attempt.Sent != "" || !r.Answered {
+	// Services of people answer with the message itself.
+	echo := Answer{Status: 200, Sent: "123456", Text: `{"message": "123456"}`}
+	if r := judge(d, echo, nil, at); r.Attempt.Sent != "" || r.Attempt.Answer != "" || !r.Answered {
+		t.Errorf("%+v", r)
+	}
+	if r := judge(d, echo, fault.New(fault.Unavailable, "down"), at); r.Attempt.Sent != "" || r.Attempt.Answer != "down" || r.Answered {
 		t.Errorf("%+v", r)
 	}
 }

@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -29,6 +31,7 @@ type Rules struct {
 	// AnyPort allows others than that of HTTPS.
 	AnyPort bool
 	// Private are networks that may be called although they are not public, by plain HTTP, too.
+	// What answers there is not handed on: whoever gave the address may not read it.
 	Private []netip.Prefix
 	// KeepAlive keeps connections for the next call.
 	KeepAlive bool
@@ -75,7 +78,7 @@ func NewClient(rules Rules) *http.Client {
 	}}
 	return &http.Client{
 		Timeout:   rules.Patience,
-		Transport: byScheme{"https": transport, "http": rules.transport(plain.DialContext)},
+		Transport: discreet{byScheme{"https": transport, "http": rules.transport(plain.DialContext)}, rules},
 		CheckRedirect: func(r *http.Request, before []*http.Request) error {
 			if rules.MaxRedirects == 0 {
 				return http.ErrUseLastResponse
@@ -109,6 +112,31 @@ func (b byScheme) RoundTrip(r *http.Request) (*http.Response, error) {
 		return way.RoundTrip(r)
 	}
 	return nil, ErrNotPublic
+}
+
+// discreet empties answers from private networks.
+type discreet struct {
+	http.RoundTripper
+
+	rules Rules
+}
+
+// RoundTrip is part of http.RoundTripper.
+func (d discreet) RoundTrip(r *http.Request) (*http.Response, error) {
+	var private atomic.Bool
+	answer, err := d.RoundTripper.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) {
+			to, err := netip.ParseAddrPort(got.Conn.RemoteAddr().String())
+			if err != nil || d.rules.private(to) {
+				private.Store(true)
+			}
+		},
+	})))
+	if err == nil && private.Load() {
+		_ = answer.Body.Close()
+		answer.Body = http.NoBody
+	}
+	return answer, err
 }
 
 func (rules Rules) private(to netip.AddrPort) bool {

@@ -1,9 +1,51 @@
 package outbound
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
+	"time"
 )
+
+// Whoever gave an address of a private network learns that something answered, and not what.
+func TestAnswersFromPrivateNetworksAreNotHandedOn(t *testing.T) {
+	t.Parallel()
+	secret := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "what only we know") })
+	plain, secure := httptest.NewServer(secret), httptest.NewTLSServer(secret)
+	t.Cleanup(plain.Close)
+	t.Cleanup(secure.Close)
+	trust := secure.Client().Transport.(*http.Transport).TLSClientConfig
+	private := Rules{Patience: 5 * time.Second, AnyPort: true, KeepAlive: true, Trust: trust, Private: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	public := Rules{Patience: 5 * time.Second, Trust: trust, Allowed: func(netip.AddrPort) bool { return true }}
+	hidden, shown := NewClient(private), NewClient(public)
+	for _, tt := range []struct {
+		client *http.Client
+		to     string
+		want   string
+	}{
+		{hidden, plain.URL, ""},
+		{hidden, plain.URL, ""}, // by the connection that is there
+		{hidden, secure.URL, ""},
+		{hidden, secure.URL, ""},
+		{shown, secure.URL, "what only we know"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tt.to, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := tt.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusOK || string(text) != tt.want {
+			t.Errorf("%s: %q, %v", tt.to, text, err)
+		}
+	}
+}
 
 func TestWhichAddressesArePublic(t *testing.T) {
 	t.Parallel()

@@ -178,7 +178,8 @@ func (s Notifications) Change(ctx context.Context, caller access.Caller, id int6
 		if err := exec(ctx, tx, `
 			UPDATE notification_channel
 			   SET name = @name, language = @language, target = @target, secret = @secret, code_digest = @digest, code_made_at = @code_at,
-			       code_tries = @tries, answered_at = @answered, confirmed_at = @confirmed, disabled_at = @disabled, disabled_why = @why
+			       code_tries = @tries, answered_at = @answered, confirmed_at = @confirmed, disabled_at = @disabled, disabled_why = @why,
+			       rests_until = CASE WHEN secret ->> 'address' IS NOT DISTINCT FROM @secret::jsonb ->> 'address' THEN rests_until END
 			 WHERE id = @id`, args); err != nil {
 			return err
 		}

@@ -15,11 +15,12 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 )
 
-// selectLogged is of parcels, and of what waits to be one by itself. Codes are not shown.
+// selectLogged is of parcels, and of what waits to be one by itself. Codes are not shown, nor
+// what its owner may not be told and was not told before.
 const selectLogged = `
 	SELECT n.id, n.channel_id, n.kind, n.state, n.why, n.written_at, n.due_at, n.ended_at, n.attempts,
 	       greatest(1, (SELECT count(*) FROM notification p WHERE p.parcel_id = n.id))::integer,
-	       CASE WHEN n.kind = 'channel.confirm' THEN '{}' ELSE n.data END,
+	       CASE WHEN n.kind = 'channel.confirm' OR n.why = 'not_a_member' OR n.state <> 'delivered' AND NOT ` + mayBeTold + ` THEN '{}' ELSE n.data END,
 	       coalesce((SELECT jsonb_agg(jsonb_build_object('began_at_s', extract(epoch FROM a.began_at)::bigint, 'took_ms', a.took_ms, 'outcome', a.outcome,
 	                                                     'status', a.status, 'answer', a.answer, 'sent', a.sent) ORDER BY a.id)
 	                   FROM notification_attempt a WHERE @detail AND a.notification_id = n.id), '[]')`

@@ -45,17 +45,26 @@ func (s Notifications) Take(ctx context.Context, holder int64, now, until time.T
 	return k, true, nil
 }
 
+// mayBeTold is the condition that whoever channel c belongs to may be told of notification n:
+// an account that is in use, of what it is a member of, and an organization of itself.
+const mayBeTold = `(c.organization_id IS NOT NULL AND coalesce(n.organization_id, c.organization_id) = c.organization_id
+	        OR c.user_id IS NOT NULL AND EXISTS (SELECT FROM user_account u WHERE u.id = c.user_id AND u.is_active)
+	           AND (n.organization_id IS NULL
+	                OR EXISTS (SELECT FROM membership m WHERE m.user_id = c.user_id AND m.organization_id = n.organization_id)))`
+
 // dropUntold ends what is due and not to be told any more: the channel is not confirmed, or
-// left alone, or its owner may not know.
+// left alone, or its owner may not know. Codes that another one follows are good for nothing,
+// and may have been meant for another address.
 const dropUntold = `
-	UPDATE notification n SET state = 'dropped', ended_at = @now, why = CASE
-	           WHEN c.disabled_at IS NOT NULL THEN c.disabled_why WHEN c.confirmed_at IS NULL THEN 'unconfirmed' ELSE 'not_a_member' END
+	UPDATE notification n SET state = 'dropped', ended_at = @now,
+	       data = CASE WHEN n.kind = @confirm THEN '{}' ELSE n.data END,
+	       why = CASE WHEN n.kind = @confirm THEN 'superseded' WHEN c.disabled_at IS NOT NULL THEN c.disabled_why
+	                  WHEN c.confirmed_at IS NULL THEN 'unconfirmed' ELSE 'not_a_member' END
 	  FROM notification_channel c
-	 WHERE c.id = n.channel_id AND c.id = @channel AND n.state = 'waiting' AND n.due_at <= @now AND n.kind <> @confirm
-	   AND (c.confirmed_at IS NULL OR c.disabled_at IS NOT NULL
-	        OR c.organization_id IS NOT NULL AND n.organization_id <> c.organization_id
-	        OR c.user_id IS NOT NULL AND n.organization_id IS NOT NULL
-	           AND NOT EXISTS (SELECT FROM membership m WHERE m.user_id = c.user_id AND m.organization_id = n.organization_id))`
+	 WHERE c.id = n.channel_id AND c.id = @channel AND n.state = 'waiting' AND n.due_at <= @now
+	   AND CASE WHEN n.kind = @confirm THEN c.code_digest IS DISTINCT FROM sha256(convert_to(n.data ->> 'code', 'UTF8'))
+	                 OR c.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM user_account u WHERE u.id = c.user_id AND u.is_active)
+	            ELSE c.confirmed_at IS NULL OR c.disabled_at IS NOT NULL OR NOT ` + mayBeTold + ` END`
 
 // gather makes a parcel of those that are due together, unless the first is of one already.
 const gather = `
@@ -96,6 +105,13 @@ func (s Notifications) Next(ctx context.Context, channel, holder int64, now time
 		} else if err := exec(ctx, tx, gather, args); err != nil {
 			return err
 		}
+		rows, err := tx.Query(ctx, selectChannels+" WHERE c.id = @channel", args)
+		if err != nil {
+			return err
+		}
+		if p.Channel, err = pgx.CollectExactlyOneRow(rows, scanChannel); err != nil {
+			return err
+		}
 		return readParcel(ctx, tx, &p, args)
 	})
 	if isNoRow(err) {
@@ -132,7 +148,8 @@ func (s Notifications) Done(ctx context.Context, p notify.Parcel, r notify.Resul
 		args := pgx.NamedArgs{
 			"id": p.ID, "began": a.BeganAt, "took": a.TookMS, "outcome": a.Outcome, "status": a.Status, "answer": a.Answer, "sent": a.Sent,
 			"state": string(r.State), "why": r.Why, "at": r.At, "due": r.DueAt, "disable": r.Disable, "answered": r.Answered, "rests": r.RestsUntil,
-			"confirm": notify.KindConfirm, "channel": p.Messages[0].Channel,
+			"confirm": notify.KindConfirm, "channel": p.Messages[0].Channel, "digest": p.Channel.CodeDigest,
+			"address": p.Channel.Secret.Address, "room": p.Channel.Secret.Room, "token": p.Channel.Secret.Token,
 		}
 		// A code that has been sent is nowhere but where it was sent to.
 		if err := exec(ctx, tx, `
@@ -148,25 +165,35 @@ func (s Notifications) Done(ctx context.Context, p notify.Parcel, r notify.Resul
 			SELECT id, @began, @took, @outcome, @status, @answer, @sent FROM notification WHERE id = @id`, args); err != nil {
 			return err
 		}
-		if r.Disable != "" {
-			if err := exec(ctx, tx, "UPDATE notification_channel SET disabled_at = @at, disabled_why = @disable WHERE id = @channel AND disabled_at IS NULL", args); err != nil {
-				return err
-			}
-		}
-		if r.Answered {
-			if err := exec(ctx, tx, "UPDATE notification_channel SET answered_at = @at WHERE id = @channel", args); err != nil {
-				return err
-			}
-		}
-		if r.RestsUntil.IsZero() {
-			return nil
-		}
-		return exec(ctx, tx, "UPDATE notification_channel SET rests_until = @rests WHERE id = @channel", args)
+		return keepAnswer(ctx, tx, r, args)
 	})
 	if err != nil {
 		return fmt.Errorf("keep what became of a notification: %w", pgdb.Translate(err))
 	}
 	return nil
+}
+
+// leadsThere is the condition that a channel leads to what was called: its owner may have
+// changed that while the receiver took its time.
+const leadsThere = `id = @channel AND coalesce(secret ->> 'address', '') = @address
+	AND coalesce(secret ->> 'room', '') = @room AND coalesce(secret ->> 'token', '') = @token`
+
+// keepAnswer keeps what a try says of the channel.
+func keepAnswer(ctx context.Context, tx pgx.Tx, r notify.Result, args pgx.NamedArgs) error {
+	if r.Disable != "" {
+		if err := exec(ctx, tx, "UPDATE notification_channel SET disabled_at = @at, disabled_why = @disable WHERE disabled_at IS NULL AND "+leadsThere, args); err != nil {
+			return err
+		}
+	}
+	if r.Answered {
+		if err := exec(ctx, tx, "UPDATE notification_channel SET answered_at = @at WHERE code_digest = @digest::bytea AND "+leadsThere, args); err != nil {
+			return err
+		}
+	}
+	if r.RestsUntil.IsZero() {
+		return nil
+	}
+	return exec(ctx, tx, "UPDATE notification_channel SET rests_until = @rests WHERE "+leadsThere, args)
 }
 
 // Release is part of notify.Outbox.

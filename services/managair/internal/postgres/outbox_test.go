@@ -1,9 +1,11 @@
 package postgres_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
@@ -83,8 +85,82 @@ func TestWhatIsNotToBeToldAnyMore(t *testing.T) {
 	if err := h.as.QueryRow(t.Context(), "SELECT count(*) FROM notification WHERE state = 'dropped' AND why = 'not_a_member'").Scan(&dropped); err != nil || dropped != 2 {
 		t.Errorf("%d dropped, %v", dropped, err)
 	}
+	// What it was not told is not in the log either.
+	log, _, err := s.Log(t.Context(), access.Caller{UserID: 1}, notify.Query{Channel: 1, Limit: 10})
+	if err != nil || len(log) != 1 || string(log[0].Data) != "{}" {
+		t.Errorf("%+v, %v", log, err)
+	}
 	// Forgotten in time.
 	if n, err := s.Forget(t.Context(), now.Add(time.Hour)); err != nil || n != 2 {
 		t.Errorf("%d forgotten, %v", n, err)
+	}
+}
+
+// An account that is switched off is told nothing, and sees nothing of what waited for it.
+func TestAccountsThatAreSwitchedOffAreToldNothing(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	s := postgres.Notifications{Pool: h.as}
+	if err := enqueue(t, h, message(1, "a"), message(2, "b")); err != nil {
+		t.Fatal(err)
+	}
+	h.exec(t, "UPDATE user_account SET is_active = false WHERE id = 1")
+	now := time.Now().Add(time.Minute)
+	for channel, want := range map[int64]bool{1: false, 2: true} {
+		h.exec(t, fmt.Sprintf("UPDATE notification_channel SET taken_by = 7 WHERE id = %d", channel))
+		if p, ok, err := s.Next(t.Context(), channel, 7, now); err != nil || ok != want {
+			t.Errorf("channel %d: %+v, %v", channel, p, err)
+		}
+	}
+}
+
+// What a channel leads to changes between two parcels, and while one is on its way.
+func TestParcelsGoWhereTheChannelLeadsByNow(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	s := postgres.Notifications{Pool: h.as}
+	service := notify.Service{Store: s, Now: time.Now}
+	olga := access.Caller{UserID: 1}
+	text := func(s string) *string { return &s }
+	made, _, err := service.Make(t.Context(), olga, notify.Channel{Kind: notify.Email, UserID: 1},
+		notify.Wanted{Name: text("Mail"), Language: text("de"), Address: text("olga@example.org")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Minute)
+	if k, ok, err := s.Take(t.Context(), 7, now, now.Add(time.Minute)); err != nil || !ok || k.ID != made.ID {
+		t.Fatal(k.ID, ok, err)
+	}
+	// The first code has not left yet: it goes nowhere any more.
+	if _, err := service.Change(t.Context(), olga, made.ID, notify.Wanted{Address: text("ida@example.org")}); err != nil {
+		t.Fatal(err)
+	}
+	p, ok, err := s.Next(t.Context(), made.ID, 7, now)
+	if err != nil || !ok || p.Channel.Secret.Address != "ida@example.org" || len(p.Messages) != 1 || p.ID == 1 {
+		t.Fatalf("%+v, %v, %v", p, ok, err)
+	}
+	var superseded int
+	if err := h.as.QueryRow(t.Context(), "SELECT count(*) FROM notification WHERE state = 'dropped' AND why = 'superseded' AND data = '{}'").Scan(&superseded); err != nil || superseded != 1 {
+		t.Errorf("%d superseded, %v", superseded, err)
+	}
+	// The second is on its way.
+	if _, err := service.Change(t.Context(), olga, made.ID, notify.Wanted{Address: text("eva@example.org")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []notify.Result{
+		{Answered: true}, {Disable: notify.Gone}, {RestsUntil: now.Add(time.Hour)},
+	} {
+		r.State, r.At, r.Attempt = notify.Delivered, now, notify.Attempt{BeganAt: now, Outcome: notify.OutcomeDelivered}
+		if err := s.Done(t.Context(), p, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var touched bool
+	if err := h.as.QueryRow(t.Context(), "SELECT num_nonnulls(answered_at, disabled_at, rests_until) > 0 FROM notification_channel WHERE id = $1", made.ID).Scan(&touched); err != nil || touched {
+		t.Errorf("the answer of an old address counts for the new one, %v", err)
+	}
+	p, ok, err = s.Next(t.Context(), made.ID, 7, now)
+	if err != nil || !ok || p.Channel.Secret.Address != "eva@example.org" {
+		t.Errorf("%+v, %v, %v", p, ok, err)
 	}
 }
