@@ -56,9 +56,12 @@ const (
 	Outdoor  Base = "outdoor"  // how far that is above the concentration outdoors
 )
 
-// Source is where a rule can be read.
+// Source is where a rule can be read. Its title is in its own language, Lang (BCP 47).
 type Source struct {
 	Title string `json:"title"`
+	Lang  string `json:"lang"`
+	// About says in the reader's language what is to be found there.
+	About *Text  `json:"about,omitempty"`
 	URL   string `json:"url,omitempty"`
 }
 
@@ -73,6 +76,8 @@ type Level struct {
 	// TolerancePercent is how much of the occupied time, of the lessons or of the days may
 	// be beyond the bound. 0: none.
 	TolerancePercent float64 `json:"tolerance_percent,omitempty"`
+	// Role is its colour in pictures of the moment.
+	Role Role `json:"role"`
 	// Good: nobody who knows the norm objects when such air is called good.
 	Good bool `json:"good,omitempty"`
 }
@@ -118,8 +123,10 @@ type Profile struct {
 	Country string `json:"country,omitempty"`
 	Name    Text   `json:"name"`
 	// Paragraph is where in which text the rule stands.
-	Paragraph string   `json:"paragraph"`
-	Sources   []Source `json:"sources"`
+	Paragraph string `json:"paragraph"`
+	// Lang is the language of that text (BCP 47).
+	Lang    string   `json:"lang"`
+	Sources []Source `json:"sources"`
 	// Note says what the norm leaves open, and how that was decided.
 	Note      Text      `json:"note"`
 	Averaging Averaging `json:"averaging"`
@@ -127,6 +134,8 @@ type Profile struct {
 	// cut.
 	LessonMinutes int  `json:"lesson_minutes,omitempty"`
 	Base          Base `json:"base"`
+	// Moment is nil where the norm itself speaks of the moment.
+	Moment *Moment `json:"moment,omitempty"`
 	// Levels are the classes, the best one first.
 	Levels []Level `json:"levels"`
 	Needs  Needs   `json:"needs"`
@@ -200,6 +209,8 @@ const maxBytes = 64 << 10
 // IDPattern is what ids of profiles look like.
 const IDPattern = "^[a-z0-9][a-z0-9-]{0,39}$"
 
+var langForm = regexp.MustCompile(`^[a-z]{2}$`)
+
 var idForm = regexp.MustCompile(IDPattern)
 
 // Parse reads a profile, and refuses one that could not be applied, or could say good of
@@ -244,7 +255,10 @@ func (p *Profile) check() error {
 	case !p.Levels[0].Good || p.Levels[len(p.Levels)-1].Good:
 		return errors.New("the first level is good, and the last one is not")
 	}
-	return p.checkLevels()
+	if slices.ContainsFunc(p.Sources, func(s Source) bool { return s.Title == "" || !langForm.MatchString(s.Lang) }) || !langForm.MatchString(p.Lang) {
+		return errors.New("paragraph and sources have a title and a language")
+	}
+	return errors.Join(p.checkLevels(), p.checkMoment())
 }
 
 func (p *Profile) checkLevels() error {

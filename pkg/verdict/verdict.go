@@ -37,7 +37,7 @@ import (
 const (
 	// OutdoorPPM is taken for the concentration outdoors, which nobody measures: what
 	// package simulate and the pages say, too. Mauna Loa had some 430 ppm in 2025.
-	OutdoorPPM = 420
+	OutdoorPPM = profile.OutdoorPPM
 	// SignOfUsePPM is how far CO2 must rise before somebody is said to be there. One
 	// person at rest (18 l/h, EN 16798-1) raises a classroom of 180 m3 by 220 ppm at half
 	// an air change an hour; sensors waver by less than 50 ppm.

@@ -4,6 +4,7 @@ export const routes: Route[] = [
   { path: "/", load: () => import("./pages/Start.svelte") },
   { path: "/sites/:id", load: () => import("./pages/Site.svelte") },
   { path: "/rooms/:id", load: () => import("./pages/Room.svelte") },
+  { path: "/rooms/:id/norms", load: () => import("./pages/Norms.svelte") },
   { path: "/compare", load: () => import("./pages/Compare.svelte") },
   { path: "/embed/rooms/:room", load: () => import("./pages/Embed.svelte"), bare: true },
   { path: "/embed/:site", load: () => import("./pages/Embed.svelte"), bare: true },

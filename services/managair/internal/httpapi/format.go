@@ -66,6 +66,10 @@ func appendAggregate(dst []byte, name string, a telemetry.Aggregate, number func
 	part("", a.Mean)
 	part("_min", func() int { return a.Min })
 	part("_max", func() int { return a.Max })
+	if a.KnownS > 0 {
+		dst = append(append(append(dst, `,"`...), name...), `_known_s":`...)
+		dst = appendInt(dst, a.KnownS)
+	}
 	return dst
 }
 

@@ -39,7 +39,7 @@ func (a *API) publicSites() *resource[inventory.PublicSite, int64] {
 	}
 }
 
-// appendPublicRooms appends [{"id":"1","name":..,"latest_samples":[..]},..].
+// appendPublicRooms appends [{"id":"1","name":..,"latest_samples":[..],"air_scale":{..}},..].
 func appendPublicRooms(dst []byte, rooms []inventory.PublicRoom) []byte {
 	dst = append(dst, '[')
 	for i, room := range rooms {
@@ -61,7 +61,9 @@ func appendPublicRooms(dst []byte, rooms []inventory.PublicRoom) []byte {
 			dst = strconv.AppendInt(dst, int64(sample.CO2PPM), 10)
 			dst = append(dst, '}')
 		}
-		dst = append(dst, "]}"...)
+		dst = append(dst, `],"air_scale":`...)
+		dst = append(dst, bareScales[room.Profile().ID]...)
+		dst = append(dst, '}')
 	}
 	return append(dst, ']')
 }

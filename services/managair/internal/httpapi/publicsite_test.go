@@ -10,7 +10,8 @@ func TestPublicSites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const school = `{"type":"PublicSite","id":"1","attributes":{"name":"Schule","street1":"Hauptstr. 1","zip":"10827","city":"Berlin",` +
-		`"latitude":"52.520000","longitude":"13.400000","rooms":[{"id":"1","name":"Klasse 1","latest_samples":[{"timestamp_s":1768040820,"co2_ppm":500}]}]}`
+		`"latitude":"52.520000","longitude":"13.400000","rooms":[{"id":"1","name":"Klasse 1","latest_samples":[{"timestamp_s":1768040820,"co2_ppm":500}],` +
+		`"air_scale":{"profile":"de-uba","levels":[{"role":"good","below_ppm":1000},{"role":"elevated","up_to_ppm":2000},{"role":"high"}]}}]}`
 	for _, test := range []struct {
 		name, query string
 		found       bool
@@ -53,7 +54,7 @@ func TestPublicSitesTellOnlyOfPublicInstallations(t *testing.T) {
 	w.exec(t, `INSERT INTO installation (node_id, room_id, from_time, is_public) VALUES ($1, 1, '2026-02-01T00:00:00Z', false)`, node2)
 	w.exec(t, `UPDATE installation SET to_time = '2026-01-15T00:00:00Z' WHERE id = 1`)
 	got := w.do(t, request{user: owner, path: "/api/v1/public-sites/1/"})
-	if !strings.Contains(got.body, `"rooms":[{"id":"1","name":"Klasse 1","latest_samples":[]}]`) {
+	if !strings.Contains(got.body, `"rooms":[{"id":"1","name":"Klasse 1","latest_samples":[],"air_scale":`) {
 		t.Error(got.body)
 	}
 }

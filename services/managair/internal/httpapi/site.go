@@ -58,7 +58,7 @@ func (a *API) rooms() *resource[inventory.Room, int64] {
 			id := v.id(r.ID)
 			return jsonapi.Resource{
 				Identifier: jsonapi.Identifier{Type: typeRoom, ID: id},
-				Attributes: attributesOf(v, &inventory.Rooms, r, 0),
+				Attributes: attributesOf(v, &inventory.Rooms, r, 1, airScale(&r.Judged)),
 				Relationships: v.relationships([]jsonapi.Relationship{
 					{Name: "site", Linkage: jsonapi.ToOne(typeSite, v.id(r.SiteID)), Related: v.url("rooms", id, "site")},
 					{Name: "installations", Related: v.url("rooms", id, "installations")},

@@ -107,11 +107,16 @@ func (a *API) listVerdictProfiles(w http.ResponseWriter, r *http.Request) error 
 		list.add("version", jsonapi.Int(p.Version))
 		list.add("country", optText(p.Country))
 		list.add("paragraph", jsonapi.String(p.Paragraph))
+		list.add("paragraph_language", jsonapi.String(p.Lang))
 		list.json("sources", p.Sources)
 		list.json("note", p.Note)
 		list.add("averaging", jsonapi.String(string(p.Averaging)))
 		list.add("base", jsonapi.String(string(p.Base)))
 		list.json("levels", p.Levels)
+		if p.Moment != nil {
+			list.json("moment", p.Moment)
+		}
+		list.add("scale", jsonapi.Raw(scales[p.ID]))
 		if list.err != nil {
 			return list.err
 		}

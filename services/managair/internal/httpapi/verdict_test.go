@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,6 +163,28 @@ func TestVerdictOfAClassroom(t *testing.T) {
 	}
 }
 
+// Where nobody chose a norm, that of the country holds; what is chosen for a new room holds at once.
+func TestTheProfileOfTheCountryHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for zone, want := range map[string]string{"Europe/Brussels": "be", "Europe/Paris": "fr-evaluation", "Europe/Rome": "en-16798", "Europe/Berlin": "de-uba"} {
+		w.exec(t, `UPDATE site SET time_zone = $1`, zone)
+		if got := w.verdict(t, anonymous, "/api/v1/rooms/1/verdicts/2026-01"); got.Profile != want {
+			t.Errorf("verdict in %s: %s", zone, got.Profile)
+		}
+		if got := w.get(t, anonymous, "/api/v1/rooms/1/"); !strings.Contains(got.body, `"air_scale":{"profile":"`+want+`"`) {
+			t.Errorf("scale in %s: %s", zone, got.body)
+		}
+	}
+	made := w.do(t, create(owner, "Room", `"name":"Neu","verdict_profile":"be"`, ref("site", "Site", "1")))
+	if made.status != http.StatusCreated || !strings.Contains(made.body, `"below_ppm":900`) {
+		t.Errorf("a new room: %d %s", made.status, made.body)
+	}
+	if made := w.do(t, create(owner, "Room", `"name":"Neuer"`, ref("site", "Site", "1"))); made.status != http.StatusCreated || !strings.Contains(made.body, `"air_scale":{"profile":"de-uba"`) {
+		t.Errorf("a new room of which nothing is said: %d %s", made.status, made.body)
+	}
+}
+
 func TestTheNearestProfileHolds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -178,8 +201,19 @@ func TestTheNearestProfileHolds(t *testing.T) {
 		{change(owner, "Organization", "1", `"verdict_profile":null`), "de-uba"},
 	}
 	for _, step := range steps {
-		if got := w.do(t, step.change); got.status != http.StatusOK {
-			t.Fatalf("%s: %d %s", step.change.path, got.status, got.body)
+		changed := w.do(t, step.change)
+		if changed.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", step.change.path, changed.status, changed.body)
+		}
+		// What the air is held against now follows, in the answer to the change already.
+		scale := `"air_scale":{"profile":"` + step.want + `"`
+		if strings.Contains(step.change.path, "/rooms/") && !strings.Contains(changed.body, scale) {
+			t.Errorf("the room that was changed: %s", changed.body)
+		}
+		for _, path := range []string{"/api/v1/rooms/1/", "/api/v1/rooms/", "/api/v1/sites/1/rooms/", "/api/v1/installations/1/?include=room", "/api/v1/public-sites/"} {
+			if got := w.get(t, anonymous, path); !strings.Contains(got.body, scale) {
+				t.Errorf("%s at %s: %s", step.want, path, got.body)
+			}
 		}
 		if got := w.verdict(t, anonymous, path); got.Profile != step.want {
 			t.Errorf("%s: %s, want %s", step.change.body, got.Profile, step.want)

@@ -105,6 +105,7 @@ type PublicRoom struct {
 	ID     int64
 	Name   string
 	Latest []PublicSample
+	Judged
 }
 
 // PublicSample is what one needs to judge the air.
@@ -124,6 +125,17 @@ type Room struct {
 	MaxOccupancy *int64   // persons
 	// VerdictProfile is as with the organization; that of the site holds when it is nil.
 	VerdictProfile *string
+	// Judged is what is read of the room's place.
+	Judged
+}
+
+// Judged is what decides by which profile a room is judged.
+type Judged struct {
+	// Chosen is that of the room, or else of its site, or else of its organization; nil when
+	// nobody chose one.
+	Chosen *string
+	// Zone is the time zone of the site.
+	Zone string
 }
 
 // Quantity is something that a sensor can measure.

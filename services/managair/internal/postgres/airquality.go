@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
-	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
@@ -23,12 +22,11 @@ type AirQuality struct{ Pool *pgxpool.Pool }
 func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64) (roomair.Room, error) {
 	room, installation := rooms(), installations()
 	rows, err := a.Pool.Query(ctx, `
-		SELECT rs.time_zone, coalesce(r.verdict_profile, rs.verdict_profile, ro.verdict_profile, @profile),
+		SELECT rs.time_zone, `+chosenProfile("r", "rs")+`,
 		       EXISTS (SELECT FROM membership cm WHERE cm.organization_id = rs.operator_id AND cm.user_id = @caller),
 		       coalesce(r.size_sqm * r.height_m, 0)::float8, coalesce(r.max_occupancy, 0),
 		       visible.no, visible.from_time, visible.to_time, visible.protocol, visible.id, visible.node_id
 		  FROM `+room.table+` `+room.alias+` `+room.from+`
-		  JOIN organization ro ON ro.id = rs.operator_id
 		  LEFT JOIN LATERAL (
 		       SELECT xn.no, i.from_time, i.to_time, xp.identifier AS protocol, i.id, i.node_id::text AS node_id
 		         FROM `+installation.table+` `+installation.alias+` `+installation.from+`
@@ -36,14 +34,14 @@ func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64)
 		        WHERE i.room_id = r.id AND (`+installation.audience(access.Installations.Read)+`)) AS visible ON true
 		 WHERE r.id = @id AND (`+room.audience(access.Rooms.Read)+`)
 		 ORDER BY visible.from_time, visible.no`,
-		pgx.NamedArgs{"id": id, "caller": caller.UserID, "profile": profile.Default})
+		pgx.NamedArgs{"id": id, "caller": caller.UserID})
 	var found roomair.Room
 	if err == nil {
 		var no *int32
 		var from, to *time.Time
 		var protocol, node *string
 		var installation *int64
-		_, err = pgx.ForEachRow(rows, []any{&found.TimeZone, &found.Profile, &found.Member, &found.VolumeM3, &found.People, &no, &from, &to, &protocol, &installation, &node}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&found.Zone, &found.Chosen, &found.Member, &found.VolumeM3, &found.People, &no, &from, &to, &protocol, &installation, &node}, func() error {
 			if no != nil {
 				found.Installations = append(found.Installations, roomair.Installation{
 					Span: telemetry.Span{NodeNo: *no, From: *from, To: orZero(to)}, Protocol: *protocol,
@@ -53,7 +51,7 @@ func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64)
 			return nil
 		})
 	}
-	if err == nil && found.TimeZone == "" {
+	if err == nil && found.Zone == "" {
 		err = pgx.ErrNoRows
 	}
 	if err != nil {

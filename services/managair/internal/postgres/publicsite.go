@@ -23,7 +23,7 @@ func publicSites() kind[inventory.PublicSite, int64] {
 		},
 		table: "site", alias: "s", from: "JOIN address a ON a.id = s.address_id",
 		columns: `s.id, s.name, a.street1, a.zip, a.city, a.latitude::text, a.longitude::text, (
-			SELECT json_agg(json_build_object('ID', pr.id, 'Name', pr.name, 'Latest', (
+			SELECT json_agg(json_build_object('ID', pr.id, 'Name', pr.name, 'Chosen', ` + chosenProfile("pr", "s") + `, 'Zone', s.time_zone, 'Latest', (
 			       SELECT json_agg(json_build_object('Time', latest.time, 'CO2PPM', latest.co2_ppm) ORDER BY i.id)
 			         FROM installation i
 			         JOIN node n ON n.id = i.node_id

@@ -78,6 +78,16 @@ func rooms() kind[inventory.Room, int64] {
 		references: func(r *inventory.Room) []reference {
 			return []reference{siteKind.reference("site", r.SiteID, access.Owners)}
 		},
+		extras: []extra[inventory.Room]{
+			{sql: chosenProfile("r", "rs"), at: func(r *inventory.Room) any { return &r.Chosen }},
+			{sql: "rs.time_zone", at: func(r *inventory.Room) any { return &r.Zone }},
+		},
 		crowds: []crowding[inventory.Room]{roomCrowd},
 	})
+}
+
+// chosenProfile is the profile that was chosen for a room: for itself, its site or its
+// organization.
+func chosenProfile(room, site string) string {
+	return "coalesce(" + room + ".verdict_profile, " + site + ".verdict_profile, (SELECT co.verdict_profile FROM organization co WHERE co.id = " + site + ".operator_id))"
 }

@@ -89,7 +89,7 @@ func TestAStuckSensorSaysNothingOfTheAir(t *testing.T) {
 		buckets = append(buckets, b)
 		return nil
 	})
-	if err != nil || len(buckets) != 1 || buckets[0].CO2 != (telemetry.Aggregate{N: 1, Sum: 650, Min: 650, Max: 650}) {
+	if err != nil || len(buckets) != 1 || buckets[0].CO2 != (telemetry.Aggregate{N: 1, Sum: 650, Min: 650, Max: 650, KnownS: 3600, Weighted: 3600 * 650}) {
 		t.Errorf("days: %+v, %v; want only the sample of 650 ppm", buckets, err)
 	}
 

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -172,12 +171,12 @@ func reading(column []byte) measurement.Reading {
 	return measurement.Known(int(int16be(column)))
 }
 
-// Rollup is part of telemetry.Store. It takes whole days and hours from the
-// roll-ups as far as they are right, and the rest from the samples. It reads the
-// tables and not the functions sample_hours and sample_days, because PostgreSQL
+// Rollup is part of telemetry.Store. It takes whole hours from the roll-ups as
+// far as they are right, and the rest from the samples. It reads the table and
+// not the function sample_hours, because PostgreSQL
 // plans a function's queries anew at each call, over all partitions: that took
 // longer than reading a year of hours.
-func (t *Telemetry) Rollup(ctx context.Context, span telemetry.Span, r telemetry.Resolution, yield func(telemetry.Bucket) error) error {
+func (t *Telemetry) Rollup(ctx context.Context, span telemetry.Span, yield func(telemetry.Bucket) error) error {
 	// Both queries must see the same state.
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, t.pool, options, func(tx pgx.Tx) error {
@@ -191,7 +190,7 @@ func (t *Telemetry) Rollup(ctx context.Context, span telemetry.Span, r telemetry
 			return err
 		}
 		parts := rollupParts{args: []any{span.NodeNo}, late: late}
-		parts.cover(span.From, stop, until.UTC(), r == telemetry.Day)
+		parts.cover(span.From, stop, until.UTC())
 		if len(parts.queries) == 0 {
 			return nil
 		}
@@ -230,7 +229,7 @@ type rollupParts struct {
 const day = 24 * time.Hour
 
 // cover adds the parts of [from, stop). What is before until is rolled up.
-func (p *rollupParts) cover(from, stop, until time.Time, days bool) {
+func (p *rollupParts) cover(from, stop, until time.Time) {
 	hourFrom, hourTo := ceil(from, time.Hour), stop.Truncate(time.Hour)
 	if until.Before(hourTo) {
 		hourTo = until
@@ -240,30 +239,13 @@ func (p *rollupParts) cover(from, stop, until time.Time, days bool) {
 		return
 	}
 	p.add("sample_hours_raw($1, $%d, $%d)", "hour", from, hourFrom, nil)
-	if dayFrom, dayTo := ceil(hourFrom, day), hourTo.Truncate(day); days && dayFrom.Before(dayTo) {
-		p.hours(hourFrom, dayFrom)
-		var lateDays []time.Time
-		for _, hour := range p.late {
-			if start := hour.UTC().Truncate(day); !start.Before(dayFrom) && start.Before(dayTo) && !slices.Contains(lateDays, start) {
-				lateDays = append(lateDays, start)
-				p.hours(start, start.Add(day))
-			}
-		}
-		p.add("sample_day WHERE node_no = $1 AND day >= $%d AND day < $%d", "day", dayFrom, dayTo, lateDays)
-		p.hours(dayTo, hourTo)
-	} else {
-		p.hours(hourFrom, hourTo)
-	}
+	p.add("sample_hour WHERE node_no = $1 AND hour >= $%d AND hour < $%d", "hour", hourFrom, hourTo, p.late)
 	for _, hour := range p.late {
 		if !hour.Before(hourFrom) && hour.Before(hourTo) {
 			p.add("sample_hours_raw($1, $%d, $%d)", "hour", hour, hour.Add(time.Hour), nil)
 		}
 	}
 	p.add("sample_hours_raw($1, $%d, $%d)", "hour", hourTo, stop, nil)
-}
-
-func (p *rollupParts) hours(from, to time.Time) {
-	p.add("sample_hour WHERE node_no = $1 AND hour >= $%d AND hour < $%d", "hour", from, to, p.late)
 }
 
 // add adds what source has in [from, to), but the times in without.

@@ -101,7 +101,7 @@ func (f Files) attempt(ctx context.Context, caller access.Caller, w FileKey, abo
 	}
 	key := w
 	if key.Profile == "" {
-		key.Profile = room.Profile
+		key.Profile = room.Profile().ID
 	}
 	norm, known := profile.Get(key.Profile)
 	if !known {

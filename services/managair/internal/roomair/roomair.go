@@ -19,11 +19,10 @@ import (
 
 // Room is what an analysis needs to know of a room.
 type Room struct {
-	// TimeZone is the IANA name of the zone in which its days are cut.
-	TimeZone string
-	// Profile is the id of the profile by which the room is judged: its own, or else that of
-	// its site, or else that of its organization; "" is never.
-	Profile string
+	// Judged has the time zone in which its days are cut, and says by which profile it is
+	// judged.
+	inventory.Judged
+
 	// Member: the caller is a member of the organization of the site.
 	Member bool
 	// VolumeM3 is that of the room, and People how many it is meant for; 0 is not known.
@@ -77,7 +76,7 @@ func (s Service) room(ctx context.Context, caller access.Caller, id int64) (Room
 	if err != nil {
 		return Room{}, nil, err
 	}
-	return room, inventory.LocationOrUTC(room.TimeZone), nil
+	return room, inventory.LocationOrUTC(room.Zone), nil
 }
 
 // read returns the course of the air in a room, and the worst of its sensors.

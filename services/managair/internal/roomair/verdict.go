@@ -42,14 +42,13 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 		return Judgement{}, err
 	}
 	j := Judgement{Period: period(loc), Member: room.Member}
-	if by == "" {
-		by = room.Profile
-	}
-	var ok bool
-	if j.Profile, ok = profile.Get(by); !ok {
+	j.Profile = room.Profile()
+	if room.Chosen != nil && *room.Chosen != j.Profile.ID {
 		// Another version of the program knew it.
-		s.Log.WarnContext(ctx, "the room's profile is unknown; it is judged by the default one", "room", id, "profile", by)
-		j.Profile, _ = profile.Get(profile.Default)
+		s.Log.WarnContext(ctx, "the room's profile is unknown; it is judged by that of its country", "room", id, "profile", *room.Chosen)
+	}
+	if p, ok := profile.Get(by); ok {
+		j.Profile = p
 	}
 	if !room.Member && now.Before(j.Period.To) {
 		// From one answer to the next the public would see when people were there.

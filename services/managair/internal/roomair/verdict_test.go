@@ -12,9 +12,9 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
-	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/pkg/verdict"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
@@ -39,7 +39,7 @@ var berlin = func() *time.Location {
 }()
 
 func (c classroom) AirRoom(context.Context, access.Caller, int64) (roomair.Room, error) {
-	return roomair.Room{TimeZone: berlin.String(), Profile: profile.Default, Member: !c.public, Installations: []roomair.Installation{
+	return roomair.Room{Judged: inventory.Judged{Zone: berlin.String()}, Member: !c.public, Installations: []roomair.Installation{
 		{Span: telemetry.Span{NodeNo: 1, From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, Protocol: clairchen.Protocol},
 	}}, nil
 }

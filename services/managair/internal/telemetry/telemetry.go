@@ -6,6 +6,7 @@ package telemetry
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/civil"
@@ -47,10 +48,9 @@ type Store interface {
 	// Samples hands the samples of a span to yield, ascending by time, as they come
 	// from the database. The first error of yield ends it and is returned.
 	Samples(ctx context.Context, span Span, yield func(measurement.Sample) error) error
-	// Rollup hands parts of the buckets of a span to yield, ascending by time. A
-	// bucket may come in several parts; each lies in one bucket only. Resolution is
-	// Hour or Day.
-	Rollup(ctx context.Context, span Span, r Resolution, yield func(Bucket) error) error
+	// Rollup hands parts of the hours of a span to yield, ascending by time. An hour
+	// may come in several parts; each lies in one hour only.
+	Rollup(ctx context.Context, span Span, yield func(Bucket) error) error
 }
 
 // Resolution is the length of the buckets of a series; Raw has none.
@@ -68,10 +68,22 @@ const (
 func (r Resolution) start(t time.Time) time.Time { return t.Truncate(time.Duration(r)) }
 
 // Aggregate sums up the values of one quantity.
-type Aggregate struct{ N, Sum, Min, Max int }
+type Aggregate struct {
+	N, Sum, Min, Max int
+	// KnownS is of days: how many seconds of it are in hours with a value. Weighted is
+	// the sum of the means of these hours, each times its seconds.
+	KnownS   int
+	Weighted float64
+}
 
-// Mean returns the mean, rounded half away from zero; it needs N > 0.
+// Mean returns the mean, rounded half away from zero; it needs N > 0. That of a day is the
+// mean of its hours of which something is known, that of anything shorter the mean of its
+// samples: so a day has the same mean as its hours have together, however many samples
+// they have.
 func (a Aggregate) Mean() int {
+	if a.KnownS > 0 {
+		return int(math.Round(a.Weighted / float64(a.KnownS)))
+	}
 	if a.Sum < 0 {
 		return (2*a.Sum - a.N) / (2 * a.N)
 	}
@@ -85,8 +97,20 @@ func (a Aggregate) merge(b Aggregate) Aggregate {
 	case b.N == 0:
 		return a
 	default:
-		return Aggregate{a.N + b.N, a.Sum + b.Sum, min(a.Min, b.Min), max(a.Max, b.Max)}
+		return Aggregate{
+			N: a.N + b.N, Sum: a.Sum + b.Sum, Min: min(a.Min, b.Min), Max: max(a.Max, b.Max),
+			KnownS: a.KnownS + b.KnownS, Weighted: a.Weighted + b.Weighted,
+		}
 	}
+}
+
+// lasting says how long what is summed up stands for.
+func (a Aggregate) lasting(d time.Duration) Aggregate {
+	if a.N > 0 {
+		a.KnownS = int(d / time.Second)
+		a.Weighted = float64(a.Sum) / float64(a.N) * d.Seconds()
+	}
+	return a
 }
 
 // Bucket sums up the samples of a stretch of time.
@@ -103,6 +127,12 @@ func (b *Bucket) merge(o Bucket) {
 	b.RelHumidity = b.RelHumidity.merge(o.RelHumidity)
 }
 
+func (b *Bucket) lasting(d time.Duration) {
+	b.CO2 = b.CO2.lasting(d)
+	b.Temperature = b.Temperature.lasting(d)
+	b.RelHumidity = b.RelHumidity.lasting(d)
+}
+
 // bucketOf returns the bucket of a single sample.
 func bucketOf(s measurement.Sample) Bucket {
 	b := Bucket{Start: s.Time, CO2: single(s.CO2PPM)}
@@ -115,15 +145,21 @@ func bucketOf(s measurement.Sample) Bucket {
 	return b
 }
 
-func single(v int) Aggregate { return Aggregate{1, v, v, v} }
+func single(v int) Aggregate { return Aggregate{N: 1, Sum: v, Min: v, Max: v} }
 
 // Buckets hands the buckets of a span that have samples to yield, ascending by
 // time. Buckets at the ends hold only what is inside the span: what was measured
 // before an installation began is not its own.
 func Buckets(ctx context.Context, store Store, span Span, r Resolution, yield func(Bucket) error) error {
-	parts := func(take func(Bucket) error) error { return store.Rollup(ctx, span, r, take) }
-	if r == TenMinutes {
+	parts := func(take func(Bucket) error) error { return store.Rollup(ctx, span, take) }
+	switch r {
+	case TenMinutes:
 		parts = func(take func(Bucket) error) error { return singles(ctx, store, span, take) }
+	case Day:
+		return days(parts, func(t time.Time) (from, to time.Time) {
+			from = r.start(t)
+			return from, from.Add(time.Duration(r))
+		}, yield)
 	}
 	return gather(parts, r.start, yield)
 }
@@ -133,11 +169,37 @@ func LocalDays(ctx context.Context, store Store, span Span, place *time.Location
 	parts := func(take func(Bucket) error) error { return singles(ctx, store, span, take) }
 	// The roll-ups have no days of its own, but their hours make them up.
 	if wholeHours(span, place) {
-		parts = func(take func(Bucket) error) error { return store.Rollup(ctx, span, Hour, take) }
+		parts = func(take func(Bucket) error) error { return store.Rollup(ctx, span, take) }
 	}
-	return gather(parts, func(t time.Time) time.Time {
-		return civil.DateOf(t.In(place)).In(place)
+	return days(parts, func(t time.Time) (from, to time.Time) {
+		date := civil.DateOf(t.In(place))
+		return date.In(place), date.AddDays(1).In(place)
 	}, yield)
+}
+
+// days hands the days that parts, ascending by time, make up to yield: dayOf says when one
+// begins and ends. Hours of UTC that reach over such an end count on both sides.
+func days(parts func(take func(Bucket) error) error, dayOf func(time.Time) (from, to time.Time), yield func(Bucket) error) error {
+	begin := func(t time.Time) time.Time {
+		from, _ := dayOf(t)
+		return from
+	}
+	hours := func(take func(Bucket) error) error {
+		return gather(parts, func(t time.Time) time.Time {
+			if from, hour := begin(t), Hour.start(t); from.Before(hour) {
+				return hour
+			}
+			return begin(t)
+		}, func(b Bucket) error {
+			_, to := dayOf(b.Start)
+			if end := Hour.start(b.Start).Add(time.Duration(Hour)); end.Before(to) {
+				to = end
+			}
+			b.lasting(to.Sub(b.Start))
+			return take(b)
+		})
+	}
+	return gather(hours, begin, yield)
 }
 
 // wholeHours reports whether the clocks of a place are whole hours off UTC all through the span.

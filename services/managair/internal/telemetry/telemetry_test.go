@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
@@ -24,10 +25,10 @@ func (h *halfHourly) Samples(_ context.Context, span telemetry.Span, yield func(
 	return nil
 }
 
-func (h *halfHourly) Rollup(ctx context.Context, span telemetry.Span, r telemetry.Resolution, yield func(telemetry.Bucket) error) error {
+func (h *halfHourly) Rollup(ctx context.Context, span telemetry.Span, yield func(telemetry.Bucket) error) error {
 	h.rolled = true
 	return h.Samples(ctx, span, func(s measurement.Sample) error {
-		return yield(telemetry.Bucket{Start: s.Time.Truncate(time.Duration(r)), CO2: telemetry.Aggregate{N: 1, Sum: 400, Min: 400, Max: 400}})
+		return yield(telemetry.Bucket{Start: s.Time.Truncate(time.Hour), CO2: telemetry.Aggregate{N: 1, Sum: 400, Min: 400, Max: 400}})
 	})
 }
 
@@ -75,6 +76,9 @@ func TestLocalDays(t *testing.T) {
 				if b.CO2.N != want[b.Start] {
 					t.Errorf("%v has %d samples, want %d", b.Start, b.CO2.N, want[b.Start])
 				}
+				if full := civil.DateOf(b.Start).AddDays(1).In(place).Sub(b.Start); b.CO2.N == int(full/(30*time.Minute)) && b.CO2.KnownS != int(full.Seconds()) {
+					t.Errorf("%v is known for %d s, and lasts %v", b.Start, b.CO2.KnownS, full)
+				}
 				return nil
 			})
 			if err != nil || days != len(want) {
@@ -84,5 +88,49 @@ func TestLocalDays(t *testing.T) {
 				t.Errorf("made of roll-ups: %v", store.rolled)
 			}
 		})
+	}
+}
+
+// series is a node's samples, rolled up or not.
+type series struct {
+	telemetry.Store
+	samples []measurement.Sample
+}
+
+func (s *series) Rollup(_ context.Context, span telemetry.Span, yield func(telemetry.Bucket) error) error {
+	for _, m := range s.samples {
+		one := telemetry.Aggregate{N: 1, Sum: m.CO2PPM, Min: m.CO2PPM, Max: m.CO2PPM}
+		if err := yield(telemetry.Bucket{Start: m.Time.Truncate(time.Hour), CO2: one}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A day of which three hours are known counts for three hours, however many samples they have.
+func TestADayIsTheMeanOfItsKnownHours(t *testing.T) {
+	t.Parallel()
+	midnight := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	store := &series{}
+	for minute := range 60 { // a busy hour
+		store.samples = append(store.samples, measurement.Sample{Time: midnight.Add(time.Duration(minute) * time.Minute), CO2PPM: 2000})
+	}
+	for _, hour := range []int{5, 22} { // and two quiet ones
+		store.samples = append(store.samples, measurement.Sample{Time: midnight.Add(time.Duration(hour) * time.Hour), CO2PPM: 500})
+	}
+	span := telemetry.Span{From: midnight, To: midnight.AddDate(0, 0, 1)}
+	var days []telemetry.Bucket
+	err := telemetry.Buckets(t.Context(), store, span, telemetry.Day, func(b telemetry.Bucket) error {
+		days = append(days, b)
+		return nil
+	})
+	if err != nil || len(days) != 1 {
+		t.Fatalf("%v, %v", days, err)
+	}
+	if co2 := days[0].CO2; co2.Mean() != 1000 || co2.KnownS != 3*3600 || co2.N != 62 || co2.Max != 2000 {
+		t.Errorf("mean %d, known for %d s, %d samples", co2.Mean(), co2.KnownS, co2.N)
+	}
+	if days[0].Temperature != (telemetry.Aggregate{}) {
+		t.Errorf("nothing is known of its temperature: %+v", days[0].Temperature)
 	}
 }

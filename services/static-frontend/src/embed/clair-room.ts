@@ -18,6 +18,7 @@ import { ageText, fill, preferredLanguage, type Language } from "../lib/i18n/lan
 import { Heard } from "../lib/live/heard";
 import { listen } from "../lib/live/listen";
 import { representative } from "../lib/rooms";
+import type { Scale } from "../lib/scale";
 import { serverTime } from "../lib/servertime";
 
 const HOME = new URL(import.meta.url).origin;
@@ -76,6 +77,7 @@ export class ClairRoom extends HTMLElement {
 
   #root = this.attachShadow({ mode: "open" });
   #name = "";
+  #scale: Scale | null = null;
   #installations: ReturnType<typeof toInstallation>[] = [];
   #heard = new Heard();
   #recent: Sample[] = [];
@@ -181,7 +183,9 @@ export class ClairRoom extends HTMLElement {
         this.#get<Resource[]>(`rooms/${room}/installations/`),
       ]);
       if (round !== this.#round) return;
-      this.#name = toRoom(one).name;
+      const { name, scale } = toRoom(one);
+      this.#name = name;
+      this.#scale = scale;
       this.#installations = this.#heard.merge(installations.map(toInstallation));
       this.#failed = 0;
     } catch (error) {
@@ -197,7 +201,7 @@ export class ClairRoom extends HTMLElement {
     const language = this.#language;
     const number = new Intl.NumberFormat(language, { useGrouping: "min2" });
     const sample = representative(this.#installations, now);
-    const level = currentLevel(sample, now);
+    const level = currentLevel(sample, now, this.#scale);
     const link = document.createElement("a");
     link.className = level;
     link.lang = language;
@@ -209,12 +213,12 @@ export class ClairRoom extends HTMLElement {
       ? this.#text("app.loading")
       : problem
         ? this.#text(this.#failed === 404 ? "embed.hidden" : "problem.server")
-        : this.#text(verdictOf(sample, now));
+        : this.#text(verdictOf(sample, now, this.#scale));
     link.append(paragraph("soft", this.#name || "Clair"), paragraph("verdict", shape(level), verdict));
     if (sample) {
       const unit = document.createElement("small");
       unit.textContent = ` ${this.#text("now.unit")}`;
-      const advice = adviceFor(sample, this.#recent, now);
+      const advice = adviceFor(sample, this.#recent, now, this.#scale);
       link.append(
         ...(sample.faulty ? [] : [paragraph("ppm", number.format(sample.co2), unit)]),
         paragraph(

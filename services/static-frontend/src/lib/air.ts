@@ -1,19 +1,8 @@
-// What a CO2 value means. Pure functions; the only place with thresholds.
+// What a CO2 value means, by the scale that the API gives with each room. Pure functions; no bound stands here.
 import { GREATEST_CO2_PPM } from "./limits";
+import { levelOf, startsOf, type Level, type Scale } from "./scale";
 
-/**
- * Limits in ppm between the levels, after the German Ad-hoc working group on indoor guide values
- * (Bundesgesundheitsblatt 51, 2008, p. 1358-1369): below 1000 hygienically harmless, up to 2000
- * elevated (ventilate), above unacceptable.
- */
-export const ELEVATED_PPM = 1000;
-export const HIGH_PPM = 2000;
-
-/** Steps of pictures that show many means: the limits, and one step below and between them. */
-export const SHADES_PPM = [700, ELEVATED_PPM, 1500, HIGH_PPM] as const;
-
-/** "none" stands for: no measurement to judge by. */
-export type Level = "good" | "elevated" | "high" | "none";
+export type { Level } from "./scale";
 
 export interface Sample {
   /** Unix seconds. */
@@ -23,12 +12,6 @@ export interface Sample {
   humidity: number | null;
   /** The sensor is at fault, as it or the server says: the values say nothing of the air. */
   faulty?: boolean;
-}
-
-export function levelOf(co2Ppm: number | null | undefined): Level {
-  if (co2Ppm == null || !Number.isFinite(co2Ppm)) return "none";
-  if (co2Ppm < ELEVATED_PPM) return "good";
-  return co2Ppm < HIGH_PPM ? "elevated" : "high";
 }
 
 /** Seconds after which a value no longer describes the air of now; clients always showed 30 minutes. */
@@ -45,24 +28,24 @@ export function freshness(sample: Sample | null | undefined, nowS: number): Fres
 }
 
 /** The level of the air now: an old value says nothing about it, nor does a faulty sensor. */
-export function currentLevel(sample: Sample | null | undefined, nowS: number): Level {
-  return sample && freshness(sample, nowS) === "fresh" ? levelOf(sample.co2) : "none";
+export function currentLevel(sample: Sample | null | undefined, nowS: number, scale: Scale | null): Level {
+  return sample && freshness(sample, nowS) === "fresh" ? levelOf(sample.co2, scale) : "none";
 }
 
 /** What a sample says, as a key of the messages: of the air, or why it says nothing of it. */
-export function verdictOf(sample: Sample | null | undefined, nowS: number) {
+export function verdictOf(sample: Sample | null | undefined, nowS: number, scale: Scale | null) {
   const state = freshness(sample, nowS);
   return state === "fresh"
-    ? (`verdict.${currentLevel(sample, nowS)}` as const)
+    ? (`verdict.${currentLevel(sample, nowS, scale)}` as const)
     : (`verdict.${state}` as const);
 }
 
 /** The same in a list, where a level is a word; a sensor that is at fault says so there, too. */
-export function standingOf(sample: Sample | null | undefined, nowS: number) {
+export function standingOf(sample: Sample | null | undefined, nowS: number, scale: Scale | null) {
   const state = freshness(sample, nowS);
   return state === "faulty" || state === "beyond"
     ? (`verdict.${state}` as const)
-    : (`level.${currentLevel(sample, nowS)}` as const);
+    : (`level.${currentLevel(sample, nowS, scale)}` as const);
 }
 export type Standing = ReturnType<typeof standingOf>;
 
@@ -105,14 +88,20 @@ export type Advice = "ventilate-now" | "ventilate" | "ventilate-soon" | "none";
 /** Minutes ahead for which a rising value already asks for an open window. */
 const AHEAD_MINUTES = 15;
 
-export function adviceFor(sample: Sample | null, samples: readonly Sample[], nowS: number): Advice {
-  const level = currentLevel(sample, nowS);
+export function adviceFor(
+  sample: Sample | null,
+  samples: readonly Sample[],
+  nowS: number,
+  scale: Scale | null,
+): Advice {
+  const level = currentLevel(sample, nowS, scale);
   if (level === "high") return "ventilate-now";
   const slope = slopePpmPerHour(samples);
   const trend = trendOfSlope(slope);
   if (level === "elevated") return trend === "falling" ? "none" : "ventilate";
   if (level !== "good" || !sample || slope === null || trend !== "rising") return "none";
-  return sample.co2 + (slope * AHEAD_MINUTES) / 60 >= ELEVATED_PPM ? "ventilate-soon" : "none";
+  const limit = startsOf(scale)[0]?.ppm ?? Infinity;
+  return sample.co2 + (slope * AHEAD_MINUTES) / 60 >= limit ? "ventilate-soon" : "none";
 }
 
 const SEVERITY: Record<Level, number> = { none: 0, good: 1, elevated: 2, high: 3 };

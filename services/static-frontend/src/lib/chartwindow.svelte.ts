@@ -159,6 +159,6 @@ export class WindowSeries {
     }),
   );
 
-  /** The stretches of all lanes. */
-  buckets = $derived(this.lanesNow.flatMap((lane) => lane.buckets));
+  /** The stretches of each lane. */
+  buckets = $derived(this.lanesNow.map((lane) => lane.buckets));
 }

@@ -1,9 +1,19 @@
 // Rooms with what their sensors say. Pure functions.
-import { currentLevel, severity, standingOf, worst, type Level, type Sample, type Standing } from "./air";
+import {
+  currentLevel,
+  freshness,
+  severity,
+  standingOf,
+  worst,
+  type Level,
+  type Sample,
+  type Standing,
+} from "./air";
 import { isActive, type Installation } from "./api/installations";
 import type { PublicSite } from "./api/publicsites";
 import type { Room } from "./api/rooms";
 import type { Site } from "./api/sites";
+import type { Scale } from "./scale";
 
 export interface RoomState {
   room: Room;
@@ -21,7 +31,7 @@ export interface SiteState {
 
 /** With several sensors in a room the worst fresh value counts: nobody is helped by the average. */
 export function representativeOf(samples: readonly Sample[], nowS: number): Sample | null {
-  const fresh = samples.filter((sample) => currentLevel(sample, nowS) !== "none");
+  const fresh = samples.filter((sample) => freshness(sample, nowS) === "fresh");
   if (fresh.length) return fresh.reduce((a, b) => (b.co2 > a.co2 ? b : a));
   return samples.length ? samples.reduce((a, b) => (b.time > a.time ? b : a)) : null;
 }
@@ -42,8 +52,14 @@ export function roomStates(
   return rooms.map((room) => {
     const own = byRoom.get(room.id) ?? [];
     const sample = representative(own, nowS);
-    return { room, installations: own, sample, level: currentLevel(sample, nowS) };
+    return { room, installations: own, sample, level: currentLevel(sample, nowS, room.scale) };
   });
+}
+
+/** The scales that rooms are held against, each once. */
+export function scalesOf(states: readonly RoomState[]): Scale[] {
+  const all = states.flatMap(({ room }) => room.scale ?? []);
+  return all.filter((one, index) => all.findIndex((other) => other.profile === one.profile) === index);
 }
 
 function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]> {
@@ -87,10 +103,10 @@ export interface PublicSiteState {
 }
 
 export function publicSiteState(site: PublicSite, nowS: number): PublicSiteState {
-  const samples = site.rooms.map((room) => representativeOf(room.latest, nowS));
-  const levels = samples.map((sample) => currentLevel(sample, nowS));
+  const now = site.rooms.map(({ latest, scale }) => ({ sample: representativeOf(latest, nowS), scale }));
+  const levels = now.map(({ sample, scale }) => currentLevel(sample, nowS, scale));
   const level = worst(levels);
-  const standings = samples.map((sample) => standingOf(sample, nowS));
+  const standings = now.map(({ sample, scale }) => standingOf(sample, nowS, scale));
   const fault = (["verdict.beyond", "verdict.faulty"] as const).find((one) => standings.includes(one));
   levels.sort((a, b) => severity(b) - severity(a));
   return { site, levels, level, standing: level === "none" && fault ? fault : `level.${level}` };

@@ -82,6 +82,9 @@ export type Step = 0 | keyof typeof RESOLUTIONS;
 /** From here on lines of samples are a barcode: days are drawn, with what was least and most. */
 const DAYS_FROM_S = 62 * 86_400;
 
+const HOUR_S = 3600;
+const DAY_S = 86_400;
+
 export function stepFor(widthS: number): Step {
   if (widthS <= 6 * 3600) return 0;
   if (widthS <= 3 * 86_400) return 600;
@@ -96,18 +99,20 @@ export interface Lane {
 
 function both(a: Range | null, b: Range | null): Range | null {
   if (!a || !b) return a ?? b;
-  const count = a.count + b.count;
+  const known = a.known && b.known ? Math.min(DAY_S, a.known + b.known) : undefined;
+  const share = known ? b.known! / (a.known! + b.known!) : b.count / (a.count + b.count);
   return {
-    mean: a.mean + ((b.mean - a.mean) * b.count) / count,
+    mean: a.mean + (b.mean - a.mean) * share,
     min: Math.min(a.min, b.min),
     max: Math.max(a.max, b.max),
-    count,
+    count: a.count + b.count,
+    ...(known && { known }),
   };
 }
 
 /**
  * Stretches in their order, those of one time made one: of the sensors that followed one another in a lane,
- * and of what came in since. Every sample weighs the same.
+ * and of what came in since. Every sample weighs the same, and in days every hour that is known.
  */
 export function joined(buckets: readonly Bucket[]): Bucket[] {
   const byTime = new Map<number, Bucket>();
@@ -131,6 +136,7 @@ export function joined(buckets: readonly Bucket[]): Bucket[] {
 
 /** Stretches of samples that the server was not asked for, or that came in since. */
 export function bucketsFrom(samples: readonly Sample[], step: number): Bucket[] {
+  if (step > HOUR_S) return daysFrom(bucketsFrom(samples, HOUR_S), step);
   const one = (value: number | null): Range | null =>
     value === null ? null : { mean: value, min: value, max: value, count: 1 };
   return joined(
@@ -139,6 +145,18 @@ export function bucketsFrom(samples: readonly Sample[], step: number): Bucket[] 
       co2: one(co2),
       temperature: one(temperature),
       humidity: one(humidity),
+    })),
+  );
+}
+
+function daysFrom(hours: readonly Bucket[], step: number): Bucket[] {
+  const known = (range: Range | null) => range && { ...range, known: HOUR_S };
+  return joined(
+    hours.map(({ time, co2, temperature, humidity }) => ({
+      time: time - (time % step),
+      co2: known(co2),
+      temperature: known(temperature),
+      humidity: known(humidity),
     })),
   );
 }
@@ -185,12 +203,13 @@ export interface Summary {
 }
 
 /**
- * What was measured in a window, of the stretches that it touches. The mean is one over time: each stretch
- * counts for as long as it lies in the window, however many samples it has; of what is not known, nothing.
+ * What was measured in a window, of the stretches that it touches, lane by lane. The mean is one over time: each
+ * hour of which something is known has the mean of its samples, and counts for as long as it lies in the window,
+ * however many samples it has and whatever stretches it is told in; of what is not known, nothing.
  * Where windows lie side by side, own says of which stretches one has the least and the highest.
  */
 export function summaryOf(
-  buckets: readonly Bucket[],
+  lanes: readonly (readonly Bucket[])[],
   quantity: Quantity,
   step: number,
   from: number,
@@ -201,15 +220,31 @@ export function summaryOf(
   let sum = 0;
   let min = Infinity;
   let max = -Infinity;
-  for (const bucket of buckets) {
-    const range = bucket[quantity];
-    const within = Math.min(to, bucket.time + step) - Math.max(from, bucket.time);
-    if (!range || within <= 0) continue;
+  const weigh = (mean: number, within: number) => {
     seconds += within;
-    sum += range.mean * within;
-    if (!own(bucket)) continue;
-    min = Math.min(min, range.min);
-    max = Math.max(max, range.max);
+    sum += mean * within;
+  };
+  const overlap = (start: number, length: number) => Math.min(to, start + length) - Math.max(from, start);
+  for (const lane of lanes) {
+    /** Of an hour that comes in shorter stretches: how many samples, and their sum. */
+    const hours = new Map<number, [count: number, sum: number]>();
+    for (const bucket of lane) {
+      const range = bucket[quantity];
+      const within = overlap(bucket.time, step);
+      if (!range || within <= 0) continue;
+      if (step < HOUR_S) {
+        const hour = bucket.time - (bucket.time % HOUR_S);
+        const count = (range.count * within) / step;
+        const [counted, summed] = hours.get(hour) ?? [0, 0];
+        hours.set(hour, [counted + count, summed + count * range.mean]);
+      } else {
+        weigh(range.mean, Math.min(range.known ?? step, within));
+      }
+      if (!own(bucket)) continue;
+      min = Math.min(min, range.min);
+      max = Math.max(max, range.max);
+    }
+    for (const [hour, [count, summed]] of hours) weigh(summed / count, overlap(hour, HOUR_S));
   }
   return min > max ? null : { min, max, mean: sum / seconds };
 }
@@ -231,7 +266,7 @@ export function rowStepFor(widthS: number): RowStep {
  * reach over their ends: least and highest are those of the row in which the middle of a stretch lies.
  */
 export function rowsOf(
-  buckets: readonly Bucket[],
+  lanes: readonly (readonly Bucket[])[],
   quantity: Quantity,
   step: number,
   from: number,
@@ -253,7 +288,7 @@ export function rowsOf(
     at = at.add(length);
     const end = at.toDate().getTime() / 1000;
     const own = ({ time }: Bucket) => start <= time + step / 2 && time + step / 2 < end;
-    const summary = summaryOf(buckets, quantity, step, Math.max(from, start), Math.min(to, end), own);
+    const summary = summaryOf(lanes, quantity, step, Math.max(from, start), Math.min(to, end), own);
     if (summary) rows.push({ from: start, ...summary });
   }
 }

@@ -43,6 +43,23 @@ class Session {
     this.loading = false;
   };
 
+  /** Asks whether that still holds: people log out on managair's pages, in another tab, or elsewhere. */
+  confirm = async (again = false): Promise<void> => {
+    if (!this.known || this.loading || (this.user && !again)) return;
+    try {
+      await fetchMe();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 401)) return;
+      this.#know(false);
+      this.user = null;
+    }
+  };
+
+  /** What another tab has found out. */
+  told = ({ key, newValue }: { key: string | null; newValue: string | null }): void => {
+    if (key === LOGGED_IN) this.known = newValue !== null;
+  };
+
   /** Logs out, and goes to the first page. */
   leave = async (): Promise<void> => {
     await logOut().catch(() => undefined);

@@ -1,6 +1,6 @@
 // A stand-in for managair, for the tests of single pages: known values, a clock of its own, and failures on
 // demand. The stories run against the real services.
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
@@ -63,6 +63,37 @@ interface World {
   held: boolean;
   /** So many sites more than the usual ones. */
   more: number;
+  /** By which norm the rooms are judged. */
+  norm: string;
+}
+
+interface Norm {
+  id: string;
+  lang: string;
+  name: object;
+  levels: { id: string; role: string; below_ppm?: number; up_to_ppm?: number; name: object }[];
+}
+/** The norms as managair has them. */
+const NORMS = Object.fromEntries(
+  ["de-uba", "be", "fr-evaluation", "nl-frisse-scholen", "uk-dfe"].map((id) => [
+    id,
+    JSON.parse(
+      readFileSync(join(import.meta.dirname, `../../../../pkg/profile/data/${id}.json`), "utf8"),
+    ) as Norm,
+  ]),
+);
+function scaleOf(id: string): object {
+  const { name, levels } = NORMS[id]!;
+  return {
+    profile: id,
+    name,
+    levels: levels.map((one) => ({
+      role: one.role,
+      below_ppm: one.below_ppm,
+      up_to_ppm: one.up_to_ppm,
+      name: one.name,
+    })),
+  };
 }
 
 const rooms = [
@@ -223,6 +254,7 @@ export class Fixture {
       slow: null,
       held: false,
       more: 0,
+      norm: "de-uba",
     };
     this.server = createServer((request, response) => this.answer(request, response));
   }
@@ -421,6 +453,7 @@ export class Fixture {
         size_sqm: one.size,
         height_m: one.height,
         max_occupancy: one.people,
+        air_scale: scaleOf(this.world.norm),
       },
       relationships: { site: { data: { type: "Site", id: one.site } } },
     });
@@ -499,41 +532,13 @@ export class Fixture {
           },
         });
       case "verdict-profiles":
-        return many([
-          {
+        return many(
+          Object.values(NORMS).map(({ id: norm, lang, ...attributes }) => ({
             type: "VerdictProfile",
-            id: "de-uba",
-            attributes: {
-              name: {
-                de: "Umweltbundesamt / ASR A3.6 (Deutschland)",
-                en: "German Environment Agency / ASR A3.6",
-              },
-              version: 1,
-              paragraph: "ASR A3.6 Lüftung; Bundesgesundheitsblatt 51 (2008) 1358-1369",
-              sources: [
-                { title: "DGUV/IFA: Kohlendioxid", url: "https://example.org/co2" },
-                { title: "Active House" },
-              ],
-              note: {
-                de: "Wie viel der belegten Zeit darüber liegen darf, sagt die Regel nicht.",
-                en: "The rule does not say how much of the occupied time may be beyond.",
-              },
-              averaging: "momentary",
-              base: "absolute",
-              levels: [
-                {
-                  id: "harmless",
-                  name: { de: "hygienisch unbedenklich", en: "hygienically harmless" },
-                  good: true,
-                },
-                {
-                  id: "conspicuous",
-                  name: { de: "hygienisch auffällig: mehr lüften", en: "hygienically conspicuous: air more" },
-                },
-              ],
-            },
-          },
-        ]);
+            id: norm,
+            attributes: { ...attributes, paragraph_language: lang },
+          })),
+        );
       case "rooms/:id/ventilation":
         return single({
           type: "room-ventilation",
@@ -600,17 +605,19 @@ export class Fixture {
         });
       case "rooms/:id/verdicts": {
         const good = id === "3";
+        const norm = url.searchParams.get("profile") ?? this.world.norm;
+        const levels = NORMS[norm]!.levels.map((one) => one.id);
         return single({
           type: "room-verdict",
           id,
           attributes: {
-            profile: "de-uba",
-            level: good ? "harmless" : "conspicuous",
+            profile: norm,
+            level: levels[good ? 0 : 1],
             not_judged: null,
             good,
             clean_air_medal: good,
-            best_level: "harmless",
-            worst_level: good ? "harmless" : "conspicuous",
+            best_level: levels[0],
+            worst_level: levels[good ? 0 : 1],
             bounds: [
               { level: "harmless", ppm: 1000, beyond_percent: good ? 1.2 : 18.4, tolerance_percent: 5 },
               { level: "conspicuous", ppm: 2000, beyond_percent: 0, tolerance_percent: 0 },
@@ -708,6 +715,7 @@ export class Fixture {
               id,
               name: rooms.find((room) => room.id === id)!.name,
               latest_samples: latest ? [{ timestamp_s: latest.timestamp_s, co2_ppm: latest.co2_ppm }] : [],
+              air_scale: scaleOf(this.world.norm),
             };
           }),
         },

@@ -30,6 +30,7 @@ const publicPages = {
   "room-good": "/rooms/3",
   "room-stale": "/rooms/6",
   "room-absent": "/rooms/5",
+  "room-norms": "/rooms/1/norms",
   "room-gone": "/rooms/999",
   compare: "/compare?rooms=1,2,3",
   "embed-site": "/embed/1",
@@ -97,6 +98,50 @@ describe("operators' pages", () => {
     await visit.close();
   });
 });
+
+// No page has bounds of its own: 1000 ppm are what the norm of the room says.
+test.each([
+  ["be", "Die Luft ist verbraucht", ["900", "1200"], "unter 900 ppm: Niveau A", "erhöht"],
+  ["fr-evaluation", "Die Luft ist verbraucht", ["800", "1500"], "bis 1500 ppm: Maßnahmen nötig", "erhöht"],
+  [
+    "de-uba",
+    "Die Luft ist verbraucht",
+    ["1000", "2000"],
+    "unter 1000 ppm: hygienisch unbedenklich",
+    "erhöht",
+  ],
+  ["nl-frisse-scholen", "Die Luft ist verbraucht", ["950", "1200"], "bis 950 ppm: Klasse B: gut", "erhöht"],
+])(
+  "the light, its bar, the heat map and the legend of a room follow %s",
+  async (norm, verdict, bounds, legend, level) => {
+    const before = fixture.world.current["1"]!;
+    fixture.world.norm = norm;
+    fixture.world.current["1"] = 1000;
+    const visit = await open(browser, `${base}/rooms/1`);
+    try {
+      const { page } = visit;
+      await page.getByText(verdict, { exact: true }).waitFor();
+      expect(await page.locator(".tick").allInnerTexts()).toEqual(bounds);
+      await page.getByText(legend).waitFor();
+      const shades = await page.locator(".legend").innerText();
+      for (const bound of bounds) expect(shades).toContain(bound);
+      await page.goto(`${base}/sites/1`);
+      await page.getByRole("link", { name: new RegExp(`Klassenraum 7b.*${level}`, "s") }).waitFor();
+      await page.goto(`${base}/embed/rooms/1`);
+      await page.getByText(verdict, { exact: true }).waitFor();
+      // What is good by one norm is not by another.
+      fixture.world.current["1"] = 890;
+      await page.goto(`${base}/rooms/1`);
+      await page
+        .getByText(norm === "fr-evaluation" ? verdict : "Die Luft ist gut", { exact: true })
+        .waitFor();
+    } finally {
+      fixture.world.norm = "de-uba";
+      fixture.world.current["1"] = before;
+      await visit.close();
+    }
+  },
+);
 
 // 320 px are what is left of 1280 px at 400 % (WCAG 1.4.10); 44 px is what a thumb hits.
 test("at 320 px nothing is cut off, and what is pressed is large enough", async () => {

@@ -2,6 +2,7 @@
 import { cleanup, fireEvent, render, screen } from "@testing-library/svelte";
 import { createRawSnippet } from "svelte";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { scales } from "./scales";
 import CurrentValue from "../../src/components/CurrentValue.svelte";
 import Heatmap from "../../src/components/Heatmap.svelte";
 import RoomTile from "../../src/components/RoomTile.svelte";
@@ -23,7 +24,8 @@ const sample = (co2: number, ago = 60): Sample => ({
 });
 
 describe("the current value", () => {
-  const show = (of: Sample | null) => render(CurrentValue, { sample: of, timeZone: "Europe/Berlin" });
+  const show = (of: Sample | null) =>
+    render(CurrentValue, { sample: of, timeZone: "Europe/Berlin", scale: scales.uba });
 
   test("is told with what it means, and not every minute anew", async () => {
     const { rerender } = show(sample(640));
@@ -163,7 +165,7 @@ test("the week is read with the arrow keys", async () => {
   const histogram = Array.from({ length: 7 }, (_, day) =>
     Array.from({ length: 24 }, (__, hour) => 400 + day * 100 + hour),
   );
-  render(Heatmap, { histogram });
+  render(Heatmap, { histogram, scale: scales.uba });
   const week = screen.getByRole("group");
   await fireEvent.keyDown(week, { key: "ArrowRight" });
   expect(screen.getByText("Montag, 08–09 Uhr: 408 ppm, gut")).toBeTruthy();
@@ -172,7 +174,7 @@ test("the week is read with the arrow keys", async () => {
 });
 
 test("a tile says its level in words", () => {
-  const room = { ...newRoom(), id: "1", name: "Aula", siteId: "1" };
+  const room = { ...newRoom(), id: "1", name: "Aula", siteId: "1", scale: scales.uba };
   render(RoomTile, {
     state: { room, installations: [], sample: sample(2310, 600), level: "high" },
     href: "/rooms/1",

@@ -3,6 +3,7 @@ import type { Sample } from "../../src/lib/air";
 import type { Installation } from "../../src/lib/api/installations";
 import { newRoom, type Room } from "../../src/lib/api/rooms";
 import type { Site } from "../../src/lib/api/sites";
+import { scales } from "./scales";
 import { placeName, publicSiteState, representative, siteStates, withSample } from "../../src/lib/rooms";
 
 const NOW = 1_700_000_000;
@@ -24,7 +25,13 @@ const installed = (id: string, latest: Sample | null, over: Partial<Installation
   roomId: "1",
   ...over,
 });
-const room = (id: string, siteId: string, name = `Raum ${id}`): Room => ({ ...newRoom(), id, name, siteId });
+const room = (id: string, siteId: string, name = `Raum ${id}`): Room => ({
+  ...newRoom(),
+  scale: scales.uba,
+  id,
+  name,
+  siteId,
+});
 const site = (id: string, name: string): Site => ({
   id,
   name,
@@ -80,9 +87,9 @@ test("a public site is as good as the worst of what its rooms measure now", () =
     latitude: null,
     longitude: null,
     rooms: [
-      { id: "2", name: "B", latest: [sample(2300, 7200)] },
-      { id: "1", name: "A", latest: [sample(600, 60), sample(1200, 60)] },
-      { id: "3", name: "C", latest: [] },
+      { id: "2", name: "B", latest: [sample(2300, 7200)], scale: scales.uba },
+      { id: "1", name: "A", latest: [sample(600, 60), sample(1200, 60)], scale: scales.uba },
+      { id: "3", name: "C", latest: [], scale: scales.uba },
     ],
   };
   expect(publicSiteState(site, NOW)).toEqual({
@@ -96,7 +103,7 @@ test("a public site is as good as the worst of what its rooms measure now", () =
 test("a public site whose sensor is at fault says so, as its room does", () => {
   const publicSite = (...rooms: Sample[][]) => ({
     ...{ id: "1", name: "Schule", street1: "Weg 1", city: "Berlin", latitude: null, longitude: null },
-    rooms: rooms.map((latest, index) => ({ id: `${index}`, name: `${index}`, latest })),
+    rooms: rooms.map((latest, index) => ({ id: `${index}`, name: `${index}`, latest, scale: scales.uba })),
   });
   const faulty = { ...sample(0, 60), faulty: true };
   const beyond = { ...sample(12_000, 60), faulty: true };

@@ -76,16 +76,16 @@ const bucket = (time: number, mean: number, min = mean, max = mean, count = 1): 
 describe("figures of a window", () => {
   test("are of what it touches, and of samples themselves where it is short", () => {
     const samples = bucketsFrom([at(0, 100), at(10, 200), at(20, 600), at(30, 900)], 1);
-    expect(summaryOf(samples, "co2", 1, 10, 21)).toEqual({ min: 200, max: 600, mean: 400 });
-    expect(summaryOf(samples, "temperature", 1, 0, 31)).toBeNull();
+    expect(summaryOf([samples], "co2", 1, 10, 21)).toEqual({ min: 200, max: 600, mean: 400 });
+    expect(summaryOf([samples], "temperature", 1, 0, 31)).toBeNull();
   });
   test("weigh time, and not samples: a busy hour counts as much as a quiet one", () => {
     const busy = Array.from({ length: 60 }, (_, i) => at(i * 60, 2000));
     const quiet = [at(3600, 400), at(5400, 400)];
     const hours = bucketsFrom([...busy, ...quiet], 3600);
-    expect(summaryOf(hours, "co2", 3600, 0, 7200)).toEqual({ min: 400, max: 2000, mean: 1200 });
+    expect(summaryOf([hours], "co2", 3600, 0, 7200)).toEqual({ min: 400, max: 2000, mean: 1200 });
     // Half of the first hour only; of the third nothing is known.
-    expect(summaryOf(hours, "co2", 3600, 1800, 9000)?.mean).toBeCloseTo(2800 / 3);
+    expect(summaryOf([hours], "co2", 3600, 1800, 9000)?.mean).toBeCloseTo(2800 / 3);
   });
   test("what came in since belongs to its stretch, and weighs as much as any sample of it", () => {
     const all = joined([
@@ -122,7 +122,64 @@ describe("figures of a window", () => {
       [500, 400],
       [500, 2000],
     ]);
-    expect(summaryOf(lane, "co2", day, 0, 2 * day)?.mean).toBe((500 + 675) / 2);
+    expect(summaryOf([lane], "co2", day, 0, 2 * day)?.mean).toBe((500 + 675) / 2);
+  });
+});
+
+/** The same numbers in each run. */
+function random(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+describe("a mean is the same by days, by hours, by ten minutes and by samples", () => {
+  const STEPS = [86_400, 3600, 600, 1];
+  test("three known hours of a day are three hours, and not a day", () => {
+    const start = 20_000 * 86_400;
+    const samples = [
+      ...Array.from({ length: 24 }, (_, hour) => at(start + hour * 3600, 500)),
+      ...Array.from({ length: 3 }, (_, hour) => at(start + 86_400 + hour * 3600, 1400)),
+    ];
+    for (const step of STEPS) {
+      const mean = summaryOf([bucketsFrom(samples, step)], "co2", step, start, start + 2 * 86_400)?.mean;
+      expect(mean, `by ${step} s`).toBeCloseTo(600);
+    }
+  });
+  test.each(Array.from({ length: 60 }, (_, seed) => seed))("whatever gaps there are (%i)", (seed) => {
+    const next = random(seed);
+    const days = 1 + Math.floor(next() * 40);
+    const start = 20_000 * 86_400;
+    const end = start + days * 86_400;
+    const lanes = Array.from({ length: 1 + Math.floor(next() * 2) }, () => {
+      const samples: Sample[] = [];
+      for (let time = start + Math.floor(next() * 7200); time < end;) {
+        const some = next() < 0.7;
+        samples.push(at(time, 400 + Math.floor(next() * 2000), some ? Math.round(next() * 300) / 10 : null));
+        // Most of the time a sensor's interval, at times a silence of hours or days.
+        const silence = next();
+        time += Math.ceil(
+          silence < 0.9 ? 60 + next() * 900 : silence < 0.99 ? next() * 20_000 : next() * 400_000,
+        );
+      }
+      return samples;
+    });
+    for (const quantity of ["co2", "temperature"] as const) {
+      const means = STEPS.map((step) => {
+        const buckets = lanes.map((samples) =>
+          // A sample without the quantity is none of it.
+          bucketsFrom(
+            samples.filter((one) => one[quantity] !== null),
+            step,
+          ),
+        );
+        return summaryOf(buckets, quantity, step, start, end)?.mean;
+      });
+      for (const mean of means) expect(mean).toBeCloseTo(means[0]!, 6);
+    }
   });
 });
 
@@ -133,7 +190,7 @@ describe("rows of the table", () => {
     const from = time("2026-10-23T10:00:00Z");
     const hours = Array.from({ length: 96 }, (_, i) => bucket(from + i * 3600, i < 12 ? 500 : 600));
     expect(
-      rowsOf(hours, "co2", 3600, from, from + 96 * 3600, berlin).map((row) => [row.from, row.mean]),
+      rowsOf([hours], "co2", 3600, from, from + 96 * 3600, berlin).map((row) => [row.from, row.mean]),
     ).toEqual([
       [time("2026-10-22T22:00:00Z"), 500],
       [time("2026-10-23T22:00:00Z"), 600],
@@ -148,7 +205,7 @@ describe("rows of the table", () => {
       bucket(time("2026-03-15T00:00:00Z"), 700, 400, 2000),
     ];
     expect(
-      rowsOf(days, "co2", 86_400, time("2026-01-10T00:00:00Z"), time("2026-06-01T00:00:00Z"), berlin),
+      rowsOf([days], "co2", 86_400, time("2026-01-10T00:00:00Z"), time("2026-06-01T00:00:00Z"), berlin),
     ).toEqual([
       { from: time("2025-12-31T23:00:00Z"), min: 500, max: 500, mean: 500 },
       { from: time("2026-02-28T23:00:00Z"), min: 400, max: 2000, mean: 700 },
@@ -162,7 +219,7 @@ describe("rows of the table", () => {
       bucket(time("2026-04-30T00:00:00Z"), 600, 450, 2500),
     ];
     const extremes = (to: string) =>
-      rowsOf(days, "co2", 86_400, time("2026-01-10T00:00:00Z"), time(to), berlin).map((row) => [
+      rowsOf([days], "co2", 86_400, time("2026-01-10T00:00:00Z"), time(to), berlin).map((row) => [
         row.from,
         row.min,
         row.max,

@@ -65,15 +65,17 @@ export async function fetchInstallations(
   return (await list("installations/", filters(filter), signal)).data.map(toInstallation);
 }
 
-/** What was and is installed in a room, with the sensors where the reader may know them. */
-export async function fetchRoomSensors(
-  roomId: string,
+/** What was and is installed somewhere, with the sensors where the reader may know them. */
+async function fetchSensors(
+  where: InventoryFilter,
   signal?: AbortSignal,
 ): Promise<{ installations: Installation[]; nodes: SensorNode[] }> {
-  const query = { "filter[room]": roomId, include: "node" };
-  const { data, included } = await list("installations/", query, signal);
+  const { data, included } = await list("installations/", { ...filters(where), include: "node" }, signal);
   return { installations: data.map(toInstallation), nodes: ofType(included, "Node").map(toNode) };
 }
+
+export const fetchRoomSensors = (room: string, signal?: AbortSignal) => fetchSensors({ room }, signal);
+export const fetchSiteSensors = (site: string, signal?: AbortSignal) => fetchSensors({ site }, signal);
 
 /** Where a sensor was and is, with the rooms and their sites. */
 export async function fetchNodePlaces(

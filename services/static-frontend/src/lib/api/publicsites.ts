@@ -1,5 +1,6 @@
 // What everyone may see of the sites, by place and by name.
 import type { Sample } from "../air";
+import { toScale, type Scale } from "../scale";
 import { attributes, numberOrNull, text } from "./attributes";
 import { page, type Resource } from "./client";
 import { samplesOf } from "./samples";
@@ -12,7 +13,7 @@ export interface PublicSite {
   city: string;
   latitude: number | null;
   longitude: number | null;
-  rooms: { id: string; name: string; latest: Sample[] }[];
+  rooms: { id: string; name: string; latest: Sample[]; scale: Scale | null }[];
 }
 
 function toPublicSite(resource: Resource): PublicSite {
@@ -29,6 +30,7 @@ function toPublicSite(resource: Resource): PublicSite {
       id: text(room.id),
       name: text(room.name),
       latest: samplesOf(room.latest_samples),
+      scale: toScale(room.air_scale),
     })),
   };
 }

@@ -1,4 +1,5 @@
 // Rooms.
+import { toScale, type Scale } from "../scale";
 import { attributes, numberOrNull, text, type Written } from "./attributes";
 import { create, get, list, relatedId, remove, type Resource, update } from "./client";
 
@@ -11,6 +12,8 @@ export interface Room {
   maxOccupancy: number | null;
   /** By which norm its air is judged; empty: that of the site. */
   profile: string;
+  /** What its air is held against at each moment. */
+  scale: Scale | null;
   siteId: string | null;
 }
 
@@ -24,6 +27,7 @@ export function toRoom(resource: Resource): Room {
     heightM: numberOrNull(a.height_m),
     maxOccupancy: numberOrNull(a.max_occupancy),
     profile: text(a.verdict_profile),
+    scale: toScale(a.air_scale),
     siteId: relatedId(resource, "site"),
   };
 }
@@ -54,7 +58,7 @@ export async function fetchRoom(id: string, signal?: AbortSignal): Promise<Room>
 }
 
 /** What people say of a room. */
-export type RoomDraft = Omit<Room, "id" | "siteId">;
+export type RoomDraft = Omit<Room, "id" | "siteId" | "scale">;
 
 function roomAttributes(draft: RoomDraft): Written<"Room"> {
   return {

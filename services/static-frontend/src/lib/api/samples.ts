@@ -45,6 +45,8 @@ export interface Range {
   min: number;
   max: number;
   count: number;
+  /** Of a day: the seconds of the hours of which something is known. */
+  known?: number;
 }
 
 export interface Bucket {
@@ -66,7 +68,9 @@ function toBucket(value: unknown): Bucket | null {
   if (time === null || count === null) return null;
   const range = (name: string): Range | null => {
     const [mean, min, max] = [name, `${name}_min`, `${name}_max`].map((one) => numberOrNull(raw[one]));
-    return mean == null || min == null || max == null ? null : { mean, min, max, count };
+    if (mean == null || min == null || max == null) return null;
+    const known = numberOrNull(raw[`${name}_known_s`]);
+    return { mean, min, max, count, ...(known !== null && { known }) };
   };
   return {
     time,

@@ -7258,10 +7258,12 @@ export interface components {
             /** @description Start of the bucket; Unix time in seconds. */
             timestamp_s: number;
             sample_count: number;
-            /** @description Mean. */
+            /** @description Mean. Of a day that of its hours with a value, so that each known hour counts alike; of anything shorter that of its samples. */
             co2_ppm: number | null;
             co2_ppm_min: number | null;
             co2_ppm_max: number | null;
+            /** @description Of days only: how long the hours with a value last, in seconds. The mean over several days weighs each by it. */
+            co2_ppm_known_s?: number;
             /**
              * Format: decimal
              * @description Mean.
@@ -7271,10 +7273,14 @@ export interface components {
             temperature_celsius_min: string | null;
             /** Format: decimal */
             temperature_celsius_max: string | null;
+            /** @description Of days only: how long the hours with a value last, in seconds. The mean over several days weighs each by it. */
+            temperature_celsius_known_s?: number;
             /** @description Mean. */
             rel_humidity_percent: number | null;
             rel_humidity_percent_min: number | null;
             rel_humidity_percent_max: number | null;
+            /** @description Of days only: how long the hours with a value last, in seconds. The mean over several days weighs each by it. */
+            rel_humidity_percent_known_s?: number;
         };
         Error: {
             errors: {
@@ -7505,7 +7511,7 @@ export interface components {
             attributes: {
                 name?: string;
                 description?: string | null;
-                /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is the default one. */
+                /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is that of the country of each site (its time zone), or else EN 16798-1. */
                 verdict_profile?: string | null;
             };
             relationships?: {
@@ -7552,7 +7558,7 @@ export interface components {
                 attributes: {
                     name: string;
                     description?: string | null;
-                    /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is the default one. */
+                    /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is that of the country of each site (its time zone), or else EN 16798-1. */
                     verdict_profile?: string | null;
                 };
                 relationships?: {
@@ -7574,7 +7580,7 @@ export interface components {
                 attributes?: {
                     name?: string;
                     description?: string | null;
-                    /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is the default one. */
+                    /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is that of the country of each site (its time zone), or else EN 16798-1. */
                     verdict_profile?: string | null;
                 };
                 relationships?: {
@@ -8418,6 +8424,7 @@ export interface components {
             attributes: {
                 name?: string;
                 description?: string | null;
+                air_scale?: components["schemas"]["AirScale"];
                 /** @description Id of the verdict profile by which the air is judged; null is that of the site. */
                 verdict_profile?: string | null;
                 /**
@@ -8899,6 +8906,7 @@ export interface components {
                 readonly rooms?: {
                     id: string;
                     name: string;
+                    air_scale: components["schemas"]["AirScale"];
                     /** @description The latest sample of each public installation that measures now, but for those whose sensor is faulty. */
                     latest_samples: {
                         timestamp_s: number;
@@ -9757,8 +9765,15 @@ export interface components {
                 /** @description ISO 3166-1 alpha-2; null for norms of many countries. */
                 country?: string | null;
                 paragraph?: string;
+                /** @description Of the paragraph (BCP 47). */
+                paragraph_language?: string;
                 sources?: {
+                    /** @description In the language of the source. */
                     title?: string;
+                    /** @description The language of the source (BCP 47). */
+                    lang?: string;
+                    /** @description What is to be found there. */
+                    about?: components["schemas"]["VerdictText"];
                     url?: string;
                 }[];
                 /** @description What the norm leaves open, and how that was decided. */
@@ -9774,9 +9789,37 @@ export interface components {
                     below_ppm?: number;
                     up_to_ppm?: number;
                     tolerance_percent?: number;
+                    /** @enum {unknown} */
+                    role?: "good" | "elevated" | "high";
                     good?: boolean;
                 }[];
+                /** @description How the norm is held against the moment, where it is about something else. */
+                moment?: {
+                    /** @description Id of the profile whose levels stand in for its own. */
+                    as?: string;
+                    note: components["schemas"]["VerdictText"];
+                };
+                scale?: components["schemas"]["AirScale"];
             };
+        };
+        /** @description What the air is held against at each moment. Lights, charts and legends take their bounds, colours and words from here. */
+        AirScale: {
+            /** @description Id of the verdict profile: that of the room, or else of its site, or else of its organization, or else of the country that the time zone of the site is in. */
+            profile: string;
+            name?: components["schemas"]["VerdictText"];
+            /** @description What the scale was made of, where the norm has none of its own. */
+            derived?: components["schemas"]["VerdictText"];
+            /** @description The best one first. Each ends below a value, or with it, and the last one never. */
+            levels: {
+                /**
+                 * @description The colour.
+                 * @enum {unknown}
+                 */
+                role: "good" | "elevated" | "high";
+                below_ppm?: number;
+                up_to_ppm?: number;
+                name?: components["schemas"]["VerdictText"];
+            }[];
         };
         VerdictProfileList: {
             data: components["schemas"]["VerdictProfile"][];

@@ -1,4 +1,5 @@
 // The air of a room, judged by a norm over the time in which people were there.
+import type { Level } from "../scale";
 import { numberOrNull, text } from "./attributes";
 import { get, list, type Resource } from "./client";
 import type { components } from "./schema";
@@ -11,8 +12,12 @@ export interface Profile {
   name: ProfileAttributes["name"];
   paragraph: string;
   note: ProfileAttributes["name"] | null;
-  sources: { title: string; url: string | null }[];
-  levels: { id: string; name: ProfileAttributes["name"] }[];
+  /** The language of the paragraph. */
+  lang: string;
+  /** Titles are in the language of the source. */
+  sources: { title: string; url: string | null; lang: string; about: ProfileAttributes["name"] | null }[];
+  averaging: string;
+  levels: { id: string; name: ProfileAttributes["name"]; role: Level }[];
 }
 
 export interface Verdict {
@@ -39,9 +44,9 @@ export interface Verdict {
   timeZone: string | null;
 }
 
-/** Of the last thirty days. */
-export async function fetchVerdict(roomId: string, signal?: AbortSignal): Promise<Verdict> {
-  const { data } = await get(`rooms/${encodeURIComponent(roomId)}/verdicts/`, {}, signal);
+/** Of the last thirty days, by the norm of the room or by another one. */
+export async function fetchVerdict(roomId: string, signal?: AbortSignal, profile?: string): Promise<Verdict> {
+  const { data } = await get(`rooms/${encodeURIComponent(roomId)}/verdicts/`, { profile }, signal);
   const a = data.attributes as Partial<Attributes>;
   return {
     profile: text(a.profile),
@@ -84,8 +89,15 @@ function toProfile(resource: Resource): Profile {
     name: a.name,
     paragraph: text(a.paragraph),
     note: a.note ?? null,
-    sources: (a.sources ?? []).map((one) => ({ title: text(one.title), url: text(one.url) || null })),
-    levels: a.levels.map(({ id, name }) => ({ id, name })),
+    lang: text(a.paragraph_language),
+    sources: (a.sources ?? []).map((one) => ({
+      title: text(one.title),
+      url: text(one.url) || null,
+      lang: text(one.lang),
+      about: one.about ?? null,
+    })),
+    averaging: text(a.averaging),
+    levels: a.levels.map(({ id, name, role }) => ({ id, name, role: role ?? "none" })),
   };
 }
 

@@ -1,7 +1,7 @@
 // One stream for all pages of a browser. Browsers open six connections to a server over HTTP/1.1, for all tabs
 // together; a stream holds one for good. So one page listens for all, and tells the others. It is chosen over
 // a channel and not by a lock, because there are no locks on plain HTTP.
-import { Stream, type StreamEvent, type TargetKey } from "./stream";
+import { RECENT_S, Stream, type StreamEvent, type TargetKey } from "./stream";
 
 type Message =
   /** Is there somebody who listens? */
@@ -24,6 +24,8 @@ export class Share {
   #leader = "";
   #keys: TargetKey[] = [];
   #lastId = "";
+  /** What the stream of this page told a moment ago, for pages that come to it. */
+  #past: { ms: number; event: StreamEvent }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -36,6 +38,7 @@ export class Share {
       (event) => {
         this.#heard(event);
         this.#send({ type: "event", page: this.#page, event });
+        this.#keep(event);
         if (event.name === "beat") this.#forgetSilent();
       },
       () => this.#lastId,
@@ -57,6 +60,7 @@ export class Share {
     this.#channel = undefined;
     this.#leader = "";
     this.#others.clear();
+    this.#past = [];
     this.#stream.close();
   }
 
@@ -110,8 +114,8 @@ export class Share {
         this.#follow(page);
         break;
       case "want":
-        this.#others.set(page, { keys: message.keys, missed: 0 });
-        if (this.#leads) this.#tell(message.recent);
+        if (this.#leads) this.#want(page, message.keys, message.recent);
+        else this.#others.set(page, { keys: message.keys, missed: 0 });
         break;
       case "bye":
         this.#others.delete(page);
@@ -126,13 +130,35 @@ export class Share {
     }
   }
 
+  /**
+   * What another page wants of the stream that is here. Where the stream hears it already, it goes on, and the
+   * page is told what came while it fetched what it shows: every reopening is a request, and a gap for all.
+   */
+  #want(page: string, keys: TargetKey[], recent: boolean): void {
+    const heard = new Set([...this.#keys, ...[...this.#others.values()].flatMap((other) => other.keys)]);
+    this.#others.set(page, { keys, missed: 0 });
+    if (!recent || !keys.every((key) => heard.has(key))) return this.#tell(recent);
+    const since = Date.now() - RECENT_S * 1000;
+    for (const { ms, event } of this.#past) {
+      if (ms >= since) this.#send({ type: "event", page: this.#page, event });
+    }
+  }
+
+  /** Samples only: what else there is to tell, the page has just fetched. */
+  #keep(event: StreamEvent): void {
+    const now = Date.now();
+    if (event.name === "sample") this.#past.push({ ms: now, event });
+    while (this.#past[0] && this.#past[0].ms < now - RECENT_S * 1000) this.#past.shift();
+  }
+
   /** Of two who listen, the one with the smaller name goes on. */
   #follow(page: string): void {
     if (this.#leads && this.#page < page) return this.#send({ type: "lead", page: this.#page });
     clearTimeout(this.#timer);
     if (this.#leads) this.#stream.close();
+    const another = page !== this.#leader;
     this.#leader = page;
-    this.#tell(true);
+    this.#tell(another);
   }
 
   #heard(event: StreamEvent): void {

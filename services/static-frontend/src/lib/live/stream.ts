@@ -15,7 +15,7 @@ const NAMES = ["ready", "sample", "reset", "installations", "beat", "end"];
 /** Many cards of one page come one after the other. */
 const SETTLE_MS = 100;
 /** A page fetches what it shows, and listens then; on a slow network a while later. */
-const RECENT_S = 30;
+export const RECENT_S = 30;
 
 /** The address of a stream that goes on after an event, or else begins with what is recent. */
 export function streamUrl(
