@@ -167,7 +167,10 @@ func TestVerdictOfAClassroom(t *testing.T) {
 func TestTheProfileOfTheCountryHolds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for zone, want := range map[string]string{"Europe/Brussels": "be", "Europe/Paris": "fr-evaluation", "Europe/Rome": "en-16798", "Europe/Berlin": "de-uba"} {
+	for _, test := range []struct{ zone, want string }{
+		{"Europe/Brussels", "be"}, {"Europe/Paris", "fr-evaluation"}, {"Europe/Rome", "en-16798"}, {"Europe/Berlin", "de-uba"},
+	} {
+		zone, want := test.zone, test.want
 		w.exec(t, `UPDATE site SET time_zone = $1`, zone)
 		if got := w.verdict(t, anonymous, "/api/v1/rooms/1/verdicts/2026-01"); got.Profile != want {
 			t.Errorf("verdict in %s: %s", zone, got.Profile)
