@@ -167,7 +167,8 @@ export const de = {
   "judged.daysWithoutUse.other": "{n} Tage zählen nicht, weil die Messwerte niemanden zeigen.",
   "judged.bound": "Über {ppm} ppm: {percent} % (erlaubt: {allowed} %)",
   "field.profile": "Luft beurteilen nach",
-  "field.profileHint": "Norm oder Empfehlung für die Farben und das Urteil über die letzten 30 Tage und jeden Monat.",
+  "field.profileHint":
+    "Norm oder Empfehlung für die Farben und das Urteil über die letzten 30 Tage und jeden Monat.",
   "profile.ofSite": "wie am Standort eingestellt",
   "profile.ofOrganization": "wie für die Organisation eingestellt",
   "profile.default": "wie im Land des Standorts üblich",
