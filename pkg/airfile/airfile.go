@@ -22,7 +22,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/airquality"
 	"github.com/clairberlin/clair-stack/pkg/civil"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
-	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/pkg/verdict"
 )
 
@@ -48,8 +47,7 @@ type Document struct {
 	Instance string `json:"instance"`
 	Room     Room   `json:"room"`
 	Period   Period `json:"period"`
-	// Norm is the profile as it was applied, complete.
-	Norm profile.Profile `json:"norm"`
+	Norm     Norm   `json:"norm"`
 	// OutdoorPPM is what was taken for the concentration outdoors.
 	OutdoorPPM int `json:"outdoor_ppm"`
 	// OccupiedDays are the days of which it is known when people were there, or that nobody
@@ -82,11 +80,11 @@ type Period struct {
 	ToTime   int64 `json:"to_timestamp_s"`
 }
 
-// OccupiedDay is when people were in the room on a day.
+// OccupiedDay is when people were in the room on a day. What an exception is called is not in
+// it: people write there who is ill.
 type OccupiedDay struct {
 	Date  civil.Date     `json:"date"`
 	How   occupancy.How  `json:"how"`
-	Name  string         `json:"name"`
 	Spans []OccupiedSpan `json:"spans"`
 }
 
@@ -285,7 +283,7 @@ func NewDays(days []occupancy.Day) []OccupiedDay {
 		for j, s := range d.Spans {
 			spans[j] = OccupiedSpan{s.From.Unix(), s.To.Unix(), s.How}
 		}
-		all = append(all, OccupiedDay{d.Date, d.How, d.Name, spans})
+		all = append(all, OccupiedDay{d.Date, d.How, spans})
 	}
 	return all
 }
@@ -294,7 +292,7 @@ func NewDays(days []occupancy.Day) []OccupiedDay {
 func (d *Document) days() []occupancy.Day {
 	days := make([]occupancy.Day, len(d.OccupiedDays))
 	for i, o := range d.OccupiedDays {
-		days[i] = occupancy.Day{Date: o.Date, How: o.How, Name: o.Name}
+		days[i] = occupancy.Day{Date: o.Date, How: o.How}
 		for _, s := range o.Spans {
 			days[i].Spans = append(days[i].Spans, occupancy.Span{
 				From: time.Unix(s.From, 0).UTC(), To: time.Unix(s.To, 0).UTC(), How: s.How,

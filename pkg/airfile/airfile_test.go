@@ -7,7 +7,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -91,7 +96,7 @@ func (s *school) document(t testing.TB) *airfile.Document {
 	d := &airfile.Document{
 		Format: airfile.Format, Software: "test", Instance: "https://clair.example",
 		Room:   airfile.Room{ID: 7, Name: "Klasse 4b", Site: "Schule am See", Organization: "Träger"},
-		Period: october, Norm: norm, OutdoorPPM: verdict.OutdoorPPM, OccupiedDays: airfile.NewDays(days),
+		Period: october, Norm: airfile.NewNorm(&norm), OutdoorPPM: verdict.OutdoorPPM, OccupiedDays: airfile.NewDays(days),
 		Installations: []airfile.Installation{
 			{ID: 4, Node: "c727b2f8-8377-d4cb-0e95-ac03200b8c93", From: 1_700_000_000, Sensor: sensor},
 			{ID: 9, Node: "00000000-0000-4000-8000-000000000004", From: came, Sensor: sensor, Health: &airfile.Health{
@@ -423,7 +428,7 @@ func TestFileOfNothing(t *testing.T) {
 	t.Parallel()
 	norm, _ := profile.Get(profile.Default)
 	d := &airfile.Document{
-		Format: airfile.Format, Period: october, Norm: norm, OutdoorPPM: verdict.OutdoorPPM,
+		Format: airfile.Format, Period: october, Norm: airfile.NewNorm(&norm), OutdoorPPM: verdict.OutdoorPPM,
 		OccupiedDays: []airfile.OccupiedDay{}, Installations: []airfile.Installation{},
 	}
 	if err := d.Judge(airfile.Export{}.Read); err != nil {
@@ -515,7 +520,7 @@ func FuzzParse(f *testing.F) {
 	d := s.document(f)
 	f.Add(text(f, d))
 	norm, _ := profile.Get(profile.Default)
-	empty := &airfile.Document{Format: airfile.Format, Version: 1, Period: airfile.NewPeriod(day(1), day(2), berlin), Norm: norm, OutdoorPPM: 420}
+	empty := &airfile.Document{Format: airfile.Format, Version: 1, Period: airfile.NewPeriod(day(1), day(2), berlin), Norm: airfile.NewNorm(&norm), OutdoorPPM: 420}
 	f.Add(text(f, empty))
 	f.Add([]byte(`{"format":"clair-air-file/1"}`))
 	k := keys(f, 1)
@@ -560,5 +565,102 @@ func BenchmarkVerify(b *testing.B) {
 		if r, err := d.Verify(k, s.export); err != nil || r.Differs() {
 			b.Fatal(r, err)
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the pinned norms anew, new ones only")
+
+// A document of the first format that was signed in 2026 is read and verified for ever. If this
+// test fails, do not write its file anew: add a format.
+func TestFirstFormatIsReadForEver(t *testing.T) {
+	t.Parallel()
+	kept := filepath.Join("testdata", "format-1.json")
+	s := newSchool()
+	if _, err := os.Stat(kept); *update && errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(kept, text(t, s.document(t)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := os.ReadFile(kept) //nolint:gosec // the test's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := verify(t, parse(t, content), keys(t, 1), s.csv())
+	for _, of := range []string{"signature", "samples", "result"} {
+		if outcomes[of] != airfile.Matches {
+			t.Errorf("%s: %s", of, outcomes[of])
+		}
+	}
+	if outcomes["norm"] == airfile.Differs {
+		t.Error("its norm is another one, of the same version")
+	}
+}
+
+// A rule that judges otherwise has another version: files name it by that.
+func TestWhatJudgesIsPinnedToVersions(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join("testdata", "norms.json")
+	pinned := map[string]string{}
+	content, err := os.ReadFile(name) //nolint:gosec // the test's own
+	if err == nil {
+		err = json.Unmarshal(content, &pinned)
+	}
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	for _, p := range profile.All() {
+		judging, err := json.Marshal(airfile.NewNorm(&p).Judging())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(judging)
+		version, got := fmt.Sprintf("%s/%d", p.ID, p.Version), hex.EncodeToString(sum[:])
+		switch want, known := pinned[version]; {
+		case !known && *update:
+			pinned[version] = got
+		case got != want:
+			t.Errorf("%s judges otherwise than it did: give it another version (and run -update, which pins that)", version)
+		}
+	}
+	if *update {
+		content, err := json.MarshalIndent(pinned, "", "  ")
+		if err == nil {
+			err = os.WriteFile(name, append(content, '\n'), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Other words for the same rule make neither a version nor a difference.
+func TestWordsOfNormsDoNotJudge(t *testing.T) {
+	t.Parallel()
+	s := newSchool()
+	before, after := s.document(t), s.document(t)
+	after.Norm.Name.DE, after.Norm.Paragraph, after.Norm.Levels[0].Name.EN = "anders", "§ 1", "other"
+	if content(t, before) != content(t, after) {
+		t.Error("words make a version")
+	}
+	if c, err := after.Since(before); err != nil || len(c.Of) > 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	after.Norm.Levels[0].TolerancePercent++
+	if content(t, before) == content(t, after) {
+		t.Error("another rule makes no version")
+	}
+}
+
+// What is kept is shown whatever clocks are known to have been by now, and whatever is typed as
+// the name of an exception is in no file.
+func TestKeptFilesAreShown(t *testing.T) {
+	t.Parallel()
+	whole := string(text(t, newSchool().document(t)))
+	if strings.Contains(whole, "Wandertag") {
+		t.Error("the name of an exception is in the file")
+	}
+	moved := replace(t, whole, fmt.Sprint(october.FromTime), fmt.Sprint(october.FromTime+1))
+	if d, err := airfile.Kept([]byte(moved)); err != nil || d.Period.FromTime != october.FromTime+1 {
+		t.Errorf("%v, %v", d, err)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/airquality"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/occupancy"
-	"github.com/clairberlin/clair-stack/pkg/profile"
 )
 
 // canonical returns the canonical form of RFC 8785.
@@ -42,7 +41,7 @@ func (d *Document) Text() ([]byte, error) { return canonical(d) }
 func (d *Document) Content() (string, error) {
 	content := *d
 	content.Version, content.MadeAt, content.Software, content.Instance = 0, 0, "", ""
-	content.Room = Room{ID: d.Room.ID}
+	content.Room, content.Norm = Room{ID: d.Room.ID}, d.Norm.Judging()
 	content.Changes, content.Signature = nil, ""
 	content.Installations = slices.Clone(d.Installations)
 	for i := range content.Installations {
@@ -54,6 +53,16 @@ func (d *Document) Content() (string, error) {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// Kept reads a document that this instance made and keeps, to show it. It takes what it said
+// then: not even days that clocks have other midnights for by now make it less so.
+func Kept(text []byte) (*Document, error) {
+	var d Document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, fmt.Errorf("kept air file: %w", err)
+	}
+	return &d, nil
 }
 
 // Parse reads a document. It takes what Text makes, in whatever order and indented or not, and
@@ -118,11 +127,7 @@ const maxTime = 253_370_764_800
 
 // check refuses what Judge could not be asked about.
 func (d *Document) check() error {
-	norm, err := json.Marshal(d.Norm)
-	if err != nil {
-		return err
-	}
-	if _, err := profile.Parse(norm); err != nil {
+	if err := d.Norm.check(); err != nil {
 		return err
 	}
 	switch days := d.Period.From.DaysUntil(d.Period.To) + 1; {

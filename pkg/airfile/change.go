@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/civil"
 )
@@ -13,7 +13,7 @@ import (
 // Since returns what is other in a document than in the version before.
 func (d *Document) Since(before *Document) (*Changes, error) {
 	c := differ{days: map[civil.Date][]Subject{}}
-	c.compare(OfNorm, before.Norm, d.Norm)
+	c.compare(OfNorm, before.Norm.Judging(), d.Norm.Judging())
 	c.compare(OfNorm, before.OutdoorPPM, d.OutdoorPPM)
 	c.compare(OfTimeZone, before.Period, d.Period)
 	compareDays(&c, OfOccupied, before.OccupiedDays, d.OccupiedDays, func(o OccupiedDay) civil.Date { return o.Date })
@@ -23,10 +23,9 @@ func (d *Document) Since(before *Document) (*Changes, error) {
 	c.compare(OfSamples, before.Samples, d.Samples)
 	c.compare(OfResult, before.Result, d.Result)
 	changes := &Changes{Since: before.Version, Of: append([]Subject{}, c.of...), Days: []ChangedDay{}}
-	for date, of := range c.days {
-		changes.Days = append(changes.Days, ChangedDay{date, of})
+	for _, date := range slices.SortedFunc(maps.Keys(c.days), civil.Date.Compare) {
+		changes.Days = append(changes.Days, ChangedDay{date, c.days[date]})
 	}
-	slices.SortFunc(changes.Days, func(a, b ChangedDay) int { return a.Date.Compare(b.Date) })
 	if changes.Figures = figures(&c, &before.Result, &d.Result); c.err != nil {
 		return nil, fmt.Errorf("compare two versions: %w", c.err)
 	}
@@ -81,7 +80,8 @@ func compareDays[T any](c *differ, what Subject, before, after []T, date func(T)
 			days[at][n] = &list[i]
 		}
 	}
-	for at, pair := range days {
+	for _, at := range slices.SortedFunc(maps.Keys(days), civil.Date.Compare) {
+		pair := days[at]
 		if c.differs(pair[0], pair[1]) {
 			c.days[at] = append(c.days[at], what)
 			if !slices.Contains(c.of, what) {
@@ -96,12 +96,12 @@ func compareDays[T any](c *differ, what Subject, before, after []T, date func(T)
 func figures(c *differ, before, after *Result) []Figure {
 	b, a := members(c, before), members(c, after)
 	list := []Figure{}
-	for name, value := range a {
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		value := a[name]
 		if name != "days" && name != "exceedances" && c.differs(b[name], value) {
 			list = append(list, Figure{name, b[name], value})
 		}
 	}
-	slices.SortFunc(list, func(x, y Figure) int { return strings.Compare(x.Name, y.Name) })
 	return list
 }
 

@@ -60,7 +60,7 @@ func (d *Document) Judge(read Reader) error {
 	days := d.days()
 	in := verdict.Input{OutdoorPPM: d.OutdoorPPM, Occupied: occupancy.Spans(days), KnownDays: verdict.CountKnown(days, p)}
 	in.Air, in.Sensor = readings.End()
-	d.Result = newResult(verdict.Judge(&d.Norm, in))
+	d.Result = newResult(verdict.Judge(d.Norm.Profile(), in))
 	d.Result.KnownDays = in.KnownDays
 	return nil
 }

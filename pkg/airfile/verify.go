@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/clairberlin/clair-stack/pkg/airquality"
@@ -102,7 +103,7 @@ func (d *Document) verifyNorm(r *Report) error {
 		return nil
 	}
 	c := differ{}
-	if c.differs(own, d.Norm) {
+	if c.differs(NewNorm(&own).Judging(), d.Norm.Judging()) {
 		r.add("norm", Differs, name+" is another one here")
 	} else {
 		r.add("norm", Matches, name)
@@ -127,7 +128,9 @@ func (d *Document) verifySamples(r *Report, again *Document, export Export) {
 			d.Samples.Count, d.Samples.SHA256, again.Samples.Count, again.Samples.SHA256))
 	}
 	found = append(found, differentDays(d.Samples.Days, again.Samples.Days)...)
-	for id, n := range d.strangers(export) {
+	strangers := d.strangers(export)
+	for _, id := range slices.Sorted(maps.Keys(strangers)) {
+		n := strangers[id]
 		found = append(found, fmt.Sprintf("the export has %d samples of the period from installation %d, which the file does not have", n, id))
 	}
 	r.found("samples", found, fmt.Sprintf("%d samples, SHA-256 %s", d.Samples.Count, d.Samples.SHA256))
@@ -158,12 +161,7 @@ func differentDays(file, export []SampleDay) (found []string) {
 			days[one.Date] = pair
 		}
 	}
-	dates := make([]civil.Date, 0, len(days))
-	for date := range days {
-		dates = append(dates, date)
-	}
-	slices.SortFunc(dates, civil.Date.Compare)
-	for _, date := range dates {
+	for _, date := range slices.SortedFunc(maps.Keys(days), civil.Date.Compare) {
 		switch a, b := days[date][0], days[date][1]; {
 		case a.Count != b.Count:
 			found = append(found, fmt.Sprintf("%s: %d samples in the file, %d in the export", date, a.Count, b.Count))
@@ -181,10 +179,9 @@ func (d *Document) verifyResult(r *Report, again *Document) error {
 		found = append(found, fmt.Sprintf("%s: %s in the file, %s by the export", f.Name, orNothing(f.Before), orNothing(f.After)))
 	}
 	compareDays(&c, OfResult, d.Result.Days, again.Result.Days, func(one Day) civil.Date { return one.Date })
-	for date := range c.days {
+	for _, date := range slices.SortedFunc(maps.Keys(c.days), civil.Date.Compare) {
 		found = append(found, fmt.Sprintf("%s: another day", date))
 	}
-	slices.Sort(found)
 	if c.differs(d.Result.Exceedances, again.Result.Exceedances) {
 		found = append(found, fmt.Sprintf("exceedances: %d in the file, %d by the export, or others", len(d.Result.Exceedances), len(again.Result.Exceedances)))
 	}

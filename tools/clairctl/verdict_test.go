@@ -30,7 +30,7 @@ func signedDay(t *testing.T) (dir string) {
 	norm, _ := profile.Get(profile.Default)
 	hours := occupancy.SpansOf([]occupancy.Hours{{From: 8 * 60, To: 17 * 60}}, day, zone, occupancy.Timetable)
 	d := airfile.Document{
-		Format: airfile.Format, Period: airfile.NewPeriod(day, day, zone), Norm: norm, OutdoorPPM: verdict.OutdoorPPM,
+		Format: airfile.Format, Period: airfile.NewPeriod(day, day, zone), Norm: airfile.NewNorm(&norm), OutdoorPPM: verdict.OutdoorPPM,
 		OccupiedDays:  airfile.NewDays([]occupancy.Day{{Date: day, How: occupancy.Timetable, Spans: hours}}),
 		Installations: []airfile.Installation{{ID: 4, Node: "c727b2f8-8377-d4cb-0e95-ac03200b8c93"}},
 	}

@@ -86,7 +86,7 @@ func (f *airFiles) answer(w http.ResponseWriter, r *http.Request, v *view, id in
 	if err != nil {
 		return err
 	}
-	d, err := airfile.Parse(text)
+	d, err := airfile.Kept(text)
 	if err != nil {
 		return err
 	}

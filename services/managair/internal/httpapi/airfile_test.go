@@ -33,7 +33,7 @@ func airFileRows() string {
 	for room := range int64(3) {
 		norm, _ := profile.Get(profile.Default)
 		d := airfile.Document{
-			Format: airfile.Format, Room: airfile.Room{ID: room + 1}, Period: airfile.NewPeriod(first, last, time.UTC), Norm: norm, OutdoorPPM: 420,
+			Format: airfile.Format, Room: airfile.Room{ID: room + 1}, Period: airfile.NewPeriod(first, last, time.UTC), Norm: airfile.NewNorm(&norm), OutdoorPPM: 420,
 			OccupiedDays: []airfile.OccupiedDay{}, Installations: []airfile.Installation{},
 		}
 		err := d.Judge(airfile.Export{}.Read)

@@ -45,7 +45,7 @@ func (f *airFiles) page(w http.ResponseWriter, r *http.Request, v *view, id int6
 	if err != nil {
 		return err
 	}
-	d, err := airfile.Parse(text)
+	d, err := airfile.Kept(text)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (p *filePrinter) print(v *view, f *roomair.File) filePrint {
 }
 
 func (p *filePrinter) level(id string) string {
-	l, ok := p.d.Norm.Level(id)
+	l, ok := p.d.Norm.Profile().Level(id)
 	if !ok {
 		return id
 	}
@@ -154,7 +154,7 @@ func (p *filePrinter) verdict() fileSection {
 		good = words.AirFileGood
 	}
 	s.Lines = []string{p.in(words.AirFileLevelIs, p.level(r.Level)) + " " + p.in(good)}
-	if p.d.Norm.Averaging == profile.Calendar {
+	if p.d.Norm.Averaging == string(profile.Calendar) {
 		return s
 	}
 	line := p.in(words.AirFileStaleDays, r.StaleDays, len(r.Days))
@@ -169,13 +169,17 @@ func (p *filePrinter) verdict() fileSection {
 }
 
 func (p *filePrinter) norm() fileSection {
-	n := &p.d.Norm
+	n := p.d.Norm.Profile()
 	s := fileSection{
 		Title: p.in(words.AirFileNorm),
-		Lines: []string{n.Name.In(p.lang) + ": " + n.Paragraph + " (" + p.in(words.AirFileNormVersion, n.Version) + ")", n.Note.In(p.lang)},
+		Lines: []string{n.Name.In(p.lang) + ": " + n.Paragraph + " (" + p.in(words.AirFileNormVersion, n.Version) + ")"},
 		Head: []string{
 			p.in(words.AirFileLevel), p.in(words.AirFileBound), p.in(words.AirFileAbove), p.in(words.AirFileAllowed), p.in(words.AirFileState),
 		},
+	}
+	// The note is no part of the file; of the same version it is about the same rule.
+	if own, ok := profile.Get(n.ID); ok && own.Version == n.Version {
+		s.Lines = append(s.Lines, own.Note.In(p.lang))
 	}
 	for _, b := range p.d.Result.Bounds {
 		kept := words.AirFileBroken

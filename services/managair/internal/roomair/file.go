@@ -129,7 +129,7 @@ func (f Files) attempt(ctx context.Context, caller access.Caller, w FileKey, abo
 		if before.Content == content {
 			return before, true, false, nil
 		}
-		old, err := airfile.Parse(text)
+		old, err := airfile.Kept(text)
 		if err == nil {
 			d.Changes, err = d.Since(old)
 		}
@@ -176,7 +176,7 @@ func (f Files) document(ctx context.Context, room Room, about FileRoom, p airfil
 		return nil, err
 	}
 	d := &airfile.Document{
-		Format: airfile.Format, Room: about.Room, Period: p, Norm: norm, OutdoorPPM: verdict.OutdoorPPM,
+		Format: airfile.Format, Room: about.Room, Period: p, Norm: airfile.NewNorm(&norm), OutdoorPPM: verdict.OutdoorPPM,
 		OccupiedDays: airfile.NewDays(days), Installations: []airfile.Installation{},
 	}
 	nodes := map[int64]int32{}
