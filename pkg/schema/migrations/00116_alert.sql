@@ -27,7 +27,7 @@ CREATE TABLE alert_rule (
     quiet_to        text,
     time_zone       text          NOT NULL,
     snoozed_until   timestamptz,
-    -- What it was made of by one click, which makes it once.
+    -- What it was made of by a template, which makes it once.
     template        text,
     CONSTRAINT alert_rule_name_length CHECK (length(name) BETWEEN 1 AND 100),
     CONSTRAINT alert_rule_scope CHECK (num_nonnulls(site_id, room_id, node_id) <= 1),

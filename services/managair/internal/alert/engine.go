@@ -183,7 +183,7 @@ func (e *engine) step(w *watch, s State, r *reading) State {
 		return s // it is of another room
 	}
 	occupied := !w.Condition.OccupiedOnly || e.occupied(w.RoomID, r.at)
-	return w.Condition.Step(s, r.at, float64(r.values[w.Condition.Quantity]), occupied)
+	return w.Condition.Step(s, r.at, r.values[w.Condition.Quantity], occupied)
 }
 
 // put takes a sample of a sensor and hands the watches that differ from the store to differs.

@@ -22,6 +22,8 @@ type Config struct {
 	// looked whether somebody is to be told; Reread how often samples are read that may not
 	// have come by the stream.
 	Sweep, Due, Reread time.Duration
+	// Swings is how often the change of a day is looked at, for which a day is read.
+	Swings time.Duration
 	// Keep is how long closed episodes are kept.
 	Keep time.Duration
 }
@@ -35,6 +37,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.Sweep, 30*time.Second)
 	orElse(&c.Due, 2*time.Second)
 	orElse(&c.Reread, time.Minute)
+	orElse(&c.Swings, 5*time.Minute)
 	orElse(&c.Keep, 2*365*24*time.Hour)
 	return c
 }
@@ -130,7 +133,7 @@ type leader struct {
 	// deaf says that the stream cannot be read, lost that samples may have been missed.
 	deaf, lost bool
 	// When each was done last.
-	refreshed, swept, toldDue, reread, cleared time.Time
+	refreshed, swept, swung, toldDue, reread, cleared time.Time
 }
 
 // lead judges until something fails, or another one may.

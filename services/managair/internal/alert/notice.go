@@ -40,13 +40,16 @@ func Write(kind string, data json.RawMessage, language string) (notify.Notice, e
 	if n.ClosedAt != nil {
 		closed = when(*n.ClosedAt, zone, language)
 	}
-	quantity := ""
+	quantity, unit := "", n.Unit
+	if n.Condition == Swing && n.Quantity != nil && *n.Quantity == Humidity {
+		unit = new(words.AlertPoints.In(language))
+	}
 	if n.Quantity != nil {
 		quantity = words.AlertQuantities[*n.Quantity].In(language)
 	}
 	fill := strings.NewReplacer(
 		"{rule}", n.Rule.Name, "{where}", where, "{sensor}", n.Sensor.Name, "{organization}", n.Organization.Name, "{quantity}", quantity,
-		"{threshold}", figure(n.Threshold, n.Unit, language), "{value}", figure(n.Value, n.Unit, language), "{worst}", figure(n.Worst, n.Unit, language),
+		"{threshold}", figure(n.Threshold, unit, language), "{value}", figure(n.Value, unit, language), "{worst}", figure(n.Worst, unit, language),
 		"{since}", when(n.OpenedAt, zone, language), "{until}", closed,
 	)
 	told := notify.Notice{

@@ -18,7 +18,7 @@ func TestTextsOfAlerts(t *testing.T) {
 		for _, kind := range []string{MessageOpened, MessageReminder, MessageRecovered} {
 			n := Notice{
 				Condition: condition, Rule: Named{1, "Bitte lüften"}, Organization: Named{3, "Haus"}, Site: &Named{4, "Schule"}, Room: &Named{7, "Klasse {rule} <b>"},
-				Quantity: new(CO2), Unit: UnitOf(condition, new(CO2)), Threshold: new(1000.0), Value: new(1234.56), TimeZone: "Europe/Berlin",
+				Quantity: new(CO2), Unit: UnitOf(condition, new(CO2)), Threshold: new(1000.0), Value: new(1234.56), Worst: new(1500.0), TimeZone: "Europe/Berlin",
 				OpenedAt: closed.Add(-time.Hour), ClosedAt: &closed,
 			}
 			n.Sensor.Name = "Eins"
@@ -33,11 +33,19 @@ func TestTextsOfAlerts(t *testing.T) {
 					told.Link != "/dashboard/3/rooms/7" || told.Urgent == (kind == MessageRecovered) {
 					t.Errorf("%s %s: %+v, %v", condition, kind, told, err)
 				}
-				if kind == MessageOpened && condition == Above && language.Code == "de" && !strings.Contains(text, "CO2 ist über 1000 ppm, seit 30.11.2026, 09:30 Uhr. Zuletzt: 1234,6 ppm.") {
+				if kind == MessageOpened && condition == Above && language.Code == "de" && !strings.Contains(text, "CO2 ist seit 30.11.2026, 09:30 Uhr über 1000 ppm. Zu Beginn: 1234,6 ppm. Höchster Wert bisher: 1500 ppm.") {
 					t.Error(text)
 				}
 			}
 		}
+	}
+	n := Notice{Condition: Swing, Quantity: new(Humidity), Unit: UnitOf(Swing, new(Humidity)), Threshold: new(20.0), Value: new(21.5)}
+	data, err := n.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told, err := Write(MessageOpened, data, "de"); err != nil || !strings.Contains(told.Paragraphs[0], "um mehr als 20 Prozentpunkte geändert") {
+		t.Errorf("%+v, %v", told, err)
 	}
 	if _, err := Write(MessageOpened, json.RawMessage(`[]`), "de"); err == nil {
 		t.Error("a list is taken")

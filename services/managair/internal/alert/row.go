@@ -48,8 +48,8 @@ func (r *Row) Target() Target {
 	if r.Hysteresis != nil {
 		back = *r.Hysteresis
 	}
-	if c.Clear = c.Threshold + back; c.Above {
-		c.Clear = c.Threshold - back
+	if c.Clear = tenths(c.Threshold + back); c.Above {
+		c.Clear = tenths(c.Threshold - back)
 	}
 	t.Condition, t.Figure, t.For = c, c.Threshold, 0
 	return t

@@ -28,7 +28,9 @@ type Fact struct {
 
 // Span is between which values a sensor was, by quantity. NaN: it told none.
 type Span struct {
-	NodeNo    int32
+	NodeNo int32
+	// Until is the end of the hour of its last sample.
+	Until     time.Time
 	Low, High [3]float64
 }
 
@@ -68,7 +70,7 @@ type Store interface {
 	Samples(ctx context.Context, nodes []int32, since time.Time, each func(node int32, s measurement.Sample)) error
 	// Facts returns false where it is long ago that anybody looked after sensors.
 	Facts(ctx context.Context, now time.Time) ([]Fact, bool, error)
-	// Spans returns those of 24 hours.
+	// Spans returns those of the 24 hours before now. What told nothing has none.
 	Spans(ctx context.Context, nodes []int32, now time.Time) ([]Span, error)
 
 	// Open writes an episode and what is to be told of it. It returns the id of the one that is

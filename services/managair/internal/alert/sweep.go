@@ -13,8 +13,10 @@ func (l *leader) sweep(ctx context.Context, now time.Time) error {
 	if err := l.sweepFacts(ctx, now); err != nil {
 		return err
 	}
-	if err := l.sweepSwings(ctx, now); err != nil {
-		return err
+	if due(&l.swung, l.config.Swings) {
+		if err := l.sweepSwings(ctx, now); err != nil {
+			return err
+		}
 	}
 	worst := map[int64]float64{}
 	open := 0
@@ -85,7 +87,7 @@ func (w *watch) wrong(f *Fact, now time.Time) (since time.Time, value float64, w
 			value = *f.BatteryPercent
 		}
 		bound := w.Figure
-		if w.state.Open() {
+		if w.told() {
 			bound += 5 // a cold battery recovers a little
 		}
 		return now, value, soon || value < bound
@@ -94,14 +96,30 @@ func (w *watch) wrong(f *Fact, now time.Time) (since time.Time, value float64, w
 	}
 }
 
+// told reports whether it is known that it is so. A worker that has just taken over knows it by
+// the episode.
+func (w *watch) told() bool { return w.episode != 0 || w.state.Open() }
+
 // turnTo makes the state what was found.
 func (l *leader) turnTo(w *watch, now, since time.Time, value float64, wrong bool) {
 	switch {
 	case wrong && !w.state.Open():
 		w.state = State{Phase: Alerting, OpenedAt: since.Unix(), Value: value, Worst: value}
-	case !wrong && (w.state.Open() || w.episode != 0):
+	case !wrong && w.told():
 		w.state = State{Ended: Recovered}
 	}
+	l.asOf(w, now)
+}
+
+// lose ends what nobody can judge any more.
+func (l *leader) lose(w *watch, now time.Time) {
+	if w.told() {
+		w.state = State{Ended: NoData}
+	}
+	l.asOf(w, now)
+}
+
+func (l *leader) asOf(w *watch, now time.Time) {
 	w.state.Last = now.Unix()
 	if w.state.Open() != (w.episode != 0) {
 		l.differs(w)
@@ -125,12 +143,34 @@ func (l *leader) sweepSwings(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
+		of := make(map[int32]*Span, len(spans))
 		for i := range spans {
-			for _, w := range watching[spans[i].NodeNo] {
-				swing := spans[i].High[w.Quantity] - spans[i].Low[w.Quantity] // NaN is beyond nothing
-				l.turnTo(w, now, now, swing, swing > w.Figure)
+			of[spans[i].NodeNo] = &spans[i]
+		}
+		for _, no := range some {
+			for _, w := range watching[no] {
+				l.judgeSwing(w, of[no], now)
 			}
 		}
 	}
 	return nil
 }
+
+// judgeSwing judges the change of a day. A sensor that died did not become steady: what is left
+// of its day says nothing.
+func (l *leader) judgeSwing(w *watch, span *Span, now time.Time) {
+	if span == nil || now.Sub(span.Until) > maxGap*time.Second || math.IsNaN(span.Low[w.Quantity]) {
+		l.lose(w, now)
+		return
+	}
+	bound := w.Figure
+	if w.told() {
+		bound *= swingBack
+	}
+	swing := tenths(span.High[w.Quantity] - span.Low[w.Quantity])
+	l.turnTo(w, now, now, swing, swing > bound)
+}
+
+// swingBack is the part of its threshold that a change has to come back to: one that is about as
+// large as the threshold is one alert, and not one every hour.
+const swingBack = 0.9

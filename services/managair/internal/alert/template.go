@@ -7,7 +7,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 )
 
-// Template makes rules that are right for most by one click.
+// Template makes rules that are right for most by one request.
 type Template struct {
 	// ID is that of the HTTP API; texts in words go by it.
 	ID string

@@ -10,23 +10,26 @@ import (
 // reading is what a sensor told at a time; NaN is not known.
 type reading struct {
 	at     int64
-	values [quantities]float32
+	values [quantities]float64
 }
 
 func read(s measurement.Sample) (r reading, ok bool) {
 	if s.Status == measurement.Faulty {
 		return r, false // it says nothing of the air
 	}
-	unknown := float32(math.NaN())
-	r = reading{s.Time.Unix(), [quantities]float32{float32(s.CO2PPM), unknown, unknown}}
+	unknown := math.NaN()
+	r = reading{s.Time.Unix(), [quantities]float64{float64(s.CO2PPM), unknown, unknown}}
 	if t := s.TemperatureDecicelsius; t.Known {
-		r.values[ofTemperature] = float32(t.Value) / 10
+		r.values[ofTemperature] = float64(t.Value) / 10 // the nearest to the tenth, as thresholds are
 	}
 	if h := s.RelHumidityPercent; h.Known {
-		r.values[ofHumidity] = float32(h.Value)
+		r.values[ofHumidity] = float64(h.Value)
 	}
 	return r, true
 }
+
+// tenths takes away what calculating leaves of figures with one decimal: 16.3 + 5 is 21.3 then.
+func tenths(f float64) float64 { return math.Round(f*10) / 10 }
 
 // window has the latest readings of a sensor in the order of their times, each time once.
 type window struct{ readings []reading }

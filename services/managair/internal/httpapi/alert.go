@@ -21,7 +21,7 @@ const (
 	typeAlertTemplate = "AlertTemplate"
 )
 
-// addAlerts adds the routes to what came of rules, and to what makes them by one click.
+// addAlerts adds the routes to what came of rules, and to what makes them by one request.
 func (a *API) addAlerts(desk alert.Desk) {
 	episodes := &resource[alert.Episode, int64]{
 		typ: typeAlertEpisode, path: "alert-episodes", permissions: access.AlertEpisodes, repository: desk,

@@ -239,7 +239,7 @@ type AlertRule struct {
 	QuietFrom, QuietTo *string
 	TimeZone           string
 	SnoozedUntil       *time.Time
-	// Template is what it was made of by one click; nil: it was written.
+	// Template is what it was made of by one request; nil: it was written.
 	Template *string
 }
 

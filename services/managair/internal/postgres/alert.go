@@ -213,7 +213,7 @@ func (a Alerts) Facts(ctx context.Context, now time.Time) ([]alert.Fact, bool, e
 	rows, err := a.Pool.Query(ctx, `
 		SELECT n.no,
 		       CASE WHEN f.fidelity IN ('M', 'D') THEN coalesce(ns.last_contact_at, f.since) END,
-		       coalesce(f.fault_since, CASE WHEN h.suspected THEN h.judged_at END),
+		       least(f.fault_since, CASE WHEN h.suspected THEN coalesce(h.suspected_since, h.judged_at) END),
 		       ns.battery_percent::float8, h.battery_empty_day::timestamptz
 		  FROM node n
 		  LEFT JOIN node_fidelity f ON f.node_no = n.no
@@ -242,20 +242,26 @@ func (a Alerts) Facts(ctx context.Context, now time.Time) ([]alert.Fact, bool, e
 	return nil, false, fmt.Errorf("facts for alerts: %w", pgdb.Translate(err))
 }
 
-// Spans is part of alert.Store. Whole hours are looked at, the present one included.
+// Spans is part of alert.Store. The hour in which the 24 hours begin is read from samples.
 func (a Alerts) Spans(ctx context.Context, nodes []int32, now time.Time) ([]alert.Span, error) {
-	until := now.UTC().Truncate(time.Hour).Add(time.Hour)
+	from := now.Add(-24 * time.Hour)
+	whole := from.UTC().Truncate(time.Hour).Add(time.Hour)
 	rows, err := a.Pool.Query(ctx, `
-		SELECT wanted.no, min(h.co2_min)::float8, min(h.temperature_min) / 10.0::float8, min(h.rel_humidity_min)::float8,
+		SELECT wanted.no, max(h.hour) + interval '1 hour',
+		       min(h.co2_min)::float8, min(h.temperature_min) / 10.0::float8, min(h.rel_humidity_min)::float8,
 		       max(h.co2_max)::float8, max(h.temperature_max) / 10.0::float8, max(h.rel_humidity_max)::float8
 		  FROM unnest(@nodes::integer[]) AS wanted (no)
-		 CROSS JOIN LATERAL sample_hours(wanted.no, @from, @until) h
-		 GROUP BY wanted.no`, pgx.NamedArgs{"nodes": nodes, "from": until.Add(-24 * time.Hour), "until": until})
+		 CROSS JOIN LATERAL (
+		       SELECT * FROM sample_hours(wanted.no, @whole, @until)
+		        UNION ALL
+		       SELECT * FROM sample_hours_raw(wanted.no, @from, @whole)) h
+		 GROUP BY wanted.no`,
+		pgx.NamedArgs{"nodes": nodes, "from": from, "whole": whole, "until": now.UTC().Truncate(time.Hour).Add(time.Hour)})
 	if err == nil {
 		var spans []alert.Span
 		spans, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s alert.Span, err error) {
 			var low, high [3]*float64
-			err = row.Scan(&s.NodeNo, &low[0], &low[1], &low[2], &high[0], &high[1], &high[2])
+			err = row.Scan(&s.NodeNo, &s.Until, &low[0], &low[1], &low[2], &high[0], &high[1], &high[2])
 			for q := range low {
 				s.Low[q], s.High[q] = orNaN(low[q]), orNaN(high[q])
 			}

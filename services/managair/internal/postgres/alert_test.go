@@ -104,10 +104,16 @@ func (w *watched) turn(to time.Time) {
 	w.clock = to
 }
 
+// checked says that somebody looked after who reports.
+func (w *watched) checked(at time.Time) {
+	w.t.Helper()
+	w.exec(w.t, "INSERT INTO fidelity_check (checked_at) VALUES ($1) ON CONFLICT (only_row) DO UPDATE SET checked_at = excluded.checked_at", at)
+}
+
 // start runs an evaluator until the function that it returns is called.
 func (w *watched) start() func() {
 	ctx, cancel := context.WithCancel(w.t.Context())
-	quick := alert.Config{Sweep: time.Nanosecond, Due: time.Nanosecond, Reread: time.Nanosecond}
+	quick := alert.Config{Sweep: time.Nanosecond, Swings: time.Nanosecond, Due: time.Nanosecond, Reread: time.Nanosecond}
 	w.swept = prometheus.NewRegistry()
 	e := alert.NewEvaluator(quick, slog.New(slog.DiscardHandler), postgres.Alerts{Pool: w.as}, w.stream, w.swept, w.now)
 	var running sync.WaitGroup
@@ -133,10 +139,12 @@ const above = `'above', false, true, 'UTC', 'co2_ppm', 1000, 0`
 
 const aboveFields = `, quantity, threshold, for_s`
 
-func (w *watched) measure(at time.Time, ppm int) live.Sample {
+func (w *watched) measure(at time.Time, ppm int) live.Sample { return w.measureAll(at, ppm, nil) }
+
+func (w *watched) measureAll(at time.Time, ppm int, decicelsius *int) live.Sample {
 	w.t.Helper()
 	w.exec(w.t, "SELECT ensure_sample_partition($1)", at)
-	w.exec(w.t, "INSERT INTO sample (node_no, time, co2_ppm, status) VALUES ($1, $2, $3, 'M') ON CONFLICT DO NOTHING", w.no, at, ppm)
+	w.exec(w.t, "INSERT INTO sample (node_no, time, co2_ppm, temperature_decicelsius, status) VALUES ($1, $2, $3, $4, 'M') ON CONFLICT DO NOTHING", w.no, at, ppm, decicelsius)
 	w.exec(w.t, "SELECT note_late_hours(ARRAY[$1::integer], ARRAY[$2::timestamptz])", w.no, at)
 	return live.Sample{NodeNo: w.no, Sample: measurement.Sample{Time: at, CO2PPM: ppm, Status: measurement.Measured}}
 }
@@ -306,7 +314,7 @@ func TestSilentSensorsOfASiteAreToldTogether(t *testing.T) {
 	silence := func(alias string, at time.Time) {
 		w.exec(t, "INSERT INTO node_fidelity (node_no, fidelity, since) SELECT no, 'M', $2 FROM node WHERE alias = $1", alias, at)
 	}
-	w.exec(t, "INSERT INTO fidelity_check (checked_at) VALUES ($1) ON CONFLICT (only_row) DO UPDATE SET checked_at = excluded.checked_at", at.Add(time.Hour))
+	w.checked(at.Add(time.Hour))
 	silence("Node 1", at)
 	w.start()
 	w.counts(1, "SELECT count(*) FROM alert_episode")
@@ -333,7 +341,7 @@ func TestFaultsBatteriesAndSwings(t *testing.T) {
 	w.rule(", quantity, threshold", `'swing', false, true, 'UTC', 'co2_ppm', 500`)
 	at := w.now()
 	w.exec(t, "INSERT INTO node_status (node_no, last_contact_at, battery_percent) VALUES ($1, $2, 9)", w.no, at)
-	w.exec(t, "INSERT INTO fidelity_check (checked_at) VALUES ($1) ON CONFLICT (only_row) DO UPDATE SET checked_at = excluded.checked_at", at.Add(time.Hour))
+	w.checked(at.Add(time.Hour))
 	w.start()
 	w.becomes("opened Mine")
 	w.exec(t, "INSERT INTO node_fidelity (node_no, fidelity, since, fault, fault_since) VALUES ($1, 'E', $2, 'frozen', $2)", w.no, at)

@@ -84,11 +84,11 @@ const (
 
 	keepHealth = `
 		INSERT INTO node_health (
-		       node_no, judged_at, silence, weeks, others, suspected, impossible_nights,
+		       node_no, judged_at, silence, weeks, others, suspected, suspected_since, impossible_nights,
 		       offset_ppm, offset_plus_minus_ppm, offset_beyond, drift_ppm, drift_plus_minus_ppm, drift_beyond,
 		       step_day, step_ppm, step_plus_minus_ppm,
 		       battery_silence, battery_days, battery_empty_day, battery_earliest_day, battery_latest_day)
-		SELECT no, @now, @silence, @weeks, @others, @suspected, @impossible,
+		SELECT no, @now, @silence, @weeks, @others, @suspected, CASE WHEN @suspected THEN @now::timestamptz END, @impossible,
 		       @offset, @offset_pm, @offset_beyond, @drift, @drift_pm, @drift_beyond,
 		       ` + dayOne + ` + @step_day::integer, @step, @step_pm,
 		       @battery_silence, @battery_days, ` + dayOne + ` + @empty::integer, ` + dayOne + ` + @earliest::integer, ` + dayOne + ` + @latest::integer
@@ -97,6 +97,8 @@ const (
 		    ON CONFLICT (node_no) DO UPDATE
 		   SET judged_at = excluded.judged_at, silence = excluded.silence, weeks = excluded.weeks, others = excluded.others,
 		       suspected = excluded.suspected, impossible_nights = excluded.impossible_nights,
+		       suspected_since = CASE WHEN excluded.suspected AND node_health.suspected
+		           THEN coalesce(node_health.suspected_since, node_health.judged_at) ELSE excluded.suspected_since END,
 		       offset_ppm = excluded.offset_ppm, offset_plus_minus_ppm = excluded.offset_plus_minus_ppm, offset_beyond = excluded.offset_beyond,
 		       drift_ppm = excluded.drift_ppm, drift_plus_minus_ppm = excluded.drift_plus_minus_ppm, drift_beyond = excluded.drift_beyond,
 		       step_day = excluded.step_day, step_ppm = excluded.step_ppm, step_plus_minus_ppm = excluded.step_plus_minus_ppm,

@@ -9278,7 +9278,7 @@ export interface components {
                 time_zone?: string;
                 /** @description Unix time in seconds: nothing is told until then; 2147483647: it is not put off. */
                 snoozed_until_s?: number;
-                /** @description What it was made of by one click; null: it was written. */
+                /** @description What it was made of by one request; null: it was written. */
                 template?: string | null;
             };
             relationships?: {
@@ -9617,7 +9617,7 @@ export interface components {
                 };
             };
         };
-        /** @description Rules that are right for most, made by one click. */
+        /** @description Rules that are right for most, made by one request. */
         AlertTemplate: {
             /** @constant */
             type: "AlertTemplate";
