@@ -105,7 +105,9 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	tasks := backgroundTasks(log, pool, pictures, cfg.auditRetention(ctx, log))
 	tasks.HandleMail(postgres.OutgoingMail{Pool: pool}, client, deliverer(mailCfg, pool))
 	alerts := alert.NewEvaluator(alert.Config{}, log, postgres.Alerts{Pool: pool}, live.Stream{Client: redis}, o.Registry, time.Now)
-	addNotifications(tasks, log, postgres.Notifications{Pool: pool}, delivery.Retention)
+	outbox := postgres.Notifications{Pool: pool}
+	addNotifications(tasks, log, outbox, delivery.Retention)
+	o.Registry.MustRegister(overdueCollector{outbox})
 	dispatch, err := dispatcher(log, pool, told, delivery.Concurrency, deliverer(mailCfg, pool), cmp.Or(links.PublicURL, defaultPublicURL), o.Registry)
 	if err != nil {
 		return err

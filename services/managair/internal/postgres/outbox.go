@@ -214,3 +214,21 @@ func (s Notifications) Forget(ctx context.Context, before time.Time) (int64, err
 	}
 	return tag.RowsAffected(), nil
 }
+
+// Overdue returns for how long the message has been due that waits for longest, of those whose
+// channels may be called.
+func (s Notifications) Overdue(ctx context.Context, now time.Time) (time.Duration, error) {
+	var oldest *time.Time
+	err := s.Pool.QueryRow(ctx, `
+		SELECT min(greatest(n.due_at, c.rests_until))
+		  FROM notification n JOIN notification_channel c ON c.id = n.channel_id
+		 WHERE n.state = 'waiting' AND n.due_at <= @now AND coalesce(c.rests_until, '-infinity') <= @now`,
+		pgx.NamedArgs{"now": now}).Scan(&oldest)
+	if err != nil {
+		return 0, fmt.Errorf("find what is overdue: %w", pgdb.Translate(err))
+	}
+	if oldest == nil {
+		return 0, nil
+	}
+	return now.Sub(*oldest), nil
+}
