@@ -100,6 +100,10 @@ func TestMailChannel(t *testing.T) {
 		t.Fatal(err)
 	}
 	arrived := server.Wait(t)
+	// Nobody's words go to an address that is not confirmed.
+	if raw := arrived.Header.Get("Subject") + arrived.Parts["text/plain"] + arrived.Parts["text/html"]; strings.Contains(raw, "script") || strings.Contains(raw, "alert(1)") {
+		t.Errorf("the code comes with the channel's name: %s", raw)
+	}
 	code := regexp.MustCompile(`\b\d{6}\b`).FindString(arrived.Parts["text/plain"])
 	if code == "" || !arrived.TLS || arrived.Header.Get("Bcc") != "" || strings.Contains(arrived.Parts["text/html"], "<script>") {
 		t.Fatalf("%+v", arrived)

@@ -104,7 +104,7 @@ func Write(m identity.Mail, publicURL string) (Message, error) {
 type Notice struct {
 	// ID is the first part of the Message-ID.
 	ID, To, Language string
-	// Channel is what its reader calls the way by which it comes.
+	// Channel is what its owner calls the way by which it comes, "" while nobody has confirmed it.
 	Channel    string
 	Title      string
 	Paragraphs []string
@@ -116,6 +116,9 @@ type Notice struct {
 // WriteNotice writes the mail of a notice.
 func WriteNotice(ctx context.Context, n Notice) (Message, error) {
 	leave := strings.NewReplacer("{channel}", n.Channel, "{link}", n.Leave).Replace(words.LeaveLine.In(n.Language))
+	if n.Channel == "" {
+		leave = words.LeaveFoot.In(n.Language) + " " + words.LeaveDo.In(n.Language) + ": " + n.Leave
+	}
 	parts := slices.Clone(n.Paragraphs)
 	if n.Link != "" {
 		parts = append(parts, n.Link)

@@ -121,10 +121,16 @@ func (k *Kept) apply(w Wanted, private bool) (elsewhere bool, broken *fault.Viol
 	if w.Language != nil {
 		k.Language = *w.Language
 	}
+	before := k.Secret
 	set(&k.Secret.Address, w.Address)
 	set(&k.Secret.Room, w.Room)
 	set(&k.Secret.Token, w.Token)
-	return elsewhere, k.check(private)
+	broken = k.check(private)
+	if broken == nil && before.Token != "" && w.Token == nil && originOf(before.Address) != originOf(k.Secret.Address) {
+		// Another server would be told the token, which whoever changes this may not know.
+		k.Secret.Token, broken = "", wrong("token", reason.Required)
+	}
+	return elsewhere, broken
 }
 
 func wrong(field string, why reason.Reason, args ...any) *fault.Violation {
@@ -214,6 +220,15 @@ func placeOf(text string, private bool) (*url.URL, bool) {
 		return nil, false
 	}
 	return u, u.Scheme == "https" || private && u.Scheme == "http"
+}
+
+// originOf is the server that a token is told to.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host)
 }
 
 // complete makes the part of a Secret that is made here.

@@ -1,6 +1,41 @@
 package notify
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/clairberlin/clair-stack/pkg/reason"
+)
+
+// A token goes to no other server than the one that it was given for.
+func TestTokensStayWithTheirServer(t *testing.T) {
+	t.Parallel()
+	text := func(s string) *string { return &s }
+	for _, tt := range []struct {
+		name string
+		kind Kind
+		w    Wanted
+		good bool
+		kept string
+	}{
+		{"another topic", Ntfy, Wanted{Address: text("https://NTFY.example/other")}, true, "secret"},
+		{"another server", Ntfy, Wanted{Address: text("https://evil.example/topic")}, false, ""},
+		{"another port", Ntfy, Wanted{Address: text("https://ntfy.example:8443/topic")}, false, ""},
+		{"without TLS", Ntfy, Wanted{Address: text("http://ntfy.example/topic")}, false, ""},
+		{"another server, without a token", Ntfy, Wanted{Address: text("https://evil.example/topic"), Token: text("")}, true, ""},
+		{"another server, with its token", Ntfy, Wanted{Address: text("https://evil.example/topic"), Token: text("its")}, true, "its"},
+		{"another homeserver", Matrix, Wanted{Address: text("https://evil.example")}, false, ""},
+		{"another room", Matrix, Wanted{Room: text("!b:ntfy.example")}, true, "secret"},
+	} {
+		k := Kept{Channel: Channel{Kind: tt.kind}, Secret: Secret{Address: "https://ntfy.example/topic", Token: "secret"}}
+		if tt.kind == Matrix {
+			k.Secret.Address, k.Secret.Room = "https://ntfy.example", "!a:ntfy.example"
+		}
+		_, v := k.apply(tt.w, true)
+		if (v == nil) != tt.good || k.Secret.Token != tt.kept || v != nil && (v.Field != "token" || v.Reason != reason.Required) {
+			t.Errorf("%s: %+v, %q", tt.name, v, k.Secret.Token)
+		}
+	}
+}
 
 func TestWhereChannelsMayLead(t *testing.T) {
 	t.Parallel()

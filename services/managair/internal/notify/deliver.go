@@ -274,6 +274,9 @@ func (d *Dispatcher) send(ctx context.Context, p Parcel) Result {
 	began := d.Now()
 	k := p.Channel
 	delivery := Delivery{Channel: k, Parcel: p, PublicURL: strings.TrimSuffix(d.PublicURL, "/"), Now: began}
+	if delivery.Confidential() {
+		delivery.Channel.Name = "" // somebody's words, and nobody has confirmed that they are welcome
+	}
 	var answer Answer
 	var err error
 	if delivery.Notice, err = d.write(&delivery); err == nil {

@@ -132,7 +132,7 @@ func (k *Kept) newCode(now time.Time) Message {
 	n, _ := rand.Int(rand.Reader, big.NewInt(1_000_000)) // never fails
 	code := fmt.Sprintf("%06d", n.Int64())
 	k.CodeDigest, k.CodeMadeAt, k.CodeTries, k.AnsweredAt = digest(code), &now, 0, nil
-	data, _ := json.Marshal(map[string]string{"code": code, "channel": k.Name}) // texts only
+	data, _ := json.Marshal(map[string]string{"code": code})
 	return Message{Channel: k.ID, Key: KindConfirm + ":" + rand.Text(), Kind: KindConfirm, Organization: k.OrganizationID, Data: data}
 }
 
@@ -185,6 +185,9 @@ func (s Service) Change(ctx context.Context, caller access.Caller, id int64, w W
 			return nil, nil
 		}
 		k.ConfirmedAt = nil
+		if k.Kind == Email {
+			k.Secret.Leave = newLeave() // whoever read the mails before has no say in these
+		}
 		return s.bringCode(caller, k, count)
 	})
 }

@@ -1,9 +1,10 @@
 package words
 
-// What channels are sent. {code} and {channel} are filled in.
+// What channels are sent. {code} and {channel} are filled in, the latter nowhere before the
+// channel is confirmed: whom it reaches until then did not ask for anybody's words.
 var (
 	ChannelConfirm = Letter{
-		Text{"Clair: Code {code} für den Kanal „{channel}“", "Clair: code {code} for the channel “{channel}”"},
+		Text{"Clair: Code {code} für einen Kanal", "Clair: code {code} for a channel"},
 		Text{
 			"Jemand möchte, dass Clair Mitteilungen hierher sendet. Wenn Sie das sind, geben Sie in Clair diesen Code ein:\n\n{code}\n\nEr gilt eine Stunde. Waren Sie das nicht, ist nichts zu tun: ohne den Code kommt nichts mehr.",
 			"Somebody wants Clair to send messages here. If this is you, enter this code in Clair:\n\n{code}\n\nIt is good for an hour. If this was not you, there is nothing to do: without the code nothing more comes.",
