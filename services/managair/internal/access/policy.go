@@ -77,6 +77,8 @@ var (
 	// it and its OWNERs change it. Episodes are seen, and acknowledged, by those who see the rule.
 	AlertRules    = Permissions{Read: Fellows, Create: Accounts, Change: Concerned, Delete: Concerned}
 	AlertEpisodes = Permissions{Read: Fellows, Change: Fellows}
+	// AlertSnoozes silences whoever else is told, so it takes the right to change the rule.
+	AlertSnoozes = AlertRules.Change
 	// Health is whether it measures rightly, as the nightly job found.
 	Health = Fidelity
 )

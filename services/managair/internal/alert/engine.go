@@ -32,6 +32,12 @@ type key struct {
 
 func (t *Target) key() key { return key{t.RuleID, t.NodeNo} }
 
+// judgedAs reports whether o is judged by the same, wherever they are.
+func (t Target) judgedAs(o *Target) bool {
+	t.RoomID, t.Since = o.RoomID, o.Since
+	return t == *o
+}
+
 // OpenEpisode is one that the store has.
 type OpenEpisode struct {
 	ID       int64
@@ -40,6 +46,8 @@ type OpenEpisode struct {
 	RoomID   int64
 	OpenedAt time.Time
 	Worst    *float64
+	// Threshold is what it was held against; nil: no figure.
+	Threshold *float64
 }
 
 // watch is a target with what is known of it.
@@ -58,14 +66,20 @@ type sensor struct {
 	watches []*watch
 	// keep is how long readings are kept, in seconds, read how much of that was read.
 	keep, read int64
+	// behind says that a reading came late, so that the states are to be made anew.
+	behind bool
 }
 
 // engine has all that is watched, in memory. It is not for several goroutines at a time.
 type engine struct {
 	sensors map[int32]*sensor
 	watches map[key]*watch
-	// fresh are watches without a state.
-	fresh []*watch
+	// fresh are watches without a state, changed those of them that were judged by other
+	// conditions before.
+	fresh   []*watch
+	changed map[key]bool
+	// behind are the sensors that are.
+	behind []*sensor
 	// occupied reports whether people are in a room.
 	occupied func(room, at int64) bool
 }
@@ -81,13 +95,16 @@ func (e *engine) watchAll(targets []Target) (unread map[int32]time.Duration) {
 	before, known := e.sensors, e.watches
 	e.sensors, e.watches = make(map[int32]*sensor, len(before)), make(map[key]*watch, len(targets))
 	unread = map[int32]time.Duration{}
-	e.fresh = nil
+	e.fresh, e.changed, e.behind = nil, map[key]bool{}, nil
 	for _, t := range targets {
 		if e.watches[t.key()] != nil {
 			continue // a node is in one room at a time
 		}
 		w := known[t.key()]
 		if w == nil || w.Target != t {
+			if w != nil && !t.judgedAs(&w.Target) {
+				e.changed[t.key()] = true
+			}
 			w = &watch{Target: t}
 			e.fresh = append(e.fresh, w)
 		}
@@ -126,7 +143,8 @@ func (e *engine) begin(open []OpenEpisode, differs func(*watch)) (gone []OpenEpi
 	episodes := make(map[key]OpenEpisode, len(open))
 	for _, o := range open {
 		k := key{o.RuleID, o.NodeNo}
-		if w := e.watches[k]; w == nil || w.RoomID != o.RoomID {
+		// What was so by another condition is neither so by the present one, nor over.
+		if w := e.watches[k]; w == nil || w.RoomID != o.RoomID || e.changed[k] || w.figures() && o.Threshold != nil && *o.Threshold != w.Figure {
 			gone = append(gone, o)
 			continue
 		}
@@ -147,7 +165,7 @@ func (e *engine) begin(open []OpenEpisode, differs func(*watch)) (gone []OpenEpi
 			differs(w)
 		}
 	}
-	e.fresh = nil
+	e.fresh, e.changed = nil, nil
 	return gone
 }
 
@@ -200,21 +218,41 @@ func (e *engine) put(node int32, sample measurement.Sample, differs func(*watch)
 	if !ok {
 		return
 	}
-	late := i < len(s.window.readings)-1
-	for _, w := range s.watches {
-		switch {
-		case !w.Kind.measured():
-			continue
-		case late:
-			e.replay(s, w)
-		default:
-			w.state = e.step(w, w.state, &s.window.readings[i])
-		}
-		if w.state.Open() != (w.episode != 0) {
-			differs(w)
+	if i < len(s.window.readings)-1 && !s.behind {
+		s.behind = true
+		e.behind = append(e.behind, s)
+	}
+	if !s.behind {
+		for _, w := range s.watches {
+			if w.Kind.measured() {
+				w.state = e.step(w, w.state, &s.window.readings[i])
+				w.compare(differs)
+			}
 		}
 	}
 	e.forget(s)
+}
+
+// catchUp makes the states anew of sensors of which readings came late: once, however many did.
+// Until then they are as they were.
+func (e *engine) catchUp(differs func(*watch)) {
+	for _, s := range e.behind {
+		s.behind = false
+		for _, w := range s.watches {
+			if w.Kind.measured() {
+				e.replay(s, w)
+				w.compare(differs)
+			}
+		}
+	}
+	e.behind = nil
+}
+
+// compare hands the watch to differs if it differs from the store.
+func (w *watch) compare(differs func(*watch)) {
+	if w.state.Open() != (w.episode != 0) {
+		differs(w)
+	}
 }
 
 // forget folds what is older than is kept into the states before the window. It is done for

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 )
@@ -51,8 +52,10 @@ const (
 	rest    = time.Second
 	refresh = time.Minute
 	settle  = 200 * time.Millisecond
-	// atOnce is how many are told in one transaction, and nodesAtOnce of how many samples are read.
-	atOnce, nodesAtOnce = 200, 1000
+	// atOnce is how many alerts are told in one transaction, and nodesAtOnce of how many
+	// nodes samples are read. tellFor is how long is told until the stream is read again.
+	atOnce, nodesAtOnce = 50, 1000
+	tellFor             = 500 * time.Millisecond
 )
 
 // Evaluator judges rules. Of all that run, one does; the others wait until it ends.
@@ -197,11 +200,42 @@ func (l *leader) turn(ctx context.Context) error {
 	if !due(&l.toldDue, l.config.Due) {
 		return nil
 	}
-	for {
-		if n, err := l.store.TellDue(ctx, now, atOnce); err != nil || n < atOnce {
+	return l.tellDue(ctx, now)
+}
+
+// tellDue tells what is due: as much as can be told within a while.
+func (l *leader) tellDue(ctx context.Context, now time.Time) error {
+	for began := time.Now(); ; {
+		n, failed, err := l.store.TellDue(ctx, now, atOnce)
+		if err != nil {
 			return err
 		}
+		for _, one := range failed {
+			l.passOver(ctx, one)
+		}
+		if n < atOnce {
+			return nil
+		}
+		if time.Since(began) > tellFor {
+			l.toldDue = time.Time{} // there is more
+			return nil
+		}
 	}
+}
+
+// skip passes over what fails of one alert, which must not stop the others. It returns what stops
+// all: that the database is away.
+func (l *leader) skip(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
+		return err
+	}
+	l.passOver(ctx, err)
+	return nil
+}
+
+func (l *leader) passOver(ctx context.Context, err error) {
+	l.metrics.skipped.Inc()
+	l.log.ErrorContext(ctx, "one alert is passed over; it is tried again within minutes", "err", err)
 }
 
 // due reports whether it is time to do again what was done last then, and notes that it is done.
@@ -239,6 +273,7 @@ func (l *leader) hear(ctx context.Context) {
 			l.published = entry.ID.Time()
 		}
 	}
+	l.engine.catchUp(l.differs)
 }
 
 func (l *leader) differs(w *watch) { l.dirty[w] = struct{}{} }
@@ -265,7 +300,10 @@ func (l *leader) refresh(ctx context.Context, now time.Time) error {
 	}
 	for _, gone := range l.engine.begin(open, l.differs) {
 		if err := l.store.Close(ctx, Ending{Episode: gone.ID, At: now, Now: now, Why: NotWatched}); err != nil {
-			return err
+			if err := l.skip(ctx, err); err != nil {
+				return err
+			}
+			continue
 		}
 		l.metrics.episodes.WithLabelValues("closed").Inc()
 	}
@@ -300,6 +338,7 @@ func (l *leader) readAgain(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	l.engine.catchUp(l.differs)
 	l.lost = false
 	return nil
 }
@@ -309,8 +348,11 @@ func (l *leader) settle(ctx context.Context) error {
 	now := l.now()
 	for w := range l.dirty {
 		if err := l.settleOne(ctx, w, now); err != nil {
-			return fmt.Errorf("rule %d, node %d: %w", w.RuleID, w.NodeNo, err)
+			if err := l.skip(ctx, fmt.Errorf("rule %d, node %d: %w", w.RuleID, w.NodeNo, err)); err != nil {
+				return err
+			}
 		}
+		// What was passed over is found to differ again by its next sample, or sweep, or refresh.
 		delete(l.dirty, w)
 	}
 	if !l.published.IsZero() {

@@ -10,7 +10,7 @@ type metrics struct {
 	leads, watches, open prometheus.Gauge
 	samples              prometheus.Counter
 	episodes             *prometheus.CounterVec
-	failures             prometheus.Counter
+	failures, skipped    prometheus.Counter
 	delay                prometheus.Histogram
 	swept                prometheus.Gauge
 }
@@ -23,6 +23,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		samples:  prometheus.NewCounter(prometheus.CounterOpts{Name: "managair_alert_samples_total", Help: "Samples that were judged by rules."}),
 		episodes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "managair_alert_episodes_total", Help: "Alerts that opened and closed."}, []string{"change"}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "managair_alert_failures_total", Help: "How often the judging of rules was begun anew after a failure."}),
+		skipped:  prometheus.NewCounter(prometheus.CounterOpts{Name: "managair_alert_skipped_total", Help: "How often an alert was passed over because it could not be written."}),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "managair_alert_delay_seconds", Help: "From the publishing of samples until they were judged and what came of it was written.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 10, 30},
@@ -30,7 +31,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		swept: prometheus.NewGauge(prometheus.GaugeOpts{Name: "managair_alert_swept_timestamp_seconds", Help: "When this process last looked after everything; in the leading one it should be less than two minutes ago."}),
 	}
 	if r != nil {
-		r.MustRegister(m.leads, m.watches, m.open, m.samples, m.episodes, m.failures, m.delay, m.swept)
+		r.MustRegister(m.leads, m.watches, m.open, m.samples, m.episodes, m.failures, m.skipped, m.delay, m.swept)
 	}
 	return m
 }

@@ -81,8 +81,9 @@ type Store interface {
 	Close(ctx context.Context, e Ending) error
 	// NoteWorst keeps the worst values of open episodes.
 	NoteWorst(ctx context.Context, worst map[int64]float64) error
-	// TellDue tells what is to be told by now, at most so many, and returns how many.
-	TellDue(ctx context.Context, now time.Time, limit int) (int, error)
+	// TellDue tells what is to be told by now, at most so many, and returns how many were due. What
+	// nobody is to be told of now is put off, and so is what fails.
+	TellDue(ctx context.Context, now time.Time, limit int) (n int, failed []error, err error)
 	// Clear deletes closed episodes from before a time, and personal rules of nobody.
 	Clear(ctx context.Context, before time.Time) error
 }

@@ -304,7 +304,7 @@ var matrix = map[string]row{
 	"GET /api/v1/alert-episodes/{id}": {public: members, private: "401 404 404 200 404", foreign: nobody},
 	"PATCH /api/v1/alert-episodes/{id}": {
 		public: members, private: "401 404 404 200 404", foreign: nobody,
-		body: `{"data":{"type":"AlertEpisode","id":"{id}","attributes":{"acknowledged":true,"snoozed_until_s":1769000000}}}`,
+		body: `{"data":{"type":"AlertEpisode","id":"{id}","attributes":{"acknowledged":true}}}`,
 	},
 	"GET /api/v1/alert-templates":       {public: accounts},
 	"POST /api/v1/alert-templates/{id}": {public: "401 404 404 404 404", body: `{"data":{"type":"AlertTemplate","id":"{id}"}}`},

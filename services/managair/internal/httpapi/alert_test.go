@@ -37,6 +37,9 @@ func TestRulesForAlerts(t *testing.T) {
 		{"a rule changes hands", change(owner, "AlertRule", "1", `"personal":true`), 400, "/data/attributes/personal"},
 		{"a rule changes what it is for", change(owner, "AlertRule", "1", "", ref("site", "Site", "1")), 400, "/data/relationships/site"},
 		{"an alert is forgotten", change(owner, "AlertEpisode", "1", `"acknowledged":false`), 400, "/data/attributes/acknowledged"},
+		{"a member puts off the organization's", change(inspector, "AlertEpisode", "1", `"snoozed_until_s":1769000000`), 403, ""},
+		{"an OWNER does", change(owner, "AlertEpisode", "1", `"snoozed_until_s":1769000000`), 200, "snoozed_until_s"},
+		{"a member knows of it", change(inspector, "AlertEpisode", "1", `"acknowledged":true`), 200, "acknowledged_at_s"},
 		{"an alert is put off for years", change(owner, "AlertEpisode", "1", `"snoozed_until_s":1900000000`), 400, "/data/attributes/snoozed_until_s"},
 	} {
 		request := test.request

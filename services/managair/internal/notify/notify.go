@@ -9,10 +9,10 @@
 package notify
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -60,14 +60,38 @@ func (m *Message) Check() error {
 	bounded("a key", m.Key, 1, MaxKey)
 	bounded("a kind", m.Kind, 1, MaxKind)
 	bounded("a group", m.Group, 0, MaxGroup)
-	// The database keeps no NUL, which JSON has a way to write.
-	if len(m.Data) > MaxData || !json.Valid(m.Data) || bytes.Contains(m.Data, []byte(`\u0000`)) {
+	if len(m.Data) > MaxData || !json.Valid(m.Data) || !utf8.Valid(m.Data) || !storable(m.Data) {
 		problems = append(problems, fmt.Errorf("data of %d bytes, or no JSON that can be kept", len(m.Data)))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("a message that cannot be kept: %w", err)
 	}
 	return nil
+}
+
+// storable reports whether the database keeps the texts of JSON, which is valid: it keeps no NUL
+// and no half of a character, which JSON has ways to write. An escaped backslash before a "u" is
+// neither: names may have one.
+func storable(data []byte) bool {
+	high := false // the first half of a character was right before
+	for len(data) > 0 {
+		escape, code := 1, uint64(0)
+		if data[0] == '\\' {
+			if escape = 2; data[1] == 'u' {
+				escape = 6
+				code, _ = strconv.ParseUint(string(data[2:6]), 16, 32) // it is valid
+				if code == 0 {
+					return false
+				}
+			}
+		}
+		if low := code >= 0xDC00 && code <= 0xDFFF; low != high {
+			return false
+		}
+		high = code >= 0xD800 && code <= 0xDBFF
+		data = data[escape:]
+	}
+	return !high
 }
 
 // State is what became of a message.

@@ -172,7 +172,7 @@ func (a Alerts) Plans(ctx context.Context) (map[int64]timetable.Plan, error) {
 // OpenEpisodes is part of alert.Store.
 func (a Alerts) OpenEpisodes(ctx context.Context) ([]alert.OpenEpisode, error) {
 	rows, err := a.Pool.Query(ctx, `
-		SELECT e.id, e.rule_id, n.no, coalesce(e.room_id, 0), e.opened_at, e.worst
+		SELECT e.id, e.rule_id, n.no, coalesce(e.room_id, 0), e.opened_at, e.worst, e.threshold
 		  FROM alert_episode e JOIN node n ON n.id = e.node_id
 		 WHERE e.closed_at IS NULL ORDER BY e.id`)
 	if err == nil {

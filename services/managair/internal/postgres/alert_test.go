@@ -288,14 +288,23 @@ func TestQuietHoursSnoozeAndReminders(t *testing.T) {
 	if err != nil || n != 1 || len(all[0].History) != 3 {
 		t.Fatalf("%+v, %v", all, err)
 	}
+	until := at.Add(70 * time.Minute)
+	if _, err := desk.Answer(t.Context(), access.Caller{UserID: 1}, all[0].ID, alert.Answer{SnoozeUntil: &until}, w.now()); err != nil {
+		t.Fatal(err)
+	}
+	w.turn(at.Add(65 * time.Minute)) // a reminder would be due
+	w.idle()
+	w.becomes("opened Mine", "reminder Mine")
+	w.turn(until)
+	w.becomes("opened Mine", "reminder Mine", "reminder Mine")
 	for range 2 {
 		if _, err := desk.Answer(t.Context(), access.Caller{UserID: 1}, all[0].ID, alert.Answer{Acknowledge: true}, at); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.turn(at.Add(80 * time.Minute))
+	w.turn(at.Add(110 * time.Minute))
 	w.idle()
-	w.becomes("opened Mine", "reminder Mine")
+	w.becomes("opened Mine", "reminder Mine", "reminder Mine")
 	if n := w.count(t, "SELECT count(*) FROM alert_event WHERE kind = 'acknowledged'"); n != 1 {
 		t.Errorf("acknowledged %d times", n)
 	}
@@ -357,7 +366,7 @@ func TestFaultsBatteriesAndSwings(t *testing.T) {
 func TestTwoLeaders(t *testing.T) {
 	t.Parallel()
 	w := watch(t)
-	w.rule(aboveFields, above)
+	w.rule(aboveFields+", remind_after_s", above+", 1800")
 	store := postgres.Alerts{Pool: w.as}
 	targets, err := store.Targets(t.Context())
 	if err != nil || len(targets) != 1 {
@@ -381,6 +390,17 @@ func TestTwoLeaders(t *testing.T) {
 			t.Errorf("opened as %d and %d", ids[0], id)
 		}
 	}
+	w.turn(w.now().Add(31 * time.Minute))
+	for range ids {
+		wg.Go(func() {
+			if _, failed, err := store.TellDue(t.Context(), w.now(), 10); err != nil || len(failed) > 0 {
+				t.Error(err, failed)
+			}
+		})
+	}
+	wg.Wait()
+	w.becomes("opened Mine", "reminder Mine")
+	w.counts(1, "SELECT count(*) FROM alert_event WHERE kind = 'reminded'")
 	for range ids {
 		wg.Go(func() {
 			if err := store.Close(t.Context(), alert.Ending{Episode: ids[0], At: w.now(), Now: w.now(), Why: alert.Recovered}); err != nil {
@@ -389,7 +409,7 @@ func TestTwoLeaders(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	w.becomes("opened Mine", "recovered Mine")
+	w.becomes("opened Mine", "reminder Mine", "recovered Mine")
 }
 
 // A sensor that goes to another room takes neither its alert nor its samples along.

@@ -77,7 +77,11 @@ func (d AlertDesk) Answer(ctx context.Context, caller access.Caller, id int64, a
 	r := repository[alert.Episode, int64]{d.pool, Terms{}, alertEpisodes()}
 	var answered alert.Episode
 	err := inTx(ctx, d.pool, func(tx pgx.Tx) error {
-		e, err := r.lock(ctx, tx, caller, id, access.AlertEpisodes.Change)
+		need := access.AlertEpisodes.Change
+		if answer.SnoozeUntil != nil {
+			need = access.AlertSnoozes
+		}
+		e, err := r.lock(ctx, tx, caller, id, need)
 		if err != nil {
 			return err
 		}
@@ -95,8 +99,10 @@ func (d AlertDesk) Answer(ctx context.Context, caller access.Caller, id int64, a
 			}
 		}
 		if e.ClosedAt == nil && answer.SnoozeUntil != nil && !same(e.SnoozedUntil, answer.SnoozeUntil) {
-			// What was to be told before is told then; what never was to be stays so.
-			if err := exec(ctx, tx, `UPDATE alert_episode SET snoozed_until = @until, due_at = greatest(due_at, @until) WHERE id = @id`, args); err != nil {
+			if err := exec(ctx, tx, `UPDATE alert_episode SET snoozed_until = @until WHERE id = @id`, args); err != nil {
+				return err
+			}
+			if err := dueAnew(ctx, tx, "e.id = @of", id, e.Kind); err != nil {
 				return err
 			}
 			if err := exec(ctx, tx, `INSERT INTO alert_event (episode_id, at, kind, user_id, detail)

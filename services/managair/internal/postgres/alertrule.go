@@ -69,7 +69,7 @@ func alertRules() kind[inventory.AlertRule, int64] {
 		},
 		crowds: []crowding[inventory.AlertRule]{organizationRules, personalRules},
 		before: checkAlertRule,
-		after:  scopeAlertRule,
+		after:  afterAlertRule,
 	})
 }
 
@@ -135,6 +135,17 @@ func checkScope(ctx context.Context, tx pgx.Tx, r *inventory.AlertRule) error {
 	return nil
 }
 
+func afterAlertRule(ctx context.Context, tx pgx.Tx, caller access.Caller, old, r *inventory.AlertRule) error {
+	if old == nil {
+		return scopeAlertRule(ctx, tx, caller, old, r)
+	}
+	if old.Enabled == r.Enabled && old.Condition == r.Condition && same(old.RemindAfterS, r.RemindAfterS) && same(old.SnoozedUntil, r.SnoozedUntil) &&
+		same(old.QuietFrom, r.QuietFrom) && same(old.QuietTo, r.QuietTo) && old.TimeZone == r.TimeZone {
+		return nil
+	}
+	return dueAnew(ctx, tx, "e.rule_id = @of", r.ID, alert.Kind(r.Condition))
+}
+
 // scopeAlertRule writes what is no field of the book, once.
 func scopeAlertRule(ctx context.Context, tx pgx.Tx, _ access.Caller, old, r *inventory.AlertRule) error {
 	if old != nil || r.SiteID == nil && r.RoomID == nil && r.NodeID == nil && r.Template == nil {
@@ -161,6 +172,9 @@ func personalRules(q inventory.Quotas, caller access.Caller, r *inventory.AlertR
 	}
 	return crowd{
 		limit: q.PersonalRules, of: caller.UserID, lock: lockAccount,
-		count: "SELECT count(*) FROM alert_rule WHERE user_id = @of AND personal AND id <> @id", why: reason.QuotaAlertRules,
+		// Those of organizations that were left are seen, and deleted, by nobody.
+		count: `SELECT count(*) FROM alert_rule ar WHERE ar.user_id = @of AND ar.personal AND ar.id <> @id
+			AND EXISTS (SELECT FROM membership m WHERE m.organization_id = ar.organization_id AND m.user_id = ar.user_id)`,
+		why: reason.QuotaAlertRules,
 	}
 }

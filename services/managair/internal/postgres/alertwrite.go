@@ -33,14 +33,20 @@ type told struct {
 	acknowledged, snoozed *time.Time
 	due                   *time.Time
 	times                 int
+	// speaks says that it is still told: its rule is on, and of somebody who may see the sensor.
+	speaks bool
 }
+
+// unheard is how long it is waited where nobody could be told: who may soon be.
+const unheard = 5 * time.Minute
 
 const toldSQL = `
 	SELECT e.id, ar.id, ar.name, ar.condition, ar.quantity, ar.personal, ar.user_id, ar.organization_id, o.name,
 	       ar.remind_after_s, ar.tell_recovery, ar.quiet_from, ar.quiet_to, ar.time_zone, ar.snoozed_until,
 	       s.id, s.name, r.id, r.name, n.id, n.alias, coalesce(s.time_zone, ar.time_zone),
 	       e.threshold, e.value, e.worst, e.opened_at, e.closed_at, e.close_reason,
-	       e.acknowledged_at, e.snoozed_until, e.due_at, e.told
+	       e.acknowledged_at, e.snoozed_until, e.due_at, e.told,
+	       ar.enabled AND n.owner_id = ar.organization_id AND (` + ruleSpeaks + `)
 	  FROM alert_episode e
 	  JOIN alert_rule ar ON ar.id = e.rule_id
 	  JOIN organization o ON o.id = ar.organization_id
@@ -54,12 +60,17 @@ func lockTold(ctx context.Context, tx pgx.Tx, id int64) (t told, err error) {
 	var site, room *int64
 	var siteName, roomName *string
 	n, r := &t.notice, &t.rule
-	err = tx.QueryRow(ctx, toldSQL+"e.id = @id FOR NO KEY UPDATE OF e", pgx.NamedArgs{"id": id}).Scan(
+	args := pgx.NamedArgs{"id": id}
+	// Locked before it is read: a rule that somebody changes meanwhile is then read as changed.
+	if err := exec(ctx, tx, "SELECT FROM alert_episode WHERE id = @id FOR NO KEY UPDATE", args); err != nil {
+		return t, err
+	}
+	err = tx.QueryRow(ctx, toldSQL+"e.id = @id", args).Scan(
 		&t.id, &r.ID, &r.Name, &r.Condition, &r.Quantity, &r.Personal, &r.UserID, &r.OrganizationID, &n.Organization.Name,
 		&r.RemindAfterS, &r.TellRecovery, &r.QuietFrom, &r.QuietTo, &r.TimeZone, &r.SnoozedUntil,
 		&site, &siteName, &room, &roomName, place(&n.Sensor.ID), &n.Sensor.Name, &n.TimeZone,
 		&n.Threshold, &n.Value, &n.Worst, &n.OpenedAt, &n.ClosedAt, &n.Reason,
-		&t.acknowledged, &t.snoozed, &t.due, &t.times)
+		&t.acknowledged, &t.snoozed, &t.due, &t.times, &t.speaks)
 	if err != nil {
 		return t, err
 	}
@@ -147,14 +158,20 @@ func (t *told) siteID() int64 {
 
 // tell tells that it is so, for the first time or again, and says when that is to be next.
 func (t *told) tell(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	if !t.speaks {
+		return t.postpone(ctx, tx, now.Add(unheard))
+	}
 	kind, event, key := alert.MessageOpened, alert.Told, ":opened"
 	if t.times > 0 {
 		kind, event, key = alert.MessageReminder, alert.Reminded, ":reminder:"+strconv.Itoa(t.times)
 	}
 	t.notice.Times = t.times + 1
-	channels, err := t.send(ctx, tx, kind, key)
+	channels, err := t.send(ctx, tx, kind, key, time.Time{})
 	if err != nil {
 		return err
+	}
+	if len(channels) == 0 { // whoever confirms one is told what is still so then
+		return t.postpone(ctx, tx, now.Add(unheard))
 	}
 	var next *time.Time
 	if after := t.rule.RemindAfterS; after != nil && t.acknowledged == nil {
@@ -168,13 +185,41 @@ func (t *told) tell(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	return note(ctx, tx, t.id, now, event, map[string]any{"channels": channels})
 }
 
-// send writes the messages for all channels of whoever owns the rule, and returns them.
-func (t *told) send(ctx context.Context, tx pgx.Tx, kind, key string) ([]int64, error) {
+func (t *told) postpone(ctx context.Context, tx pgx.Tx, due time.Time) error {
+	return exec(ctx, tx, "UPDATE alert_episode SET due_at = @due WHERE id = @id AND closed_at IS NULL",
+		pgx.NamedArgs{"id": t.id, "due": due})
+}
+
+// dueAnew makes open episodes due when they would be if nothing had been put off: what is quiet
+// now, and until when, is asked when they are. It is called when that has changed.
+func dueAnew(ctx context.Context, tx pgx.Tx, which string, of int64, kind alert.Kind) error {
+	return exec(ctx, tx, `
+		WITH chosen AS MATERIALIZED (
+			SELECT e.id FROM alert_episode e WHERE e.closed_at IS NULL AND `+which+` ORDER BY e.id FOR NO KEY UPDATE OF e)
+		UPDATE alert_episode e
+		   SET due_at = CASE
+		       WHEN e.acknowledged_at IS NOT NULL THEN NULL
+		       WHEN e.told = 0 THEN e.noticed_at + make_interval(secs => @hold)
+		       ELSE (SELECT max(v.at) FROM alert_event v WHERE v.episode_id = e.id AND v.kind IN ('told', 'reminded'))
+		            + make_interval(secs => ar.remind_after_s) END
+		  FROM chosen, alert_rule ar
+		 WHERE e.id = chosen.id AND ar.id = e.rule_id`, pgx.NamedArgs{"of": of, "hold": alert.Hold(kind).Seconds()})
+}
+
+// send writes the messages for all channels of whoever owns the rule, and returns them. That it is
+// over is for those that were told that it is so.
+func (t *told) send(ctx context.Context, tx pgx.Tx, kind, key string, notBefore time.Time) ([]int64, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT c.id FROM notification_channel c
 		 WHERE c.confirmed_at IS NOT NULL AND c.disabled_at IS NULL
 		   AND CASE WHEN @personal THEN c.user_id = @user ELSE c.organization_id = @organization END
-		 ORDER BY c.id`, pgx.NamedArgs{"personal": t.rule.Personal, "user": t.rule.UserID, "organization": t.rule.OrganizationID})
+		   AND (@kind <> @over OR EXISTS (
+		       SELECT FROM alert_event v
+		        WHERE v.episode_id = @episode AND v.kind IN ('told', 'reminded') AND v.detail -> 'channels' @> to_jsonb(c.id)))
+		 ORDER BY c.id`, pgx.NamedArgs{
+		"personal": t.rule.Personal, "user": t.rule.UserID, "organization": t.rule.OrganizationID,
+		"kind": kind, "over": alert.MessageRecovered, "episode": t.id,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +235,7 @@ func (t *told) send(ctx context.Context, tx pgx.Tx, kind, key string) ([]int64, 
 	for i, channel := range channels {
 		messages[i] = notify.Message{
 			Channel: channel, Key: "episode:" + strconv.FormatInt(t.id, 10) + key, Kind: kind,
-			Organization: t.rule.OrganizationID, Group: t.group, Data: data,
+			Organization: t.rule.OrganizationID, Group: t.group, Data: data, NotBefore: notBefore,
 		}
 	}
 	return channels, enqueueNotifications(ctx, tx, messages)
@@ -220,12 +265,16 @@ func (a Alerts) Close(ctx context.Context, e alert.Ending) error {
 			return err
 		}
 		t, err := lockTold(ctx, tx, e.Episode)
-		if err != nil || t.times == 0 || !t.rule.TellRecovery || !e.Why.Over() {
+		if err != nil || t.times == 0 || !t.speaks || !t.rule.TellRecovery || !e.Why.Over() {
 			return err
 		}
 		t.notice.Times = t.times
-		channels, err := t.send(ctx, tx, alert.MessageRecovered, ":recovered")
-		if err != nil {
+		var notBefore time.Time // it wakes nobody either
+		if due := t.quiet().After(e.Now); due.After(e.Now) {
+			notBefore = due
+		}
+		channels, err := t.send(ctx, tx, alert.MessageRecovered, ":recovered", notBefore)
+		if err != nil || len(channels) == 0 {
 			return err
 		}
 		return note(ctx, tx, e.Episode, e.Now, alert.ToldRecovery, map[string]any{"channels": channels})
@@ -256,12 +305,15 @@ func (a Alerts) NoteWorst(ctx context.Context, worst map[int64]float64) error {
 	return nil
 }
 
-// TellDue is part of alert.Store.
-func (a Alerts) TellDue(ctx context.Context, now time.Time, limit int) (n int, err error) {
+// TellDue is part of alert.Store. It is one transaction, so that what is due together is sent as
+// one message; each alert in it is for itself.
+func (a Alerts) TellDue(ctx context.Context, now time.Time, limit int) (n int, failed []error, err error) {
 	err = inTx(ctx, a.Pool, func(tx pgx.Tx) error {
-		n = 0
-		rows, err := tx.Query(ctx, "SELECT id FROM alert_episode WHERE due_at <= @now ORDER BY due_at, id LIMIT @limit",
-			pgx.NamedArgs{"now": now, "limit": limit})
+		failed = nil
+		// What somebody else has locked is about to be told, acknowledged or put off by them.
+		rows, err := tx.Query(ctx, `
+			SELECT id FROM alert_episode WHERE due_at <= @now AND acknowledged_at IS NULL
+			 ORDER BY due_at, id LIMIT @limit FOR NO KEY UPDATE SKIP LOCKED`, pgx.NamedArgs{"now": now, "limit": limit})
 		if err != nil {
 			return err
 		}
@@ -269,30 +321,38 @@ func (a Alerts) TellDue(ctx context.Context, now time.Time, limit int) (n int, e
 		if err != nil {
 			return err
 		}
+		n = len(ids)
 		for _, id := range ids {
-			t, err := lockTold(ctx, tx, id)
-			if err != nil {
-				return err
+			err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return tellOne(ctx, tx, id, now) })
+			if err == nil {
+				continue
 			}
-			if t.due == nil || t.due.After(now) {
-				continue // somebody acknowledged it, or put it off, meanwhile
+			if pgdb.IsUnavailable(err) {
+				return err // or contended: all of it is done again
 			}
-			n++
-			if due := t.quiet().After(now); due.After(now) {
-				err = exec(ctx, tx, "UPDATE alert_episode SET due_at = @due WHERE id = @id", pgx.NamedArgs{"id": id, "due": due})
-			} else {
-				err = t.tell(ctx, tx, now)
-			}
-			if err != nil {
+			failed = append(failed, fmt.Errorf("tell of alert %d: %w", id, err))
+			t := told{id: id}
+			if err := t.postpone(ctx, tx, now.Add(unheard)); err != nil { // it must not be in the way of the others
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("tell of alerts: %w", pgdb.Translate(err))
+		return 0, nil, fmt.Errorf("tell of alerts: %w", pgdb.Translate(err))
 	}
-	return n, nil
+	return n, failed, nil
+}
+
+func tellOne(ctx context.Context, tx pgx.Tx, id int64, now time.Time) error {
+	t, err := lockTold(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if due := t.quiet().After(now); due.After(now) {
+		return t.postpone(ctx, tx, due)
+	}
+	return t.tell(ctx, tx, now)
 }
 
 // Clear is part of alert.Store.

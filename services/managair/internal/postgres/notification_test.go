@@ -65,3 +65,24 @@ func TestMessagesAreWrittenOnce(t *testing.T) {
 		}
 	}
 }
+
+// What is let through is what the database keeps: nothing fails later that was right here.
+func TestDataOfMessagesAreKept(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	for text, want := range map[string]bool{
+		`"\\u0000"`: true, `"\u0000"`: false, `"\\\u0000"`: false, `{"\u0000": 1}`: false, `"\\\\u0000"`: true,
+		`"\ud83d\ude00"`: true, `"\ud83d"`: false, `"\ude00"`: false, `"\ud83dx"`: false, `"\\ud83d"`: true, `"\ud83d\ud83d"`: false,
+		`"\ud83d\n"`: false, `"\ud83d\u0041"`: false, "\"\xff\"": false,
+	} {
+		m := message(1, text)
+		m.Data = json.RawMessage(text)
+		if got := m.Check() == nil; got != want {
+			t.Errorf("%s: %t", text, got)
+		}
+		_, err := h.Exec(t.Context(), "SELECT convert_from($1::bytea, 'UTF8')::jsonb", []byte(text))
+		if (err == nil) != want {
+			t.Errorf("%s: the database: %v", text, err)
+		}
+	}
+}

@@ -9612,7 +9612,7 @@ export interface components {
                 attributes?: {
                     /** @description true: somebody knows of it. Nobody is reminded any more; that it is over is told. */
                     acknowledged?: boolean;
-                    /** @description Unix time in seconds, at most 30 days ahead: it is not told again before then. */
+                    /** @description Unix time in seconds, at most 30 days ahead: it is not told again before then, nor that it is over; a time that has passed takes it back. Episodes of rules of the organization are put off by its OWNERs. */
                     snoozed_until_s?: string | number;
                 };
             };
