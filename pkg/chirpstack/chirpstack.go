@@ -27,10 +27,26 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 )
 
-// EventTopic is the topic of what happens to an application's devices; "+" means all
+// UplinkTopic is the topic of the uplinks of an application's devices; "+" means all
 // applications.
-func EventTopic(application string) string {
-	return "application/" + application + "/device/+/event/+"
+func UplinkTopic(application string) string {
+	return "application/" + application + "/device/+/event/" + up
+}
+
+// OtherTopics returns those of what else happens to the devices of a topic of uplinks; none
+// where it is not such a one, or has them all. They are not one topic with it: users of a broker
+// may be let to uplinks alone.
+func OtherTopics(uplinks string) (topics []string) {
+	devices, ok := strings.CutSuffix(uplinks, "/event/"+up)
+	if !ok {
+		return nil
+	}
+	for _, kind := range kinds {
+		if kind != up {
+			topics = append(topics, devices+"/event/"+kind)
+		}
+	}
+	return topics
 }
 
 // Kinds of events, as they stand at the end of a topic and in a webhook's query.
@@ -67,13 +83,14 @@ func ParseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
 	return ParseEvent("", message, arrived)
 }
 
-// ParseEvent is ParseUplink where the kind of the event may be known.
+// ParseEvent is ParseUplink where the kind of the event may be known. What can only be an
+// uplink is one: somebody may have written the kind into the address of a webhook.
 func ParseEvent(kind string, message []byte, arrived time.Time) (lorawan.Uplink, error) {
 	if !gjson.ValidBytes(message) {
 		return lorawan.Uplink{}, codec.Errorf(codec.BadEnvelope, "not JSON; ChirpStack's integration has to have json=true")
 	}
 	event := gjson.ParseBytes(message)
-	if kind == "" {
+	if kind == "" || event.Get("data").Exists() || event.Get("rxInfo").Exists() {
 		kind = guess(event)
 	}
 	if kind != up {
@@ -102,7 +119,7 @@ func ParseEvent(kind string, message []byte, arrived time.Time) (lorawan.Uplink,
 			return u, codec.Errorf(codec.BadEnvelope, "data: %v", err)
 		}
 	}
-	if u.ReceivedAt, err = receivedAt(event, arrived); err != nil {
+	if u.ReceivedAt, u.Ahead, err = receivedAt(event, arrived); err != nil {
 		return u, codec.Errorf(codec.BadEnvelope, "time: %v", err)
 	}
 	modulation(&u, event)
@@ -112,11 +129,12 @@ func ParseEvent(kind string, message []byte, arrived time.Time) (lorawan.Uplink,
 	return u, nil
 }
 
-// receivedAt returns the best believable time there is. The network server's is its nsTime,
+// receivedAt returns the best believable time there is, and what the server's clock told if it
+// is ahead of ours (see lorawan.Uplink). The network server's is its nsTime,
 // the event's that of a gateway's receiver or clock. Gateways have been seen in 1980, and
 // minutes ahead. gwTime is meant to be set with a receiver only (api/proto/gw/gw.proto),
 // but Semtech's packet forwarder fills it from any clock; timeSinceGpsEpoch has no other source.
-func receivedAt(event gjson.Result, arrived time.Time) (time.Time, error) {
+func receivedAt(event gjson.Result, arrived time.Time) (at, ahead time.Time, err error) {
 	var server time.Time
 	var clocks lorawan.Clocks
 	event.Get("rxInfo").ForEach(func(_, gateway gjson.Result) bool {
@@ -131,15 +149,14 @@ func receivedAt(event gjson.Result, arrived time.Time) (time.Time, error) {
 		}
 		return true
 	})
-	at, err := time.Parse(time.RFC3339Nano, event.Get("time").String())
-	if err == nil {
+	if at, err = time.Parse(time.RFC3339Nano, event.Get("time").String()); err == nil {
 		clocks.Gateway(at)
 	}
 	if !server.IsZero() {
 		clocks.Server(server)
 		err = nil // one of them is enough
 	}
-	return clocks.Received(arrived), err
+	return clocks.Received(arrived), clocks.Ahead(arrived), err
 }
 
 // eventTime is the event's own time, unless it cannot be.

@@ -15,7 +15,7 @@ import (
 const clockTolerance = time.Minute
 
 // ownClock compares our clock with the network server's. An uplink from the future is a
-// proof that ours is behind; one from the past may have been under way, so that it is
+// proof that ours is behind, or theirs ahead; one from the past may have been under way, so that it is
 // ahead can be seen in the metric only, when it stays.
 type ownClock struct {
 	metrics *metrics
@@ -23,10 +23,19 @@ type ownClock struct {
 }
 
 func (c *ownClock) observe(source ingestv1.Source, u *lorawan.Uplink, arrived time.Time) {
+	theirs := u.ReceivedAt
+	if !u.Ahead.IsZero() {
+		theirs = u.Ahead
+		believed := "ours"
+		if u.ReceivedAt.After(arrived.Add(lorawan.MaxAhead)) {
+			believed = "theirs"
+		}
+		c.metrics.clockDisputes.WithLabelValues(believed).Inc()
+	}
 	if source != ingestv1.Source_SOURCE_MQTT || u.ReceivedAt.IsZero() {
 		return
 	}
-	offset := arrived.Sub(u.ReceivedAt)
+	offset := arrived.Sub(theirs)
 	c.metrics.clockOffset.Set(offset.Seconds())
 	c.behind.Store(int64(-offset))
 }
@@ -34,7 +43,7 @@ func (c *ownClock) observe(source ingestv1.Source, u *lorawan.Uplink, arrived ti
 // check says whether our clock is known to be wrong.
 func (c *ownClock) check(context.Context) error {
 	if behind := time.Duration(c.behind.Load()); behind > clockTolerance {
-		return fmt.Errorf("our clock is %v behind the network server's: look after the host's time synchronization", behind.Round(time.Second))
+		return fmt.Errorf("our clock is %v behind the network server's, or that one is ahead: look after the time synchronization of both hosts", behind.Round(time.Second))
 	}
 	return nil
 }

@@ -53,6 +53,34 @@ func TestChirpStackEvents(t *testing.T) {
 	}
 }
 
+// A broker that lets us to uplinks alone costs the other events, and no uplink; nor does a kind
+// of event that somebody has written into the webhook's address.
+func TestUplinksAlone(t *testing.T) {
+	t.Parallel()
+	const secret = "a-secret-for-tests-only"
+	broker, ingestair := startBroker(t), startIngestair(t)
+	broker.hooks.only.Store("/event/up")
+	var ports ports
+	start(t, broker, ingestair, options{codec: elsys.Decoder{}, change: ports.watch, env: config.Env{
+		"NETWORK_SERVER": "chirpstack", "TTS_APPLICATION": "", "WEBHOOK_ADDRESS": "127.0.0.1:0", "WEBHOOK_SECRET": secret,
+	}})
+	event := func(counter int) []byte {
+		return fmt.Appendf(nil, `{"time": "2026-11-22T12:00:00.6Z", "deviceInfo": {"applicationId": "17c82e96", "deviceName": "Room 1", "devEui": "a81758fffe053cab"},
+			"fPort": 5, "fCnt": %d, "data": "BgHC", "rxInfo": [{"gatewayId": "0016c001f153a14c"}]}`, counter)
+	}
+	broker.sendTo(t, "application/17c82e96/device/a81758fffe053cab/event/up", event(1))
+	ingestair.wait(t, 1)
+	hook := ttn.Hook{Header: http.Header{"Authorization": {"Bearer " + secret}}}
+	if !hook.Post(t.Context(), "http://"+ports.at(t, "WEBHOOK_ADDRESS")+"/webhook?event=status", event(2)) {
+		t.Errorf("the webhook answers %v", hook.Answers())
+	}
+	for _, got := range ingestair.wait(t, 2) {
+		if len(got.GetSamples()) != 1 {
+			t.Errorf("got %v, want an uplink", got)
+		}
+	}
+}
+
 // What a codec at the network server has made of an uplink is no error, and is kept where none
 // of ours reads it.
 func TestDecodedObjectIsKept(t *testing.T) {

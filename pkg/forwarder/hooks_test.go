@@ -13,6 +13,7 @@ type hooks struct {
 	mochi.HookBase
 	subscribed atomic.Int64
 	refused    atomic.Value // a string: no client may subscribe to what ends so
+	only       atomic.Value // a string: clients may subscribe to nothing but what ends so
 }
 
 // Provides tells the broker what we want to be asked and told.
@@ -26,6 +27,9 @@ func (*hooks) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return
 // OnACLCheck lets everybody do what is not refused.
 func (h *hooks) OnACLCheck(_ *mochi.Client, topic string, write bool) bool {
 	refused, ok := h.refused.Load().(string)
+	if only, is := h.only.Load().(string); is && !write && !strings.HasSuffix(topic, only) {
+		return false
+	}
 	return write || !ok || !strings.HasSuffix(topic, refused)
 }
 

@@ -31,25 +31,26 @@ const (
 )
 
 type metrics struct {
-	uplinks     *prometheus.CounterVec
-	undecodable *prometheus.CounterVec
-	events      *prometheus.CounterVec
-	margin      prometheus.Histogram
-	webhook     *prometheus.CounterVec
-	clockOffset prometheus.Gauge
-	samples     *prometheus.CounterVec
-	deliveries  *prometheus.CounterVec
-	delivery    prometheus.Histogram
-	delay       prometheus.Histogram
-	spooled     prometheus.Counter
-	batches     *prometheus.GaugeVec
-	sweeps      *prometheus.CounterVec
-	sweepUntil  prometheus.Gauge
-	downlinks   *prometheus.CounterVec
-	keyRights   *prometheus.GaugeVec
-	rightsAsked *prometheus.CounterVec
-	connected   prometheus.Gauge
-	lastUplink  prometheus.Gauge
+	uplinks       *prometheus.CounterVec
+	undecodable   *prometheus.CounterVec
+	events        *prometheus.CounterVec
+	margin        prometheus.Histogram
+	webhook       *prometheus.CounterVec
+	clockOffset   prometheus.Gauge
+	clockDisputes *prometheus.CounterVec
+	samples       *prometheus.CounterVec
+	deliveries    *prometheus.CounterVec
+	delivery      prometheus.Histogram
+	delay         prometheus.Histogram
+	spooled       prometheus.Counter
+	batches       *prometheus.GaugeVec
+	sweeps        *prometheus.CounterVec
+	sweepUntil    prometheus.Gauge
+	downlinks     *prometheus.CounterVec
+	keyRights     *prometheus.GaugeVec
+	rightsAsked   *prometheus.CounterVec
+	connected     prometheus.Gauge
+	lastUplink    prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
@@ -80,6 +81,10 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_clock_offset_seconds",
 			Help: "How far our clock is ahead of the network server's, as the latest uplink over MQTT tells; its way is in it.",
 		}),
+		clockDisputes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forwarder_clock_disputes_total",
+			Help: "Uplinks of which the network server's clock is minutes ahead of ours, by whose is believed (theirs: a gateway's satellite receiver confirms it; ours: nobody does).",
+		}, []string{"believed"}),
 		samples: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_samples_total",
 			Help: "Samples that the ingestair answered for, by source (mqtt, webhook, storage; redis: they waited there) and outcome (stored, duplicate, conflict, rejected, parked). Those that storage had stored were missed by the others.",
@@ -126,7 +131,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_last_stored_timestamp_seconds", Help: "When the last uplink was stored.",
 		}),
 	}
-	r.MustRegister(m.uplinks, m.undecodable, m.events, m.margin, m.webhook, m.clockOffset, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
+	r.MustRegister(m.uplinks, m.undecodable, m.events, m.margin, m.webhook, m.clockOffset, m.clockDisputes, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
 		m.spooled, m.batches, m.sweeps, m.sweepUntil, m.downlinks, m.keyRights, m.rightsAsked,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",

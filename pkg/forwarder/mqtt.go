@@ -104,6 +104,9 @@ type subscriber struct {
 	rights     *rights       // knows what our key may do; may be nil
 	configurer *configurator // waits for downlinks to be queued; may be nil
 
+	// withoutOthers: a broker has ended a connection instead of refusing a subscription.
+	withoutOthers bool
+
 	pending  tally       // received, and not yet acknowledged
 	refusing atomic.Bool // more would not be acknowledged
 }
@@ -195,6 +198,7 @@ func (s *subscriber) session(ctx context.Context) (subscribed bool, err error) {
 	if err := s.subscribe(ctx, client, s.cfg.Topic, handle); err != nil {
 		return false, err
 	}
+	s.hearOthers(ctx, client, handle)
 	s.hearQueued(ctx, client)
 	s.connection.client.Store(&client)
 	defer s.connection.client.Store(nil)
@@ -229,6 +233,29 @@ func (s *subscriber) subscribe(ctx context.Context, client mqtt.Client, topic st
 		return fmt.Errorf("subscribe to %s: %w", topic, packets.ErrorRefusedNotAuthorised)
 	}
 	return nil
+}
+
+// hearOthers subscribes to what else is told of devices, one topic after the other: uplinks come
+// without it, too, and who has set up the broker may let us to them alone.
+func (s *subscriber) hearOthers(ctx context.Context, client mqtt.Client, handle mqtt.MessageHandler) {
+	if s.withoutOthers {
+		return
+	}
+	var refused []string
+	var reason error
+	for _, topic := range s.intake.network.otherTopics(s.cfg.Topic) {
+		if err := s.subscribe(ctx, client, topic, handle); err != nil {
+			refused, reason = append(refused, topic), err
+		}
+		if !client.IsConnectionOpen() {
+			// Some brokers answer like that, and would each time.
+			s.withoutOthers = ctx.Err() == nil
+			break
+		}
+	}
+	if reason != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "the broker does not tell us everything of devices, as their battery; uplinks come", "topics", refused, "err", reason)
+	}
 }
 
 // hearQueued subscribes to what is told of downlinks. Uplinks come without it, too.

@@ -12,6 +12,8 @@ import (
 type network interface {
 	// uplinkTopic is the topic of all uplinks; what else comes there is told apart.
 	uplinkTopic() string
+	// otherTopics are those of what else is told of the devices of a topic of uplinks.
+	otherTopics(uplinks string) []string
 	// parseUplink reads a message that arrived at a time. by is the topic or the query that it
 	// came by.
 	parseUplink(message []byte, by string, arrived time.Time) (lorawan.Uplink, error)
@@ -34,6 +36,8 @@ type tts struct {
 }
 
 func (n tts) uplinkTopic() string { return n.app.UplinkTopic("+") }
+
+func (tts) otherTopics(string) []string { return nil }
 
 func (tts) parseUplink(message []byte, _ string, arrived time.Time) (lorawan.Uplink, error) {
 	return ttn.ParseUplink(message, arrived)
@@ -64,7 +68,9 @@ const anyApplication = "+"
 // chirpStack is ChirpStack v4.
 type chirpStack struct{ application string }
 
-func (n chirpStack) uplinkTopic() string { return chirpstack.EventTopic(n.application) }
+func (n chirpStack) uplinkTopic() string { return chirpstack.UplinkTopic(n.application) }
+
+func (chirpStack) otherTopics(uplinks string) []string { return chirpstack.OtherTopics(uplinks) }
 
 func (chirpStack) parseUplink(message []byte, by string, arrived time.Time) (lorawan.Uplink, error) {
 	return chirpstack.ParseEvent(chirpstack.Kind(by), message, arrived)

@@ -70,23 +70,49 @@ func (c *Clocks) Received(here time.Time) time.Time {
 }
 
 // best returns the first believable one of:
-//  1. clocks that may be right by ours: the servers' in their order, then the gateway's;
-//  2. two that agree, though ours does not: then ours is wrong, or the message is old;
-//  3. a server's alone, unless it is in a future that no wrong clock of ours explains;
+//  1. clocks that may be right by ours: the servers' in their order, then the gateway's, then
+//     that of satellites;
+//  2. a server's that satellites confirm, though ours does not: then ours is wrong, or the
+//     message is old;
+//  3. a server's alone that is behind ours: the message is old, or ours is wrong;
 //  4. our own.
+//
+// Servers of one network are one witness however many clocks they tell: they may run on one
+// host. If they are ahead, it is their word against ours, and a sample from the future would
+// wait only to be stored wrong.
 func (c *Clocks) best(here time.Time) time.Time {
-	told := make([]time.Time, 0, len(c.servers)+1)
-	for _, at := range append(slices.Clip(c.servers), c.gateway) {
-		if !at.Before(Earliest) {
-			told = append(told, at)
-		}
-	}
+	servers := known(c.servers)
+	told := slices.Concat(servers, known([]time.Time{c.gateway, c.satellites}))
 	if here.Before(Earliest) {
-		here = time.Time{} // it is ours that is in 1970
+		return agreed(told) // it is ours that is in 1970
 	}
 	if at := believable(told, here); !at.IsZero() {
 		return at
 	}
+	for _, at := range servers {
+		if at.Before(here) || c.satellites.After(here) && at.Sub(c.satellites).Abs() <= heldAtMost {
+			return at
+		}
+	}
+	return here
+}
+
+// Ahead returns what the network's clock told if it is ahead of ours, and one of the two is
+// wrong; else zero.
+func (c *Clocks) Ahead(here time.Time) time.Time {
+	servers := known(c.servers)
+	if len(servers) == 0 || here.Before(Earliest) || !believable(servers, here).IsZero() {
+		return time.Time{}
+	}
+	if at := servers[0].Sub(here); at <= MaxAhead || at > heldAtMost {
+		return time.Time{}
+	}
+	return servers[0].UTC()
+}
+
+// agreed returns the first time that another one agrees with, or else the first; zero: there
+// is none.
+func agreed(told []time.Time) time.Time {
 	for i, at := range told {
 		for _, other := range told[i+1:] {
 			if at.Sub(other).Abs() <= heldAtMost {
@@ -94,22 +120,27 @@ func (c *Clocks) best(here time.Time) time.Time {
 			}
 		}
 	}
-	for _, at := range c.servers {
-		if !at.Before(Earliest) && (here.IsZero() || at.Sub(here) <= heldAtMost) {
-			return at
+	if len(told) == 0 {
+		return time.Time{}
+	}
+	return told[0]
+}
+
+// known returns the times of clocks that were set.
+func known(told []time.Time) (all []time.Time) {
+	for _, at := range told {
+		if !at.Before(Earliest) {
+			all = append(all, at)
 		}
 	}
-	if here.IsZero() && len(told) > 0 {
-		return told[0]
-	}
-	return here
+	return all
 }
 
 // believable returns the first time that may be right by our clock. Of two that are further
 // apart than a network holds messages, that is the one nearer to our clock.
 func believable(told []time.Time, here time.Time) (best time.Time) {
 	for _, at := range told {
-		if here.IsZero() || at.After(here.Add(MaxAhead)) || at.Before(here.Add(-heldByBroker)) {
+		if at.After(here.Add(MaxAhead)) || at.Before(here.Add(-heldByBroker)) {
 			continue
 		}
 		if best.IsZero() || at.Sub(best).Abs() > heldAtMost && here.Sub(at).Abs() < here.Sub(best).Abs() {

@@ -67,12 +67,13 @@ func TestBestClock(t *testing.T) {
 		{"the second server is far ahead", []time.Time{at(-time.Second), at(70 * year)}, time.Time{}, here, at(-time.Second)},
 		{"it waited between the servers", []time.Time{at(-5 * time.Hour), at(-time.Second)}, time.Time{}, here, at(-5 * time.Hour)},
 		{"it waited at the broker", []time.Time{at(-20 * day), at(-20*day + time.Second)}, time.Time{}, here, at(-20 * day)},
-		{"our clock is behind: both say so", []time.Time{at(time.Hour), at(time.Hour + time.Second)}, time.Time{}, here, at(time.Hour)},
+		{"servers of one host are an hour ahead", []time.Time{at(time.Hour), at(time.Hour + time.Second)}, time.Time{}, here, here},
+		{"they fill the gateway's time, too", []time.Time{at(time.Hour)}, at(time.Hour - time.Second), here, here},
 		{"an old message: both say so", []time.Time{at(-2 * year), at(-2*year + time.Second)}, time.Time{}, here, at(-2 * year)},
 		{"both are in 1970", []time.Time{unset, unset}, time.Time{}, here, here},
 		{"our clock is in 1970", []time.Time{at(0), at(time.Second)}, time.Time{}, unset, at(0)},
 		{"all are in 1970", []time.Time{unset, unset}, time.Time{}, unset, time.Time{}},
-		{"one server, a little ahead: ours may be behind", []time.Time{at(7 * time.Minute)}, time.Time{}, here, at(7 * time.Minute)},
+		{"one server, a little ahead", []time.Time{at(7 * time.Minute)}, time.Time{}, here, here},
 		{"one server, far ahead", []time.Time{at(70 * year)}, time.Time{}, here, here},
 		{"one server, from before", []time.Time{at(-2 * year)}, time.Time{}, here, at(-2 * year)},
 		{"one server, in 1970", []time.Time{unset}, time.Time{}, here, here},
@@ -95,6 +96,41 @@ func TestBestClock(t *testing.T) {
 			c.Gateway(tt.gateway)
 			if got := c.Received(tt.here); !got.Equal(tt.want) {
 				t.Errorf("%v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestSatellitesDecide: where servers contradict our clock, satellites tell who is right.
+func TestSatellitesDecide(t *testing.T) {
+	t.Parallel()
+	here := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) time.Time { return here.Add(d) }
+	for _, tt := range []struct {
+		name            string
+		satellites      time.Time
+		server          time.Duration
+		want, wantAhead time.Time
+	}{
+		{"ours is behind", at(time.Hour - time.Second), time.Hour, at(time.Hour), at(time.Hour)},
+		{"the server is ahead", at(-time.Second), time.Hour, at(-time.Second), at(time.Hour)},
+		{"nobody else tells", time.Time{}, time.Hour, here, at(time.Hour)},
+		{"a receiver in 1980", time.Date(1980, 1, 6, 0, 0, 0, 0, time.UTC), time.Hour, here, at(time.Hour)},
+		{"a receiver that is as far ahead as nothing is", at(70 * 365 * 24 * time.Hour), time.Hour, here, at(time.Hour)},
+		{"all agree", at(-time.Second), 0, at(0), time.Time{}},
+		{"a server far ahead says nothing of ours", time.Time{}, 73 * time.Hour, here, time.Time{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var c Clocks
+			c.Server(at(tt.server))
+			c.Server(at(tt.server + time.Second))
+			c.Satellites(tt.satellites)
+			if got := c.Received(here); !got.Equal(tt.want) {
+				t.Errorf("received: %v, want %v", got, tt.want)
+			}
+			if got := c.Ahead(here); !got.Equal(tt.wantAhead) {
+				t.Errorf("ahead: %v, want %v", got, tt.wantAhead)
 			}
 		})
 	}

@@ -55,6 +55,9 @@ type Uplink struct {
 	Payload []byte
 	// ReceivedAt is when the network server received the uplink.
 	ReceivedAt time.Time
+	// Ahead is what the network server's clock told where it is ahead of ours, and one of the
+	// two is wrong; see Clocks. Else zero.
+	Ahead time.Time
 	// DataRate is the modulation; unknown in simulated uplinks.
 	DataRate DataRate
 	// DataRateIndex is the region's index of the data rate; nil when it was not given,

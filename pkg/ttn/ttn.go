@@ -161,7 +161,7 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, outer string, arrived
 		fail("received_at", timeErr)
 		return err
 	}
-	u.ReceivedAt = clocks.Received(arrived)
+	u.ReceivedAt, u.Ahead = clocks.Received(arrived), clocks.Ahead(arrived)
 	if err == nil && encrypted && len(u.Payload) > 0 {
 		err = codec.Errorf(codec.BadContent, "the payload is encrypted: the application skips payload crypto (skip_payload_crypto)")
 	}
