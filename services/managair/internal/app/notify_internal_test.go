@@ -80,8 +80,6 @@ func lenientClient(server *httptest.Server) *http.Client {
 	return outbound.NewClient(rules)
 }
 
-func text(s string) *string { return &s }
-
 // A mail server with TLS, from the code to the link by which one leaves.
 func TestMailChannel(t *testing.T) {
 	t.Parallel()
@@ -94,7 +92,7 @@ func TestMailChannel(t *testing.T) {
 	s := newTelling(t, lenientClient(nil), mail.SMTP{Config: cfg})
 	s.run(t, 2)
 	made, _, err := s.service.Make(t.Context(), s.olga, notify.Channel{Kind: notify.Email, UserID: 1}, notify.Wanted{
-		Name: text("<script>alert(1)</script>\r\nBcc: x@example.org"), Language: text("de"), Address: text("olga@example.org"),
+		Name: new("<script>alert(1)</script>\r\nBcc: x@example.org"), Language: new("de"), Address: new("olga@example.org"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +180,7 @@ func TestWebhookChannel(t *testing.T) {
 	s := newTelling(t, lenientClient(server), nil)
 	h.mu.Lock() // until it knows the key
 	made, key, err := s.service.Make(t.Context(), s.olga, notify.Channel{Kind: notify.Webhook, OrganizationID: 1}, notify.Wanted{
-		Name: text("Haustechnik"), Language: text("de"), Address: text(server.URL + "/hook"),
+		Name: new("Haustechnik"), Language: new("de"), Address: new(server.URL + "/hook"),
 	})
 	h.key = key
 	h.mu.Unlock()

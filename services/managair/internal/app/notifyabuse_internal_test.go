@@ -35,14 +35,14 @@ func TestLateAnswersAreOfTheOldAddress(t *testing.T) {
 			t.Cleanup(server.Close)
 			s := newTelling(t, lenientClient(server), nil)
 			made, _, err := s.service.Make(t.Context(), s.olga, notify.Channel{Kind: notify.Webhook, UserID: 1}, notify.Wanted{
-				Name: text("Hook"), Language: text("en"), Address: text(server.URL + "/mine"),
+				Name: new("Hook"), Language: new("en"), Address: new(server.URL + "/mine"),
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			s.run(t, 2)
 			<-came
-			if _, err := s.service.Change(t.Context(), s.olga, made.ID, notify.Wanted{Address: text(server.URL + "/victim")}); err != nil {
+			if _, err := s.service.Change(t.Context(), s.olga, made.ID, notify.Wanted{Address: new(server.URL + "/victim")}); err != nil {
 				t.Fatal(err)
 			}
 			close(answer)

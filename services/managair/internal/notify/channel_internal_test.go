@@ -9,7 +9,6 @@ import (
 // A token goes to no other server than the one that it was given for.
 func TestTokensStayWithTheirServer(t *testing.T) {
 	t.Parallel()
-	text := func(s string) *string { return &s }
 	for _, tt := range []struct {
 		name string
 		kind Kind
@@ -17,14 +16,14 @@ func TestTokensStayWithTheirServer(t *testing.T) {
 		good bool
 		kept string
 	}{
-		{"another topic", Ntfy, Wanted{Address: text("https://NTFY.example/other")}, true, "secret"},
-		{"another server", Ntfy, Wanted{Address: text("https://evil.example/topic")}, false, ""},
-		{"another port", Ntfy, Wanted{Address: text("https://ntfy.example:8443/topic")}, false, ""},
-		{"without TLS", Ntfy, Wanted{Address: text("http://ntfy.example/topic")}, false, ""},
-		{"another server, without a token", Ntfy, Wanted{Address: text("https://evil.example/topic"), Token: text("")}, true, ""},
-		{"another server, with its token", Ntfy, Wanted{Address: text("https://evil.example/topic"), Token: text("its")}, true, "its"},
-		{"another homeserver", Matrix, Wanted{Address: text("https://evil.example")}, false, ""},
-		{"another room", Matrix, Wanted{Room: text("!b:ntfy.example")}, true, "secret"},
+		{"another topic", Ntfy, Wanted{Address: new("https://NTFY.example/other")}, true, "secret"},
+		{"another server", Ntfy, Wanted{Address: new("https://evil.example/topic")}, false, ""},
+		{"another port", Ntfy, Wanted{Address: new("https://ntfy.example:8443/topic")}, false, ""},
+		{"without TLS", Ntfy, Wanted{Address: new("http://ntfy.example/topic")}, false, ""},
+		{"another server, without a token", Ntfy, Wanted{Address: new("https://evil.example/topic"), Token: new("")}, true, ""},
+		{"another server, with its token", Ntfy, Wanted{Address: new("https://evil.example/topic"), Token: new("its")}, true, "its"},
+		{"another homeserver", Matrix, Wanted{Address: new("https://evil.example")}, false, ""},
+		{"another room", Matrix, Wanted{Room: new("!b:ntfy.example")}, true, "secret"},
 	} {
 		k := Kept{Channel: Channel{Kind: tt.kind}, Secret: Secret{Address: "https://ntfy.example/topic", Token: "secret"}}
 		if tt.kind == Matrix {

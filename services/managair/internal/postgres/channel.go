@@ -209,11 +209,12 @@ func (s Notifications) Delete(ctx context.Context, caller access.Caller, id int6
 	return nil
 }
 
-// Leave is part of notify.Store.
+// Leave is part of notify.Store. A code that is on its way is good for nothing then.
 func (s Notifications) Leave(ctx context.Context, id int64, key string, now time.Time) (notify.Channel, error) {
 	rows, err := s.Pool.Query(ctx, `
 		WITH c AS (
-		    UPDATE notification_channel SET disabled_at = coalesce(disabled_at, @now), disabled_why = CASE WHEN disabled_at IS NULL THEN @why ELSE disabled_why END
+		    UPDATE notification_channel SET disabled_at = coalesce(disabled_at, @now), disabled_why = CASE WHEN disabled_at IS NULL THEN @why ELSE disabled_why END,
+		           code_digest = NULL, code_made_at = NULL
 		     WHERE id = @id AND secret ->> 'leave' = @key
 		    RETURNING *)
 		SELECT c.id, coalesce(c.user_id, 0), coalesce(c.organization_id, 0), '', c.kind, c.name, c.language, c.target,

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -121,9 +122,8 @@ func TestParcelsGoWhereTheChannelLeadsByNow(t *testing.T) {
 	s := postgres.Notifications{Pool: h.as}
 	service := notify.Service{Store: s, Now: time.Now}
 	olga := access.Caller{UserID: 1}
-	text := func(s string) *string { return &s }
 	made, _, err := service.Make(t.Context(), olga, notify.Channel{Kind: notify.Email, UserID: 1},
-		notify.Wanted{Name: text("Mail"), Language: text("de"), Address: text("olga@example.org")})
+		notify.Wanted{Name: new("Mail"), Language: new("de"), Address: new("olga@example.org")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestParcelsGoWhereTheChannelLeadsByNow(t *testing.T) {
 		t.Fatal(k.ID, ok, err)
 	}
 	// The first code has not left yet: it goes nowhere any more.
-	if _, err := service.Change(t.Context(), olga, made.ID, notify.Wanted{Address: text("ida@example.org")}); err != nil {
+	if _, err := service.Change(t.Context(), olga, made.ID, notify.Wanted{Address: new("ida@example.org")}); err != nil {
 		t.Fatal(err)
 	}
 	p, ok, err := s.Next(t.Context(), made.ID, 7, now)
@@ -144,7 +144,7 @@ func TestParcelsGoWhereTheChannelLeadsByNow(t *testing.T) {
 		t.Errorf("%d superseded, %v", superseded, err)
 	}
 	// The second is on its way.
-	if _, err := service.Change(t.Context(), olga, made.ID, notify.Wanted{Address: text("eva@example.org")}); err != nil {
+	if _, err := service.Change(t.Context(), olga, made.ID, notify.Wanted{Address: new("eva@example.org")}); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range []notify.Result{
@@ -162,5 +162,45 @@ func TestParcelsGoWhereTheChannelLeadsByNow(t *testing.T) {
 	p, ok, err = s.Next(t.Context(), made.ID, 7, now)
 	if err != nil || !ok || p.Channel.Secret.Address != "eva@example.org" {
 		t.Errorf("%+v, %v, %v", p, ok, err)
+	}
+}
+
+// Who leaves is not sent the code that waits, and one address is asked seldom, by whomever.
+func TestCodesThatAreNotWanted(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	s := postgres.Notifications{Pool: h.as}
+	service := notify.Service{Store: s, Now: time.Now}
+	olga := access.Caller{UserID: 1}
+	mail := func(address string) (notify.Channel, error) {
+		made, _, err := service.Make(t.Context(), olga, notify.Channel{Kind: notify.Email, UserID: 1},
+			notify.Wanted{Name: new("Mail"), Language: new("de"), Address: new(address)})
+		return made, err
+	}
+	made, err := mail("stranger@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var key string
+	if err := h.as.QueryRow(t.Context(), "SELECT secret ->> 'leave' FROM notification_channel WHERE id = $1", made.ID).Scan(&key); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Minute)
+	if _, err := s.Leave(t.Context(), made.ID, key, now); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Take(t.Context(), 7, now, now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if p, ok, err := s.Next(t.Context(), made.ID, 7, now); err != nil || ok {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for n := range 6 {
+		if _, err = mail(fmt.Sprintf("Stranger+%d@example.org", n)); err != nil {
+			break
+		}
+	}
+	if fault.RetryAfter(err) <= 0 {
+		t.Errorf("codes without end: %v", err)
 	}
 }
