@@ -56,12 +56,45 @@ func (m *deliveryMetrics) Delivered(kind notify.Kind, outcome string, took time.
 	m.duration.WithLabelValues(string(kind)).Observe(took.Seconds())
 }
 
+// backlogCollector shows what waits to be delivered, whichever worker does it.
+type backlogCollector struct{ store postgres.Notifications }
+
+var (
+	waitingDesc = prometheus.NewDesc("managair_notifications_waiting", "Notifications that wait to be delivered, those of receivers that fail included.", nil, nil)
+	overdueDesc = prometheus.NewDesc("managair_notifications_overdue",
+		"Notifications that could be delivered now: they are not put off, nor is their receiver left alone.", nil, nil)
+	overdueForDesc = prometheus.NewDesc("managair_notifications_overdue_seconds", "For how long the oldest notification could have been delivered.", nil, nil)
+	deadDesc       = prometheus.NewDesc("managair_notifications_dead", "Notifications that were given up in the last day.", nil, nil)
+)
+
+// Describe is part of prometheus.Collector.
+func (c backlogCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{waitingDesc, overdueDesc, overdueForDesc, deadDesc} {
+		ch <- d
+	}
+}
+
+// Collect is part of prometheus.Collector. When the database is away, there is nothing to show.
+func (c backlogCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	b, err := c.store.Backlog(ctx, time.Now())
+	if err != nil {
+		return
+	}
+	ch <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(b.Waiting))
+	ch <- prometheus.MustNewConstMetric(overdueDesc, prometheus.GaugeValue, float64(b.Overdue))
+	ch <- prometheus.MustNewConstMetric(overdueForDesc, prometheus.GaugeValue, b.OverdueFor.Seconds())
+	ch <- prometheus.MustNewConstMetric(deadDesc, prometheus.GaugeValue, float64(b.Dead))
+}
+
 // dispatcher delivers notifications.
 func dispatcher(log *slog.Logger, pool *pgxpool.Pool, cfg notify.Config, atOnce int, letters mail.Deliverer, publicURL string, r prometheus.Registerer) (*notify.Dispatcher, error) {
 	private, err := outbound.Networks(cfg.PrivateNetworks)
 	if err != nil {
 		return nil, err
 	}
+	r.MustRegister(backlogCollector{postgres.Notifications{Pool: pool}})
 	client := outbound.NewClient(outbound.Rules{Patience: notify.SendTime, AnyPort: true, Private: private, KeepAlive: true})
 	return &notify.Dispatcher{
 		Outbox: postgres.Notifications{Pool: pool}, Writers: writers(), PublicURL: publicURL, Log: log, Observer: newDeliveryMetrics(r), Now: time.Now,

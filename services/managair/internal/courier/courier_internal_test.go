@@ -31,7 +31,7 @@ const (
 const hostile = "<b>Klasse</b> [hier](https://evil.example) <!channel> *x*"
 
 func delivery(kind notify.Kind, secret notify.Secret) *notify.Delivery {
-	return &notify.Delivery{
+	d := &notify.Delivery{
 		Channel: notify.Kept{Channel: notify.Channel{ID: 7, Kind: kind, Name: "Kanal", Language: "de"}, Secret: secret},
 		Parcel: notify.Parcel{ID: 1, Messages: []notify.Sent{{
 			ID: 1, WrittenAt: time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC),
@@ -40,6 +40,8 @@ func delivery(kind notify.Kind, secret notify.Secret) *notify.Delivery {
 		Notice:    notify.Notice{Title: hostile, Paragraphs: []string{"Seit 10 Uhr über 1000 ppm.", hostile}, Link: "/rooms/7", Urgent: true},
 		PublicURL: "https://clair.example", Now: time.Now(),
 	}
+	d.Parcel.First = d.Parcel.Messages[0]
+	return d
 }
 
 // lenient is a client that may call this machine.

@@ -26,7 +26,7 @@ func (e email) Send(ctx context.Context, d *notify.Delivery) (notify.Answer, err
 		Title: d.Notice.Title, Paragraphs: d.Notice.Paragraphs, Link: linkOf(d), Leave: leave, PublicURL: d.PublicURL,
 	})
 	if err != nil {
-		return notify.Answer{}, err
+		return notify.Answer{Blameless: true}, err
 	}
 	// The link by which one leaves is for the reader.
 	answer := notify.Answer{Sent: d.Notice.Title + "\n\n" + text(d, false)}
@@ -35,6 +35,7 @@ func (e email) Send(ctx context.Context, d *notify.Delivery) (notify.Answer, err
 		if fault.Is(err, fault.Invalid) {
 			return answer, fault.New(fault.Invalid, "the mail server refuses the mail")
 		}
+		answer.Blameless = true // the server is ours
 		return answer, fault.New(fault.Unavailable, "the mail server does not take mails")
 	}
 	return answer, nil

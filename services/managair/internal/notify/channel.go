@@ -67,6 +67,7 @@ type Channel struct {
 const (
 	Unsubscribed = "unsubscribed" // its reader wants no more
 	Gone         = "gone"         // the receiver says that it is gone
+	Failing      = "failing"      // for days there was nothing but failures
 )
 
 // Active reports whether it is told anything.
@@ -96,6 +97,7 @@ type Kept struct {
 	Channel
 
 	Secret     Secret
+	Trouble    Trouble // a Dispatcher alone knows it
 	CodeDigest []byte
 	CodeMadeAt *time.Time
 	CodeTries  int

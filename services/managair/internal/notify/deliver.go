@@ -21,14 +21,19 @@ import (
 // MaxParcel bounds how many messages go as one.
 const MaxParcel = 200
 
+// MaxOfOwner is how many channels of one account or organization are delivered to at the same
+// time, of all workers: receivers of one owner that take their time hold up no others.
+const MaxOfOwner = 2
+
 // Outbox is what a Dispatcher needs of the store. A channel is one Dispatcher's at a time:
 // its receiver gets one call after the other, in order, and holds up nobody else.
 type Outbox interface {
 	// Take takes a channel for which something is due. ok is false where there is none.
 	Take(ctx context.Context, holder int64, now, until time.Time) (k Kept, ok bool, err error)
 	// Next makes a parcel of what is due, for what the channel leads to by now, and drops what is
-	// not to be told any more. ok is
-	// false where nothing is left, or the channel is another one's by now.
+	// not to be told any more, or what a later message about the same thing that is due tells
+	// better (see Message.Key). ok is false where nothing is left, or the channel is another
+	// one's by now.
 	Next(ctx context.Context, channel, holder int64, now time.Time) (p Parcel, ok bool, err error)
 	// Done keeps what became of a try. What it says of the channel counts only where the channel
 	// leads to what was called still, and a code only while it is the newest.
@@ -47,6 +52,9 @@ type Parcel struct {
 	Channel Kept
 	// Attempts is how often it was tried already.
 	Attempts int
+	// First is what it was made with, which may have been dropped since: its id is the
+	// parcel's, as long as that is tried.
+	First    Sent
 	Messages []Sent
 }
 
@@ -75,7 +83,7 @@ type Delivery struct {
 }
 
 // ID is the idempotency key of the delivery.
-func (d *Delivery) ID() string { return d.Parcel.Messages[0].EventID() }
+func (d *Delivery) ID() string { return d.Parcel.First.EventID() }
 
 // Confidential reports whether what is sent must not be read again in the log.
 func (d *Delivery) Confidential() bool { return d.Parcel.Messages[0].Kind == KindConfirm }
@@ -88,6 +96,8 @@ type Answer struct {
 	Sent string
 	// RetryAfter is how long it asked to be left alone.
 	RetryAfter time.Duration
+	// Blameless says that it failed by what is ours, such as the mail server.
+	Blameless bool
 }
 
 // ErrGone says that the receiver is gone for good.
@@ -100,6 +110,14 @@ type Sender interface {
 	Send(ctx context.Context, d *Delivery) (Answer, error)
 }
 
+// Trouble is how long the receiver of a channel has failed, whatever it was sent.
+type Trouble struct {
+	// Failures is how many tries in a row failed.
+	Failures int
+	// Since is when the first of them was; the zero time: there is none.
+	Since time.Time
+}
+
 // Result is what became of a try.
 type Result struct {
 	Attempt Attempt
@@ -109,8 +127,10 @@ type Result struct {
 	DueAt time.Time
 	// RestsUntil is until when the channel is left alone; the zero time: it is not.
 	RestsUntil time.Time
-	Disable    string
-	At         time.Time
+	// Trouble is that of the channel after the try.
+	Trouble Trouble
+	Disable string
+	At      time.Time
 	// Answered says that the receiver took a code.
 	Answered bool
 }
@@ -123,8 +143,17 @@ var waits = []time.Duration{
 // MaxAttempts is how often a parcel is tried, in about a day.
 var MaxAttempts = len(waits) + 1
 
-// maxRest bounds how long a receiver may ask to be left alone.
-const maxRest = time.Hour
+const (
+	// maxRest bounds how long a receiver may ask to be left alone, and the pauses of one that fails.
+	maxRest = time.Hour
+	// slowRest is how much longer than a try that failed the pause after it is: a receiver that
+	// lets us wait has little of our time.
+	slowRest = 6
+	// refusingFor is how long a receiver may answer with nothing but errors, and silentFor how
+	// long there may be no answer at all, which may be a fault of networks: then it is disabled.
+	refusingFor = 3 * 24 * time.Hour
+	silentFor   = 14 * 24 * time.Hour
+)
 
 // backoff returns how long to wait after a try, a fifth more or less, so that not all come at once.
 func backoff(attempts int, random float64) time.Duration {
@@ -142,6 +171,7 @@ func judge(d *Delivery, answer Answer, err error, now time.Time) Result {
 	if err == nil {
 		return r
 	}
+	rest := r.blame(d, &answer, now)
 	r.Why = clip(fault.Describe(err), MaxAnswer)
 	if r.Attempt.Answer == "" {
 		r.Attempt.Answer = r.Why
@@ -157,12 +187,29 @@ func judge(d *Delivery, answer Answer, err error, now time.Time) Result {
 	default:
 		r.State, r.Attempt.Outcome = Waiting, OutcomeFailed
 		wait := backoff(tried, rand.Float64()) //nolint:gosec // no secret
-		if rest := min(answer.RetryAfter, maxRest); rest > 0 {
-			wait, r.RestsUntil = max(wait, rest), now.Add(rest)
-		}
-		r.DueAt = now.Add(wait)
+		r.DueAt = now.Add(max(wait, rest))
 	}
 	return r
+}
+
+// blame notes a failure as the receiver's, and returns how long it is left alone, which is
+// longer each time. After days of nothing else the channel is disabled.
+func (r *Result) blame(d *Delivery, answer *Answer, now time.Time) time.Duration {
+	r.Trouble = d.Channel.Trouble
+	if answer.Blameless {
+		return 0
+	}
+	r.Trouble.Failures++
+	if r.Trouble.Since.IsZero() {
+		r.Trouble.Since = now
+	}
+	rest := max(backoff(r.Trouble.Failures, rand.Float64()), slowRest*now.Sub(d.Now), answer.RetryAfter) //nolint:gosec // no secret
+	rest = min(rest, maxRest)
+	r.RestsUntil = now.Add(rest)
+	if lasts := now.Sub(r.Trouble.Since); lasts >= silentFor || answer.Status != 0 && lasts >= refusingFor {
+		r.Disable, r.Trouble = Failing, Trouble{} // confirmed again, it begins anew
+	}
+	return rest
 }
 
 // clip shortens a text to so many characters, and takes out what the database does not keep.
@@ -176,6 +223,16 @@ func clip(text string, most int) string {
 		n++
 	}
 	return text
+}
+
+// Backlog is what waits to be delivered, of all channels.
+type Backlog struct {
+	// Waiting is all that waits, Overdue what could be delivered now: neither put off, nor at a
+	// receiver that is left alone. OverdueFor is since when the oldest of these could be.
+	Waiting, Overdue int
+	OverdueFor       time.Duration
+	// Dead is what was given up in the last day.
+	Dead int
 }
 
 // Observer counts deliveries.
@@ -277,7 +334,7 @@ func (d *Dispatcher) send(ctx context.Context, p Parcel) Result {
 	if delivery.Confidential() {
 		delivery.Channel.Name = "" // somebody's words, and nobody has confirmed that they are welcome
 	}
-	var answer Answer
+	answer := Answer{Blameless: true}
 	var err error
 	if delivery.Notice, err = d.write(&delivery); err == nil {
 		sender, known := d.Senders[k.Kind]
@@ -294,7 +351,7 @@ func (d *Dispatcher) send(ctx context.Context, p Parcel) Result {
 	r.Attempt.BeganAt, r.Attempt.TookMS = began, int(min(took, time.Hour).Milliseconds())
 	d.Observer.Delivered(k.Kind, r.Attempt.Outcome, took)
 	d.Log.InfoContext(ctx, "notification tried", "channel", k.ID, "kind", k.Kind, "notification", p.ID, "count", len(p.Messages),
-		"outcome", r.Attempt.Outcome, "status", r.Attempt.Status, "attempt", p.Attempts+1, "duration", took)
+		"outcome", r.Attempt.Outcome, "status", r.Attempt.Status, "attempt", p.Attempts+1, "duration", took, "failures", r.Trouble.Failures, "disabled", r.Disable)
 	return r
 }
 

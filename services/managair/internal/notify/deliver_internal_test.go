@@ -13,7 +13,18 @@ import (
 var at = time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC)
 
 func tried(n int) *Delivery {
-	return &Delivery{Parcel: Parcel{ID: 1, Attempts: n, Messages: []Sent{{Message: Message{Kind: "alert.opened"}}}}}
+	return &Delivery{Now: at, Parcel: Parcel{ID: 1, Attempts: n, Messages: []Sent{{Message: Message{Kind: "alert.opened"}}}}}
+}
+
+func took(long time.Duration, d *Delivery) *Delivery {
+	d.Now = at.Add(-long)
+	return d
+}
+
+func troubled(failures int, long time.Duration) *Delivery {
+	d := tried(0)
+	d.Channel.Trouble = Trouble{failures, at.Add(-long)}
+	return d
 }
 
 func TestWhatBecomesOfATry(t *testing.T) {
@@ -32,14 +43,21 @@ func TestWhatBecomesOfATry(t *testing.T) {
 		disable string
 	}{
 		{"good", tried(0), Answer{Status: 204}, nil, Delivered, OutcomeDelivered, 0, 0, 0, ""},
-		{"down for the first time", tried(0), Answer{}, down, Waiting, OutcomeFailed, 4 * time.Second, 6 * time.Second, 0, ""},
-		{"down still", tried(5), Answer{Status: 500}, down, Waiting, OutcomeFailed, 48 * time.Minute, 72 * time.Minute, 0, ""},
-		{"down for the last time", tried(MaxAttempts - 1), Answer{}, down, Dead, OutcomeFailed, 0, 0, 0, ""},
+		{"down for the first time", tried(0), Answer{}, down, Waiting, OutcomeFailed, 4 * time.Second, 6 * time.Second, 6 * time.Second, ""},
+		{"down still", tried(5), Answer{Status: 500}, down, Waiting, OutcomeFailed, 48 * time.Minute, 72 * time.Minute, 6 * time.Second, ""},
+		{"down for the last time", tried(MaxAttempts - 1), Answer{}, down, Dead, OutcomeFailed, 0, 0, 6 * time.Second, ""},
 		{"busy", tried(0), Answer{Status: 429, RetryAfter: 2 * time.Minute}, down, Waiting, OutcomeFailed, 2 * time.Minute, 2 * time.Minute, 2 * time.Minute, ""},
 		{"busy for years", tried(0), Answer{Status: 429, RetryAfter: 1e6 * time.Hour}, down, Waiting, OutcomeFailed, maxRest, maxRest, maxRest, ""},
-		{"refused", tried(0), Answer{Status: 403}, fault.New(fault.Invalid, "no"), Dead, OutcomeRefused, 0, 0, 0, ""},
-		{"gone", tried(0), Answer{Status: 410}, ErrGone, Dead, OutcomeRefused, 0, 0, 0, Gone},
-		{"an error of ours", tried(0), Answer{}, errors.New("broken"), Waiting, OutcomeFailed, 4 * time.Second, 6 * time.Second, 0, ""},
+		{"refused", tried(0), Answer{Status: 403}, fault.New(fault.Invalid, "no"), Dead, OutcomeRefused, 0, 0, 6 * time.Second, ""},
+		{"gone", tried(0), Answer{Status: 410}, ErrGone, Dead, OutcomeRefused, 0, 0, 6 * time.Second, Gone},
+		{"an error of ours", tried(0), Answer{Blameless: true}, errors.New("broken"), Waiting, OutcomeFailed, 4 * time.Second, 6 * time.Second, 0, ""},
+		{"no answer in time", took(10*time.Second, tried(0)), Answer{}, down, Waiting, OutcomeFailed, time.Minute, time.Minute, time.Minute, ""},
+		{"down for an hour, and anew", troubled(8, time.Hour), Answer{}, down, Waiting, OutcomeFailed, 48 * time.Minute, maxRest, maxRest, ""},
+		{"refused for days", troubled(80, refusingFor), Answer{Status: 403}, down, Waiting, OutcomeFailed, 48 * time.Minute, maxRest, maxRest, Failing},
+		{"our mail server is down for days", troubled(0, refusingFor), Answer{Status: 0, Blameless: true}, down, Waiting, OutcomeFailed, 4 * time.Second, 6 * time.Second, 0, ""},
+		{"silent for days", troubled(80, refusingFor), Answer{}, down, Waiting, OutcomeFailed, 48 * time.Minute, maxRest, maxRest, ""},
+		{"silent for weeks", troubled(400, silentFor), Answer{}, down, Waiting, OutcomeFailed, 48 * time.Minute, maxRest, maxRest, Failing},
+		{"good again", troubled(80, refusingFor), Answer{Status: 200}, nil, Delivered, OutcomeDelivered, 0, 0, 0, ""},
 	} {
 		r := judge(tt.d, tt.answer, tt.err, at)
 		if r.State != tt.state || r.Attempt.Outcome != tt.outcome || r.Disable != tt.disable {
@@ -48,8 +66,11 @@ func TestWhatBecomesOfATry(t *testing.T) {
 		if wait := r.DueAt.Sub(at); r.State == Waiting && (wait < tt.least || wait > tt.most) {
 			t.Errorf("%s: waits %v", tt.name, wait)
 		}
-		if rests := r.RestsUntil; rests.IsZero() != (tt.rests == 0) || tt.rests > 0 && rests.Sub(at) != tt.rests {
+		if rests := r.RestsUntil; rests.IsZero() != (tt.rests == 0) || rests.Sub(at) > tt.rests && tt.rests > 0 || tt.rests > 0 && rests.Sub(at) < tt.rests*6/10 {
 			t.Errorf("%s: rests until %v", tt.name, rests)
+		}
+		if want := tt.d.Channel.Trouble.Failures + 1; tt.rests > 0 && tt.disable != Failing && r.Trouble.Failures != want || tt.err == nil && r.Trouble != (Trouble{}) {
+			t.Errorf("%s: %+v", tt.name, r.Trouble)
 		}
 	}
 }

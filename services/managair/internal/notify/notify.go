@@ -23,7 +23,9 @@ type Message struct {
 	// no error.
 	Channel int64
 	// Key is what the writer knows the message by: a second one of the channel with the same
-	// key is none. It is kept for as long as the log is.
+	// key is none. It is kept for as long as the log is. Keys of messages about one thing begin
+	// alike, up to their second colon, such as "episode:7:opened": when a later one of these is
+	// to be delivered, earlier ones that wait are needless, and are dropped.
 	Key string
 	// Kind says what the data are, such as "alert.opened". What is before the point is the
 	// subject, which has a Writer.

@@ -184,6 +184,11 @@ func (s Notifications) Change(ctx context.Context, caller access.Caller, id int6
 			return err
 		}
 		changed = k.Channel
+		if len(messages) > 0 {
+			if err := wake(ctx, tx, id); err != nil {
+				return err
+			}
+		}
 		return enqueueNotifications(ctx, tx, messages)
 	})
 	if v := constraint.Violation(err); v != nil {

@@ -97,6 +97,9 @@ func (s Notifications) Replay(ctx context.Context, caller access.Caller, id int6
 			 WHERE (id = @id OR parcel_id = @id) AND state <> 'waiting'`, pgx.NamedArgs{"id": id, "now": now}); err != nil {
 			return err
 		}
+		if err := wake(ctx, tx, l.ChannelID); err != nil {
+			return err
+		}
 		l, err = oneLogged(ctx, tx, caller, id)
 		return err
 	})

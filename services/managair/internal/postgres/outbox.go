@@ -15,11 +15,13 @@ import (
 func (s Notifications) Take(ctx context.Context, holder int64, now, until time.Time) (notify.Kept, bool, error) {
 	var k notify.Kept
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		args := pgx.NamedArgs{"holder": holder, "now": now, "until": until}
+		args := pgx.NamedArgs{"holder": holder, "now": now, "until": until, "most": notify.MaxOfOwner}
 		err := tx.QueryRow(ctx, `
 			SELECT c.id FROM notification_channel c
 			 WHERE coalesce(c.taken_until, '-infinity') <= @now AND coalesce(c.rests_until, '-infinity') <= @now
 			   AND EXISTS (SELECT FROM notification n WHERE n.channel_id = c.id AND n.state = 'waiting' AND n.due_at <= @now)
+			   AND (SELECT count(*) FROM notification_channel o
+			         WHERE (o.user_id = c.user_id OR o.organization_id = c.organization_id) AND o.taken_by <> 0 AND o.taken_until > @now) < @most
 			 ORDER BY c.taken_until NULLS FIRST, c.id
 			 LIMIT 1
 			   FOR NO KEY UPDATE OF c SKIP LOCKED`, args).Scan(&k.ID)
@@ -66,6 +68,17 @@ const dropUntold = `
 	                 OR c.user_id IS NOT NULL AND NOT EXISTS (SELECT FROM user_account u WHERE u.id = c.user_id AND u.is_active)
 	            ELSE c.confirmed_at IS NULL OR c.disabled_at IS NOT NULL OR NOT ` + mayBeTold + ` END`
 
+// dropSuperseded ends what a later message about the same thing tells better: whoever reads
+// that something is over is not told afterwards that it is so. What is replayed on purpose has
+// no later one that waits.
+const dropSuperseded = `
+	WITH later AS (
+	    SELECT substring(key FROM '^[^:]+:[^:]+:') AS thing, max(id) AS id FROM notification
+	     WHERE channel_id = @channel AND state = 'waiting' AND due_at <= @now GROUP BY 1)
+	UPDATE notification n SET state = 'dropped', ended_at = @now, why = 'superseded'
+	  FROM later
+	 WHERE n.channel_id = @channel AND n.state = 'waiting' AND n.id < later.id AND substring(n.key FROM '^[^:]+:[^:]+:') = later.thing`
+
 // gather makes a parcel of those that are due together, unless the first is of one already.
 const gather = `
 	UPDATE notification SET parcel_id = @id
@@ -84,8 +97,10 @@ func (s Notifications) Next(ctx context.Context, channel, holder int64, now time
 		if err := tx.QueryRow(ctx, "SELECT true FROM notification_channel WHERE id = @channel AND taken_by = @holder FOR NO KEY UPDATE", args).Scan(&mine); err != nil {
 			return err
 		}
-		if err := exec(ctx, tx, dropUntold, args); err != nil {
-			return err
+		for _, drop := range []string{dropUntold, dropSuperseded} {
+			if err := exec(ctx, tx, drop, args); err != nil {
+				return err
+			}
 		}
 		var parcel *int64
 		var group string
@@ -124,6 +139,17 @@ func (s Notifications) Next(ctx context.Context, channel, holder int64, now time
 }
 
 func readParcel(ctx context.Context, tx pgx.Tx, p *notify.Parcel, args pgx.NamedArgs) error {
+	err := tx.QueryRow(ctx, "SELECT failures, coalesce(failing_since, '0001-01-01Z') FROM notification_channel WHERE id = @channel", args).
+		Scan(&p.Channel.Trouble.Failures, &p.Channel.Trouble.Since)
+	if err != nil {
+		return err
+	}
+	// Should the first have gone, by a restore in part, the next is as good.
+	err = tx.QueryRow(ctx, "SELECT channel_id, key, written_at FROM notification WHERE parcel_id = @id ORDER BY id LIMIT 1", args).
+		Scan(&p.First.Channel, &p.First.Key, &p.First.WrittenAt)
+	if err != nil {
+		return err
+	}
 	rows, err := tx.Query(ctx, `
 		SELECT id, channel_id, key, kind, coalesce(organization_id, 0), group_key, data, written_at, attempts
 		  FROM notification WHERE parcel_id = @id AND state = 'waiting' ORDER BY id`, args)
@@ -147,9 +173,10 @@ func (s Notifications) Done(ctx context.Context, p notify.Parcel, r notify.Resul
 		a := r.Attempt
 		args := pgx.NamedArgs{
 			"id": p.ID, "began": a.BeganAt, "took": a.TookMS, "outcome": a.Outcome, "status": a.Status, "answer": a.Answer, "sent": a.Sent,
-			"state": string(r.State), "why": r.Why, "at": r.At, "due": r.DueAt, "disable": r.Disable, "answered": r.Answered, "rests": r.RestsUntil,
+			"state": string(r.State), "why": r.Why, "at": r.At, "due": r.DueAt, "disable": r.Disable, "answered": r.Answered, "rests": orNull(r.RestsUntil),
 			"confirm": notify.KindConfirm, "channel": p.Messages[0].Channel, "digest": p.Channel.CodeDigest,
 			"address": p.Channel.Secret.Address, "room": p.Channel.Secret.Room, "token": p.Channel.Secret.Token,
+			"failures": r.Trouble.Failures, "since": orNull(r.Trouble.Since),
 		}
 		// A code that has been sent is nowhere but where it was sent to.
 		if err := exec(ctx, tx, `
@@ -190,10 +217,23 @@ func keepAnswer(ctx context.Context, tx pgx.Tx, r notify.Result, args pgx.NamedA
 			return err
 		}
 	}
-	if r.RestsUntil.IsZero() {
+	return exec(ctx, tx, `
+		UPDATE notification_channel
+		   SET failures = @failures, failing_since = @since::timestamptz, rests_until = coalesce(@rests::timestamptz, rests_until)
+		 WHERE `+leadsThere, args)
+}
+
+func orNull(at time.Time) *time.Time {
+	if at.IsZero() {
 		return nil
 	}
-	return exec(ctx, tx, "UPDATE notification_channel SET rests_until = @rests WHERE "+leadsThere, args)
+	return &at
+}
+
+// wake has a channel tried at once, though its receiver failed or asked to be left alone: its
+// owner says so.
+func wake(ctx context.Context, tx pgx.Tx, channel int64) error {
+	return exec(ctx, tx, "UPDATE notification_channel SET failures = 0, failing_since = NULL, rests_until = NULL WHERE id = @id", pgx.NamedArgs{"id": channel})
 }
 
 // Release is part of notify.Outbox.
@@ -206,13 +246,39 @@ func (s Notifications) Release(ctx context.Context, channel, holder int64) error
 	return nil
 }
 
-// Forget is part of notify.Outbox.
-func (s Notifications) Forget(ctx context.Context, before time.Time) (int64, error) {
-	tag, err := s.Pool.Exec(ctx, "DELETE FROM notification WHERE state <> 'waiting' AND ended_at < @before", pgx.NamedArgs{"before": before})
-	if err != nil {
-		return 0, fmt.Errorf("forget old notifications: %w", pgdb.Translate(err))
+// forgotten is how many are deleted by one statement, with their tries.
+const forgotten = 1000
+
+// Forget is part of notify.Outbox. It goes in steps, so that none takes long, nor all the disk.
+func (s Notifications) Forget(ctx context.Context, before time.Time) (n int64, err error) {
+	for {
+		tag, err := s.Pool.Exec(ctx, `
+			DELETE FROM notification WHERE id IN (
+			    SELECT id FROM notification WHERE state <> 'waiting' AND ended_at < @before ORDER BY ended_at LIMIT @most FOR UPDATE SKIP LOCKED)`,
+			pgx.NamedArgs{"before": before, "most": forgotten})
+		if err != nil {
+			return n, fmt.Errorf("forget old notifications: %w", pgdb.Translate(err))
+		}
+		if n += tag.RowsAffected(); tag.RowsAffected() < forgotten {
+			return n, nil
+		}
 	}
-	return tag.RowsAffected(), nil
+}
+
+// Backlog returns what waits to be delivered.
+func (s Notifications) Backlog(ctx context.Context, now time.Time) (b notify.Backlog, err error) {
+	var overdue float64
+	err = s.Pool.QueryRow(ctx, `
+		SELECT count(*), count(*) FILTER (WHERE w.since <= @now), coalesce(extract(epoch FROM @now::timestamptz - min(w.since) FILTER (WHERE w.since <= @now)), 0),
+		       (SELECT count(*) FROM notification WHERE state = 'dead' AND ended_at > @now::timestamptz - interval '1 day')
+		  FROM (SELECT greatest(n.due_at, c.rests_until) AS since
+		          FROM notification n JOIN notification_channel c ON c.id = n.channel_id WHERE n.state = 'waiting') w`,
+		pgx.NamedArgs{"now": now}).Scan(&b.Waiting, &b.Overdue, &overdue, &b.Dead)
+	if err != nil {
+		return b, fmt.Errorf("count what waits to be delivered: %w", pgdb.Translate(err))
+	}
+	b.OverdueFor = time.Duration(overdue * float64(time.Second))
+	return b, nil
 }
 
 // Overdue returns for how long the message has been due that waits for longest, of those whose

@@ -7,6 +7,8 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 )
@@ -162,6 +164,195 @@ func TestParcelsGoWhereTheChannelLeadsByNow(t *testing.T) {
 	p, ok, err = s.Next(t.Context(), made.ID, 7, now)
 	if err != nil || !ok || p.Channel.Secret.Address != "eva@example.org" {
 		t.Errorf("%+v, %v, %v", p, ok, err)
+// taken takes a channel, which has to be the wanted one.
+func taken(t *testing.T, s postgres.Notifications, want, holder int64, now time.Time) notify.Kept {
+	t.Helper()
+	k, ok, err := s.Take(t.Context(), holder, now, now.Add(time.Minute))
+	if err != nil || !ok || k.ID != want {
+		t.Fatalf("took %d, %v, %v, want %d", k.ID, ok, err, want)
+	}
+	return k
+}
+
+// next is the parcel that is to be sent, as its keys.
+func next(t *testing.T, s postgres.Notifications, k notify.Kept, holder int64, now time.Time) (notify.Parcel, []string) {
+	t.Helper()
+	p, ok, err := s.Next(t.Context(), k.ID, holder, now)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	var keys []string
+	for i := range p.Messages {
+		keys = append(keys, p.Messages[i].Key)
+	}
+	return p, keys
+}
+
+func failed(now time.Time, wait time.Duration) notify.Result {
+	return notify.Result{State: notify.Waiting, Why: "down", DueAt: now.Add(wait), At: now, Attempt: notify.Attempt{BeganAt: now, Outcome: notify.OutcomeFailed}}
+}
+
+// What was tried in vain is not told after that it is over, but other episodes are; and the
+// parcel keeps its id, though what it was made with is not of it any more.
+func TestWhatIsOverIsNotToldAfterwards(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	s := postgres.Notifications{Pool: h.as}
+	opened, other := message(1, "episode:7:opened"), message(1, "episode:77:opened")
+	opened.Group, other.Group = "g", "g"
+	if err := enqueue(t, h, opened, other); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Minute)
+	k := taken(t, s, 1, 7, now)
+	first, _ := next(t, s, k, 7, now)
+	if err := s.Done(t.Context(), first, failed(now, 10*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	// A reminder that is put off drops nothing; the end does.
+	later := message(1, "episode:77:reminder:1")
+	later.NotBefore = now.Add(time.Hour)
+	if err := enqueue(t, h, message(1, "episode:7:recovered"), later); err != nil {
+		t.Fatal(err)
+	}
+	p, keys := next(t, s, k, 7, now)
+	if diff := cmp.Diff([]string{"episode:7:recovered"}, keys); diff != "" {
+		t.Fatal(diff)
+	}
+	if err := s.Done(t.Context(), p, notify.Result{State: notify.Delivered, At: now, Attempt: notify.Attempt{BeganAt: now, Outcome: notify.OutcomeDelivered}}); err != nil {
+		t.Fatal(err)
+	}
+	again, keys := next(t, s, k, 7, now.Add(10*time.Minute))
+	if diff := cmp.Diff([]string{"episode:77:opened"}, keys); diff != "" {
+		t.Fatal(diff)
+	}
+	one, two := notify.Delivery{Parcel: first}, notify.Delivery{Parcel: again}
+	if again.Attempts != 1 || one.ID() != two.ID() {
+		t.Errorf("%d tries, was %s, is %s", again.Attempts, one.ID(), two.ID())
+	}
+	var why string
+	if err := h.as.QueryRow(t.Context(), "SELECT state || ': ' || why FROM notification WHERE key = 'episode:7:opened'").Scan(&why); err != nil || why != "dropped: superseded" {
+		t.Errorf("%q, %v", why, err)
+	}
+	// Replayed on purpose, it is told.
+	h.exec(t, "UPDATE notification SET state = 'waiting', ended_at = NULL, due_at = '2020-01-01' WHERE key = 'episode:7:opened'")
+	if _, keys := next(t, s, k, 7, now); keys[0] != "episode:7:opened" {
+		t.Error(keys)
+	}
+}
+
+// However many channels an owner has, others have theirs.
+func TestOneOwnerDoesNotTakeAllTurns(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	s := postgres.Notifications{Pool: h.as}
+	h.exec(t, `
+		INSERT INTO notification_channel (user_id, kind, name, language, target, secret, confirmed_at, taken_until)
+		SELECT 1, 'webhook', 'Mine', 'de', 'example.com', '{}', now(), '2020-01-01' FROM generate_series(3, 20)`)
+	var all []notify.Message
+	for i := range int64(20) {
+		all = append(all, message(1+i, "a"))
+	}
+	h.exec(t, "UPDATE notification_channel SET taken_until = '2020-01-02' WHERE id = 2") // the organization's would be the last
+	if err := enqueue(t, h, all...); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Minute)
+	mine := 0
+	for holder := range int64(20) {
+		k, ok, err := s.Take(t.Context(), holder+1, now, now.Add(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok && k.UserID == 1 {
+			mine++
+		}
+		if ok && k.ID == 2 && mine != notify.MaxOfOwner || !ok && mine > notify.MaxOfOwner {
+			t.Errorf("%d of one owner", mine)
+		}
+	}
+	if mine != notify.MaxOfOwner {
+		t.Errorf("%d of one owner", mine)
+	}
+	if err := s.Release(t.Context(), 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	taken(t, s, 3+notify.MaxOfOwner-1, 99, now)
+}
+
+// A channel whose receiver fails rests as a whole, and how long it has failed is known to the next turn.
+func TestFailingChannelRests(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	s := postgres.Notifications{Pool: h.as}
+	if err := enqueue(t, h, message(1, "a"), message(1, "b")); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Minute).Truncate(time.Microsecond)
+	k := taken(t, s, 1, 7, now)
+	p, _ := next(t, s, k, 7, now)
+	r := failed(now, time.Hour)
+	r.RestsUntil, r.Trouble = now.Add(time.Minute), notify.Trouble{Failures: 3, Since: now.Add(-time.Hour)}
+	if err := s.Done(t.Context(), p, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Release(t.Context(), 1, 7); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := s.Backlog(t.Context(), now); err != nil || b != (notify.Backlog{Waiting: 2}) {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if k, ok, err := s.Take(t.Context(), 8, now.Add(59*time.Second), now.Add(2*time.Minute)); err != nil || ok {
+		t.Error(k.ID, "is taken while it rests", err)
+	}
+	now = now.Add(90 * time.Second)
+	if b, err := s.Backlog(t.Context(), now); err != nil || b != (notify.Backlog{Waiting: 2, Overdue: 1, OverdueFor: 30 * time.Second}) {
+		t.Errorf("%+v, %v", b, err)
+	}
+	k = taken(t, s, 1, 9, now)
+	// What is good ends it; after days of the other it is disabled, and what waits is dropped for that.
+	p, _ = next(t, s, k, 9, now)
+	if got := p.Channel.Trouble; got.Failures != 3 || !got.Since.Equal(r.Trouble.Since) {
+		t.Errorf("%+v", got)
+	}
+	r = failed(now, time.Hour)
+	r.State, r.Disable = notify.Dead, notify.Failing
+	if err := s.Done(t.Context(), p, r); err != nil {
+		t.Fatal(err)
+	}
+	if p, ok, err := s.Next(t.Context(), 1, 9, now.Add(time.Hour)); err != nil || ok {
+		t.Error(p, err)
+	}
+	var got string
+	if err := h.as.QueryRow(t.Context(), `
+		SELECT c.failures || ' ' || coalesce(c.failing_since::text, 'none') || ' ' || c.disabled_why || ' ' || n.state || ' ' || n.why
+		  FROM notification_channel c JOIN notification n ON n.channel_id = c.id AND n.key = 'a' WHERE c.id = 1`).Scan(&got); err != nil || got != "0 none failing dropped failing" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if b, err := s.Backlog(t.Context(), now); err != nil || b != (notify.Backlog{Dead: 1}) {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+// What is forgotten goes in steps.
+func TestLogIsForgottenInSteps(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	h.exec(t, `
+		INSERT INTO notification (channel_id, key, kind, group_key, data, due_at, state, ended_at)
+		SELECT 1, n::text, 'channel.test', '', '{}', now(), 'delivered', now() - interval '1 day' FROM generate_series(1, 2500) n;
+		CREATE TABLE step (n integer);
+		CREATE FUNCTION note_step() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS
+		    'BEGIN INSERT INTO step SELECT count(*) FROM gone; RETURN NULL; END';
+		CREATE TRIGGER step AFTER DELETE ON notification REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note_step();
+		GRANT SELECT ON step TO PUBLIC`)
+	n, err := postgres.Notifications{Pool: h.as}.Forget(t.Context(), time.Now())
+	if err != nil || n != 2500 {
+		t.Fatal(n, err)
+	}
+	var most int
+	if err := h.QueryRow(t.Context(), "SELECT max(n) FROM step").Scan(&most); err != nil || most > 1000 {
+		t.Errorf("%d by one statement, %v", most, err)
 	}
 }
 

@@ -7926,7 +7926,7 @@ export interface components {
                  * @enum {string}
                  */
                 readonly state?: "unconfirmed" | "active" | "disabled";
-                /** @description `unsubscribed`: by a link in a mail. `gone`: the receiver answered 410. */
+                /** @description `unsubscribed`: by a link in a mail. `gone`: the receiver answered 410. `failing`: for days there were nothing but errors. */
                 readonly disabled_why?: string | null;
                 readonly made_at_s?: number;
                 /** @description When its receiver took the code. */
