@@ -77,15 +77,18 @@ func (c caller) do(ctx context.Context, method, to string, header http.Header, b
 
 // document sends JSON.
 func (c caller) document(ctx context.Context, method, to, bearer string, document any) (notify.Answer, error) {
-	body, err := json.Marshal(document)
-	if err != nil {
+	// Bounds of services are those of what is sent, in which a "<" need not be six bytes.
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(document); err != nil {
 		return notify.Answer{}, err
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
 	if bearer != "" {
 		header.Set("Authorization", "Bearer "+bearer)
 	}
-	return c.do(ctx, method, to, header, body)
+	return c.do(ctx, method, to, header, bytes.TrimSpace(body.Bytes()))
 }
 
 // people calls a service of people: what it says is wrong with the request stays wrong.
@@ -132,17 +135,19 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return 0
 }
 
-// text is a notice as one text.
-func text(d *notify.Delivery, withTitle bool) string {
-	var parts []string
+// text is a notice as one text. Where it is too long for the service, what is between its
+// title and the link goes.
+func text(d *notify.Delivery, withTitle bool, most int, in unit) string {
+	const gap = "\n\n"
+	var head, tail string
 	if withTitle {
-		parts = append(parts, d.Notice.Title)
+		head = d.Notice.Title + gap
 	}
-	parts = append(parts, d.Notice.Paragraphs...)
 	if link := linkOf(d); link != "" {
-		parts = append(parts, link)
+		tail = gap + link
 	}
-	return strings.Join(parts, "\n\n")
+	body := clip(strings.Join(d.Notice.Paragraphs, gap), most-in.of(head)-in.of(tail), in)
+	return strings.TrimSpace(head + body + tail)
 }
 
 func linkOf(d *notify.Delivery) string {
@@ -152,11 +157,28 @@ func linkOf(d *notify.Delivery) string {
 	return d.PublicURL + "/" + strings.TrimPrefix(d.Notice.Link, "/")
 }
 
-// clip shortens a text to what a service takes, in characters.
-func clip(text string, most int) string {
-	all := []rune(text)
-	if len(all) <= most {
+// unit is what a service counts the length of texts in: how much of it a character is.
+type unit func(r rune) int
+
+func (u unit) of(text string) int {
+	n := 0
+	for _, r := range text {
+		n += u(r)
+	}
+	return n
+}
+
+// clip shortens a text to what a service takes, the mark of it included.
+func clip(text string, most int, in unit) string {
+	const mark = '…'
+	if in.of(text) <= most {
 		return text
 	}
-	return string(all[:most-1]) + "…"
+	left := most - in(mark)
+	for i, r := range text {
+		if left -= in(r); left < 0 {
+			return strings.TrimRight(text[:i], " \n") + string(mark)
+		}
+	}
+	return text
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -342,5 +344,57 @@ func TestCancelledCallsEnd(t *testing.T) {
 	cancel()
 	if _, err := (webhook{lenient(time.Minute, server)}).Send(ctx, delivery(notify.Webhook, notify.Secret{Address: server.URL, Key: key})); err == nil {
 		t.Error("no error")
+	}
+}
+
+// Texts are as long as each service takes them, which counts in its own way; the link stays.
+func TestLongTextsFit(t *testing.T) {
+	t.Parallel()
+	bytesOf := func(s string) int { return len(s) }
+	units := func(s string) int { return len(utf16.Encode([]rune(s))) }
+	body := func(name string) func(map[string]any) string {
+		return func(b map[string]any) string { text, _ := b[name].(string); return text }
+	}
+	for _, letter := range []string{"x", "ü", "€", "🫁", "\"", "<", "👩\u200d🏫"} {
+		for _, tt := range []struct {
+			name   string
+			sender func(caller, string) notify.Sender
+			kind   notify.Kind
+			room   string
+			text   func(map[string]any) string
+			size   func(string) int
+			most   int
+			linked bool
+		}{
+			{"ntfy", func(c caller, _ string) notify.Sender { return ntfy{c} }, notify.Ntfy, "", body("message"), bytesOf, 4096, false},
+			{"Matrix", func(c caller, _ string) notify.Sender { return matrix{c} }, notify.Matrix, "!a:b", body("body"), bytesOf, 30000, true},
+			{"Telegram", func(c caller, base string) notify.Sender { return telegram{c, base} }, notify.Telegram, "1", body("text"), units, 4096, true},
+			{"Slack", func(c caller, _ string) notify.Sender { return slack{c} }, notify.Slack, "", func(b map[string]any) string {
+				text, _ := b["blocks"].([]any)[1].(map[string]any)["text"].(map[string]any)["text"].(string)
+				return text
+			}, units, 3000, false},
+			{"Teams", func(c caller, _ string) notify.Sender { return teams{c} }, notify.Teams, "", nil, bytesOf, 28000, true}, // all that is sent
+		} {
+			server, call := receiver(t, http.StatusOK, nil, `{"ok":true}`)
+			d := delivery(tt.kind, notify.Secret{Address: server.URL + "/topic", Room: tt.room, Token: "1:a"})
+			if tt.kind == notify.Matrix {
+				d.Channel.Secret.Address = server.URL
+			}
+			d.Notice.Title = strings.Repeat(letter, 200)
+			d.Notice.Paragraphs = []string{strings.Repeat(letter, 3000), strings.Repeat(letter, 40000)}
+			if _, err := tt.sender(lenient(5*time.Second, server), server.URL).Send(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+			got := string(call.body)
+			if tt.text != nil {
+				got = tt.text(call.document)
+			}
+			if n := tt.size(got); n > tt.most || n < tt.most/3 || !utf8.ValidString(got) || strings.ContainsRune(got, utf8.RuneError) || !strings.Contains(got, "…") {
+				t.Errorf("%s: %d of %q", tt.name, n, letter)
+			}
+			if tt.linked && !strings.Contains(got, "https://clair.example/rooms/7") {
+				t.Errorf("%s: no link", tt.name)
+			}
+		}
 	}
 }

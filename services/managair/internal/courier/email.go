@@ -29,7 +29,7 @@ func (e email) Send(ctx context.Context, d *notify.Delivery) (notify.Answer, err
 		return notify.Answer{Blameless: true}, err
 	}
 	// The link by which one leaves is for the reader.
-	answer := notify.Answer{Sent: d.Notice.Title + "\n\n" + text(d, false)}
+	answer := notify.Answer{Sent: d.Notice.Title + "\n\n" + text(d, false, notify.MaxSent, inBytes)}
 	if err := e.letters.Deliver(ctx, m); err != nil {
 		e.report(err)
 		if fault.Is(err, fault.Invalid) {

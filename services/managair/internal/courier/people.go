@@ -7,20 +7,29 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
 
-// How long texts of services may be, in characters.
+// What services count texts in. Of those that do not tell, the larger is taken.
+var (
+	inBytes unit = utf8.RuneLen
+	inUTF16 unit = utf16.RuneLen
+)
+
+// How long texts of services may be.
 const (
-	maxNtfy     = 3500 // of bytes 4096, beyond which it makes an attachment
-	maxTelegram = 4096
-	maxSlack    = 3000
-	maxTitle    = 150
-	maxTeams    = 15000
-	maxMatrix   = 15000
+	maxNtfy      = 4096  // bytes, beyond which it makes an attachment
+	maxNtfyTitle = 250   // bytes
+	maxTelegram  = 4096  // of UTF-16
+	maxSlack     = 3000  // of UTF-16
+	maxTitle     = 150   // of UTF-16
+	maxTeams     = 12000 // bytes: of 28 KB, in which quotes are two
+	maxMatrix    = 30000 // bytes: of an event of 64 KiB, in which quotes are two
 )
 
 // open is what the link to more is called.
@@ -35,7 +44,7 @@ func (n ntfy) Send(ctx context.Context, d *notify.Delivery) (notify.Answer, erro
 	if err != nil {
 		return notify.Answer{}, fault.New(fault.Invalid, "the address cannot be called")
 	}
-	message := map[string]any{"topic": strings.Trim(to.Path, "/"), "title": d.Notice.Title, "message": clip(strings.Join(d.Notice.Paragraphs, "\n\n"), maxNtfy)}
+	message := map[string]any{"topic": strings.Trim(to.Path, "/"), "title": clip(d.Notice.Title, maxNtfyTitle, inBytes), "message": clip(strings.Join(d.Notice.Paragraphs, "\n\n"), maxNtfy, inBytes)}
 	if link := linkOf(d); link != "" {
 		message["click"] = link
 	}
@@ -53,7 +62,7 @@ type matrix struct{ caller }
 func (m matrix) Send(ctx context.Context, d *notify.Delivery) (notify.Answer, error) {
 	secret := &d.Channel.Secret
 	to := strings.TrimRight(secret.Address, "/") + "/_matrix/client/v3/rooms/" + url.PathEscape(secret.Room) + "/send/m.room.message/" + url.PathEscape(d.ID())
-	return m.people(ctx, http.MethodPut, to, secret.Token, map[string]any{"msgtype": "m.text", "body": clip(text(d, true), maxMatrix)})
+	return m.people(ctx, http.MethodPut, to, secret.Token, map[string]any{"msgtype": "m.text", "body": text(d, true, maxMatrix, inBytes)})
 }
 
 const telegramAPI = "https://api.telegram.org"
@@ -69,7 +78,7 @@ type telegram struct {
 func (t telegram) Send(ctx context.Context, d *notify.Delivery) (notify.Answer, error) {
 	secret := &d.Channel.Secret
 	answer, err := t.people(ctx, http.MethodPost, t.api+"/bot"+secret.Token+"/sendMessage", "", map[string]any{
-		"chat_id": secret.Room, "text": clip(text(d, true), maxTelegram), "link_preview_options": map[string]any{"is_disabled": true},
+		"chat_id": secret.Room, "text": text(d, true, maxTelegram, inUTF16), "link_preview_options": map[string]any{"is_disabled": true},
 	})
 	var said struct {
 		Parameters struct {
@@ -88,7 +97,7 @@ type slack struct{ caller }
 // Send is part of notify.Sender.
 func (s slack) Send(ctx context.Context, d *notify.Delivery) (notify.Answer, error) {
 	plain := func(kind, text string, most int) map[string]any {
-		return map[string]any{"type": kind, "text": map[string]any{"type": "plain_text", "text": clip(text, most), "emoji": false}}
+		return map[string]any{"type": kind, "text": map[string]any{"type": "plain_text", "text": clip(text, most, inUTF16), "emoji": false}}
 	}
 	blocks := []any{plain("header", d.Notice.Title, maxTitle)}
 	if body := strings.Join(d.Notice.Paragraphs, "\n\n"); body != "" {
@@ -114,10 +123,10 @@ func (t teams) Send(ctx context.Context, d *notify.Delivery) (notify.Answer, err
 	body := []any{run(d.Notice.Title, "Bolder")}
 	left := maxTeams
 	for _, p := range d.Notice.Paragraphs {
+		body = append(body, run(clip(p, left, inBytes), "Default"))
 		if left -= len(p); left < 0 {
 			break
 		}
-		body = append(body, run(p, "Default"))
 	}
 	card := map[string]any{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4", "body": body}
 	if link := linkOf(d); link != "" {
