@@ -11,17 +11,20 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 )
 
-// Take is part of notify.Outbox. Whoever was delivered to longest ago has its turn.
+// Take is part of notify.Outbox. Whoever was delivered to longest ago has its turn. Two workers
+// at once may give an owner one turn too many, which does no harm.
 func (s Notifications) Take(ctx context.Context, holder int64, now, until time.Time) (notify.Kept, bool, error) {
 	var k notify.Kept
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{"holder": holder, "now": now, "until": until, "most": notify.MaxOfOwner}
 		err := tx.QueryRow(ctx, `
+			WITH busy AS MATERIALIZED (
+			    SELECT user_id, organization_id FROM notification_channel
+			     WHERE taken_by <> 0 AND taken_until > @now GROUP BY user_id, organization_id HAVING count(*) >= @most)
 			SELECT c.id FROM notification_channel c
 			 WHERE coalesce(c.taken_until, '-infinity') <= @now AND coalesce(c.rests_until, '-infinity') <= @now
 			   AND EXISTS (SELECT FROM notification n WHERE n.channel_id = c.id AND n.state = 'waiting' AND n.due_at <= @now)
-			   AND (SELECT count(*) FROM notification_channel o
-			         WHERE (o.user_id = c.user_id OR o.organization_id = c.organization_id) AND o.taken_by <> 0 AND o.taken_until > @now) < @most
+			   AND NOT EXISTS (SELECT FROM busy WHERE busy.user_id = c.user_id OR busy.organization_id = c.organization_id)
 			 ORDER BY c.taken_until NULLS FIRST, c.id
 			 LIMIT 1
 			   FOR NO KEY UPDATE OF c SKIP LOCKED`, args).Scan(&k.ID)
