@@ -164,6 +164,9 @@ func TestParcelsGoWhereTheChannelLeadsByNow(t *testing.T) {
 	p, ok, err = s.Next(t.Context(), made.ID, 7, now)
 	if err != nil || !ok || p.Channel.Secret.Address != "eva@example.org" {
 		t.Errorf("%+v, %v, %v", p, ok, err)
+	}
+}
+
 // taken takes a channel, which has to be the wanted one.
 func taken(t *testing.T, s postgres.Notifications, want, holder int64, now time.Time) notify.Kept {
 	t.Helper()
