@@ -61,15 +61,14 @@ type backlogCollector struct{ store postgres.Notifications }
 
 var (
 	waitingDesc = prometheus.NewDesc("managair_notifications_waiting", "Notifications that wait to be delivered, those of receivers that fail included.", nil, nil)
-	overdueDesc = prometheus.NewDesc("managair_notifications_overdue",
+	dueDesc     = prometheus.NewDesc("managair_notifications_overdue",
 		"Notifications that could be delivered now: they are not put off, nor is their receiver left alone.", nil, nil)
-	overdueForDesc = prometheus.NewDesc("managair_notifications_overdue_seconds", "For how long the oldest notification could have been delivered.", nil, nil)
-	deadDesc       = prometheus.NewDesc("managair_notifications_dead", "Notifications that were given up in the last day.", nil, nil)
+	deadDesc = prometheus.NewDesc("managair_notifications_dead", "Notifications that were given up in the last day.", nil, nil)
 )
 
 // Describe is part of prometheus.Collector.
 func (c backlogCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{waitingDesc, overdueDesc, overdueForDesc, deadDesc} {
+	for _, d := range []*prometheus.Desc{waitingDesc, dueDesc, deadDesc} {
 		ch <- d
 	}
 }
@@ -83,8 +82,7 @@ func (c backlogCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(b.Waiting))
-	ch <- prometheus.MustNewConstMetric(overdueDesc, prometheus.GaugeValue, float64(b.Overdue))
-	ch <- prometheus.MustNewConstMetric(overdueForDesc, prometheus.GaugeValue, b.OverdueFor.Seconds())
+	ch <- prometheus.MustNewConstMetric(dueDesc, prometheus.GaugeValue, float64(b.Overdue))
 	ch <- prometheus.MustNewConstMetric(deadDesc, prometheus.GaugeValue, float64(b.Dead))
 }
 

@@ -228,9 +228,8 @@ func clip(text string, most int) string {
 // Backlog is what waits to be delivered, of all channels.
 type Backlog struct {
 	// Waiting is all that waits, Overdue what could be delivered now: neither put off, nor at a
-	// receiver that is left alone. OverdueFor is since when the oldest of these could be.
+	// receiver that is left alone.
 	Waiting, Overdue int
-	OverdueFor       time.Duration
 	// Dead is what was given up in the last day.
 	Dead int
 }

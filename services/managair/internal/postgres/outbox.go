@@ -270,17 +270,15 @@ func (s Notifications) Forget(ctx context.Context, before time.Time) (n int64, e
 
 // Backlog returns what waits to be delivered.
 func (s Notifications) Backlog(ctx context.Context, now time.Time) (b notify.Backlog, err error) {
-	var overdue float64
 	err = s.Pool.QueryRow(ctx, `
-		SELECT count(*), count(*) FILTER (WHERE w.since <= @now), coalesce(extract(epoch FROM @now::timestamptz - min(w.since) FILTER (WHERE w.since <= @now)), 0),
+		SELECT count(*), count(*) FILTER (WHERE w.since <= @now),
 		       (SELECT count(*) FROM notification WHERE state = 'dead' AND ended_at > @now::timestamptz - interval '1 day')
 		  FROM (SELECT greatest(n.due_at, c.rests_until) AS since
 		          FROM notification n JOIN notification_channel c ON c.id = n.channel_id WHERE n.state = 'waiting') w`,
-		pgx.NamedArgs{"now": now}).Scan(&b.Waiting, &b.Overdue, &overdue, &b.Dead)
+		pgx.NamedArgs{"now": now}).Scan(&b.Waiting, &b.Overdue, &b.Dead)
 	if err != nil {
 		return b, fmt.Errorf("count what waits to be delivered: %w", pgdb.Translate(err))
 	}
-	b.OverdueFor = time.Duration(overdue * float64(time.Second))
 	return b, nil
 }
 
