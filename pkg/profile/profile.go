@@ -139,6 +139,16 @@ type Profile struct {
 	// Levels are the classes, the best one first.
 	Levels []Level `json:"levels"`
 	Needs  Needs   `json:"needs"`
+
+	// national: rooms in Country are judged by it when nobody chose another one. It is no
+	// part of the norm, and so of no document about one.
+	national bool
+}
+
+// file is a profile as it stands in data.
+type file struct {
+	Profile
+	National bool `json:"national"`
 }
 
 // Limit returns the last level that is good.
@@ -188,6 +198,9 @@ func mustLoad() []Profile {
 		if err != nil || profiles[i].ID != strings.TrimSuffix(e.Name(), ".json") {
 			panic(fmt.Sprintf("profile %s (%s): %v", e.Name(), profiles[i].ID, err))
 		}
+		if p := profiles[i]; p.national && slices.ContainsFunc(profiles[:i], func(other Profile) bool { return other.national && other.Country == p.Country }) {
+			panic(fmt.Sprintf("profile %s: %s has another one", p.ID, p.Country))
+		}
 	}
 	rank := func(p Profile) int {
 		switch {
@@ -219,12 +232,14 @@ func Parse(content []byte) (Profile, error) {
 	if len(content) > maxBytes {
 		return Profile{}, fmt.Errorf("profile: more than %d bytes", maxBytes)
 	}
-	var p Profile
+	var f file
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
+	if err := d.Decode(&f); err != nil {
 		return Profile{}, fmt.Errorf("profile: %w", err)
 	}
+	p := f.Profile
+	p.national = f.National
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Profile{}, errors.New("profile: something follows it")
 	}
@@ -250,6 +265,8 @@ func (p *Profile) check() error {
 		return errors.New("lessons have minutes, and nothing else has")
 	case p.Needs.RangePPM < 0 || p.Needs.ResolutionPPM < 0 || p.Needs.IntervalS < 0 || p.Needs.AccuracyPPM < 0 || p.Needs.AccuracyPercent < 0:
 		return errors.New("sensors cannot be that good")
+	case p.national && p.Country == "":
+		return errors.New("it is no country's own")
 	case len(p.Levels) < 2 || len(p.Levels) > 10:
 		return errors.New("it needs two to ten levels")
 	case !p.Levels[0].Good || p.Levels[len(p.Levels)-1].Good:

@@ -77,6 +77,7 @@ func TestParseRefuses(t *testing.T) {
 	cases := []struct{ name, old, replacement string }{
 		{"an unknown field", `"country"`, `"land"`},
 		{"an id that is none", `"id": "be"`, `"id": "Be!"`},
+		{"of no country, and a country's own", `"country": "BE",`, ``},
 		{"no version", `"version": 1`, `"version": 0`},
 		{"no English name", `"en": "Reference levels`, `"EN2": "Reference levels`},
 		{"another averaging", `"momentary"`, `"weekly"`},

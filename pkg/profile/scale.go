@@ -86,18 +86,17 @@ func (s Scale) LevelOf(ppm float64) ScaleLevel {
 	return s.Levels[i]
 }
 
-// byCountry are the profiles of countries that have one of their own (ISO 3166-1 alpha-2).
-var byCountry = map[string]string{
-	"DE": "de-uba", "AT": "at", "NL": "nl-frisse-scholen", "FR": "fr-evaluation", "BE": "be", "GB": "uk-dfe",
-}
+// elsewhere is the European standard, of countries that have no profile of their own.
+const elsewhere = "en-16798"
 
-// OfCountry returns the id of the profile by which rooms in a country are judged when nobody
-// chose one: the country's own, or else the European standard.
+// OfCountry returns the id of the profile by which rooms in a country (ISO 3166-1 alpha-2)
+// are judged when nobody chose one: the country's own, or else the European standard.
 func OfCountry(country string) string {
-	if id, ok := byCountry[country]; ok {
-		return id
+	i := slices.IndexFunc(all, func(p Profile) bool { return p.national && p.Country == country })
+	if i < 0 {
+		return elsewhere
 	}
-	return "en-16798"
+	return all[i].ID
 }
 
 // checkMoment looks whether the profile can be held against a moment.

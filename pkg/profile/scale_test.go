@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,14 +82,30 @@ func TestWhatStandsInForTheMomentIsThere(t *testing.T) {
 	}
 }
 
+// Which rooms are judged by which profile when nobody chose one: a second copy on purpose.
 func TestCountries(t *testing.T) {
 	t.Parallel()
-	for country, want := range map[string]string{
+	want := map[string]string{
 		"DE": "de-uba", "AT": "at", "NL": "nl-frisse-scholen", "FR": "fr-evaluation", "BE": "be", "GB": "uk-dfe", "IT": "en-16798", "": "en-16798",
-	} {
-		got := profile.OfCountry(country)
-		if p, ok := profile.Get(got); got != want || !ok || country != "IT" && p.Country != country {
-			t.Errorf("%s: %s of %s, want %s", country, got, p.Country, want)
+	}
+	for country, id := range want {
+		if got := profile.OfCountry(country); got != id {
+			t.Errorf("%q: %s, want %s", country, got, id)
+		}
+	}
+	for _, p := range profile.All() {
+		if own, ok := profile.Get(profile.OfCountry(p.Country)); !ok || own.Country != p.Country && p.Country != "" {
+			t.Errorf("%s: %s has no profile of its own", p.ID, p.Country)
+		}
+	}
+}
+
+// Where a profile holds by itself is no part of the norm that documents quote.
+func TestDocumentsDoNotSayWhereAProfileHoldsByItself(t *testing.T) {
+	t.Parallel()
+	for _, p := range profile.All() {
+		if content, err := json.Marshal(p); err != nil || strings.Contains(string(content), "national\":") {
+			t.Errorf("%s: %s, %v", p.ID, content, err)
 		}
 	}
 }

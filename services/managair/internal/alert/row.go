@@ -20,8 +20,8 @@ type Row struct {
 	NodeNo                int32
 	NodeID                inventory.NodeID
 	RoomID, Since         int64
-	// Profile is the id of that of the room.
-	Profile string
+	// Judged says by which profile the room is judged. Without a room there is no zone.
+	inventory.Judged
 }
 
 // Target makes a target of the row.
@@ -42,7 +42,7 @@ func (r *Row) Target() Target {
 	}
 	back := hysteresis[r.Quantity]
 	if r.Kind == Profile {
-		c.Threshold, c.Inclusive = limit(r.Profile)
+		c.Threshold, c.Inclusive = limit(r.Profile())
 		back = hysteresis[CO2]
 	}
 	if r.Hysteresis != nil {
@@ -67,12 +67,8 @@ func quantityOf(name string) Quantity {
 }
 
 // limit returns what CO2 in a room must not exceed to be good by a profile, and whether it must
-// not reach it either. A profile that this version does not know is the default one.
-func limit(id string) (ppm float64, inclusive bool) {
-	p, ok := profile.Get(id)
-	if !ok {
-		p, _ = profile.Get(profile.Default)
-	}
+// not reach it either.
+func limit(p profile.Profile) (ppm float64, inclusive bool) {
 	if p.Averaging == profile.Calendar {
 		return airquality.ExcessPPM, true // it has no bounds of its own
 	}

@@ -95,6 +95,7 @@ func showVentilation(v *view, room int64, told *roomair.Ventilation, now time.Ti
 	list.add("volume_m3", known(told.VolumeM3, 1))
 	list.add("people", known(float64(told.People), 0))
 	list.add("airing_count", jsonapi.Int(len(told.Airings)))
+	list.add("airing_drop_ppm", jsonapi.Int(ventilation.DropPPM))
 	list.add("halving_s", known(told.Halving.Seconds(), 0))
 	list.json("closed_windows", showFlow(told.Closed))
 	list.json("airing", showFlow(told.Airing))

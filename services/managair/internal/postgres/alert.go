@@ -88,7 +88,7 @@ func (a Alerts) WaitForChanges(ctx context.Context, changed func()) error {
 const targetsSQL = `
 	SELECT ar.id, ar.condition, coalesce(ar.quantity, ''), ar.threshold::float8, ar.hysteresis::float8, ar.for_s, ar.occupied_only,
 	       n.no, n.id, coalesce(i.room_id, 0), coalesce(extract(epoch FROM i.from_time)::bigint, 0),
-	       coalesce(r.verdict_profile, s.verdict_profile, o.verdict_profile, @profile)
+	       coalesce(r.verdict_profile, s.verdict_profile, o.verdict_profile, CASE WHEN s.id IS NULL THEN @profile END), coalesce(s.time_zone, '')
 	  FROM alert_rule ar
 	  JOIN organization o ON o.id = ar.organization_id
 	  JOIN node n ON n.owner_id = ar.organization_id AND (ar.node_id IS NULL OR n.id = ar.node_id)
@@ -114,7 +114,7 @@ func (a Alerts) Targets(ctx context.Context) ([]alert.Target, error) {
 		var row alert.Row
 		_, err = pgx.ForEachRow(rows, []any{
 			&row.RuleID, &row.Kind, &row.Quantity, &row.Threshold, &row.Hysteresis, &row.ForS, &row.OccupiedOnly,
-			&row.NodeNo, place(&row.NodeID), &row.RoomID, &row.Since, &row.Profile,
+			&row.NodeNo, place(&row.NodeID), &row.RoomID, &row.Since, &row.Chosen, &row.Zone,
 		}, func() error {
 			targets = append(targets, row.Target())
 			return nil

@@ -433,6 +433,31 @@ func TestAlertStaysInItsRoom(t *testing.T) {
 	w.counts(1, "SELECT count(*) FROM alert_episode WHERE room_id = 2 AND closed_at IS NULL")
 }
 
+// What nobody chose is the norm of the country for alerts, as it is for lights and verdicts; a
+// sensor in no room is in no country.
+func TestAlertsFollowTheNormOfTheCountry(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	w.rule("", `'profile', true, false, 'UTC'`)
+	limit := func() float64 {
+		targets, err := postgres.Alerts{Pool: w.Pool}.Targets(t.Context())
+		if err != nil || len(targets) == 0 {
+			t.Fatalf("%d targets, %v", len(targets), err)
+		}
+		return targets[0].Condition.Threshold
+	}
+	for zone, want := range map[string]float64{"Europe/Brussels": 1200, "Europe/Paris": 800, "Europe/Rome": 1220, "Europe/Berlin": 1000} {
+		w.exec(t, "UPDATE site SET time_zone = $1", zone)
+		if got := limit(); got != want {
+			t.Errorf("%s: %v ppm, want %v", zone, got, want)
+		}
+	}
+	w.exec(t, "UPDATE organization SET verdict_profile = 'be'")
+	if got := limit(); got != 1200 {
+		t.Errorf("chosen: %v ppm", got)
+	}
+}
+
 // A template's thresholds, the norm of a room and its timetable hold as rules have them.
 func TestNormAndTimetableOfARoom(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,11 @@
 // Times as clocks on a wall show them, for fields of forms.
-import { fromAbsolute, parseDateTime, toCalendarDateTime, toZoned } from "@internationalized/date";
+import {
+  fromAbsolute,
+  parseDateTime,
+  toCalendarDate,
+  toCalendarDateTime,
+  toZoned,
+} from "@internationalized/date";
 
 /** The minute that a clock in the zone shows, as fields for a minute have it. */
 export function toWallTime(unixS: number, timeZone: string): string {
@@ -16,3 +22,9 @@ export function fromWallTime(text: string, timeZone: string): number | null {
     return null;
   }
 }
+
+/** The day before that of the moment, by the calendar of the zone: 2026-11-29. */
+export const dayBefore = (unixS: number, timeZone: string): string =>
+  toCalendarDate(fromAbsolute(unixS * 1000, timeZone))
+    .subtract({ days: 1 })
+    .toString();

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { gzipSync } from "node:zlib";
+import { dayBefore } from "../../src/lib/walltime";
 import { securityHeaders } from "./headers";
 
 const DIST = new URL("../../dist/", import.meta.url).pathname;
@@ -548,6 +549,7 @@ export class Fixture {
             volume_m3: 187.5,
             people: 28,
             airing_count: 2,
+            airing_drop_ppm: 150,
             halving_s: 492,
             closed_windows: {
               per_hour: 0.43,
@@ -581,7 +583,7 @@ export class Fixture {
             },
             days: [
               {
-                date: "2025-11-12",
+                date: dayBefore(this.world.now, "Europe/Berlin"),
                 measured_s: 86_400,
                 airing_count: 5,
                 latest_airing_timestamp_s: this.world.now - 80_000,

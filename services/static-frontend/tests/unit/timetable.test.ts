@@ -11,6 +11,7 @@ describe("timetables", () => {
       exceptions: [],
       region: "",
       calendar: { url: "", days: [], leftOut: 0, readAt: null, failure: "" },
+      recomputingFrom: "",
     });
   });
   test("end at midnight, which may be called 00:00", () => {

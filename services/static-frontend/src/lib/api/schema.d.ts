@@ -9998,6 +9998,8 @@ export interface components {
                     /** @description The max_occupancy of the room. It is the head-count of m3_per_hour_per_person, and not how many were there. */
                     people?: number | null;
                     airing_count: number;
+                    /** @description By how much CO2 has to fall for an airing to be told; on days on which it stayed less than that above the background, none could be. */
+                    airing_drop_ppm: number;
                     /** @description How long airings usually take until half of the CO2 above the background is gone, with people in the room or not; null without airings. */
                     halving_s?: number | null;
                     closed_windows: components["schemas"]["VentilationRate"];
@@ -10007,7 +10009,7 @@ export interface components {
                     days: {
                         date?: string;
                         measured_s?: number;
-                        /** @description Windows that were opened while there was little CO2 are not seen. */
+                        /** @description Falls of CO2 as windows make them; what a ventilation system does may look the same. Windows that were opened while there was little CO2 are not seen. */
                         airing_count?: number;
                         latest_airing_timestamp_s?: number | null;
                         /** @description Of points every ten minutes. */

@@ -22,6 +22,15 @@ export interface Airing {
   toPpm: number;
 }
 
+export interface AiredDay {
+  /** By the calendar of the site. */
+  date: string;
+  measuredS: number;
+  airings: number;
+  latest: number | null;
+  maxPpm: number | null;
+}
+
 export const WHYS = ["bent", "short", "too_few_points", "vague", "too_fast"] as const;
 
 export interface Ventilation {
@@ -35,7 +44,9 @@ export interface Ventilation {
   /** In the worst hour, and while people were there: of so many breaths one was breathed before. */
   worst: { from: number; oneIn: number } | null;
   occupiedOneIn: number | null;
-  yesterday: { measuredS: number; airings: number; latest: number | null; maxPpm: number | null } | null;
+  /** From so many ppm above the background on, airings can be told. */
+  drop: number;
+  days: AiredDay[];
   /** The newest first. */
   airings: Airing[];
   abstained: { why: (typeof WHYS)[number]; n: number }[];
@@ -55,12 +66,11 @@ function toFlow(flow: Attributes["closed_windows"] | undefined): Flow | null {
   };
 }
 
-/** Of the last thirty days, which end with yesterday. */
+/** Of the thirty days up to the midnight before now. */
 export async function fetchVentilation(roomId: string, signal?: AbortSignal): Promise<Ventilation> {
   const { data } = await get(`rooms/${encodeURIComponent(roomId)}/ventilation/`, {}, signal);
   const a = data.attributes as Partial<Attributes>;
   const worst = numberOrNull(a.worst_hour?.one_breath_in);
-  const yesterday = a.days?.at(-1);
   return {
     background: numberOrNull(a.background_ppm),
     volume: numberOrNull(a.volume_m3),
@@ -70,14 +80,14 @@ export async function fetchVentilation(roomId: string, signal?: AbortSignal): Pr
     airing: toFlow(a.airing),
     worst: worst === null ? null : { from: numberOrNull(a.worst_hour?.from_timestamp_s) ?? 0, oneIn: worst },
     occupiedOneIn: numberOrNull(a.occupied?.one_breath_in),
-    yesterday: yesterday
-      ? {
-          measuredS: numberOrNull(yesterday.measured_s) ?? 0,
-          airings: numberOrNull(yesterday.airing_count) ?? 0,
-          latest: numberOrNull(yesterday.latest_airing_timestamp_s),
-          maxPpm: numberOrNull(yesterday.max_co2_ppm),
-        }
-      : null,
+    drop: numberOrNull(a.airing_drop_ppm) ?? 0,
+    days: (a.days ?? []).map((day) => ({
+      date: text(day.date),
+      measuredS: numberOrNull(day.measured_s) ?? 0,
+      airings: numberOrNull(day.airing_count) ?? 0,
+      latest: numberOrNull(day.latest_airing_timestamp_s),
+      maxPpm: numberOrNull(day.max_co2_ppm),
+    })),
     airings: (a.airings ?? [])
       .map((one) => ({
         from: numberOrNull(one.from_timestamp_s) ?? 0,
