@@ -3,6 +3,9 @@ package reason
 // What can be wrong. In brackets stands what only those read who are told the figures.
 var (
 	AirFileTooLong           = Reason{"max_length", "Die Luftakte wird zu lang. Bitte einen kürzeren Zeitraum wählen.", "The air file gets too long. Please choose a shorter period."}
+	AirFilePublished         = Reason{"conflict", "Die Luftakte ist veröffentlicht. Bitte erst zurückziehen.", "The air file is published. Please take it back first."}
+	AirFileNotPublic         = Reason{"conflict", "Veröffentlichen lässt sich nur, was Fremde nachprüfen können: Nicht jede Installation, auf deren Messwerten die Luftakte beruht, ist öffentlich.", "Only what strangers can verify can be published: not every installation whose samples the air file rests on is public."}
+	AirFileNoAddress         = Reason{"conflict", "Luftakten nennen die Instanz, die sie unterschreibt; deren Adresse ist nicht eingestellt (PUBLIC_URL).", "Air files name the instance that signs them, and its address is not set (PUBLIC_URL)."}
 	AuthenticationFailed     = Reason{"authentication_failed", "Das Token ist ungültig.", "Invalid token."}
 	Blank                    = Reason{"blank", "Dieses Feld darf nicht leer sein.", "This field may not be blank."}
 	CalendarTooLarge         = Reason{"max_length", "Der Kalender ist zu groß.", "The calendar is too large."}
@@ -101,6 +104,7 @@ var (
 	PeriodNotOver            = Reason{"invalid", "Der Zeitraum ist noch nicht vorbei.", "The period is not over yet."}
 	PermissionDenied         = Reason{"permission_denied", "Sie sind nicht berechtigt, das zu tun.", "You do not have permission to perform this action."}
 	QuotaAddresses           = Reason{"quota_exceeded", "Das Konto hat schon so viele Adressen angelegt, wie es kann[: %v]. Mehr gibt, wer Clair hier betreibt.", "The account has made as many addresses as it can[: %v]. Whoever runs Clair here may give more."}
+	QuotaAirFiles            = Reason{"quota_exceeded", "Die Organisation hat schon so viele Luftakten, wie sie haben kann[: %v]. Bitte alte löschen.", "The organization has as many air files as it can have[: %v]. Please delete old ones."}
 	QuotaCalibrations        = Reason{"quota_exceeded", "Das Protokoll des Sensors hat schon so viele Einträge, wie es haben kann[: %v]. Bitte alte löschen.", "The log of the sensor has as many entries as it can have[: %v]. Please delete old ones."}
 	QuotaChannels            = Reason{"quota_exceeded", "Mehr Kanäle sind nicht erlaubt[: %v]. Bitte löschen, was nicht mehr gebraucht wird.", "No more channels are allowed[: %v]. Please delete those that are no longer needed."}
 	QuotaExceeded            = Reason{"quota_exceeded", "Mehr davon sind nicht erlaubt.", "No more of these are allowed."}
@@ -120,7 +124,7 @@ var (
 	SiteOnly                 = Reason{"invalid", "Das gibt es nur für den ganzen Standort.", "There is this for whole sites only."}
 	Throttled                = Reason{"throttled", "Zu viele Anfragen; bitte später wieder[, in %v Sekunden].", "Too many requests; try again later[, in %v seconds]."}
 	TooLarge                 = Reason{"too_large", "Die Anfrage ist zu groß.", "The request is too large."}
-	TooManyAirFiles          = Reason{"conflict", "Der Raum hat so viele Luftakten, wie er haben kann[: %v].", "The room has as many air files as it may have[: %v]."}
+	TooManyAirFiles          = Reason{"conflict", "Der Raum hat so viele Luftakten, wie er haben kann[: %v]. Bitte alte löschen.", "The room has as many air files as it may have[: %v]. Please delete old ones."}
 	TooManyHours             = Reason{"max_value", "Das sind zu viele Zeiten an einem Tag.", "These are too many times in a day."}
 	TooManyInstallations     = Reason{"too_many_installations", "Das sind mehr Installationen, als eine Tabelle umfasst[: %v, möglich sind %v]. Bitte Raum für Raum herunterladen.", "These are more installations than a table takes[: %v, and %v are possible]. Please download room by room."}
 	TooManyInvitations       = Reason{"conflict", "Zu viele Einladungen warten schon auf eine Antwort.", "Too many invitations wait for an answer already."}

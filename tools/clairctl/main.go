@@ -26,6 +26,7 @@ const (
 	exitUsage       = 2
 	exitPartly      = 3
 	exitDiffers     = 4
+	exitUnchecked   = 5
 	exitInterrupted = 130
 )
 
@@ -54,6 +55,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var usage usageError
 	var partly partlyError
 	var differs differsError
+	var unchecked uncheckedError
 	switch {
 	case !started || errors.As(err, &usage):
 		return exitUsage
@@ -61,6 +63,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitPartly
 	case errors.As(err, &differs):
 		return exitDiffers
+	case errors.As(err, &unchecked):
+		return exitUnchecked
 	case ctx.Err() != nil:
 		return exitInterrupted
 	default:
@@ -77,7 +81,8 @@ func rootCommand(out *output, started *bool) *cobra.Command {
 		Long: `Command line of the Clair Stack, for operators and developers.
 
 Exit codes: 0 all done; 1 something failed; 2 the command line is wrong;
-3 some of many things failed; 4 what was verified does not match; 130 interrupted.`,
+3 some of many things failed; 4 what was verified does not match;
+5 it matches, but its signature was not checked; 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       lifecycle.Version,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,6 +30,14 @@ type differsError struct{ file string }
 // Error names the file.
 func (e differsError) Error() string { return e.file + " does not match" }
 
+// uncheckedError says that anybody could have made the file.
+type uncheckedError struct{ file string }
+
+// Error says what was not checked.
+func (e uncheckedError) Error() string {
+	return e.file + " matches the samples, but its signature was NOT CHECKED: give --key"
+}
+
 func verifyCommand(out *output) *cobra.Command {
 	var keys string
 	var samples []string
@@ -51,7 +60,8 @@ from the file: whoever forges one writes their own into it.
 
 Exit codes: 0 all that was asked for matches; 1 it could not be checked; 2 the command
 line is wrong; 4 something does not match: another key, a changed file, other samples,
-or another verdict. The output says which.`,
+or another verdict; the output says which; 5 the samples match, but without --key the
+signature was not checked, and anybody could have made the file.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if keys == "" && len(samples) == 0 {
@@ -66,6 +76,9 @@ or another verdict. The output says which.`,
 			}
 			if report.Differs() {
 				return differsError{args[0]}
+			}
+			if keys == "" {
+				return uncheckedError{args[0]}
 			}
 			return nil
 		},
@@ -152,7 +165,19 @@ func readKeys(ctx context.Context, from string) (airfile.Keys, error) {
 	return airfile.ParseKeys(text)
 }
 
+// secure refuses addresses at which anybody on the way could put in keys of their own.
+func secure(address *url.URL) error {
+	host := address.Hostname()
+	if ip := net.ParseIP(host); address.Scheme == "https" || host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%s: keys are fetched by https only", address)
+}
+
 func fetchKeys(ctx context.Context, address *url.URL) ([]byte, error) {
+	if err := secure(address); err != nil {
+		return nil, err
+	}
 	if strings.Trim(address.Path, "/") == "" {
 		address = address.JoinPath(airfile.KeysPath)
 	}
@@ -162,7 +187,13 @@ func fetchKeys(ctx context.Context, address *url.URL) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(r)
+	client := http.Client{CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if len(via) >= 5 {
+			return errors.New("too many redirects")
+		}
+		return secure(r.URL)
+	}}
+	resp, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}

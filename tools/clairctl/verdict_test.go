@@ -115,7 +115,7 @@ func TestVerdictsAreVerified(t *testing.T) {
 		{"all", []string{in("file.json"), "--key", in("keys.json"), "--samples", in("export.csv")}, exitOK, "result     matches  harmless"},
 		{"keys of an instance", []string{in("file.json"), "--key", server.URL}, exitOK, "samples    not checked"},
 		{"keys at an address", []string{in("file.json"), "--key", server.URL + airfile.KeysPath}, exitOK, "signature  matches"},
-		{"samples alone", []string{in("file.json"), "--samples", in("export.csv")}, exitOK, "signature  not checked"},
+		{"samples alone", []string{in("file.json"), "--samples", in("export.csv")}, exitUnchecked, "signature  not checked"},
 		{"a changed file", []string{in("changed.json"), "--key", in("keys.json")}, exitDiffers, "changed after it was signed"},
 		{"another key", []string{in("file.json"), "--key", in("others.json")}, exitDiffers, "none of those"},
 		{"a changed file by its samples", []string{in("changed.json"), "--samples", in("export.csv")}, exitDiffers, `level: "conspicuous" in the file, "harmless" by the export`},
@@ -124,6 +124,7 @@ func TestVerdictsAreVerified(t *testing.T) {
 		{"no air file", []string{in("broken.json"), "--key", in("keys.json")}, exitFailure, ""},
 		{"no export", []string{in("file.json"), "--samples", in("keys.json")}, exitFailure, ""},
 		{"no keys", []string{in("file.json"), "--key", in("export.csv")}, exitFailure, ""},
+		{"keys by http", []string{in("file.json"), "--key", "http://clair.example"}, exitFailure, ""},
 		{"nothing there", []string{in("file.json"), "--key", server.URL + "/nothing"}, exitFailure, ""},
 		{"nothing to check by", []string{in("file.json")}, exitUsage, ""},
 	} {

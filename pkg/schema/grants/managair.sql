@@ -60,5 +60,6 @@ GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample
 --   notify_inventory_changed, notify_login_ended, node_deleted, node_begins_anew, node_leaves_device, node_adopts_parked_samples,
 --   rename_picture, sample_day_changed, installation_one_organization, node_stays_in_organization,
 --   room_stays_in_organization, site_stays_in_organization, organization_keeps_owner,
---   audit_change, audit_token, audit_forget, audit_claim_code, audit_ingestion_token, audit_timetable, audit_notification_channel
+--   audit_change, audit_token, audit_forget, audit_claim_code, audit_ingestion_token, audit_timetable, audit_notification_channel,
+--   audit_air_file, audit_signing_key
 -- The owner's alone: detach_sample_partition, share_sample_privileges, blank_audit

@@ -68,8 +68,8 @@ var (
 	// to break in would like to know. They are changed as sites and rooms are.
 	Timetables = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
 	// Air files say when people were in a room, so they are the organization's, until it
-	// publishes one: then whoever sees the room reads it. They are never deleted by themselves.
-	AirFiles = Permissions{Read: Members, Create: Owners, Change: Owners}
+	// publishes one: then whoever sees the room reads it. What is published is not deleted.
+	AirFiles = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
 	// Fidelity is the health of a node, seen by those who see the node.
 	Fidelity = Permissions{Read: Members}
 	Outages  = Fidelity

@@ -75,7 +75,7 @@ var elsewhere = []string{
 	"account_key_email", "account_key_purpose", "api_token_scope", "audit_log_action", "fidelity_check_one_row",
 	"alert_episode_closed", "alert_episode_close_reason", "alert_episode_not_due", "alert_event_kind", "alert_rule_quiet_both", "alert_rule_scope", "alert_rule_template_length",
 	"installation_ends_after_start", "node_epoch_one_row", "node_fidelity_fault_has_begin", "node_fidelity_fault_known", "node_fidelity_known", "node_outage_ends_after_start",
-	"air_file_days", "air_file_profile_form", "air_file_version_counts", "signing_key_seed_goes", "signing_key_size",
+	"air_file_days", "air_file_deleted_is_empty", "air_file_deleted_is_private", "air_file_profile_form", "air_file_version_counts", "signing_key_seed_goes", "signing_key_size",
 	"occupied_day_holiday", "occupied_day_how", "occupied_day_spans",
 	"notification_attempt_outcome", "notification_channel_kind", "notification_channel_owner", "notification_channel_secret_size", "notification_data_size",
 	"notification_state", "timetable_holder", "timetable_region_length", "timetable_rooms_have_no_calendar", "timetable_size",

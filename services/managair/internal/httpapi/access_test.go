@@ -266,6 +266,7 @@ var matrix = map[string]row{
 	"GET /api/v1/air-files/{id}":               {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/air-files/{id}/page":          {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/air-files/{id}/document.json": {public: everyone, private: members0, foreign: hidden},
+	"DELETE /api/v1/air-files/{id}":            {public: "401 403 403 409 403", private: "401 404 403 204 404", foreign: nobody},
 	"PATCH /api/v1/air-files/{id}": {
 		public: "401 403 403 200 403", private: "401 404 403 200 404", foreign: nobody,
 		body: `{"data":{"type":"AirFile","id":"{id}","attributes":{"published":true}}}`,

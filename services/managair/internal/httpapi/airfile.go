@@ -35,6 +35,7 @@ func (a *API) addAirFiles(files roomair.Files) {
 		Route{Method: http.MethodPost, Pattern: all, Audience: access.AirFiles.Create, Handler: f.with(f.make)},
 		Route{Method: http.MethodGet, Pattern: one, Audience: access.Public, Handler: f.with(f.get)},
 		Route{Method: http.MethodPatch, Pattern: one, Audience: access.AirFiles.Change, Handler: f.with(f.publish)},
+		Route{Method: http.MethodDelete, Pattern: one, Audience: access.AirFiles.Delete, Handler: f.with(f.delete)},
 		Route{
 			Method: http.MethodGet, Pattern: one + "/document.json", Audience: access.Public,
 			Media: []string{mediaJSON}, File: true, Handler: f.with(f.document),
@@ -82,11 +83,7 @@ func (f *airFiles) get(w http.ResponseWriter, r *http.Request, v *view, id int64
 
 // answer shows a file with what it says.
 func (f *airFiles) answer(w http.ResponseWriter, r *http.Request, v *view, id int64, status int) error {
-	file, text, err := f.files.Store.File(r.Context(), v.caller, id)
-	if err != nil {
-		return err
-	}
-	d, err := airfile.Kept(text)
+	file, d, err := f.read(r, v, id)
 	if err != nil {
 		return err
 	}
@@ -95,6 +92,18 @@ func (f *airFiles) answer(w http.ResponseWriter, r *http.Request, v *view, id in
 		w.Header().Set("Location", resource.Self)
 	}
 	return f.api.respond(w, r, status, v, &jsonapi.Document{One: &resource})
+}
+
+// read reads a file when it is its turn: documents are long.
+func (f *airFiles) read(r *http.Request, v *view, id int64) (file roomair.File, d *airfile.Document, err error) {
+	d, err = inTurn(r, f.api.charts, func() (*airfile.Document, error) {
+		var text []byte
+		if file, text, err = f.files.Store.File(r.Context(), v.caller, id); err != nil {
+			return nil, err
+		}
+		return airfile.Kept(text)
+	})
+	return file, d, err
 }
 
 // showAirFile makes the resource; in lists without what stands in the document.
@@ -170,7 +179,7 @@ func (f *airFiles) make(w http.ResponseWriter, r *http.Request, v *view, room in
 		fresh bool
 	}
 	one, err := inTurn(r, f.api.charts, func() (made, error) {
-		file, fresh, err := f.files.Make(r.Context(), v.caller, wanted, f.api.BaseURL(r), f.api.now())
+		file, fresh, err := f.files.Make(r.Context(), v.caller, wanted, strings.TrimSuffix(f.api.config.PublicURL, "/"), f.api.now())
 		return made{file, fresh}, err
 	})
 	if err != nil {
@@ -219,6 +228,15 @@ func (f *airFiles) publish(w http.ResponseWriter, r *http.Request, v *view, id i
 		}
 	}
 	return f.answer(w, r, v, id, http.StatusOK)
+}
+
+// delete deletes a file that is not published.
+func (f *airFiles) delete(w http.ResponseWriter, r *http.Request, v *view, id int64) error {
+	if err := f.files.Store.Delete(r.Context(), v.caller, id, f.api.now()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // document hands out the file as it was signed.

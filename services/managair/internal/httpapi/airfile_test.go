@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,8 +19,12 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/airfile"
 	"github.com/clairberlin/clair-stack/pkg/civil"
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/profile"
+	"github.com/clairberlin/clair-stack/pkg/reason"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 )
 
 // airFileRows has a file of nothing for each of the world's rooms, the first one published.
@@ -244,9 +249,53 @@ func TestAirFilesArePublishedByOwners(t *testing.T) {
 	if seen(anonymous) != 2 {
 		t.Error("the public does not see what was published")
 	}
+	remove := func() int {
+		return w.do(t, request{user: owner, method: http.MethodDelete, path: "/api/v1/air-files/" + made.ID + "/"}).status
+	}
+	if got := remove(); got != http.StatusConflict {
+		t.Errorf("what is published is deleted: %d", got)
+	}
 	publish("false")
 	if got := w.do(t, request{path: path(t, made.Attributes.DocumentURL)}); got.status != http.StatusNotFound {
 		t.Errorf("taken back: %d", got.status)
+	}
+	// Of what is deleted the number is not used again.
+	if got := remove(); got != http.StatusNoContent || remove() != http.StatusNotFound {
+		t.Errorf("deleting: %d", got)
+	}
+	if again := w.makeFile(t, owner, http.StatusCreated, `"from_date":"2026-01-10","to_date":"2026-01-10"`); again.Attributes.Version != 2 || again.ID == made.ID {
+		t.Errorf("made again: %+v", again)
+	}
+	var lines int
+	var longest int
+	err := w.pool.QueryRow(t.Context(), "SELECT count(*), max(length(changes::text)) FROM audit_log WHERE subject IN ('air_file', 'signing_key') AND at >= now() - interval '1 hour'").Scan(&lines, &longest)
+	// Two were made, one published, taken back and deleted, and a key made; the world's own are three.
+	if err != nil || lines < 6 || longest > 500 {
+		t.Errorf("%d lines in the log, the longest has %d: %v", lines, longest, err)
+	}
+}
+
+// What strangers cannot verify is not published.
+func TestFilesOfHiddenSensorsAreNotPublished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	made := w.makeFile(t, owner, http.StatusCreated, `"from_date":"2026-01-10","to_date":"2026-01-10"`)
+	w.exec(t, "UPDATE installation SET is_public = false WHERE id = 1")
+	got := w.do(t, request{
+		user: owner, method: http.MethodPatch, path: "/api/v1/air-files/" + made.ID + "/",
+		body: `{"data":{"type":"AirFile","id":"` + made.ID + `","attributes":{"published":true}}}`,
+	})
+	if got.status != http.StatusConflict || !strings.Contains(got.body, "ffentlich") && !strings.Contains(got.body, "public") {
+		t.Errorf("%d: %s", got.status, got.body)
+	}
+}
+
+// Whoever asks does not say what address is signed.
+func TestFilesNeedTheAddressOfTheInstance(t *testing.T) {
+	t.Parallel()
+	_, _, err := roomair.Files{}.Make(t.Context(), access.Caller{}, roomair.FileKey{Room: 1}, "", worldNow)
+	if v, ok := errors.AsType[*fault.Violation](err); !ok || v.Reason != reason.AirFileNoAddress {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"math"
@@ -41,18 +42,14 @@ type fileSection struct {
 
 // page shows a file to people.
 func (f *airFiles) page(w http.ResponseWriter, r *http.Request, v *view, id int64) error {
-	file, text, err := f.files.Store.File(r.Context(), v.caller, id)
-	if err != nil {
-		return err
-	}
-	d, err := airfile.Kept(text)
+	file, d, err := f.read(r, v, id)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "private, no-cache")
 	w.Header().Add("Vary", "Accept-Language")
-	p := filePrinter{d: d, lang: web.LanguageOf(r)}
+	p := filePrinter{d: d, lang: web.LanguageOf(r), address: strings.TrimSuffix(f.api.config.PublicURL, "/")}
 	return filePage(p.print(v, &file)).Render(r.Context(), w)
 }
 
@@ -60,6 +57,8 @@ func (f *airFiles) page(w http.ResponseWriter, r *http.Request, v *view, id int6
 type filePrinter struct {
 	d    *airfile.Document
 	lang string
+	// address is that of the instance, as it is configured.
+	address string
 }
 
 func (p *filePrinter) in(t words.Text, args ...any) string { return t.In(p.lang, args...) }
@@ -110,10 +109,7 @@ func keysOf[T ~string](list []T) []string {
 func (p *filePrinter) print(v *view, f *roomair.File) filePrint {
 	d := p.d
 	title := p.in(words.AirFile) + ": " + d.Room.Name
-	loc, err := d.Period.Location()
-	if err != nil { // it was parsed
-		loc = time.UTC
-	}
+	loc := p.zone()
 	sections := []fileSection{p.verdict(), p.norm(), p.occupied(), p.sensors()}
 	if d.Changes != nil {
 		sections = append(sections, p.changes())
@@ -132,6 +128,15 @@ func (p *filePrinter) print(v *view, f *roomair.File) filePrint {
 		},
 		Sections: sections,
 	}
+}
+
+// zone is the time zone of the site, UTC when it is known no more.
+func (p *filePrinter) zone() *time.Location {
+	loc, err := p.d.Period.Location()
+	if err != nil {
+		return time.UTC
+	}
+	return loc
 }
 
 func (p *filePrinter) level(id string) string {
@@ -233,7 +238,20 @@ func (p *filePrinter) sensors() fileSection {
 	return s
 }
 
+// health is what is known of the health of a sensor: the nightly comparison, and its last
+// calibration.
 func (p *filePrinter) health(h *airfile.Health) string {
+	text := p.compared(h)
+	if h != nil && h.JudgedAt != nil && h.Suspected {
+		text += "; " + p.in(words.AirFileSuspected)
+	}
+	if h != nil && len(h.Calibrations) > 0 {
+		text += "; " + p.in(words.AirFileCalibrated, p.day(time.Unix(h.Calibrations[len(h.Calibrations)-1].At, 0).In(p.zone())))
+	}
+	return text
+}
+
+func (p *filePrinter) compared(h *airfile.Health) string {
 	switch {
 	case h == nil || h.JudgedAt == nil:
 		return p.in(words.AirFileHealthNone)
@@ -257,14 +275,19 @@ func (p *filePrinter) changes() fileSection {
 
 func (p *filePrinter) verify(v *view, f *roomair.File) fileSection {
 	id := formatInt64(f.ID)
+	fetch := "curl --fail "
+	if f.PublishedAt == nil {
+		fetch += `-H "Authorization: Bearer $TOKEN" `
+	}
 	return fileSection{
 		Title: p.in(words.AirFileVerify),
 		Lines: []string{p.in(words.AirFileVerifyHow)},
 		Codes: []string{
 			p.in(words.AirFileHash) + ": " + p.d.Samples.SHA256,
-			"curl -o file.json " + fileURL(v, "air-files", id, "document.json"),
-			fmt.Sprintf("curl -o export.csv '%s'", samplesURL(v, f.Room, p.d)),
-			"clairctl verdict verify file.json --samples export.csv --key " + p.d.Instance,
+			fetch + "-o file.json " + fileURL(v, "air-files", id, "document.json"),
+			fmt.Sprintf("%s-o export.csv '%s'", fetch, samplesURL(v, f.Room, p.d)),
+			// That of this instance: what stands in a file is no address to trust.
+			"clairctl verdict verify file.json --samples export.csv --key " + cmp.Or(p.address, "https://…"),
 		},
 	}
 }

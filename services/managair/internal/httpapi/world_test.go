@@ -194,7 +194,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
 	nodes := postgres.Fidelity{Pool: as}
-	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
+	api := httpapi.New(httpapi.Config{PublicURL: "http://h"}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as),
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: timetable.Past{Store: postgres.Timetables{Pool: as}, Samples: postgres.NewTelemetry(as)}, Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),

@@ -30,7 +30,7 @@ var _ roomair.FileStore = AirFiles{}
 // published whoever may see the room.
 func fileAudience() string {
 	k := rooms()
-	return "((" + k.audience(access.AirFiles.Read) + ") OR f.published_at IS NOT NULL AND (" + k.audience(access.Rooms.Read) + "))"
+	return "f.deleted_at IS NULL AND ((" + k.audience(access.AirFiles.Read) + ") OR f.published_at IS NOT NULL AND (" + k.audience(access.Rooms.Read) + "))"
 }
 
 const fileColumns = `f.id, f.room_id, f.from_date, f.to_date, f.profile, f.version, f.made_at, f.content, f.published_at`
@@ -124,71 +124,54 @@ func (s AirFiles) health(ctx context.Context, room int64) (map[string]*airfile.H
 }
 
 // Latest is part of roomair.FileStore.
-func (s AirFiles) Latest(ctx context.Context, of roomair.FileKey) (roomair.File, []byte, error) {
-	f, document, err := latest(ctx, s.Pool, of)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return roomair.File{}, nil, nil
+func (s AirFiles) Latest(ctx context.Context, of roomair.FileKey) (f roomair.File, document []byte, last int, err error) {
+	var from, to time.Time
+	args := versionsOf(of)
+	if err = s.Pool.QueryRow(ctx, lastVersion, args).Scan(&last); err == nil && last > 0 {
+		err = s.Pool.QueryRow(ctx, "SELECT "+fileColumns+`, f.document
+			  FROM air_file f
+			 WHERE f.room_id = @room AND f.from_date = @from AND f.to_date = @to AND f.profile = @profile AND f.deleted_at IS NULL
+			 ORDER BY f.version DESC LIMIT 1`, args).
+			Scan(&f.ID, &f.Room, &from, &to, &f.Profile, &f.Version, &f.MadeAt, &f.Content, &f.PublishedAt, &document)
+		f.From, f.To = civil.DateOf(from), civil.DateOf(to)
+	}
+	if isNoRow(err) {
+		return roomair.File{}, nil, last, nil
 	}
 	if err != nil {
-		return f, nil, fmt.Errorf("find the latest file of room %d: %w", of.Room, pgdb.Translate(err))
+		return f, nil, 0, fmt.Errorf("find the latest file of room %d: %w", of.Room, pgdb.Translate(err))
 	}
-	return f, document, nil
+	return f, document, last, nil
 }
 
-func latest(ctx context.Context, db querier, of roomair.FileKey) (f roomair.File, document []byte, err error) {
-	var from, to time.Time
-	err = db.QueryRow(ctx, "SELECT "+fileColumns+`, f.document
-		  FROM air_file f
-		 WHERE f.room_id = @room AND f.from_date = @from AND f.to_date = @to AND f.profile = @profile
-		 ORDER BY f.version DESC LIMIT 1`,
-		pgx.NamedArgs{"room": of.Room, "from": of.From.String(), "to": of.To.String(), "profile": of.Profile}).
-		Scan(&f.ID, &f.Room, &from, &to, &f.Profile, &f.Version, &f.MadeAt, &f.Content, &f.PublishedAt, &document)
-	f.From, f.To = civil.DateOf(from), civil.DateOf(to)
-	return f, document, err
+// lastVersion is the highest number of a version, deleted ones included.
+const lastVersion = `SELECT coalesce(max(version), 0) FROM air_file WHERE room_id = @room AND from_date = @from AND to_date = @to AND profile = @profile`
+
+func versionsOf(of roomair.FileKey) pgx.NamedArgs {
+	return pgx.NamedArgs{"room": of.Room, "from": of.From.String(), "to": of.To.String(), "profile": of.Profile}
 }
 
-// Keep is part of roomair.FileStore.
+// Keep is part of roomair.FileStore. It signs before it locks the room: another one who was
+// faster makes that for nothing, but nobody waits for it.
 func (s AirFiles) Keep(ctx context.Context, caller access.Caller, of roomair.FileKey, after int, sign func(airfile.Key) (roomair.File, []byte, error)) (roomair.File, bool, error) {
-	var kept roomair.File
-	ok := false
-	err := inTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		ok = false
-		k := rooms()
-		// One after the other, and by who may do it now.
-		var n int
-		err := tx.QueryRow(ctx, "SELECT 1 FROM "+k.table+" "+k.alias+" "+k.from+" WHERE r.id = @id AND ("+k.audience(access.AirFiles.Create)+") FOR NO KEY UPDATE OF r",
-			pgx.NamedArgs{"id": of.Room, "caller": caller.UserID}).Scan(&n)
-		if err != nil {
-			return err
-		}
-		last, _, err := latest(ctx, tx, of)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) || last.Version != after {
-			return err // nil: somebody was faster
-		}
-		if err := tx.QueryRow(ctx, "SELECT count(*) FROM air_file f WHERE f.room_id = @id", pgx.NamedArgs{"id": of.Room}).Scan(&n); err != nil {
-			return err
-		}
-		if n >= roomair.MaxFiles {
-			return &fault.Violation{Reason: reason.TooManyAirFiles, Args: []any{roomair.MaxFiles}}
-		}
-		key, err := signingKey(ctx, tx)
-		if err != nil {
-			return err
-		}
-		f, document, err := sign(key)
-		if err != nil {
-			return err
-		}
-		err = tx.QueryRow(ctx, `
-			INSERT INTO air_file (room_id, from_date, to_date, profile, version, made_at, content, document)
-			VALUES (@room, @from, @to, @profile, @version, @made_at, @content, @document) RETURNING id`, pgx.NamedArgs{
-			"room": of.Room, "from": of.From.String(), "to": of.To.String(), "profile": of.Profile, "version": f.Version,
-			"made_at": f.MadeAt, "content": f.Content, "document": document,
-		}).Scan(&f.ID)
-		f.FileKey = of
-		kept, ok = f, err == nil
+	var key airfile.Key
+	err := inTx(ctx, s.Pool, func(tx pgx.Tx) (err error) {
+		key, err = signingKey(ctx, tx)
 		return err
 	})
+	var kept roomair.File
+	ok := false
+	if err == nil {
+		var f roomair.File
+		var document []byte
+		if f, document, err = sign(key); err == nil {
+			err = inTx(ctx, s.Pool, func(tx pgx.Tx) (err error) {
+				kept = f
+				ok, err = keep(ctx, tx, caller, of, after, &kept, document)
+				return err
+			})
+		}
+	}
 	if v, broken := errors.AsType[*fault.Violation](err); broken {
 		return kept, false, v
 	}
@@ -196,6 +179,41 @@ func (s AirFiles) Keep(ctx context.Context, caller access.Caller, of roomair.Fil
 		return kept, false, fmt.Errorf("keep a file of room %d: %w", of.Room, pgdb.Translate(err))
 	}
 	return kept, ok, nil
+}
+
+// keep writes a file, if it still is the next one, there is room for it, and the caller may do
+// it now. How many an organization has is not counted one after the other: some may be too many.
+func keep(ctx context.Context, tx pgx.Tx, caller access.Caller, of roomair.FileKey, after int, f *roomair.File, document []byte) (bool, error) {
+	k := rooms()
+	args := versionsOf(of)
+	args["caller"] = caller.UserID
+	var organization int64
+	err := tx.QueryRow(ctx, "SELECT rs.operator_id FROM "+k.table+" "+k.alias+" "+k.from+" WHERE r.id = @room AND ("+k.audience(access.AirFiles.Create)+") FOR NO KEY UPDATE OF r", args).
+		Scan(&organization)
+	if err != nil {
+		return false, err
+	}
+	var last, ofRoom, ofAll int
+	if err := tx.QueryRow(ctx, lastVersion, args).Scan(&last); err != nil || last != after {
+		return false, err // nil: somebody was faster
+	}
+	err = tx.QueryRow(ctx, `SELECT count(*) FILTER (WHERE f.room_id = @room), count(*)
+		FROM air_file f JOIN room r ON r.id = f.room_id JOIN site s ON s.id = r.site_id
+		WHERE s.operator_id = @organization AND f.deleted_at IS NULL`, pgx.NamedArgs{"room": of.Room, "organization": organization}).Scan(&ofRoom, &ofAll)
+	switch {
+	case err != nil:
+		return false, err
+	case ofRoom >= roomair.MaxFiles:
+		return false, &fault.Violation{Reason: reason.TooManyAirFiles, Args: []any{roomair.MaxFiles}}
+	case ofAll >= roomair.MaxOrganizationFiles:
+		return false, &fault.Violation{Reason: reason.QuotaAirFiles, Args: []any{roomair.MaxOrganizationFiles}}
+	}
+	args["version"], args["made_at"], args["content"], args["document"] = f.Version, f.MadeAt, f.Content, document
+	err = tx.QueryRow(ctx, `
+		INSERT INTO air_file (room_id, from_date, to_date, profile, version, made_at, content, document)
+		VALUES (@room, @from, @to, @profile, @version, @made_at, @content, @document) RETURNING id`, args).Scan(&f.ID)
+	f.FileKey = of
+	return err == nil, err
 }
 
 // signingKey returns the key in use; the first one who needs it makes it.
@@ -304,23 +322,56 @@ func (s AirFiles) File(ctx context.Context, caller access.Caller, id int64) (roo
 
 // Publish is part of roomair.FileStore.
 func (s AirFiles) Publish(ctx context.Context, caller access.Caller, id int64, at *time.Time) error {
+	return s.change(ctx, access.AirFiles.Change, caller, id, func(tx pgx.Tx, _ bool) error {
+		args := pgx.NamedArgs{"id": id, "at": at}
+		if at != nil {
+			var hidden bool
+			err := tx.QueryRow(ctx, `SELECT EXISTS (
+				SELECT FROM air_file f, jsonb_array_elements(convert_from(f.document, 'UTF8')::jsonb -> 'installations') AS one
+				 WHERE f.id = @id AND NOT EXISTS (SELECT FROM installation i WHERE i.id = (one ->> 'id')::bigint AND i.is_public))`, args).Scan(&hidden)
+			if err != nil {
+				return err
+			}
+			if hidden {
+				return &fault.Violation{Reason: reason.AirFileNotPublic, Conflict: true}
+			}
+		}
+		// Published twice is published since the first time.
+		return exec(ctx, tx, `UPDATE air_file SET published_at = CASE WHEN @at::timestamptz IS NULL THEN NULL ELSE coalesce(published_at, @at) END
+			WHERE id = @id AND (published_at IS NULL) <> (@at::timestamptz IS NULL)`, args)
+	})
+}
+
+// Delete is part of roomair.FileStore.
+func (s AirFiles) Delete(ctx context.Context, caller access.Caller, id int64, at time.Time) error {
+	return s.change(ctx, access.AirFiles.Delete, caller, id, func(tx pgx.Tx, published bool) error {
+		if published {
+			return &fault.Violation{Reason: reason.AirFilePublished, Conflict: true}
+		}
+		return exec(ctx, tx, "UPDATE air_file SET document = NULL, content = '', deleted_at = @at WHERE id = @id", pgx.NamedArgs{"id": id, "at": at})
+	})
+}
+
+// change does something with a file that the caller may change.
+func (s AirFiles) change(ctx context.Context, who access.Audience, caller access.Caller, id int64, do func(tx pgx.Tx, published bool) error) error {
 	k := rooms()
 	err := inTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		var may bool
-		args := pgx.NamedArgs{"id": id, "caller": caller.UserID, "at": at}
-		err := tx.QueryRow(ctx, "SELECT ("+k.audience(access.AirFiles.Change)+") FROM "+fileFrom()+" WHERE f.id = @id AND "+fileAudience()+" FOR UPDATE OF f", args).Scan(&may)
+		var may, published bool
+		err := tx.QueryRow(ctx, "SELECT ("+k.audience(who)+"), f.published_at IS NOT NULL FROM "+fileFrom()+" WHERE f.id = @id AND "+fileAudience()+" FOR UPDATE OF f",
+			pgx.NamedArgs{"id": id, "caller": caller.UserID}).Scan(&may, &published)
 		switch {
 		case err != nil:
 			return err
 		case !may:
 			return inventory.Forbidden()
 		}
-		// Published twice is published since the first time.
-		return exec(ctx, tx, `UPDATE air_file SET published_at = CASE WHEN @at::timestamptz IS NULL THEN NULL ELSE coalesce(published_at, @at) END
-			WHERE id = @id AND (published_at IS NULL) <> (@at::timestamptz IS NULL)`, args)
+		return do(tx, published)
 	})
+	if v, broken := errors.AsType[*fault.Violation](err); broken {
+		return v
+	}
 	if err != nil {
-		return fmt.Errorf("publish file %d: %w", id, pgdb.Translate(err))
+		return fmt.Errorf("change file %d: %w", id, pgdb.Translate(err))
 	}
 	return nil
 }

@@ -19,8 +19,11 @@ import (
 )
 
 // MaxFiles is how many air files a room may have: one a month by three norms for ten years,
-// and some versions.
+// and some versions. Those that were deleted do not count.
 const MaxFiles = 500
+
+// MaxOrganizationFiles is how many the rooms of an organization may have together.
+const MaxOrganizationFiles = 5000
 
 // FileKey is what a file is about. Of each there are versions.
 type FileKey struct {
@@ -51,16 +54,20 @@ type FileRoom struct {
 type FileStore interface {
 	// FileRoom returns what files say of a room, and Forbidden if the caller may make none.
 	FileRoom(ctx context.Context, caller access.Caller, room int64) (FileRoom, error)
-	// Latest returns the latest version, whoever asks; the zero File when there is none.
-	Latest(ctx context.Context, of FileKey) (File, []byte, error)
-	// Keep keeps what sign makes with the instance's key, after that version. It returns
-	// false when there is a later one already.
+	// Latest returns the latest version that was not deleted, whoever asks, and the zero File
+	// when there is none; and the highest number that a version ever had.
+	Latest(ctx context.Context, of FileKey) (f File, document []byte, last int, err error)
+	// Keep keeps what sign makes with the instance's key, if after is the highest number of a
+	// version. It returns false when there is a later one already.
 	Keep(ctx context.Context, caller access.Caller, of FileKey, after int, sign func(airfile.Key) (File, []byte, error)) (File, bool, error)
 	// Files returns those of a room that the caller may see, the latest period first.
 	Files(ctx context.Context, caller access.Caller, room int64) ([]File, error)
 	// File returns a file with its document.
 	File(ctx context.Context, caller access.Caller, id int64) (File, []byte, error)
-	// Publish lets whoever sees the room read a file, or no more: then at is nil.
+	// Delete deletes a file that is not published. Its number is not used again.
+	Delete(ctx context.Context, caller access.Caller, id int64, at time.Time) error
+	// Publish lets whoever sees the room read a file, or no more: then at is nil. It refuses
+	// what strangers cannot verify: a file of installations that are not all public.
 	Publish(ctx context.Context, caller access.Caller, id int64, at *time.Time) error
 	// PublicKeys returns those of the instance, the one in use first.
 	PublicKeys(ctx context.Context) ([]airfile.PublicKey, error)
@@ -80,6 +87,10 @@ const keepAttempts = 3
 // Make returns the file that is wanted, without a profile by that of the room, and whether it is new: with the same content as the
 // version before there is none. However many make it at once, one is made.
 func (f Files) Make(ctx context.Context, caller access.Caller, w FileKey, instance string, now time.Time) (File, bool, error) {
+	// What a request calls the instance is no address to sign.
+	if instance == "" {
+		return File{}, false, &fault.Violation{Reason: reason.AirFileNoAddress, Conflict: true}
+	}
 	about, err := f.Store.FileRoom(ctx, caller, w.Room)
 	if err != nil {
 		return File{}, false, err
@@ -112,7 +123,7 @@ func (f Files) attempt(ctx context.Context, caller access.Caller, w FileKey, abo
 		return file, false, false, broken
 	}
 	// First what is kept, then what is measured: who is slower sees no less.
-	before, text, err := f.Store.Latest(ctx, key)
+	before, text, last, err := f.Store.Latest(ctx, key)
 	if err != nil {
 		return file, false, false, err
 	}
@@ -137,8 +148,8 @@ func (f Files) attempt(ctx context.Context, caller access.Caller, w FileKey, abo
 			return file, false, false, fmt.Errorf("version %d of a file of room %d: %w", before.Version, w.Room, err)
 		}
 	}
-	file, ok, err = f.Store.Keep(ctx, caller, key, before.Version, func(signing airfile.Key) (File, []byte, error) {
-		if err := d.Sign(signing, now, before.Version+1); err != nil {
+	file, ok, err = f.Store.Keep(ctx, caller, key, last, func(signing airfile.Key) (File, []byte, error) {
+		if err := d.Sign(signing, now, last+1); err != nil {
 			return File{}, nil, err
 		}
 		text, err := d.Text()

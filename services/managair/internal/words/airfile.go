@@ -10,6 +10,7 @@ var (
 	AirFileBound        = Text{"Grenze (ppm)", "Bound (ppm)"}
 	AirFileBroken       = Text{"nicht eingehalten", "not kept"}
 	AirFileChanged      = Text{"Was sich seit Version %d geändert hat", "What changed since version %d"}
+	AirFileCalibrated   = Text{"zuletzt kalibriert am %s", "last calibrated on %s"}
 	AirFileCoverage     = Text{"Davon gemessen: %s Stunden (%s %%).", "Of these measured: %s hours (%s %%)."}
 	AirFileCompared     = Text{"Nächtlicher Vergleich", "Nightly comparison"}
 	AirFileDate         = Text{"Tag", "Day"}
@@ -45,11 +46,12 @@ var (
 	AirFileStale        = Text{"verbraucht", "stale"}
 	AirFileStaleDays    = Text{"An %d von %d Tagen war die Luft verbraucht.", "On %d of %d days the air was stale."}
 	AirFileState        = Text{"Befund", "Finding"}
+	AirFileSuspected    = Text{"im Verdacht, falsch zu messen", "suspected of measuring wrongly"}
 	AirFileUnfit        = Text{"Der Sensor ist für diese Norm nicht geeignet: %s.", "The sensor is not fit for this norm: %s."}
 	AirFileUnused       = Text{"An %d weiteren Tagen war, wie die Luft zeigt, niemand da.", "On %d more days nobody was there, as the air shows."}
 	AirFileVerdict      = Text{"Urteil", "Verdict"}
 	AirFileVerify       = Text{"So lässt sich das prüfen", "How to verify this"}
-	AirFileVerifyHow    = Text{"Diese Seite ist eine Ansicht; es gilt die signierte Datei. Mit ihr, den Messwerten und dem öffentlichen Schlüssel der Instanz kommt jeder auf dasselbe Urteil. Solange die Akte nicht veröffentlicht ist, bekommen nur Mitglieder der Organisation Datei und Messwerte (mit ihrem Token).", "This page is a view; what counts is the signed file. With it, the samples and the public key of the instance everybody comes to the same verdict. As long as the file is not published, only members of the organization get file and samples (with their token)."}
+	AirFileVerifyHow    = Text{"Diese Seite ist eine Ansicht; es gilt die signierte Datei. Mit ihr, den Messwerten und dem öffentlichen Schlüssel der Instanz kommt jeder auf dasselbe Urteil. Die Adresse hinter --key sollte man selbst kennen und nicht von einem Ausdruck übernehmen. Solange die Akte nicht veröffentlicht ist, bekommen nur Mitglieder der Organisation Datei und Messwerte (mit ihrem Token).", "This page is a view; what counts is the signed file. With it, the samples and the public key of the instance everybody comes to the same verdict. The address behind --key should be one that you know yourself, and not take from a print. As long as the file is not published, only members of the organization get file and samples (with their token)."}
 	AirFileWorst        = Text{"Am längsten war sie es %s von %d bis %d Uhr.", "For longest it was on %s from %d to %d h."}
 )
 

@@ -6465,7 +6465,7 @@ export interface paths {
         put?: never;
         /**
          * Make an air file
-         * @description Needs OWNER. The period is up to 400 whole days by the clocks of the site, and over. What has the same content as the version before is that version (200); else a new one is made (201), which says what changed.
+         * @description Needs OWNER. The period is up to 400 whole days by the clocks of the site, and over. What has the same content as the version before is that version (200); else a new one is made (201), which says what changed. An instance whose address is not set (`PUBLIC_URL`) makes none (409).
          */
         post: {
             parameters: {
@@ -6542,12 +6542,30 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete an air file
+         * @description Needs OWNER. One that is published has to be taken back first (409). Its version is not used again.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: components["responses"]["NoContent"];
+                default: components["responses"]["Error"];
+            };
+        };
         options?: never;
         head?: never;
         /**
          * Publish an air file, or no more
-         * @description Needs OWNER. Whoever may see the room reads what is published, times in which people were there and sensors that are not public included.
+         * @description Needs OWNER. Whoever may see the room reads what is published: times in which people were there, sensors by their ids with what is known of their health, and the verdict. Installations of the file that are not public are a conflict (409), because strangers could not verify it.
          */
         patch: {
             parameters: {
