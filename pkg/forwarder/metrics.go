@@ -83,7 +83,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		}),
 		clockDisputes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_clock_disputes_total",
-			Help: "Uplinks of which the network server's clock is minutes ahead of ours, by whose is believed (theirs: a gateway's satellite receiver confirms it; ours: nobody does).",
+			Help: "Uplinks of which the network server's clock is minutes ahead of ours, by whose is believed (theirs: the samples wait until their time has come; ours: a gateway says the same).",
 		}, []string{"believed"}),
 		samples: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_samples_total",

@@ -111,7 +111,7 @@ func TestClockBehind(t *testing.T) {
 	if got := ports.metric(t, "forwarder_clock_offset_seconds"); got > -400 || got < -430 {
 		t.Errorf("the offset is %v, want about -420", got)
 	}
-	if got := ports.metric(t, `forwarder_clock_disputes_total{believed="ours"}`); got != 1 {
+	if got := ports.metric(t, `forwarder_clock_disputes_total{believed="theirs"}`); got != 1 {
 		t.Errorf("%v disputes were counted, want 1", got)
 	}
 }

@@ -72,14 +72,15 @@ func (c *Clocks) Received(here time.Time) time.Time {
 // best returns the first believable one of:
 //  1. clocks that may be right by ours: the servers' in their order, then the gateway's, then
 //     that of satellites;
-//  2. a server's that satellites confirm, though ours does not: then ours is wrong, or the
-//     message is old;
-//  3. a server's alone that is behind ours: the message is old, or ours is wrong;
-//  4. our own.
+//  2. a server's: then ours is wrong, or the message is old. One that is further ahead than
+//     anything is held counts only where satellites confirm it;
+//  3. our own.
 //
-// Servers of one network are one witness however many clocks they tell: they may run on one
-// host. If they are ahead, it is their word against ours, and a sample from the future would
-// wait only to be stored wrong.
+// A server that alone is ahead of ours is believed, though it may be the one that is wrong: the
+// sample waits until its time has come, and the operator is told to look after both clocks. Of the
+// two it is the one that seldom is; what has waited can be counted back from its arrival, what was
+// stored too early cannot be told from the rest. Servers of one network are one witness however
+// many clocks they tell: they may run on one host.
 func (c *Clocks) best(here time.Time) time.Time {
 	servers := known(c.servers)
 	told := slices.Concat(servers, known([]time.Time{c.gateway, c.satellites}))
@@ -90,7 +91,7 @@ func (c *Clocks) best(here time.Time) time.Time {
 		return at
 	}
 	for _, at := range servers {
-		if at.Before(here) || c.satellites.After(here) && at.Sub(c.satellites).Abs() <= heldAtMost {
+		if at.Sub(here) <= heldAtMost || c.satellites.After(here) && at.Sub(c.satellites).Abs() <= heldAtMost {
 			return at
 		}
 	}
