@@ -131,8 +131,9 @@ func TestDeviceSendsNonsense(t *testing.T) {
 		"a payload that is no": bytes.ReplaceAll(honest, []byte(`"frm_payload":"`), []byte(`"frm_payload":"%%%`)),
 		"a port that is none":  bytes.ReplaceAll(honest, fmt.Appendf(nil, `"f_port":%d`, clairchen.FPort), []byte(`"f_port":-1`)),
 		"a large port":         bytes.ReplaceAll(honest, fmt.Appendf(nil, `"f_port":%d`, clairchen.FPort), []byte(`"f_port":1e300`)),
-		"from year one":        sent(devEUI, 2, time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)),
-		"from year 9999":       sent(devEUI, 3, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)),
+		// A clock that cannot be right costs no measurement, also of strangers.
+		"from year one":  sent(0xBADC10C000000001, 2, time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)),
+		"from year 9999": sent(0xBADC10C000000002, 3, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)),
 	} {
 		if name != "nothing" && bytes.Equal(body, honest) {
 			t.Fatalf("%s: the uplink was not changed", name)
