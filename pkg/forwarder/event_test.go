@@ -59,7 +59,7 @@ func TestUplinksAlone(t *testing.T) {
 	t.Parallel()
 	const secret = "a-secret-for-tests-only"
 	broker, ingestair := startBroker(t), startIngestair(t)
-	broker.hooks.only.Store("/event/up")
+	broker.only.Store("/event/up")
 	var ports ports
 	start(t, broker, ingestair, options{codec: elsys.Decoder{}, change: ports.watch, env: config.Env{
 		"NETWORK_SERVER": "chirpstack", "TTS_APPLICATION": "", "WEBHOOK_ADDRESS": "127.0.0.1:0", "WEBHOOK_SECRET": secret,

@@ -88,11 +88,11 @@ func TestAiringsAgainstTheTruth(t *testing.T) {
 				}
 			}
 			for _, a := range airings {
-				real := false
+				happened := false
 				for _, o := range truth {
-					real = real || overlap(a, o)
+					happened = happened || overlap(a, o)
 				}
-				if !real {
+				if !happened {
 					wrong++
 				}
 			}

@@ -137,7 +137,8 @@ func TestRejudgeByArrival(t *testing.T) {
 		why  string
 		at   time.Time
 	}{
-		{node, 300, 700, "too_old", arrived}, {node, 480, 710, "too_old", arrived}, // one uplink of a network server in 1970
+		{node, 300, 700, "too_old", arrived},
+		{node, 480, 710, "too_old", arrived},                       // one uplink of a network server in 1970
 		{node, 900, 720, "too_old", arrived.Add(10 * time.Minute)}, // the next one
 		{other, far, 730, "in_future", arrived},
 		{other, 946684800, 740, "too_old", arrived}, // a time that can be

@@ -244,9 +244,9 @@ func fill(b testing.TB, w dataset.Writer, rows int) {
 
 // However long a table is, its writer holds no more of it.
 func TestWritersHoldLittle(t *testing.T) { //nolint:paralleltest // memory of the process is looked at
-	for name, make := range makers() {
+	for name, open := range makers() {
 		var most uint64
-		w := make(writerFunc(func(p []byte) (int, error) {
+		w := open(writerFunc(func(p []byte) (int, error) {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
 			most = max(most, m.HeapInuse)
@@ -275,10 +275,10 @@ func makers() map[string]func(io.Writer) dataset.Writer {
 func BenchmarkWriters(b *testing.B) {
 	all := makers()
 	all["floor-csv"] = func(w io.Writer) dataset.Writer { return dataset.NewCSV(w, dataset.Layout{}) }
-	for name, make := range all {
+	for name, open := range all {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				fill(b, make(io.Discard), many)
+				fill(b, open(io.Discard), many)
 			}
 			b.ReportMetric(float64(many*b.N)/b.Elapsed().Seconds(), "rows/s")
 		})

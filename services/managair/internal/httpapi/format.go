@@ -81,7 +81,8 @@ func (csvFormat) header(dst []byte, r telemetry.Resolution) []byte {
 }
 func (csvFormat) separate(dst []byte) []byte                     { return dst }
 func (csvFormat) sample(dst []byte, s measurement.Sample) []byte { return dataset.AppendSample(dst, s) }
-func (csvFormat) bucket(dst []byte, b telemetry.Bucket) []byte   { return dataset.AppendBucket(dst, b) }
+
+func (csvFormat) bucket(dst []byte, b telemetry.Bucket) []byte { return dataset.AppendBucket(dst, b) }
 
 func appendInt(dst []byte, v int) []byte { return strconv.AppendInt(dst, int64(v), 10) }
 

@@ -148,11 +148,11 @@ func (a *API) sources(ctx context.Context, caller access.Caller, installations [
 	if err != nil {
 		return nil, nil, err
 	}
-	ids = ids[:0]
+	siteIDs := make([]int64, len(rooms))
 	for i := range rooms {
-		ids = append(ids, rooms[i].SiteID)
+		siteIDs[i] = rooms[i].SiteID
 	}
-	sites, _, err := a.inventory.Sites.List(ctx, caller, inventory.Query{IDs: ids, Sort: byName})
+	sites, _, err := a.inventory.Sites.List(ctx, caller, inventory.Query{IDs: siteIDs, Sort: byName})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -235,30 +235,30 @@ func (p *rollupParts) cover(from, stop, until time.Time) {
 		hourTo = until
 	}
 	if !hourFrom.Before(hourTo) {
-		p.add("sample_hours_raw($1, $%d, $%d)", "hour", from, stop, nil)
+		p.add("sample_hours_raw($1, $%d, $%d)", from, stop, nil)
 		return
 	}
-	p.add("sample_hours_raw($1, $%d, $%d)", "hour", from, hourFrom, nil)
-	p.add("sample_hour WHERE node_no = $1 AND hour >= $%d AND hour < $%d", "hour", hourFrom, hourTo, p.late)
+	p.add("sample_hours_raw($1, $%d, $%d)", from, hourFrom, nil)
+	p.add("sample_hour WHERE node_no = $1 AND hour >= $%d AND hour < $%d", hourFrom, hourTo, p.late)
 	for _, hour := range p.late {
 		if !hour.Before(hourFrom) && hour.Before(hourTo) {
-			p.add("sample_hours_raw($1, $%d, $%d)", "hour", hour, hour.Add(time.Hour), nil)
+			p.add("sample_hours_raw($1, $%d, $%d)", hour, hour.Add(time.Hour), nil)
 		}
 	}
-	p.add("sample_hours_raw($1, $%d, $%d)", "hour", hourTo, stop, nil)
+	p.add("sample_hours_raw($1, $%d, $%d)", hourTo, stop, nil)
 }
 
 // add adds what source has in [from, to), but the times in without.
-func (p *rollupParts) add(source, column string, from, to time.Time, without []time.Time) {
+func (p *rollupParts) add(source string, from, to time.Time, without []time.Time) {
 	if !from.Before(to) {
 		return
 	}
 	p.args = append(p.args, from, to)
-	query := "SELECT " + column + `, n, co2_sum, co2_min, co2_max, temperature_n, temperature_sum, temperature_min, temperature_max,
+	query := `SELECT hour, n, co2_sum, co2_min, co2_max, temperature_n, temperature_sum, temperature_min, temperature_max,
 		rel_humidity_n, rel_humidity_sum, rel_humidity_min, rel_humidity_max FROM ` + fmt.Sprintf(source, len(p.args)-1, len(p.args))
 	if len(without) > 0 {
 		p.args = append(p.args, without)
-		query += fmt.Sprintf(" AND %s <> ALL($%d)", column, len(p.args))
+		query += fmt.Sprintf(" AND hour <> ALL($%d)", len(p.args))
 	}
 	p.queries = append(p.queries, query)
 }

@@ -97,7 +97,7 @@ type series struct {
 	samples []measurement.Sample
 }
 
-func (s *series) Rollup(_ context.Context, span telemetry.Span, yield func(telemetry.Bucket) error) error {
+func (s *series) Rollup(_ context.Context, _ telemetry.Span, yield func(telemetry.Bucket) error) error {
 	for _, m := range s.samples {
 		one := telemetry.Aggregate{N: 1, Sum: m.CO2PPM, Min: m.CO2PPM, Max: m.CO2PPM}
 		if err := yield(telemetry.Bucket{Start: m.Time.Truncate(time.Hour), CO2: one}); err != nil {

@@ -109,8 +109,10 @@ func SetUpRoom(ctx context.Context, b *Browser, devEUI string) (installation str
 			}}
 		}},
 		{"installations/", &installation, func() resource {
-			return resource{Type: "Installation", Attributes: map[string]any{"from_timestamp_s": time.Now().AddDate(0, 0, -1).Unix(), "is_public": true},
-				Relationships: map[string]relation{"node": to("Node", node), "room": to("Room", room)}}
+			return resource{
+				Type: "Installation", Attributes: map[string]any{"from_timestamp_s": time.Now().AddDate(0, 0, -1).Unix(), "is_public": true},
+				Relationships: map[string]relation{"node": to("Node", node), "room": to("Room", room)},
+			}
 		}},
 	} {
 		if *step.id, err = b.create(ctx, step.path, step.make()); err != nil {
