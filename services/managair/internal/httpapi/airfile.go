@@ -213,8 +213,12 @@ func (f *airFiles) publish(w http.ResponseWriter, r *http.Request, v *view, id i
 	given := false
 	fields := jsonapi.NewFields(body, false)
 	fields.Take("published", rule.Bool{}, jsonapi.Required, jsonapi.NotNull, func(text *string) *fault.Violation {
+		clean, wrong := rule.Bool{}.Clean(*text)
+		if wrong != nil {
+			return wrong
+		}
 		given = true
-		if *text != "true" {
+		if clean != "true" {
 			published = nil
 		}
 		return nil

@@ -155,6 +155,9 @@ func TestAirFilesCanBeVerified(t *testing.T) {
 				t.Errorf("%d, the page does not say %q: %s", page.status, one, page.body)
 			}
 		}
+		if policy := page.header.Get("Content-Security-Policy"); !strings.Contains(policy, "style-src 'self'") {
+			t.Errorf("the page is drawn without its style: %s", policy)
+		}
 		keepPage(t, "air-file-"+language+".html", page.body)
 	}
 	if again := w.makeFile(t, owner, http.StatusOK, february); again.ID != first.ID {

@@ -46,9 +46,8 @@ func (f *airFiles) page(w http.ResponseWriter, r *http.Request, v *view, id int6
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	web.Headers(w.Header())
 	w.Header().Set("Cache-Control", "private, no-cache")
-	w.Header().Add("Vary", "Accept-Language")
 	p := filePrinter{d: d, lang: web.LanguageOf(r), address: strings.TrimSuffix(f.api.config.PublicURL, "/")}
 	return filePage(p.print(v, &file)).Render(r.Context(), w)
 }

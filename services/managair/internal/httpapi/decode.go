@@ -51,9 +51,10 @@ func joinIDs(ids []int64) string {
 // takeMoment takes a time, which documents write in Unix seconds, or as "now". An end that
 // there is not is null or OpenEnd.
 func takeMoment(f *jsonapi.Fields, field inventory.Field, set func(*string) *fault.Violation) {
+	moment, _ := field.Rule.(inventory.Moment)
 	f.Moment(field.Name, inventory.MinMoment, inventory.MaxMoment, jsonapi.Need(field.Required), jsonapi.Gap(field.Null),
 		func(seconds *int64) *fault.Violation {
-			if seconds == nil || field.Null && *seconds == inventory.OpenEnd {
+			if seconds == nil || moment.End && *seconds == inventory.OpenEnd {
 				return set(nil)
 			}
 			text := time.Unix(*seconds, 0).UTC().Format(time.RFC3339)

@@ -274,7 +274,8 @@ func (t *timetables) days(w http.ResponseWriter, r *http.Request, h timetable.Ho
 	v := t.api.newView(r)
 	defer v.free()
 	var err error
-	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: []string{"from", "to"}, Unpaged: true}); err != nil {
+	// Pages are asked for by yesterday's pages, and all days are in one.
+	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: []string{"from", "to"}}); err != nil {
 		return err
 	}
 	from, err := dayFilter(v.query, "from", -daysBack)

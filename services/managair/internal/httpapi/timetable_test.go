@@ -63,6 +63,7 @@ func TestTimetables(t *testing.T) {
 		{name: "no day", request: site(`"recompute_from":"gestern"`), status: 400, source: "/data/attributes/recompute_from"},
 		{name: "another one's id", request: setTimetable(owner, "sites/1", "site-2", week), status: 409},
 		{name: "too many days", request: get(owner, "/api/v1/rooms/1/occupied-days/?filter[from]=2020-01-01"), status: 400, source: "filter[to]"},
+		{name: "yesterday's page asks for pages", request: get(owner, "/api/v1/rooms/1/occupied-days/?page[size]=1000&page[number]=1"), status: 200},
 		{name: "no day to ask for", request: get(owner, "/api/v1/rooms/1/occupied-days/?filter[from]=x"), status: 400, source: "filter[from]"},
 		{name: "backwards", request: get(owner, "/api/v1/rooms/1/occupied-days/?filter[from]=2026-01-02&filter[to]=2026-01-01"), status: 400, source: "filter[to]"},
 		{request: get(anonymous, "/api/v1/holiday-regions/"), status: 200, contains: `"id":"DE-BE","attributes":{"country":"DE","name":"Berlin"}`},

@@ -74,9 +74,11 @@ func attributesOf[T any](v *view, kind *inventory.Kind[T], thing *T, more int, o
 		case *time.Time:
 			value = jsonapi.Int(at.Unix())
 		case **time.Time:
-			value = jsonapi.Int(inventory.OpenEnd)
+			value = jsonapi.Null()
 			if *at != nil {
 				value = jsonapi.Int((*at).Unix())
+			} else if moment, _ := f.Rule.(inventory.Moment); moment.End {
+				value = jsonapi.Int(inventory.OpenEnd)
 			}
 		default:
 			panic(fmt.Sprintf("httpapi: no attribute is made of a %T", at))

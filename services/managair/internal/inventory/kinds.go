@@ -110,7 +110,7 @@ var Installations = Kind[Installation]{Table: "installation", parts: []part[Inst
 	{to("node", "node"), func(i *Installation) any { return &i.NodeID }},
 	{to("room", "room"), func(i *Installation) any { return &i.RoomID }},
 	{Field{Name: "from_timestamp_s", Column: "from_time", Rule: Moment{}, Required: true}, func(i *Installation) any { return &i.From }},
-	{Field{Name: "to_timestamp_s", Column: "to_time", Rule: Moment{}, Null: true}, func(i *Installation) any { return &i.To }},
+	{Field{Name: "to_timestamp_s", Column: "to_time", Rule: Moment{End: true}, Null: true}, func(i *Installation) any { return &i.To }},
 	{description, func(i *Installation) any { return &i.Description }},
 	{Field{Name: "is_public", Rule: rule.Bool{}, Default: "false"}, func(i *Installation) any { return &i.IsPublic }},
 }}
@@ -263,6 +263,8 @@ type Moment struct {
 	// Now is set where it is of something that has happened: since there are sensors that
 	// tell of it, and not later than now, but for what clocks differ.
 	Now func() time.Time
+	// End marks an end: documents write OpenEnd where there is none.
+	End bool
 }
 
 // The bounds of a Moment in Unix seconds: the last one is the end of what RFC 3339

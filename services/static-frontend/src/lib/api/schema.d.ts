@@ -9294,8 +9294,8 @@ export interface components {
                 quiet_to?: string | null;
                 /** @description Of the quiet hours, such as Europe/Berlin. */
                 time_zone?: string;
-                /** @description Unix time in seconds: nothing is told until then; 2147483647: it is not put off. */
-                snoozed_until_s?: number;
+                /** @description Unix time in seconds: nothing is told until then; null: it is not put off. */
+                snoozed_until_s?: number | null;
                 /** @description What it was made of by one request; null: it was written. */
                 template?: string | null;
             };
