@@ -166,7 +166,7 @@ func (p *filePrinter) verdict() fileSection {
 		line += " " + p.in(words.AirFileWorst, p.in(words.OnWeekdays[((h.Weekday%7)+7)%7]), h.From, h.To)
 	}
 	s.Lines = append(s.Lines, line)
-	if r.Best != "" && r.Worst != "" {
+	if r.Best != "" && r.Worst != "" && r.Best != r.Worst {
 		s.Lines = append(s.Lines, p.in(words.AirFileBest, p.level(r.Best), p.level(r.Worst)))
 	}
 	return s
