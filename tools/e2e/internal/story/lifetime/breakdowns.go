@@ -16,6 +16,8 @@ func (s *lifetime) killDatabase(ctx context.Context) error {
 	if err := s.load.Calls.Start(ctx); err != nil {
 		return err
 	}
+	// Of what is posted meanwhile, some has been missing; why is not known yet.
+	s.load.PublishAll()
 	if err := s.load.StartUplinks(ctx); err != nil {
 		return err
 	}
