@@ -233,6 +233,13 @@ function bucketed(samples: FixtureSample[], resolution: string | null): unknown[
   });
 }
 
+/** The media types of the files in which measurements are saved. */
+const mediaTypes = {
+  csv: "text/csv; charset=utf-8; header=present",
+  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  parquet: "application/vnd.apache.parquet",
+};
+
 export class Fixture {
   readonly world: World;
   readonly requests: string[] = [];
@@ -305,7 +312,8 @@ export class Fixture {
     if (!url.pathname.startsWith("/api/")) return this.file(url.pathname, response);
     if (this.world.failing?.test(url.pathname)) return this.json(response, 500, "<html>");
     if (url.pathname === "/api/v1/live/") return this.stream(url, response);
-    if (url.pathname.endsWith("/timeseries.csv/")) return this.table(url, response);
+    const file = /\/timeseries\.(csv|xlsx|parquet)\/$/.exec(url.pathname)?.[1];
+    if (file) return this.table(url, file as keyof typeof mediaTypes, response);
     const send = () => {
       const body = this.api(url);
       if (
@@ -400,16 +408,16 @@ export class Fixture {
     return samples.reverse();
   }
 
-  /** A table: more than the hours of a whole site is too much for it. */
-  private table(url: URL, response: ServerResponse): void {
-    if (url.pathname.includes("/sites/") && url.searchParams.get("resolution") === "raw") {
+  /** A table: more than the hours of a whole site is too much for one that is text. */
+  private table(url: URL, file: keyof typeof mediaTypes, response: ServerResponse): void {
+    if (file === "csv" && url.pathname.includes("/sites/") && url.searchParams.get("resolution") === "raw") {
       const error = { status: "400", code: "too_many_rows", detail: "Das sind mehr Zeilen, als …" };
       return this.json(response, 400, { errors: [error] });
     }
     response
       .writeHead(200, {
-        "Content-Type": "text/csv; charset=utf-8; header=present",
-        "Content-Disposition": "attachment; filename*=utf-8''Schule%2C%20Raum.csv",
+        "Content-Type": mediaTypes[file],
+        "Content-Disposition": `attachment; filename*=utf-8''Schule%2C%20Raum.${file}`,
       })
       .end("\ufeffStandort;Raum\r\n");
   }
