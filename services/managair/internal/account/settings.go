@@ -68,8 +68,11 @@ func (p *Pages) changeEmail(w http.ResponseWriter, r *http.Request) error {
 		}
 		page := emailPage(v, addresses)
 		// The buttons of single addresses have no field for the password beside them.
-		if i := slices.IndexFunc(addresses, func(e identity.EmailAddress) bool { return e.ID == id }); i >= 0 && v.AskPassword {
+		if i := slices.IndexFunc(addresses, func(e identity.EmailAddress) bool { return e.ID == id }); i >= 0 && v.AskPassword && done != "send" {
 			page = addressPage(v, addresses[i], done)
+			if !r.PostForm.Has("password") { // nobody has been asked yet, so nothing is wrong
+				return show(w, r, http.StatusOK, v, page)
+			}
 		}
 		return p.refuse(w, r, v, page, err)
 	}

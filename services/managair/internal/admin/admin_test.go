@@ -162,6 +162,16 @@ func TestWhoSeesWhat(t *testing.T) {
 		}
 	}
 	paths = append(paths, "/admin/site/1/", "/admin/organization/1/", "/admin/user_account/1/")
+	// Every list can be sorted by each of its columns, and searched.
+	for _, subject := range backoffice.Subjects {
+		for _, column := range subject.Columns {
+			for _, query := range []string{"?o=" + column, "?o=-" + column, "?q=a&o=" + column} {
+				if status, body := root.get("/admin/" + subject.Name + "/" + query); status != http.StatusOK {
+					t.Errorf("GET /admin/%s/%s: %d\n%s", subject.Name, query, status, body)
+				}
+			}
+		}
+	}
 	forStaff := map[string]bool{"/admin/": true, "/admin/site/": true, "/admin/site/add/": true, "/admin/site/1/": true}
 	for _, path := range paths {
 		if status, body := root.get(path); status != http.StatusOK || strings.Contains(body, "<no value>") {

@@ -36,6 +36,7 @@ const (
 	Decimal  Kind = "decimal"
 	Bool     Kind = "bool"
 	Time     Kind = "time" // in UTC
+	Date     Kind = "date"
 	UUID     Kind = "uuid"
 	EUI      Kind = "eui"
 	Ref      Kind = "ref"    // the id of another subject
@@ -163,6 +164,37 @@ var Subjects = []*Subject{
 		Columns: []string{"name", "site_id", "size_sqm", "max_occupancy"}, Search: []string{"name", "description"},
 		Filters: []string{"site_id"},
 		Inlines: []Inline{{Subject: "installation", Field: "room_id", Fields: []string{"node_id", "from_time", "to_time", "is_public"}}},
+	},
+	{
+		Name: "timetable", Group: "places", Order: "id", Fixed: true,
+		Fields: []Field{
+			{Name: "site_id", Kind: Ref, Of: "site"},
+			{Name: "room_id", Kind: Ref, Of: "room"},
+			{Name: "region", Kind: Text},
+			{Name: "weekly", Kind: LongText},
+			{Name: "exceptions", Kind: LongText},
+			{Name: "calendar_read_at", Kind: Time},
+			{Name: "calendar_tried_at", Kind: Time},
+			{Name: "calendar_left_out", Kind: Int},
+			{Name: "calendar_failure", Kind: Text},
+		},
+		Columns: []string{"site_id", "room_id", "region", "calendar_read_at", "calendar_failure"}, Search: []string{"region", "calendar_failure"},
+		Filters: []string{"site_id"},
+	},
+	{
+		Name: "air_file", Group: "places", Order: "-id", Fixed: true,
+		Fields: []Field{
+			{Name: "room_id", Kind: Ref, Of: "room"},
+			{Name: "from_date", Kind: Date},
+			{Name: "to_date", Kind: Date},
+			{Name: "profile", Kind: Text},
+			{Name: "version", Kind: Int},
+			{Name: "made_at", Kind: Time},
+			{Name: "published_at", Kind: Time},
+			{Name: "deleted_at", Kind: Time},
+			{Name: "content", Kind: Text},
+		},
+		Columns: []string{"room_id", "from_date", "to_date", "profile", "version", "made_at", "published_at", "deleted_at"}, Search: []string{"profile", "content"},
 	},
 	{
 		Name: "node", Group: "devices", Order: "alias",
@@ -321,6 +353,42 @@ var Subjects = []*Subject{
 		},
 		Columns: []string{"at", "actor_name", "source", "action", "subject", "subject_id", "changes"},
 		Search:  []string{"actor_name", "subject", "subject_id", "source"}, Filters: []string{"action", "subject", "subject_id"},
+	},
+	{
+		Name: "alert_rule", Group: "operation", Order: "-id", SuperuserOnly: true, Fixed: true, Deletable: true,
+		Fields: []Field{
+			{Name: "name", Kind: Text},
+			{Name: "organization_id", Kind: Ref, Of: "organization"},
+			{Name: "user_id", Kind: Ref, Of: "user_account"},
+			{Name: "personal", Kind: Bool},
+			{Name: "site_id", Kind: Ref, Of: "site"},
+			{Name: "room_id", Kind: Ref, Of: "room"},
+			{Name: "node_id", Kind: Ref, Of: "node"},
+			{Name: "condition", Kind: Choice, Choices: inventory.AlertConditions},
+			{Name: "quantity", Kind: Text},
+			{Name: "threshold", Kind: Decimal},
+			{Name: "enabled", Kind: Bool},
+			{Name: "snoozed_until", Kind: Time},
+		},
+		Columns: []string{"name", "organization_id", "user_id", "condition", "quantity", "threshold", "enabled", "snoozed_until"}, Search: []string{"name"},
+		Filters: []string{"condition", "enabled", "organization_id"},
+	},
+	{
+		Name: "notification_channel", Group: "operation", Order: "-id", SuperuserOnly: true, Fixed: true, Deletable: true,
+		Fields: []Field{
+			{Name: "name", Kind: Text},
+			{Name: "kind", Kind: Text},
+			{Name: "organization_id", Kind: Ref, Of: "organization"},
+			{Name: "user_id", Kind: Ref, Of: "user_account"},
+			{Name: "target", Kind: Text},
+			{Name: "made_at", Kind: Time},
+			{Name: "confirmed_at", Kind: Time},
+			{Name: "rests_until", Kind: Time},
+			{Name: "disabled_at", Kind: Time},
+			{Name: "disabled_why", Kind: Text},
+		},
+		Columns: []string{"name", "kind", "organization_id", "user_id", "target", "confirmed_at", "rests_until", "disabled_at", "disabled_why"},
+		Search:  []string{"name", "target"}, Filters: []string{"organization_id"},
 	},
 	{
 		Name: "stuck_sensor", Group: "operation", Order: "-found_at", SuperuserOnly: true, Fixed: true,

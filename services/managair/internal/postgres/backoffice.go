@@ -22,7 +22,8 @@ type Backoffice struct{ Pool *pgxpool.Pool }
 
 var _ backoffice.Store = Backoffice{}
 
-// labels says in SQL what a row of a subject (alias x) is called.
+// labels says in SQL what a row of a subject (alias x) is called: each has a name that tells it
+// apart, which the number of a row does not.
 var labels = map[string]string{
 	"organization":  "x.name",
 	"user_account":  "x.username",
@@ -36,21 +37,30 @@ var labels = map[string]string{
 	"email_address": "x.email",
 	"membership": "(SELECT u.username FROM user_account u WHERE u.id = x.user_id) || ' – ' || " +
 		"(SELECT o.name FROM organization o WHERE o.id = x.organization_id)",
-	"installation":        "(SELECT n.alias FROM node n WHERE n.id = x.node_id) || ' – ' || (SELECT r.name FROM room r WHERE r.id = x.room_id)",
-	"api_token":           "coalesce(nullif(x.name, ''), 'log-in')",
-	"kept_mail":           "x.subject",
-	"ingestion_token":     "x.name",
-	"network_application": "x.application",
-	"claim_code":          "coalesce(x.eui64, x.node_id::text)",
-	"stuck_sensor":        "(SELECT n.alias FROM node n WHERE n.id = x.node_id) || ' – ' || x.co2_ppm || ' ppm'",
+	"installation":         nodeAlias + " || ' – ' || (SELECT r.name FROM room r WHERE r.id = x.room_id)",
+	"api_token":            "coalesce(nullif(x.name, ''), 'log-in')",
+	"kept_mail":            "x.subject",
+	"ingestion_token":      "x.name",
+	"network_application":  "x.application",
+	"claim_code":           "coalesce(x.eui64, x.node_id::text)",
+	"stuck_sensor":         nodeAlias + " || ' – ' || x.co2_ppm || ' ppm'",
+	"calibration":          nodeAlias + " || ' – ' || " + dayOf("performed_at"),
+	"timetable":            "coalesce((SELECT s.name FROM site s WHERE s.id = x.site_id), (SELECT r.name FROM room r WHERE r.id = x.room_id))",
+	"air_file":             "(SELECT r.name FROM room r WHERE r.id = x.room_id) || ' – ' || x.from_date || '/' || x.to_date || ' – ' || x.version",
+	"alert_rule":           "x.name",
+	"notification_channel": "x.name || ' (' || x.kind || ')'",
+	"invitation":           "x.email",
+	"staff_right":          "(SELECT u.username FROM user_account u WHERE u.id = x.user_id) || ' – ' || x.subject",
+	"account_session":      "(SELECT u.username FROM user_account u WHERE u.id = x.user_id) || ' – ' || " + dayOf("created_at"),
+	"audit_log":            "x.subject || ' ' || x.subject_id || ' – ' || " + dayOf("at"),
+	"rejected_sample":      "coalesce(x.dev_eui, x.node_id::text, x.reason) || ' – ' || " + dayOf("rejected_at"),
+	"undecoded_uplink":     "coalesce(nullif(x.dev_eui, ''), x.device_id) || ' – ' || " + dayOf("kept_at"),
 }
 
-func labelOf(subject string) string {
-	if l, ok := labels[subject]; ok {
-		return l
-	}
-	return "x.id::text"
-}
+const nodeAlias = "(SELECT n.alias FROM node n WHERE n.id = x.node_id)"
+
+// dayOf is the SQL of the day of a time of a row, in UTC.
+func dayOf(column string) string { return "to_char(x." + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD')" }
 
 // textOf is the SQL that shows a column as text.
 func textOf(f backoffice.Field) string {
@@ -122,7 +132,7 @@ func (b Backoffice) List(ctx context.Context, caller access.Caller, s *backoffic
 	if err := b.Pool.QueryRow(ctx, "SELECT count(*) FROM "+table(s)+where, args).Scan(&count); err != nil {
 		return nil, 0, fmt.Errorf("count %s: %w", s.Name, pgdb.Translate(err))
 	}
-	columns := []string{"x.id::text", labelOf(s.Name)}
+	columns := []string{"x.id::text", labels[s.Name]}
 	var fields []backoffice.Field
 	for _, name := range s.Columns {
 		f, _ := s.Field(name)
@@ -130,7 +140,7 @@ func (b Backoffice) List(ctx context.Context, caller access.Caller, s *backoffic
 		columns = append(columns, textOf(f))
 		if f.Kind == backoffice.Ref {
 			columns = append(columns, fmt.Sprintf("coalesce((SELECT %s FROM %s x WHERE x.id = %s), '')",
-				labelOf(f.Of), pgx.Identifier{f.Of}.Sanitize(), "y."+pgx.Identifier{name}.Sanitize()))
+				labels[f.Of], pgx.Identifier{f.Of}.Sanitize(), "y."+pgx.Identifier{name}.Sanitize()))
 		}
 	}
 	args["limit"], args["offset"] = q.Size, (q.Page-1)*q.Size
@@ -247,7 +257,7 @@ func (b Backoffice) Get(ctx context.Context, caller access.Caller, s *backoffice
 	if err := allowed(ctx, b.Pool, caller, s); err != nil {
 		return nil, "", err
 	}
-	columns := []string{"x.id::text", labelOf(s.Name)}
+	columns := []string{"x.id::text", labels[s.Name]}
 	for _, f := range s.Fields {
 		columns = append(columns, textOf(f))
 	}
@@ -315,7 +325,7 @@ func (b Backoffice) Options(ctx context.Context, caller access.Caller, subject s
 		  FROM (SELECT x.id::text AS id, coalesce(%s, '') AS label FROM %s x) x
 		 WHERE CASE WHEN @id <> '' THEN id = @id ELSE @search = '' OR label ILIKE @pattern OR id = @search END
 		 ORDER BY label, id
-		 LIMIT @limit`, labelOf(subject), pgx.Identifier{subject}.Sanitize()),
+		 LIMIT @limit`, labels[subject], pgx.Identifier{subject}.Sanitize()),
 		pgx.NamedArgs{"id": q.ID, "search": q.Search, "pattern": "%" + likeEscaper.Replace(q.Search) + "%", "limit": q.Limit + 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("list %s: %w", subject, pgdb.Translate(err))

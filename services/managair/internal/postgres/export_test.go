@@ -5,3 +5,6 @@ const Summaries = summaries
 
 // EnqueueNotifications is for those of this package only, in their transactions.
 var EnqueueNotifications = enqueueNotifications
+
+// LabelOf is what the SQL is by which a row of a subject is called.
+func LabelOf(subject string) string { return labels[subject] }
