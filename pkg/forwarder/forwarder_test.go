@@ -306,6 +306,7 @@ type ingestair struct {
 	uplinks   []*ingestv1.Uplink
 	undecoded []*ingestv1.UndecodedUplink
 	fail      func() error                 // asked for each call
+	hung      chan struct{}                // calls wait until it is closed; nil: they do not
 	check     func(*ingestv1.Uplink) error // asked for each uplink
 }
 
@@ -335,12 +336,33 @@ func (in *ingestair) admit(ctx context.Context) error {
 		return status.Errorf(codes.Unauthenticated, "authorization: %q", got)
 	}
 	in.mu.Lock()
-	fail := in.fail
+	fail, hung := in.fail, in.hung
 	in.mu.Unlock()
+	if hung != nil {
+		select {
+		case <-hung:
+		case <-ctx.Done():
+			return status.FromContextError(ctx.Err()).Err()
+		}
+	}
 	if fail != nil {
 		return fail()
 	}
 	return nil
+}
+
+// hang lets calls wait until mend is called; those that were given up by then store nothing.
+func (in *ingestair) hang() (mend func()) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	hung := make(chan struct{})
+	in.hung = hung
+	return sync.OnceFunc(func() {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		in.hung = nil
+		close(hung)
+	})
 }
 
 // Store keeps uplinks in memory.

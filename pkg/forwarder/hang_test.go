@@ -1,0 +1,247 @@
+package forwarder_test
+
+import (
+	"context"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/clairberlin/clair-stack/pkg/config"
+	"github.com/clairberlin/clair-stack/pkg/redistest"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
+)
+
+// poorest is a webhook of the poorest edition: it posts once, and leaves us alone after three
+// failures in a row.
+func poorest(secret string) *ttn.Hook {
+	return &ttn.Hook{
+		Header: http.Header{"Authorization": {"Bearer " + secret}}, SwitchOffAfter: 3, SwitchOffFor: time.Hour,
+	}
+}
+
+// An ingestair that is connected and does not answer, as while its database dies, costs no
+// post of a webhook: each goes to Redis before the network server has to be told of a failure.
+func TestHangingIngestair(t *testing.T) {
+	t.Parallel()
+	undecodable := func(i int) []byte {
+		u := *numbered(i, 0)
+		u.FPort = 9
+		return ttn.EncodeUplink(app, &u)
+	}
+	for _, tt := range []struct {
+		name   string
+		lose   func(t *testing.T, in *ingestair, through *relay) (recover func())
+		decode bool
+	}{
+		{"hangs", func(_ *testing.T, in *ingestair, _ *relay) func() { return in.hang() }, true},
+		{"hangs, and uplinks cannot be decoded", func(_ *testing.T, in *ingestair, _ *relay) func() { return in.hang() }, false},
+		{"its machine is lost", func(_ *testing.T, _ *ingestair, r *relay) func() { r.freeze(); return r.mend }, true},
+		{"it dies", func(_ *testing.T, _ *ingestair, r *relay) func() { r.refuse(); return r.mend }, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			const secret = "a-secret-for-tests-only"
+			broker, ingestair := startBroker(t), startIngestair(t)
+			through := startRelay(t, ingestair.address)
+			var ports ports
+			start(t, broker, ingestair, options{service: uniqueService(), change: ports.watch, env: config.Env{
+				"WEBHOOK_ADDRESS": "127.0.0.1:0", "WEBHOOK_SECRET": secret, "REDIS_URL": redistest.URL(t), "SPOOL_AFTER": "500ms",
+				"INGESTAIR_ADDRESS": through.address,
+			}})
+			arrived := func() []uint32 {
+				all := counters(ingestair.stored())
+				for _, u := range ingestair.kept() {
+					all = append(all, u.GetMetadata().GetFCnt())
+				}
+				return slices.Compact(slices.Sorted(slices.Values(all)))
+			}
+			hook, address := poorest(secret), "http://"+ports.at(t, "WEBHOOK_ADDRESS")+"/webhook"
+			post := func(i int) {
+				message := ttn.EncodeUplink(app, numbered(i, 0))
+				if !tt.decode {
+					message = undecodable(i)
+				}
+				hook.Post(t.Context(), address, message)
+			}
+			post(0)
+			mend := tt.lose(t, ingestair, through)
+			const rounds, together = 4, 8
+			for round := range rounds {
+				var posts sync.WaitGroup
+				for i := range together {
+					posts.Go(func() { post(1 + round*together + i) })
+				}
+				posts.Wait()
+			}
+			mend()
+			if got, want := hook.Answers(), map[int]int{http.StatusNoContent: 1, http.StatusAccepted: rounds * together}; !maps.Equal(got, want) {
+				t.Errorf("answers are %v, want %v", got, want)
+			}
+			eventually(t, "all are stored", func() bool { return gocmp.Equal(upTo(1+rounds*together), arrived()) })
+		})
+	}
+}
+
+// What comes at QoS 1 is acknowledged when Redis has it, though the ingestair hangs, and is
+// delivered in its order.
+func TestHangingIngestairQoS1(t *testing.T) {
+	t.Parallel()
+	broker, ingestair := startBroker(t), startIngestair(t)
+	mend := ingestair.hang()
+	var ports ports
+	start(t, broker, ingestair, options{service: uniqueService(), change: ports.watch, env: config.Env{
+		"REDIS_URL": redistest.URL(t), "SPOOL_AFTER": "500ms", "MQTT_QOS": "1",
+	}})
+	const count = 200
+	for i := range count {
+		broker.publish(t, numbered(i, 0))
+	}
+	eventually(t, "all are on Redis", func() bool { return ports.metric(t, "forwarder_spooled_uplinks_total") == count })
+	eventually(t, "all are acknowledged", func() bool { return broker.inflight("test") == 0 })
+	mend()
+	eventually(t, "all are stored", func() bool { return len(ingestair.stored()) >= count })
+	if diff := gocmp.Diff(upTo(count), counters(ingestair.stored())); diff != "" {
+		t.Errorf("order of delivery (-want +got):\n%s", diff)
+	}
+}
+
+// What is in memory at SIGTERM is handed over before the end, though the ingestair hangs.
+func TestStopHandsOverFromAHangingIngestair(t *testing.T) {
+	t.Parallel()
+	url := redistest.URL(t)
+	broker, ingestair := startBroker(t), startIngestair(t)
+	mend := ingestair.hang()
+	var ports ports
+	o := options{service: uniqueService(), change: ports.watch, env: config.Env{"REDIS_URL": url, "SPOOL_AFTER": "1h", "SHUTDOWN_GRACE": "8s"}}
+	stop := start(t, broker, ingestair, o)
+	const count = 50
+	for i := range count {
+		broker.publish(t, numbered(i, 0))
+	}
+	eventually(t, "all are received", func() bool {
+		return ports.metric(t, `forwarder_uplinks_total{result="decoded",source="mqtt"}`) == count
+	})
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	mend()
+	start(t, broker, ingestair, o)
+	if diff := gocmp.Diff(upTo(count), counters(ingestair.wait(t, count))); diff != "" {
+		t.Errorf("order of delivery (-want +got):\n%s", diff)
+	}
+}
+
+// relay passes connections on to an address, as long as it is well.
+type relay struct {
+	address string
+	to      string
+
+	mu      sync.Mutex
+	gate    chan struct{} // closed: bytes pass
+	refuses bool
+	open    map[net.Conn]bool
+}
+
+func startRelay(t *testing.T, to string) *relay {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{address: listener.Addr().String(), to: to, gate: make(chan struct{}), open: map[net.Conn]bool{}}
+	close(r.gate)
+	ctx, cancel := context.WithCancel(context.Background())
+	serve(t, listener, func(from net.Conn) {
+		target, err := net.Dial("tcp", r.to)
+		if err != nil || !r.admit(from, target) {
+			return
+		}
+		defer r.hangUp(from, target)
+		var back sync.WaitGroup
+		back.Go(func() { r.pass(ctx, from, target) })
+		r.pass(ctx, target, from)
+		back.Wait()
+	})
+	t.Cleanup(func() { // before serve waits for its connections
+		cancel()
+		r.refuse()
+	})
+	return r
+}
+
+func (r *relay) admit(conns ...net.Conn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range conns {
+		if r.refuses {
+			_ = c.Close()
+			continue
+		}
+		r.open[c] = true
+	}
+	return !r.refuses
+}
+
+func (r *relay) hangUp(conns ...net.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Close()
+		delete(r.open, c)
+	}
+}
+
+// pass copies until either end is closed.
+func (r *relay) pass(ctx context.Context, to, from net.Conn) {
+	defer r.hangUp(to, from)
+	buffer := make([]byte, 4096)
+	for {
+		n, err := from.Read(buffer)
+		r.mu.Lock()
+		gate := r.gate
+		r.mu.Unlock()
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return
+		}
+		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
+			return
+		}
+	}
+}
+
+// freeze lets nothing pass, and closes nothing: a machine is gone.
+func (r *relay) freeze() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gate = make(chan struct{})
+}
+
+// refuse ends all connections, and takes none.
+func (r *relay) refuse() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuses = true
+	for c := range r.open {
+		_ = c.Close()
+	}
+}
+
+// mend lets everything pass.
+func (r *relay) mend() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuses = false
+	select {
+	case <-r.gate:
+	default:
+		close(r.gate)
+	}
+}
