@@ -25,6 +25,12 @@ const (
 	couriers = 2
 	// An answer that takes longer is taken for lost.
 	deliveryTimeout = 10 * time.Second
+	// leastPatience is how long a call may take at least before its batch goes to Redis,
+	// whatever SPOOL_AFTER is: a commit takes its time. When we stop, lastPatience is the most.
+	leastPatience, lastPatience = 500 * time.Millisecond, time.Second
+	// handOverTimeout bounds handing over; together with the 2 seconds of SPOOL_AFTER it is
+	// within the time of the webhook. After handOverPause it is tried again.
+	handOverTimeout, handOverPause = 1500 * time.Millisecond, time.Second
 	// Waits between attempts grow from the first to the last.
 	firstWait, lastWait = 100 * time.Millisecond, 15 * time.Second
 )
@@ -42,7 +48,7 @@ type courier struct {
 	outbox     *outbox
 	client     *ingestclient.Client
 	spool      spool         // may be nil
-	spoolAfter time.Duration // of failures
+	spoolAfter time.Duration // without an answer
 	handOver   time.Duration // for what is left when we stop
 	breaker    *breaker
 	lost       atomic.Int64
@@ -101,27 +107,22 @@ func (c *courier) deliver(ctx, hard context.Context, batch []entry, turn int64) 
 	message := request(batch)
 	// All attempts at a batch, also those from Redis, have the same name in the logs.
 	hard = correlation.With(hard, correlation.New())
-	for {
-		if c.breaker.closed(c.now()) {
-			err := c.send(hard, batch, message)
-			switch fault.KindOf(err) {
-			case fault.Invalid:
-				c.breaker.succeeded()
+	for refused := false; ; { // refused: Redis did not take it
+		if c.breaker.closed(c.now()) && (refused || !c.overdue(ctx, batch)) {
+			handedOver, err := c.send(ctx, hard, batch, message, turn)
+			switch {
+			case handedOver || err == nil:
+				return
+			case fault.Is(err, fault.Invalid):
 				c.divide(ctx, hard, batch, turn, err)
 				return
-			default:
-				if err == nil {
-					c.breaker.succeeded()
-					return
-				}
-				c.complain(hard, err, len(batch))
 			}
 		}
 		if c.spool != nil && (ctx.Err() != nil || c.breaker.failingFor(c.now()) >= c.spoolAfter) {
-			// In the order in which they came, so that they are drained in that order.
-			if c.turns.first(hard, turn) && c.handBatchOver(hard, batch, message) {
+			if c.handBatchOver(hard, batch, message, turn) {
 				return
 			}
+			refused = true
 		}
 		if !c.pause(ctx, hard) {
 			c.lost.Add(int64(len(batch)))
@@ -130,9 +131,14 @@ func (c *courier) deliver(ctx, hard context.Context, batch []entry, turn int64) 
 	}
 }
 
-// pause waits for the next attempt, and returns false when there will be none.
+// pause waits for the next attempt or the time of handing over, and returns false when
+// there will be none.
 func (c *courier) pause(ctx, hard context.Context) bool {
-	timer := time.NewTimer(c.breaker.wait(c.now()))
+	wait := c.breaker.wait(c.now())
+	if left := c.spoolAfter - c.breaker.failingFor(c.now()); c.spool != nil && left > 0 {
+		wait = min(wait, left)
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	stopping := ctx.Done()
 	if ctx.Err() != nil {
@@ -148,22 +154,105 @@ func (c *courier) pause(ctx, hard context.Context) bool {
 	}
 }
 
-func (c *courier) send(ctx context.Context, batch []entry, message []byte) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
-	defer cancel()
+// due is when a batch goes to Redis whose call began then and is not answered: after
+// SPOOL_AFTER without an ingestair, or since its oldest uplink came, if that was later.
+func (c *courier) due(ctx context.Context, began time.Time, batch []entry) time.Time {
+	patience := max(c.spoolAfter, leastPatience)
+	if ctx.Err() != nil {
+		patience = min(patience, lastPatience)
+	}
+	if since := c.breaker.failingSince(); !since.IsZero() {
+		began = since
+		if came := batch[0].received; came.After(since) {
+			began = came
+		}
+	}
+	return began.Add(patience)
+}
+
+// overdue reports whether a batch should be on Redis already. While all is well, what has
+// waited for long has waited for others, and another place to wait at is no use.
+func (c *courier) overdue(ctx context.Context, batch []entry) bool {
+	now := c.now()
+	return c.spool != nil && c.breaker.failingFor(now) > 0 && !now.Before(c.due(ctx, now, batch))
+}
+
+// answered is what came of a call.
+type answered struct {
+	response *ingestv1.StoreResponse
+	err      error
+}
+
+// send calls the ingestair once. A call without an answer does not keep what it carries from
+// Redis: somebody may wait for our own answer meanwhile, and what is in memory ends with us.
+// handedOver is true when Redis has the batch. The ingestair may have taken it all the same,
+// and what comes twice is harmless; where its answer is in time, the batch is done with it.
+func (c *courier) send(ctx, hard context.Context, batch []entry, message []byte, turn int64) (handedOver bool, err error) {
+	began := c.now()
+	unanswered, taken := context.WithCancel(hard)
+	calling, giveUp := context.WithTimeout(hard, deliveryTimeout)
+	answers := make(chan answered, 1)
+	var call sync.WaitGroup
+	call.Go(func() {
+		response, err := c.call(calling, batch, message)
+		if err == nil {
+			taken() // Redis needs it no more
+		}
+		answers <- answered{response, err}
+	})
+	defer func() {
+		giveUp()
+		taken()
+		call.Wait()
+	}()
+	late := time.NewTimer(c.due(ctx, began, batch).Sub(began))
+	defer late.Stop()
+	stopping := ctx.Done()
+	switch {
+	case c.spool == nil:
+		late.Stop()
+		stopping = nil
+	case ctx.Err() != nil:
+		stopping = nil
+	}
+	for {
+		select {
+		case a := <-answers:
+			c.settle(hard, batch, a, began)
+			return false, a.err
+		case <-late.C:
+			if c.handBatchOver(unanswered, batch, message, turn) {
+				err := fault.New(fault.Unavailable, "no answer for %v", c.now().Sub(began).Round(time.Millisecond))
+				c.complain(hard, err, len(batch), began)
+				return true, err
+			}
+			late.Reset(handOverPause)
+		case <-stopping:
+			stopping = nil
+			late.Reset(c.due(ctx, began, batch).Sub(c.now()))
+		}
+	}
+}
+
+// call is one call of the ingestair.
+func (c *courier) call(ctx context.Context, batch []entry, message []byte) (response *ingestv1.StoreResponse, err error) {
 	ctx, span := c.tracer.Start(ctx, "deliver uplinks", attribute.Int("uplinks", len(batch)))
 	defer func() { span.End(err) }()
-	start := c.now()
-	response, err := deliverRequest(ctx, c.client, batch[0].undecoded, message)
-	if err != nil {
-		c.metrics.deliveries.WithLabelValues(fault.KindOf(err).String()).Inc()
-		return err
+	return deliverRequest(ctx, c.client, batch[0].undecoded, message)
+}
+
+// settle notes what the ingestair answered, and is done with what it has stored.
+func (c *courier) settle(ctx context.Context, batch []entry, a answered, began time.Time) {
+	if a.err != nil {
+		c.complain(ctx, a.err, len(batch), began)
+		return
 	}
 	end := c.now()
+	c.breaker.succeeded(end)
 	c.metrics.deliveries.WithLabelValues("ok").Inc()
-	c.metrics.delivery.Observe(end.Sub(start).Seconds())
+	c.metrics.delivery.Observe(end.Sub(began).Seconds())
 	c.metrics.lastUplink.Set(float64(end.UnixMilli()) / 1e3)
-	c.metrics.countOutcomes(batch, response.GetOutcomes())
+	c.metrics.countOutcomes(batch, a.response.GetOutcomes())
 	for i := range batch {
 		c.metrics.delay.Observe(end.Sub(batch[i].received).Seconds())
 		if c.log.Enabled(ctx, slog.LevelDebug) {
@@ -171,7 +260,6 @@ func (c *courier) send(ctx context.Context, batch []entry, message []byte) (err 
 		}
 		batch[i].finish(stored)
 	}
-	return nil
 }
 
 // deliverRequest sends one request, of KeepUndecoded or of Store.
@@ -195,11 +283,18 @@ func (c *courier) divide(ctx, hard context.Context, batch []entry, turn int64, c
 	c.deliver(ctx, hard, batch[half:], turn)
 }
 
-func (c *courier) handBatchOver(ctx context.Context, batch []entry, message []byte) bool {
-	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
+// handBatchOver gives a batch to Redis, in the order in which batches came, so that they are
+// drained in that order. It ends with ctx, too.
+func (c *courier) handBatchOver(ctx context.Context, batch []entry, message []byte, turn int64) bool {
+	if !c.turns.first(ctx, turn) {
+		return false
+	}
+	putting, cancel := context.WithTimeout(ctx, handOverTimeout)
 	defer cancel()
-	if err := c.spool.put(ctx, batch[0].undecoded, len(batch), message); err != nil {
-		c.log.WarnContext(ctx, "uplinks wait in memory: Redis does not take them", "count", len(batch), "waiting", c.outbox.len(), "err", err)
+	if err := c.spool.put(putting, batch[0].undecoded, len(batch), message); err != nil {
+		if ctx.Err() == nil {
+			c.log.WarnContext(ctx, "uplinks wait in memory: Redis does not take them", "count", len(batch), "waiting", c.outbox.len(), "err", err)
+		}
 		return false
 	}
 	c.log.InfoContext(ctx, "uplinks handed over to Redis", "count", len(batch), "waiting", c.outbox.len())
@@ -209,10 +304,17 @@ func (c *courier) handBatchOver(ctx context.Context, batch []entry, message []by
 	return true
 }
 
-func (c *courier) complain(ctx context.Context, err error, count int) {
-	c.breaker.failed(c.now())
+// complain tells of a call that failed.
+func (c *courier) complain(ctx context.Context, err error, count int, began time.Time) {
+	kind := fault.KindOf(err)
+	c.metrics.deliveries.WithLabelValues(kind.String()).Inc()
+	if kind == fault.Invalid { // that is an answer
+		c.breaker.succeeded(c.now())
+		return
+	}
+	c.breaker.failed(c.now(), began)
 	log := c.log.With("count", count, "waiting", c.outbox.len(), "next_attempt_in", c.breaker.wait(c.now()).Round(time.Millisecond), "err", err)
-	if k := fault.KindOf(err); k == fault.Unauthenticated || k == fault.Forbidden {
+	if kind == fault.Unauthenticated || kind == fault.Forbidden {
 		log.ErrorContext(ctx, "ingestair refuses our token: check INGEST_TOKEN")
 		return
 	}
@@ -241,10 +343,11 @@ func (m *metrics) countOutcomes(batch []entry, outcomes []ingestv1.Outcome) {
 
 // breaker remembers failures, so that couriers do not each run into the same wall.
 type breaker struct {
-	mu    sync.Mutex
-	since time.Time // of the first failure in a row; zero: none
-	next  time.Time // before that, an attempt is no use
-	delay time.Duration
+	mu       sync.Mutex
+	since    time.Time // since when there was no answer; zero: all is well
+	answered time.Time // the last time that all was well
+	next     time.Time // before that, an attempt is no use
+	delay    time.Duration
 }
 
 // closed reports whether an attempt makes sense.
@@ -254,17 +357,23 @@ func (b *breaker) closed(now time.Time) bool {
 	return !now.Before(b.next)
 }
 
-func (b *breaker) succeeded() {
+func (b *breaker) succeeded(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.since, b.next, b.delay = time.Time{}, time.Time{}, 0
+	b.answered = now
 }
 
-func (b *breaker) failed(now time.Time) {
+// failed notes a call that began then. When it hung, the ingestair is away since its
+// beginning, unless it has answered others meanwhile.
+func (b *breaker) failed(now, began time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.since.IsZero() {
-		b.since = now
+		b.since = began
+		if b.answered.After(began) {
+			b.since = b.answered
+		}
 	}
 	if now.Before(b.next) {
 		return // the other courier ran into the same failure
@@ -274,13 +383,20 @@ func (b *breaker) failed(now time.Time) {
 	b.next = now.Add(b.delay/2 + rand.N(b.delay/2))
 }
 
-func (b *breaker) failingFor(now time.Time) time.Duration {
+// failingSince is zero while all is well.
+func (b *breaker) failingSince() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.since.IsZero() {
+	return b.since
+}
+
+// failingFor is zero while all is well.
+func (b *breaker) failingFor(now time.Time) time.Duration {
+	since := b.failingSince()
+	if since.IsZero() {
 		return 0
 	}
-	return now.Sub(b.since)
+	return now.Sub(since)
 }
 
 func (b *breaker) wait(now time.Time) time.Duration {

@@ -8,17 +8,16 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// hooks counts what happens at the broker, and says who may do what.
+// hooks says who may do what at the broker.
 type hooks struct {
 	mochi.HookBase
-	subscribed atomic.Int64
-	refused    atomic.Value // a string: no client may subscribe to what ends so
-	only       atomic.Value // a string: clients may subscribe to nothing but what ends so
+	refused atomic.Value // a string: no client may subscribe to what ends so
+	only    atomic.Value // a string: clients may subscribe to nothing but what ends so
 }
 
-// Provides tells the broker what we want to be asked and told.
+// Provides tells the broker what we want to be asked.
 func (*hooks) Provides(b byte) bool {
-	return b == mochi.OnSubscribed || b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
 }
 
 // OnConnectAuthenticate lets everybody in.
@@ -32,6 +31,3 @@ func (h *hooks) OnACLCheck(_ *mochi.Client, topic string, write bool) bool {
 	}
 	return write || !ok || !strings.HasSuffix(topic, refused)
 }
-
-// OnSubscribed counts subscriptions.
-func (h *hooks) OnSubscribed(*mochi.Client, packets.Packet, []byte) { h.subscribed.Add(1) }

@@ -248,6 +248,11 @@ func (p *ports) watch(c *forwarder.Config) {
 	c.OnListening(func(variable string, at net.Addr) { p.known.Store(variable, at.String()) })
 }
 
+func (p *ports) knows(variable string) bool {
+	_, ok := p.known.Load(variable)
+	return ok
+}
+
 func (p *ports) at(t *testing.T, variable string) string {
 	t.Helper()
 	address, ok := p.known.Load(variable)

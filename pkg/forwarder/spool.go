@@ -22,7 +22,7 @@ import (
 // ingestair is away.
 type SpoolConfig struct {
 	RedisURL redisconn.Redis `env:"REDIS_URL" desc:"Redis that keeps uplinks while the ingestair is away; default: they wait in memory only"`
-	After    time.Duration   `env:"SPOOL_AFTER" envDefault:"2s" desc:"how long the ingestair must be away before uplinks go to Redis"`
+	After    time.Duration   `env:"SPOOL_AFTER" envDefault:"2s" desc:"how long the ingestair must be away, or a call be without an answer, before uplinks go to Redis; with a webhook, at most 2s"`
 }
 
 // Kinds of tasks. The payload is the request.
@@ -140,17 +140,18 @@ func (s *redisSpool) deliver(ctx context.Context, task *asynq.Task) error {
 	ctx = correlation.With(ctx, task.Headers()[correlation.Key])
 	for {
 		if s.breaker.closed(s.now()) {
+			began := s.now()
 			err := s.send(ctx, undecoded, task.Payload())
 			switch {
 			case err == nil:
-				s.breaker.succeeded()
+				s.breaker.succeeded(s.now())
 				s.log.InfoContext(ctx, "uplinks from Redis delivered")
 				return nil
 			case fault.Is(err, fault.Invalid):
-				s.breaker.succeeded()
+				s.breaker.succeeded(s.now())
 				return s.deliverSingly(ctx, undecoded, task.Payload(), err)
 			}
-			s.breaker.failed(s.now())
+			s.breaker.failed(s.now(), began)
 		}
 		select {
 		case <-time.After(s.breaker.wait(s.now())):
