@@ -138,6 +138,3 @@ func (l *Load) PostNewest(ctx context.Context, node *simulate.Node) error {
 	}
 	return nil
 }
-
-// PublishAll has all uplinks published from now on, and none posted.
-func (l *Load) PublishAll() { l.sensors.hook = nil }

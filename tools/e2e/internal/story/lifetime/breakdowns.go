@@ -16,9 +16,6 @@ func (s *lifetime) killDatabase(ctx context.Context) error {
 	if err := s.load.Calls.Start(ctx); err != nil {
 		return err
 	}
-	// Open: a call that hangs as the database dies keeps uplinks off Redis for ten seconds. Posts are
-	// answered 503 by then, and the third in a row switches the webhook off.
-	s.load.PublishAll()
 	if err := s.load.StartUplinks(ctx); err != nil {
 		return err
 	}
