@@ -96,3 +96,18 @@ test("when the page that listens goes, one of the others does", () => {
   vi.advanceTimersByTime(10);
   expect(third.heard.map(({ id }) => id)).toContain("9-0");
 });
+
+test("a page that comes to an open stream is told that it listens, unless the stream is silent or lost", () => {
+  page(["room=1"]);
+  const heardNames = () => page(["room=1"]).heard.map(({ name }) => name);
+  expect(heardNames(), "before it is open").toEqual([]);
+  Source.all[0]!.say("ready", "{}");
+  expect(heardNames()).toEqual(["ready"]);
+  vi.advanceTimersByTime(30_000);
+  expect(heardNames(), "nothing for half a minute").toEqual([]);
+  Source.all[0]!.say("beat", "{}");
+  expect(heardNames()).toEqual(["ready"]);
+  Source.all[0]!.say("error", "");
+  expect(heardNames(), "lost").toEqual([]);
+  expect(Source.all).toHaveLength(1);
+});

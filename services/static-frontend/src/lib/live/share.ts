@@ -13,6 +13,8 @@ type Message =
 
 /** An answer from another page takes a few milliseconds; a busy one may need more. */
 const ASK_MS = 150;
+/** The server says something every 15 seconds: a stream that is silent for longer may be gone. */
+const ALIVE_MS = 20_000;
 /** Pages that say nothing for so many heartbeats are gone without a word. */
 const MISSED = 3;
 
@@ -26,6 +28,8 @@ export class Share {
   #lastId = "";
   /** What the stream of this page told a moment ago, for pages that come to it. */
   #past: { ms: number; event: StreamEvent }[] = [];
+  /** When the stream of this page last said something; 0: it is not open. */
+  #aliveMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -37,6 +41,7 @@ export class Share {
       server,
       (event) => {
         this.#heard(event);
+        this.#aliveMs = event.name === "lost" ? 0 : Date.now();
         this.#send({ type: "event", page: this.#page, event });
         this.#keep(event);
         if (event.name === "beat") this.#forgetSilent();
@@ -61,6 +66,11 @@ export class Share {
     this.#leader = "";
     this.#others.clear();
     this.#past = [];
+    this.#close();
+  }
+
+  #close(): void {
+    this.#aliveMs = 0;
     this.#stream.close();
   }
 
@@ -138,9 +148,13 @@ export class Share {
     const heard = new Set([...this.#keys, ...[...this.#others.values()].flatMap((other) => other.keys)]);
     this.#others.set(page, { keys, missed: 0 });
     if (!recent || !keys.every((key) => heard.has(key))) return this.#tell(recent);
-    const since = Date.now() - RECENT_S * 1000;
+    const now = Date.now();
     for (const { ms, event } of this.#past) {
-      if (ms >= since) this.#send({ type: "event", page: this.#page, event });
+      if (ms >= now - RECENT_S * 1000) this.#send({ type: "event", page: this.#page, event });
+    }
+    // The page would call itself silent until the next heartbeat.
+    if (now - this.#aliveMs < ALIVE_MS) {
+      this.#send({ type: "event", page: this.#page, event: { name: "ready", data: "", id: "" } });
     }
   }
 
@@ -155,7 +169,7 @@ export class Share {
   #follow(page: string): void {
     if (this.#leads && this.#page < page) return this.#send({ type: "lead", page: this.#page });
     clearTimeout(this.#timer);
-    if (this.#leads) this.#stream.close();
+    if (this.#leads) this.#close();
     const another = page !== this.#leader;
     this.#leader = page;
     this.#tell(another);
