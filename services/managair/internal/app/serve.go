@@ -113,6 +113,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),
 		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool}, AirFiles: files,
 		Alerts:        postgres.NewAlertDesk(pool),
+		Reports:       postgres.Reports{Pool: pool},
 		Notifications: notify.Service{Store: postgres.Notifications{Pool: pool, Limit: quotas.Channels}, Private: len(told.PrivateNetworks) > 0},
 		Images:        httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
 		Live:          hub,

@@ -193,6 +193,8 @@ var matrix = map[string]row{
 	"GET /api/v1/rooms":                         {public: everyone},
 	"GET /api/v1/sites/{id}/timeseries.csv":     {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/sites/{id}/timeseries.xlsx":    {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/sites/{id}/report.pdf":         {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/sites/{id}/report":             {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/sites/{id}/timeseries.parquet": {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}":                    {public: everyone, private: members0, foreign: hidden},
 	"POST /api/v1/rooms": {public: "401 403 403 201 403", body: `{"data":{"type":"Room","attributes":{"name":"Neu"},"relationships":{
@@ -204,6 +206,8 @@ var matrix = map[string]row{
 	"DELETE /api/v1/rooms/{id}":                 {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
 	"GET /api/v1/rooms/{id}/timeseries.csv":     {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}/timeseries.xlsx":    {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/report.pdf":         {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/report":             {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}/timeseries.parquet": {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}/site":               {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}/installations":      {public: everyone, private: members0, foreign: hidden},

@@ -23,6 +23,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
+	"github.com/clairberlin/clair-stack/services/managair/internal/report"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/sensorhealth"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
@@ -78,6 +79,7 @@ type Domain struct {
 	Timetables timetable.Store
 	AirFiles   roomair.FileStore
 	Alerts     alert.Desk
+	Reports    report.Store
 	// Notifications says what is done with channels; its clock is the API's.
 	Notifications notify.Service
 	Images        Images
@@ -103,6 +105,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addVerdicts(d.AirQuality)
 	a.addAirFiles(roomair.Files{Air: d.AirQuality, Store: d.AirFiles, Software: lifecycle.Version})
 	a.addVentilation(d.AirQuality)
+	a.addReports(report.Maker{Air: d.AirQuality, Inventory: d.Inventory, Store: d.Reports})
 	a.addFidelity(d.Nodes, d.Outages, d.Radio)
 	a.addHealth(d.Health)
 	a.addLive(d.Live)

@@ -93,7 +93,7 @@ func (a *API) addSchema() {
 const mediaYAML = "application/vnd.oai.openapi"
 
 // own are the files that are ours; the others are compressed.
-var own = map[string]string{"swagger-start.js": swaggerStart, "browse.js": browseScript, "browse.css": browseStyle, "airfile.css": airFileStyle}
+var own = map[string]string{"swagger-start.js": swaggerStart, "browse.js": browseScript, "browse.css": browseStyle, "airfile.css": airFileStyle, "report.css": reportStyle}
 
 // serveFile serves a script or style of the pages.
 func serveFile(w http.ResponseWriter, r *http.Request) error {

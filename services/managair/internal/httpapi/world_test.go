@@ -201,6 +201,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		Health:   postgres.SensorHealth{Pool: as}.Nodes(),
 		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as}, AirFiles: postgres.AirFiles{Pool: as},
 		Alerts:        postgres.NewAlertDesk(as),
+		Reports:       postgres.Reports{Pool: as},
 		Notifications: notify.Service{Store: postgres.Notifications{Pool: as, Limit: 3}},
 		Images: httpapi.Images{
 			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: as},

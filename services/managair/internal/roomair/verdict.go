@@ -33,15 +33,42 @@ type Judgement struct {
 	Member bool
 }
 
+// Evidence is what a judgement rests on.
+type Evidence struct {
+	// Air is the course of the air that the caller may see.
+	Air *airquality.Analysis
+	// Occupied is when people were in the room, ascending; of members only.
+	Occupied []occupancy.Span
+}
+
 // Verdict judges a room over the period that is chosen by its time zone: by the profile
 // of the id, or by its own when that is "". Who is no member learns of
 // periods that are over.
 func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, period func(*time.Location) airquality.Period, by string, now time.Time) (Judgement, error) {
+	j, _, err := s.judge(ctx, caller, id, period, by, now, false)
+	return j, err
+}
+
+// Explain judges a room by its own profile, and returns what that rests on. Who is no member
+// learns the verdicts of whole months only: of any days, one more and one less would tell when
+// people were there.
+func (s Service) Explain(ctx context.Context, caller access.Caller, id int64, period func(*time.Location) airquality.Period, now time.Time) (Judgement, Evidence, error) {
+	return s.judge(ctx, caller, id, period, "", now, true)
+}
+
+// NotWholeMonths is why whoever is no member is told no verdict of some days.
+const NotWholeMonths verdict.Reason = "not_whole_months"
+
+// wholeMonths reports whether a period begins and ends with a month.
+func wholeMonths(p airquality.Period) bool { return p.From.Day() == 1 && p.To.Day() == 1 }
+
+// judge judges a room. explain: what the judgement rests on is wanted also where there is none.
+func (s Service) judge(ctx context.Context, caller access.Caller, id int64, period func(*time.Location) airquality.Period, by string, now time.Time, explain bool) (j Judgement, e Evidence, err error) {
 	room, loc, err := s.room(ctx, caller, id)
 	if err != nil {
-		return Judgement{}, err
+		return j, e, err
 	}
-	j := Judgement{Period: period(loc), Member: room.Member}
+	j = Judgement{Period: period(loc), Member: room.Member}
 	j.Profile = room.Profile()
 	if room.Chosen != nil && *room.Chosen != j.Profile.ID {
 		// Another version of the program knew it.
@@ -50,23 +77,25 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 	if p, ok := profile.Get(by); ok {
 		j.Profile = p
 	}
-	if !room.Member && now.Before(j.Period.To) {
-		// From one answer to the next the public would see when people were there.
-		j.Result = verdict.Result{
-			ProfileID: j.Profile.ID, ProfileVersion: j.Profile.Version, NotJudged: verdict.NotOver,
-			Fitness: verdict.Fitness{Verdict: verdict.Unknown},
+	if j.NotJudged = untold(&j, now, explain); j.NotJudged != "" {
+		j.ProfileID, j.ProfileVersion, j.Fitness = j.Profile.ID, j.Profile.Version, verdict.Fitness{Verdict: verdict.Unknown}
+		if explain {
+			e.Air, _, err = s.read(ctx, id, room, j.Period)
 		}
-		return j, nil
+		return j, e, err
 	}
 	in := verdict.Input{Until: now}
 	days, err := s.knownDays(ctx, id, j.Period, now)
 	if err != nil {
-		return Judgement{}, err
+		return j, e, err
 	}
 	if in.Air, in.Sensor, err = s.read(ctx, id, room, j.Period); err != nil {
-		return Judgement{}, err
+		return j, e, err
 	}
 	in.Occupied = occupancy.Spans(days)
+	if e.Air = in.Air; room.Member {
+		e.Occupied = in.Occupied
+	}
 	in.KnownDays = verdict.CountKnown(days, j.Period)
 	j.Result = verdict.Judge(&j.Profile, in)
 	standard := j.Result
@@ -75,7 +104,22 @@ func (s Service) Verdict(ctx context.Context, caller access.Caller, id int64, pe
 		standard = verdict.Judge(&p, in)
 	}
 	j.Medal = standard.GoodAtWorst && !now.Before(j.Period.To)
-	return j, nil
+	return j, e, nil
+}
+
+// untold is why whoever is no member is told no verdict: from one answer to the next the
+// public would see when people were there.
+func untold(j *Judgement, now time.Time, anyDays bool) verdict.Reason {
+	switch {
+	case j.Member:
+		return ""
+	case now.Before(j.Period.To):
+		return verdict.NotOver
+	case anyDays && !wholeMonths(j.Period):
+		return NotWholeMonths
+	default:
+		return ""
+	}
 }
 
 // knownDays returns the days of a period of which something is known, until now. The night

@@ -1,0 +1,205 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"github.com/clairberlin/clair-stack/pkg/civil"
+	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/pkg/reason"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/paper"
+	"github.com/clairberlin/clair-stack/services/managair/internal/report"
+	"github.com/clairberlin/clair-stack/services/managair/internal/web"
+	"github.com/clairberlin/clair-stack/services/managair/internal/words"
+)
+
+const mediaPDF = "application/pdf"
+
+//go:embed report.css
+var reportStyle string
+
+// reportShown is a report as a page.
+type reportShown struct {
+	*report.Content
+
+	Frame web.Frame
+	// PDF is where the same is to be had as a file.
+	PDF string
+}
+
+// reports answers what is asked of reports.
+type reports struct {
+	api   *API
+	maker report.Maker
+}
+
+// reportOf makes the report of a thing.
+type reportOf func(ctx context.Context, caller access.Caller, id int64, p report.Period, now time.Time) (*report.Report, error)
+
+// addReports adds reports of sites and rooms, as PDF and as pages that are made to be printed.
+func (a *API) addReports(maker report.Maker) {
+	rs := &reports{a, maker}
+	rs.add("sites", func(_ context.Context, _ access.Caller, id int64) (int64, error) { return id, nil }, maker.OfSite)
+	rs.add("rooms", func(ctx context.Context, caller access.Caller, id int64) (int64, error) {
+		room, err := a.inventory.Rooms.Get(ctx, caller, id)
+		return room.SiteID, err
+	}, maker.OfRoom)
+}
+
+func (rs *reports) add(path string, siteOf func(context.Context, access.Caller, int64) (int64, error), of reportOf) {
+	answer := func(show func(w http.ResponseWriter, r *http.Request, c *report.Content, madeAt time.Time) error) Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			id, ok := int64ID(r.PathValue("id"))
+			if !ok {
+				return errNotFound()
+			}
+			site, err := siteOf(r.Context(), access.CallerFrom(r.Context()), id)
+			if err != nil {
+				return err
+			}
+			return rs.answer(w, r, id, site, of, show)
+		}
+	}
+	pattern := Base + "/" + path + "/{id}/report"
+	rs.api.add(
+		Route{
+			Method: http.MethodGet, Pattern: pattern + ".pdf", Audience: access.Public, Media: []string{mediaPDF}, File: true, Long: true,
+			Handler: answer(rs.file),
+		},
+		Route{
+			Method: http.MethodGet, Pattern: pattern, Audience: access.Public, Media: []string{mediaHTML}, File: true, Page: true, Long: true,
+			Handler: answer(rs.page),
+		},
+	)
+}
+
+// answer makes a report when it is the caller's turn, and shows it then.
+func (rs *reports) answer(w http.ResponseWriter, r *http.Request, id, site int64, of reportOf,
+	show func(http.ResponseWriter, *http.Request, *report.Content, time.Time) error,
+) error {
+	q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: []string{"from", "to"}, Extra: []string{"lang"}, Unpaged: true})
+	if err != nil {
+		return err
+	}
+	lang, err := reportLanguage(r, q)
+	if err != nil {
+		return err
+	}
+	now, caller := rs.api.now(), access.CallerFrom(r.Context())
+	today, err := rs.maker.Today(r.Context(), caller, site, now)
+	if err != nil {
+		return err
+	}
+	period, err := reportPeriod(q, today)
+	if err != nil {
+		return err
+	}
+	made, err := inTurn(r, rs.api.downloads, func() (*report.Report, error) { return of(r.Context(), caller, id, period, now) })
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "private, no-cache")
+	w.Header().Add("Vary", "Accept-Language")
+	return show(w, r, report.Write(made, lang), now)
+}
+
+// file writes a report as PDF.
+func (rs *reports) file(w http.ResponseWriter, r *http.Request, c *report.Content, madeAt time.Time) error {
+	return writePDF(w, r, report.Print(c, madeAt), c.Title+" "+c.Foot+".pdf")
+}
+
+// writePDF answers with a document.
+func writePDF(w http.ResponseWriter, r *http.Request, p *paper.Paper, name string) error {
+	var all bytes.Buffer
+	if _, err := p.WriteTo(&all); err != nil {
+		return err
+	}
+	attach(w.Header(), mediaPDF, strings.NewReplacer("/", "-", "\\", "-").Replace(name))
+	w.Header().Set("Content-Length", strconv.Itoa(all.Len()))
+	if r.Method != http.MethodHead {
+		_, _ = all.WriteTo(newStallGuard(w)) // the client may be gone
+	}
+	return nil
+}
+
+// page shows a report to people.
+func (rs *reports) page(w http.ResponseWriter, r *http.Request, c *report.Content, _ time.Time) error {
+	web.Headers(w.Header())
+	w.Header().Set("Cache-Control", "private, no-cache")
+	file := url.URL{Path: strings.TrimSuffix(r.URL.Path, "/") + ".pdf", RawQuery: r.URL.RawQuery}
+	return reportPage(reportShown{
+		Content: c, PDF: file.String(),
+		Frame: web.Frame{
+			Lang: c.Language, Title: c.Title + ": " + c.Foot + " – Clair", Sheets: []string{schemaPath + "/files/report.css"},
+			Brand: web.Link{Address: "/", Text: "Clair"},
+		},
+	}).Render(r.Context(), w)
+}
+
+// reportPeriod reads the days of a report: the last whole month where none are said.
+func reportPeriod(q jsonapi.Query, today civil.Date) (report.Period, error) {
+	period := report.LastMonth(today)
+	var errs jsonapi.Errors
+	for _, end := range []struct {
+		name string
+		day  *civil.Date
+	}{{"from", &period.First}, {"to", &period.Last}} {
+		text, given := q.Filter[end.name]
+		if !given {
+			continue
+		}
+		day, err := civil.ParseDate(text)
+		if err != nil {
+			errs = append(errs, &jsonapi.Error{Status: http.StatusBadRequest, Reason: reason.InvalidDate, Parameter: "filter[" + end.name + "]", Args: []any{text}})
+			continue
+		}
+		*end.day = day
+	}
+	if len(errs) > 0 {
+		return period, errs
+	}
+	if broken := period.Check(); broken != nil {
+		return period, jsonapi.Errors{{Status: http.StatusBadRequest, Reason: broken.Reason, Parameter: "filter[" + broken.Field + "]", Args: broken.Args}}
+	}
+	return period, nil
+}
+
+var reportMatcher = func() language.Matcher {
+	tags := make([]language.Tag, len(words.ReportLanguages))
+	for i, l := range words.ReportLanguages {
+		tags[i] = language.Make(l.Code)
+	}
+	return language.NewMatcher(tags)
+}()
+
+// reportLanguage is the language of a report or sign: the one that is asked for, or else the reader's.
+func reportLanguage(r *http.Request, q jsonapi.Query) (string, error) {
+	codes := make([]string, len(words.ReportLanguages))
+	for i, l := range words.ReportLanguages {
+		codes[i] = l.Code
+	}
+	if asked, given := q.Extra["lang"]; given {
+		if !slices.Contains(codes, asked) {
+			return "", jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.InvalidChoice, Parameter: "lang", Args: []any{asked, strings.Join(codes, ", ")}}}
+		}
+		return asked, nil
+	}
+	if chosen, err := r.Cookie(web.LanguageCookie); err == nil && words.OfReport(chosen.Value) {
+		return chosen.Value, nil
+	}
+	if wanted := r.Header.Get("Accept-Language"); wanted != "" && len(wanted) < 200 {
+		_, i := language.MatchStrings(reportMatcher, wanted)
+		return codes[i], nil
+	}
+	return codes[0], nil
+}

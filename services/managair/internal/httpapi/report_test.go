@@ -1,0 +1,79 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clairberlin/clair-stack/services/managair/internal/report/pdftest"
+)
+
+func TestReports(t *testing.T) {
+	t.Parallel()
+	w := newWorldAt(t, time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC))
+	w.lessons(t, node1, "2026-01-24T00:00:00Z", "2026-03-02T00:00:00Z")
+	w.exec(t, `INSERT INTO node_outage (node_no, from_time, noticed_at, to_time)
+		SELECT no, '2026-02-03T00:00:00Z', '2026-02-03T02:00:00Z', '2026-02-03T12:00:00Z' FROM node WHERE alias = 'Eins'`)
+	text := func(user int64, path string) pdftest.Document {
+		t.Helper()
+		got := w.get(t, user, path)
+		if got.header.Get("Content-Type") != "application/pdf" || !strings.Contains(got.header.Get("Content-Disposition"), ".pdf") {
+			t.Errorf("%s: %v", path, got.header)
+		}
+		return pdftest.Read(t, []byte(got.body))
+	}
+	// Last month is February.
+	own := text(inspector, "/api/v1/rooms/1/report.pdf?lang=de")
+	for _, said := range []string{"Klasse 1", "1.2.2026 bis 28.2.2026", "An 20 von 20 Tagen war die Luft verbraucht", "Genutzt:", "Eins war 1-mal stumm, zusammen 12 Stunden"} {
+		if !own.Has(said) {
+			t.Errorf("no %q in %s", said, own.Text)
+		}
+	}
+	public := text(anonymous, "/api/v1/rooms/1/report.pdf?lang=de")
+	if !public.Has("An 20 von 20 Tagen war die Luft verbraucht") || public.Has("Genutzt") || public.Has("stumm") || public.Has("Am schlechtesten") {
+		t.Errorf("to the public: %s", public.Text)
+	}
+	// From days to days the public would see when people were there.
+	days := text(anonymous, "/api/v1/rooms/1/report.pdf?lang=en&filter[from]=2026-02-02&filter[to]=2026-02-06")
+	if !days.Has("Only whole months are judged in public") || days.Has("stale") {
+		t.Errorf("days to the public: %s", days.Text)
+	}
+	week := text(inspector, "/api/v1/sites/1/report.pdf?lang=fr&filter[from]=2026-02-02&filter[to]=2026-02-08")
+	if !week.Has("du 02/02/2026 au 08/02/2026") || !week.Has("5 sur 5") || week.Language != "fr" {
+		t.Errorf("of the site: %s", week.Text)
+	}
+	empty := text(inspector, "/api/v1/sites/1/report.pdf?lang=en&filter[from]=2020-02-01&filter[to]=2020-02-29")
+	if !empty.Has("Nothing was measured here in this period") {
+		t.Errorf("of an empty month: %s", empty.Text)
+	}
+	page := w.do(t, request{user: inspector, path: "/api/v1/sites/1/report/?filter[from]=2026-02-01&filter[to]=2026-02-28", header: map[string]string{"Accept-Language": "fr-FR"}})
+	for _, said := range []string{`<html lang="fr">`, "Rapport sur l", "<svg ", `report.pdf?filter[from]=2026-02-01&amp;filter[to]=2026-02-28"`} {
+		if page.status != http.StatusOK || !strings.Contains(page.body, said) {
+			t.Errorf("no %q in %d %s", said, page.status, page.body)
+		}
+	}
+}
+
+func TestReportsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for path, want := range map[string]struct {
+		status    int
+		parameter string
+	}{
+		"rooms/1/report.pdf?filter[from]=gestern":                          {400, "filter[from]"},
+		"rooms/1/report.pdf?filter[from]=2026-02-02&filter[to]=2026-02-01": {400, "filter[to]"},
+		"sites/1/report.pdf?filter[from]=2024-02-02&filter[to]=2026-02-01": {400, "filter[to]"},
+		"sites/1/report.pdf?filter[from]=1999-12-31&filter[to]=2000-01-31": {400, "filter[from]"},
+		"sites/1/report/?lang=nl":                                          {400, "lang"},
+		"sites/1/report.pdf?filter[room]=1":                                {400, "filter[room]"},
+		"rooms/999/report.pdf":                                             {404, ""},
+		"sites/99999999999999999999/report/":                               {404, ""},
+	} {
+		got := w.do(t, request{user: owner, path: "/api/v1/" + path})
+		if got.status != want.status || want.parameter != "" && !strings.Contains(got.body, `"parameter":"`+want.parameter+`"`) {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+}
