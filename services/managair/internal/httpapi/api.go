@@ -105,6 +105,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addVerdicts(d.AirQuality)
 	a.addAirFiles(roomair.Files{Air: d.AirQuality, Store: d.AirFiles, Software: lifecycle.Version})
 	a.addVentilation(d.AirQuality)
+	a.addSigns()
 	a.addReports(report.Maker{Air: d.AirQuality, Inventory: d.Inventory, Store: d.Reports})
 	a.addFidelity(d.Nodes, d.Outages, d.Radio)
 	a.addHealth(d.Health)

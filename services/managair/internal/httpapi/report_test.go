@@ -55,6 +55,29 @@ func TestReports(t *testing.T) {
 	}
 }
 
+func TestSigns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for path, want := range map[string]struct {
+		pages int
+		said  []string
+	}{
+		"sites/1/signs.pdf":                          {1, []string{"Klasse 1", "Wie ist die Luft hier?", "How is the air in here?", "h/rooms/1"}},
+		"rooms/1/sign.pdf?languages=fr,de&size=a6":   {1, []string{"Klasse 1", "Comment est l’air ici ?", "Wie ist die Luft hier?"}},
+		"sites/1/signs.pdf?languages=en&size=labels": {1, []string{"Klasse 1", "How is the air in here?"}},
+	} {
+		d := pdftest.Read(t, []byte(w.get(t, anonymous, "/api/v1/"+path).body))
+		if d.Pages != want.pages {
+			t.Errorf("%s: %d pages", path, d.Pages)
+		}
+		for _, text := range want.said {
+			if !d.Has(text) {
+				t.Errorf("%s: no %q in %s", path, text, d.Text)
+			}
+		}
+	}
+}
+
 func TestReportsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -68,6 +91,11 @@ func TestReportsThatAreRefused(t *testing.T) {
 		"sites/1/report.pdf?filter[from]=1999-12-31&filter[to]=2000-01-31": {400, "filter[from]"},
 		"sites/1/report/?lang=nl":                                          {400, "lang"},
 		"sites/1/report.pdf?filter[room]=1":                                {400, "filter[room]"},
+		"sites/1/signs.pdf?size=a3":                                        {400, "size"},
+		"sites/1/signs.pdf?languages=de,nl":                                {400, "languages"},
+		"sites/1/signs.pdf?languages=":                                     {400, "languages"},
+		"sites/1/signs.pdf?languages=de,en,fr":                             {400, "languages"},
+		"rooms/999/sign.pdf":                                               {404, ""},
 		"rooms/999/report.pdf":                                             {404, ""},
 		"sites/99999999999999999999/report/":                               {404, ""},
 	} {

@@ -1,6 +1,10 @@
 package paper
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/clairberlin/clair-stack/pkg/profile"
+)
 
 // Colour is one of the house's, as 0xRRGGBB.
 type Colour uint32
@@ -30,3 +34,18 @@ func (c Colour) rgb() (r, g, b int) { return int(c >> 16 & 0xff), int(c >> 8 & 0
 
 // String is the colour as CSS has it.
 func (c Colour) String() string { return fmt.Sprintf("#%06x", uint32(c)) }
+
+// RoleColours are those of a level of air by its role (package profile): what stands on the
+// soft one, and that.
+func RoleColours(role profile.Role) (ink, soft Colour) {
+	switch role {
+	case profile.Good:
+		return Good, GoodSoft
+	case profile.Elevated:
+		return Elevated, ElevatedSoft
+	case profile.High:
+		return High, HighSoft
+	default:
+		return None, NoneSoft
+	}
+}

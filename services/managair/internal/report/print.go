@@ -28,20 +28,6 @@ var (
 	cellStyle    = paper.Style{Points: 9.5, Colour: paper.Ink}
 )
 
-// colours of a role: what stands on it, and it.
-func colours(r profile.Role) (ink, soft paper.Colour) {
-	switch r {
-	case profile.Good:
-		return paper.Good, paper.GoodSoft
-	case profile.Elevated:
-		return paper.Elevated, paper.ElevatedSoft
-	case profile.High:
-		return paper.High, paper.HighSoft
-	default:
-		return paper.None, paper.NoneSoft
-	}
-}
-
 // Print sets a content on pages of A4.
 func Print(c *Content, madeAt time.Time) *paper.Paper {
 	p := &printer{paper: paper.New(paper.A4, paper.About{
@@ -157,7 +143,7 @@ func (p *printer) block(b *Block) {
 	}
 	switch {
 	case b.Verdict != "":
-		ink, soft := colours(b.Role)
+		ink, soft := paper.RoleColours(b.Role)
 		box := height - afterBlock
 		p.paper.Round(pageLeft, p.y, pageWidth, box, 2, soft)
 		p.paper.Rect(pageLeft, p.y+2, 1.4, box-4, ink)
@@ -224,7 +210,7 @@ func (p *printer) row(t *Table, row []string, s paper.Style, r profile.Role) {
 	for i, width := range t.widths() {
 		style := s
 		if i == 1 && r != "" {
-			style.Colour, _ = colours(r)
+			style.Colour, _ = paper.RoleColours(r)
 			style.Bold = true
 		}
 		p.paper.Wrap(x, p.y+rowPadding, width-cellPadding, row[i], style, paper.Left)

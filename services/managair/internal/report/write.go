@@ -85,23 +85,11 @@ func (w *writer) hours(d time.Duration) string {
 
 // level is what a level of the norm is called.
 func (w *writer) level(p *profile.Profile, id string) string {
-	if w.language == "fr" {
-		if name := words.FrenchLevel(p.ID, id); name != "" {
-			return name
-		}
-	}
 	l, _ := p.Level(id)
-	return cmp.Or(l.Name.In(w.language), id)
+	return cmp.Or(words.LevelIn(w.language, p.ID, id, l.Name), id)
 }
 
-func (w *writer) norm(p *profile.Profile) string {
-	if w.language == "fr" {
-		if name := words.FrenchNorm(p.ID); name != "" {
-			return name
-		}
-	}
-	return p.Name.In(w.language)
-}
+func (w *writer) norm(p *profile.Profile) string { return words.NormIn(w.language, p.ID, p.Name) }
 
 // role is the colour of a verdict, "" of none.
 func role(j *roomair.Judgement) profile.Role {

@@ -59,6 +59,25 @@ var frenchNorms = map[string]frenchNorm{
 	"uk-dfe":            {"Ministère de l’Éducation, écoles (Royaume-Uni)", map[string]string{"well": "bien ventilé", "watch": "à surveiller : aérer davantage", "act": "agir"}},
 }
 
+// named is a text of a norm, which has German and English.
+type named interface{ In(language string) string }
+
+// NormIn returns the name of a profile in a language of ReportLanguages; name is its own.
+func NormIn(language, profile string, name named) string {
+	if french := FrenchNorm(profile); language == "fr" && french != "" {
+		return french
+	}
+	return name.In(language)
+}
+
+// LevelIn returns the name of a level of a profile likewise.
+func LevelIn(language, profile, level string, name named) string {
+	if french := FrenchLevel(profile, level); language == "fr" && french != "" {
+		return french
+	}
+	return name.In(language)
+}
+
 // FrenchNorm returns the French name of a profile, or "".
 func FrenchNorm(profile string) string { return frenchNorms[profile].name }
 
@@ -166,4 +185,16 @@ var (
 		{"Sa", "Sat", "sam."},
 		{"So", "Sun", "dim."},
 	}
+)
+
+// Texts of door signs.
+var (
+	SignTitle = Told{"Türschilder", "Door signs", "Plaques de porte"}
+	SignAsk   = Told{"Wie ist die Luft hier?", "How is the air in here?", "Comment est l’air ici ?"}
+	SignScan  = Told{"Code mit der Kamera des Telefons öffnen.", "Open the code with your phone’s camera.", "Ouvrez le code avec l’appareil photo du téléphone."}
+	SignScale = Told{"CO2 in ppm, nach: %s", "CO2 in ppm, by: %s", "CO2 en ppm, selon : %s"}
+	SignBelow = Told{"unter %d", "below %d", "moins de %d"}
+	SignUpTo  = Told{"bis %d", "up to %d", "jusqu’à %d"}
+	SignFrom  = Told{"ab %d", "%d or more", "%d ou plus"}
+	SignAbove = Told{"über %d", "above %d", "plus de %d"}
 )
