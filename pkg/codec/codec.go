@@ -12,6 +12,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 )
 
 // Decoder reads the uplinks of one kind of sensor.
@@ -28,6 +29,9 @@ type Message struct {
 	// Samples are in order of time, the oldest first. Values are as the sensor sent
 	// them, error codes included: package measurement judges them.
 	Samples []measurement.Sample
+	// Readings are quantities beside those of the samples, and all of a sensor without CO2;
+	// in order of time, the oldest first, as the sensor sent them.
+	Readings []quantity.Reading
 	// BatteryMillivolts is the battery's voltage, where the sensor sends it.
 	BatteryMillivolts measurement.Reading
 	// BatteryPercent is the battery's level, where the sensor sends it.

@@ -253,6 +253,7 @@ func (c *courier) settle(ctx context.Context, batch []entry, a answered, began t
 	c.metrics.delivery.Observe(end.Sub(began).Seconds())
 	c.metrics.lastUplink.Set(float64(end.UnixMilli()) / 1e3)
 	c.metrics.countOutcomes(batch, a.response.GetOutcomes())
+	c.metrics.countReadings(batch, a.response.GetReadingOutcomes())
 	for i := range batch {
 		c.metrics.delay.Observe(end.Sub(batch[i].received).Seconds())
 		if c.log.Enabled(ctx, slog.LevelDebug) {
@@ -449,5 +450,23 @@ func (t *turns) first(ctx context.Context, turn int64) bool {
 		case <-ctx.Done():
 			return false
 		}
+	}
+}
+
+// untaken is what became of readings that a server did not answer: it is of yesterday, and
+// knows none.
+const untaken = "untaken"
+
+// countReadings counts the outcomes of a batch's readings.
+func (m *metrics) countReadings(batch []entry, outcomes []ingestv1.Outcome) {
+	sent := 0
+	for i := range batch {
+		sent += int(batch[i].readings)
+	}
+	if n := sent - len(outcomes); n > 0 {
+		m.readings.WithLabelValues(untaken).Add(float64(n))
+	}
+	for _, o := range outcomes {
+		m.readings.WithLabelValues(ingestclient.OutcomeName(o)).Inc()
 	}
 }

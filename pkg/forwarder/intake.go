@@ -168,7 +168,7 @@ func (in *intake) entry(ctx context.Context, source ingestv1.Source, u *lorawan.
 	}
 	result := resultDecoded
 	switch {
-	case len(m.Samples) == 0:
+	case len(m.Samples) == 0 && len(m.Readings) == 0:
 		result = resultEmpty
 	case m.Unread != nil:
 		result = resultPartial

@@ -39,6 +39,7 @@ type metrics struct {
 	clockOffset   prometheus.Gauge
 	clockDisputes *prometheus.CounterVec
 	samples       *prometheus.CounterVec
+	readings      *prometheus.CounterVec
 	deliveries    *prometheus.CounterVec
 	delivery      prometheus.Histogram
 	delay         prometheus.Histogram
@@ -89,6 +90,10 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_samples_total",
 			Help: "Samples that the ingestair answered for, by source (mqtt, webhook, storage; redis: they waited there) and outcome (stored, duplicate, conflict, rejected, parked). Those that storage had stored were missed by the others.",
 		}, []string{"source", "outcome"}),
+		readings: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forwarder_readings_total",
+			Help: "Readings (values of quantities beside those of samples) by outcome (those of samples, and untaken: the ingestair is of yesterday and knows none).",
+		}, []string{"outcome"}),
 		spooled: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "forwarder_spooled_uplinks_total", Help: "Uplinks handed over to Redis because the ingestair was away.",
 		}),
@@ -131,7 +136,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_last_stored_timestamp_seconds", Help: "When the last uplink was stored.",
 		}),
 	}
-	r.MustRegister(m.uplinks, m.undecodable, m.events, m.margin, m.webhook, m.clockOffset, m.clockDisputes, m.samples, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
+	r.MustRegister(m.uplinks, m.undecodable, m.events, m.margin, m.webhook, m.clockOffset, m.clockDisputes, m.samples, m.readings, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
 		m.spooled, m.batches, m.sweeps, m.sweepUntil, m.downlinks, m.keyRights, m.rightsAsked,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",
@@ -150,6 +155,12 @@ func (m *metrics) begin() {
 		sources = append(sources, name)
 		for _, result := range []string{resultDecoded, resultPartial, resultUndecodable, resultEmpty, resultSimulated, resultForeign, resultDropped} {
 			m.uplinks.WithLabelValues(name, result)
+		}
+	}
+	m.readings.WithLabelValues(untaken)
+	for number := range ingestv1.Outcome_name {
+		if outcome := ingestv1.Outcome(number); outcome != ingestv1.Outcome_OUTCOME_UNSPECIFIED {
+			m.readings.WithLabelValues(ingestclient.OutcomeName(outcome))
 		}
 	}
 	for _, source := range sources {

@@ -28,6 +28,7 @@ type entry struct {
 	encoded   []byte // as ingestclient.Append makes it
 	undecoded bool   // it goes to KeepUndecoded
 	samples   uint8
+	readings  uint16
 	source    ingestv1.Source
 	received  time.Time  // by us
 	done      func(fate) // may be nil; called once, must not block
@@ -221,5 +222,8 @@ func encodeEntry(uplink *ingestv1.Uplink, undecoded *ingestv1.UndecodedUplink) (
 		return entry{encoded: encoded, undecoded: true, source: undecoded.GetMetadata().GetSource()}, err
 	}
 	encoded, err := ingestclient.Append(nil, uplink)
-	return entry{encoded: encoded, source: uplink.GetMetadata().GetSource(), samples: uint8(len(uplink.GetSamples()))}, err
+	return entry{
+		encoded: encoded, source: uplink.GetMetadata().GetSource(),
+		samples: uint8(len(uplink.GetSamples())), readings: uint16(len(uplink.GetReadings())),
+	}, err
 }

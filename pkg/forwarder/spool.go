@@ -173,6 +173,9 @@ func (s *redisSpool) send(ctx context.Context, undecoded bool, request []byte) e
 	for _, o := range response.GetOutcomes() {
 		s.metrics.samples.WithLabelValues("redis", ingestclient.OutcomeName(o)).Inc()
 	}
+	for _, o := range response.GetReadingOutcomes() {
+		s.metrics.readings.WithLabelValues(ingestclient.OutcomeName(o)).Inc()
+	}
 	return nil
 }
 

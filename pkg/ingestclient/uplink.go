@@ -9,13 +9,27 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
 // Uplink returns a decoded uplink as the ingestion service takes it.
 func Uplink(u *lorawan.Uplink, d codec.Decoder, m codec.Message, source ingestv1.Source) *ingestv1.Uplink {
 	id := measurement.NodeID(d.Protocol(), u.DevEUI)
-	return &ingestv1.Uplink{NodeId: id[:], Samples: samples(m.Samples), Metadata: Metadata(u, d, m, source)}
+	return &ingestv1.Uplink{NodeId: id[:], Samples: samples(m.Samples), Metadata: Metadata(u, d, m, source), Readings: readings(m.Readings)}
+}
+
+func readings(decoded []quantity.Reading) []*ingestv1.Reading {
+	if len(decoded) == 0 {
+		return nil
+	}
+	backing := make([]ingestv1.Reading, len(decoded))
+	all := make([]*ingestv1.Reading, len(decoded))
+	for i, r := range decoded {
+		backing[i].TimeS, backing[i].Quantity, backing[i].Value = r.Time.Unix(), uint32(r.Quantity), r.Steps
+		all[i] = &backing[i]
+	}
+	return all
 }
 
 func samples(decoded []measurement.Sample) []*ingestv1.Sample {

@@ -13,6 +13,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 )
@@ -143,6 +144,26 @@ type RejectedRow struct {
 	Fault  *fault.Violation
 }
 
+// ReadingRow is one reading on its way into the store.
+type ReadingRow struct {
+	quantity.Reading
+
+	Uplink int32 // index in Flush.Uplinks
+	// Outcome is set by the store; with Rejected the Fault, with Stored the number of
+	// the node.
+	Outcome Outcome
+	Fault   *fault.Violation
+	NodeNo  int32
+}
+
+// RejectedReading is a reading to be kept aside, with the reason.
+type RejectedReading struct {
+	NodeID  uuid.UUID
+	Reading quantity.Reading
+	DevEUI  lorawan.EUI64
+	Fault   *fault.Violation
+}
+
 // Flush is what goes into one transaction.
 type Flush struct {
 	At time.Time
@@ -152,11 +173,14 @@ type Flush struct {
 	Uplinks  []*Uplink
 	Rows     []Row
 	Rejected []RejectedRow
+	// Readings are quantities beside those of the rows; nobody knows any of the past.
+	Readings         []ReadingRow
+	RejectedReadings []RejectedReading
 }
 
 // Store keeps samples durably.
 type Store interface {
-	// Keep commits all of a flush and sets the outcome of each row. What it rejects
+	// Keep commits all of a flush and sets the outcome of each row and reading. What it rejects
 	// itself it also keeps aside. An error of the kind fault.Invalid means that some
 	// row cannot be taken at all; after any other error it is unknown what was kept.
 	Keep(ctx context.Context, f *Flush) error

@@ -56,14 +56,20 @@ var Earliest = lorawan.Earliest
 // Check returns the first rule that the sample breaks, or nil. It asks for what a
 // sample cannot be kept without; what Judge settles breaks no rule.
 func (s Sample) Check(now time.Time) *fault.Violation {
-	switch {
-	case s.CO2PPM < MinCO2PPM:
+	if s.CO2PPM < MinCO2PPM {
 		return &fault.Violation{Reason: reason.OutOfRange, Field: "co2_ppm", Detail: fmt.Sprintf("%d is less than %d", s.CO2PPM, MinCO2PPM)}
-	case s.Time.Before(Earliest):
-		return &fault.Violation{Reason: reason.TooOld, Field: "time_s", Detail: fmt.Sprintf("%s is before %s", s.Time.UTC().Format(time.RFC3339), Earliest.Format(time.RFC3339))}
-	case s.Time.After(now.Add(MaxAhead)):
+	}
+	return CheckTime(s.Time, now)
+}
+
+// CheckTime returns the rule that the time of a measurement breaks, or nil.
+func CheckTime(at, now time.Time) *fault.Violation {
+	switch {
+	case at.Before(Earliest):
+		return &fault.Violation{Reason: reason.TooOld, Field: "time_s", Detail: fmt.Sprintf("%s is before %s", at.UTC().Format(time.RFC3339), Earliest.Format(time.RFC3339))}
+	case at.After(now.Add(MaxAhead)):
 		return &fault.Violation{Reason: reason.InFuture, Field: "time_s", Detail: fmt.Sprintf("%s is %v ahead of the server's clock, at most %v are allowed",
-			s.Time.UTC().Format(time.RFC3339), s.Time.Sub(now).Round(time.Second), MaxAhead)}
+			at.UTC().Format(time.RFC3339), at.Sub(now).Round(time.Second), MaxAhead)}
 	}
 	return nil
 }

@@ -56,44 +56,80 @@ func (m *months) forget() {
 	clear(m.attached)
 }
 
-// ensurePartitions makes the partitions that the pending rows need. Rows of months
-// that were detached are rejected.
+// ensurePartitions makes the partitions that the pending rows and readings need. Those of
+// months that were detached are rejected.
 func (s *Store) ensurePartitions(ctx context.Context, w *write) error {
-	archived, closed := map[month]bool{}, map[month]bool{}
-	type need struct {
-		month
-		open bool
-	}
-	oldest := monthOf(w.flush.At.UTC()) - openedBack
-	last, usable := need{month: -1}, false
+	u := usability{store: s, oldest: monthOf(w.flush.At.UTC()) - openedBack, archived: map[month]bool{}, closed: map[month]bool{}, last: need{month: -1}}
 	for i := range w.flush.Rows {
 		r := &w.flush.Rows[i]
 		if w.nos[r.Uplink] == 0 || r.Outcome != keeping.Pending {
 			continue
 		}
-		m := monthOf(r.Sample.Time)
-		n := need{m, m >= oldest || !w.flush.Uplinks[r.Uplink].Registered}
-		if n != last {
-			var err error
-			if n.open {
-				usable, err = s.ensurePartition(ctx, m, archived)
-			} else {
-				usable, err = s.hasPartition(ctx, m, closed)
-			}
-			if err != nil {
-				return err
-			}
-			last = n
+		why, err := u.of(ctx, r.Sample.Time, w.flush.Uplinks[r.Uplink])
+		if err != nil {
+			return err
 		}
-		if !usable {
-			detail := "the samples of " + m.begin().Format("2006-01") + " are archived"
-			if !n.open {
-				detail = "there are no samples of " + m.begin().Format("2006-01") + ", and this token may not begin with some that old"
-			}
-			w.reject(r, &fault.Violation{Reason: reason.TooOld, Field: "time_s", Detail: detail})
+		if why != nil {
+			w.reject(r, why)
+		}
+	}
+	for i := range w.flush.Readings {
+		r := &w.flush.Readings[i]
+		if w.nos[r.Uplink] == 0 || r.Outcome != keeping.Pending {
+			continue
+		}
+		why, err := u.of(ctx, r.Time, w.flush.Uplinks[r.Uplink])
+		if err != nil {
+			return err
+		}
+		if why != nil {
+			w.rejectReading(r, why)
 		}
 	}
 	return nil
+}
+
+// need is a month, and whether it may be begun.
+type need struct {
+	month
+	open bool
+}
+
+// usability finds which months can be written, for the time of a flush.
+type usability struct {
+	store            *Store
+	oldest           month
+	archived, closed map[month]bool
+	last             need
+	why              *fault.Violation // of last
+}
+
+// of makes the month of a time, and says what is wrong where there is none.
+func (u *usability) of(ctx context.Context, at time.Time, uplink *keeping.Uplink) (*fault.Violation, error) {
+	m := monthOf(at)
+	n := need{m, m >= u.oldest || !uplink.Registered}
+	if n == u.last {
+		return u.why, nil
+	}
+	var usable bool
+	var err error
+	if n.open {
+		usable, err = u.store.ensurePartition(ctx, m, u.archived)
+	} else {
+		usable, err = u.store.hasPartition(ctx, m, u.closed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	u.last, u.why = n, nil
+	if !usable {
+		detail := "the samples of " + m.begin().Format("2006-01") + " are archived"
+		if !n.open {
+			detail = "there are no samples of " + m.begin().Format("2006-01") + ", and this token may not begin with some that old"
+		}
+		u.why = &fault.Violation{Reason: reason.TooOld, Field: "time_s", Detail: detail}
+	}
+	return u.why, nil
 }
 
 // openedBack is for how many months back whoever may only speak of registered nodes has

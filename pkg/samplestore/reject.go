@@ -46,7 +46,8 @@ func (s *Store) keepConflicts(ctx context.Context, w *write) error {
 			})
 		}
 	}
-	if len(w.rejected) == 0 {
+	w.keepReadingConflicts()
+	if len(w.rejected)+len(w.rejectedReadings) == 0 {
 		return nil
 	}
 	conn, err := s.pool.Acquire(ctx)
@@ -55,8 +56,18 @@ func (s *Store) keepConflicts(ctx context.Context, w *write) error {
 	}
 	defer conn.Release()
 	p := pipeline{conn: conn.Conn()}
-	p.queue(ctx, rejectSamples, w.rejectParameters(), nil)
+	w.queueRejected(ctx, &p)
 	return p.run(ctx)
+}
+
+// queueRejected keeps aside what was rejected.
+func (w *write) queueRejected(ctx context.Context, p *pipeline) {
+	if len(w.rejected) > 0 {
+		p.queue(ctx, rejectSamples, w.rejectParameters(), nil)
+	}
+	if len(w.rejectedReadings) > 0 {
+		p.queue(ctx, rejectReadings, w.rejectReadingParameters(), nil)
+	}
 }
 
 // rejectParameters are those of rejectSamples.

@@ -90,13 +90,16 @@ func (s *Store) Keep(ctx context.Context, f *keeping.Flush) error {
 	for i := range f.Rows {
 		f.Rows[i].Outcome, f.Rows[i].Fault = keeping.Pending, nil
 	}
-	w.flush, w.rejected = f, slices.Clip(f.Rejected)
-	defer func() { w.flush, w.rejected = nil, nil }()
+	for i := range f.Readings {
+		f.Readings[i].Outcome, f.Readings[i].Fault = keeping.Pending, nil
+	}
+	w.flush, w.rejected, w.rejectedReadings = f, slices.Clip(f.Rejected), slices.Clip(f.RejectedReadings)
+	defer func() { w.flush, w.rejected, w.rejectedReadings = nil, nil, nil }()
 	for range maxAttempts {
 		if err := s.attempt(ctx, w); err != nil {
 			return Translate(err)
 		}
-		if pending(f.Rows) {
+		if pending(f) {
 			continue
 		}
 		if err := s.keepConflicts(ctx, w); err != nil {
@@ -107,9 +110,14 @@ func (s *Store) Keep(ctx context.Context, f *keeping.Flush) error {
 	return fault.New(fault.Unavailable, "nodes keep changing; try again")
 }
 
-func pending(rows []keeping.Row) bool {
-	for i := range rows {
-		if rows[i].Outcome == keeping.Pending {
+func pending(f *keeping.Flush) bool {
+	for i := range f.Rows {
+		if f.Rows[i].Outcome == keeping.Pending {
+			return true
+		}
+	}
+	for i := range f.Readings {
+		if f.Readings[i].Outcome == keeping.Pending {
 			return true
 		}
 	}
@@ -126,8 +134,9 @@ func (s *Store) attempt(ctx context.Context, w *write) error {
 		return err
 	}
 	w.split()
+	w.splitReadings()
 	s.markStuck(w)
-	if len(w.known)+len(w.unknown)+len(w.rejected)+len(w.flush.Uplinks) == 0 {
+	if len(w.known)+len(w.unknown)+len(w.rejected)+len(w.flush.Uplinks)+len(w.rejectedReadings) == 0 {
 		return nil
 	}
 	if err := s.commit(ctx, w); err != nil {
@@ -137,11 +146,14 @@ func (s *Store) attempt(ctx context.Context, w *write) error {
 		}
 		return fmt.Errorf("keep samples: %w", err)
 	}
-	w.rejected = nil
+	w.rejected, w.rejectedReadings = nil, nil
 	if err := s.settleStored(ctx, w); err != nil {
 		return err
 	}
-	return s.settleParked(ctx, w)
+	if err := s.settleParked(ctx, w); err != nil {
+		return err
+	}
+	return s.settleReadings(ctx, w)
 }
 
 // Translate gives what the database cannot take the kind Invalid, and all that
@@ -242,9 +254,8 @@ func (s *Store) commitWith(ctx context.Context, w *write, insert string) error {
 			w.parked = append(w.parked, parkedKeyFrom(row))
 		})
 	}
-	if len(w.rejected) > 0 {
-		p.queue(ctx, rejectSamples, w.rejectParameters(), nil)
-	}
+	w.queueReadings(ctx, &p)
+	w.queueRejected(ctx, &p)
 	if heard := w.heardParameters(); heard != nil {
 		p.queue(ctx, HearDevices, heard, nil)
 	}

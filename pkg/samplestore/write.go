@@ -31,7 +31,16 @@ type write struct {
 	returned []sampleKey
 	parked   []parkedKey
 
+	readings        []keyed[sampleKey]
+	unknownReadings []keyed[parkedKey]
+	// readingsReturned and readingsParked are the keys of the rows that were inserted.
+	readingsReturned []sampleKey
+	readingsParked   []parkedKey
+	// rejectedReadings are to be kept aside by the next transaction that is committed.
+	rejectedReadings []keeping.RejectedReading
+
 	samples, late, parking, rejecting, hearing, spoken, unscripted columns
+	measuring, readingParking, readingRejecting                    columns
 	journal                                                        journal
 }
 
@@ -59,7 +68,7 @@ func (k parkedKey) compare(other parkedKey) int {
 // registered, of a parked one for others.
 type keyed[K any] struct {
 	key K
-	row int32 // index in the flush
+	row int32 // index in the flush, among the rows or the readings
 }
 
 // split sorts the pending rows into known and unknown ones, each ordered by key:

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/codec/elsys"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 )
 
@@ -151,6 +153,11 @@ Things Stack v3 or ChirpStack v4 from the standard input.`,
 				for _, s := range m.Samples {
 					fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", s.Time.Format(time.RFC3339), s.CO2PPM, tenths(s.TemperatureDecicelsius), whole(s.RelHumidityPercent))
 				}
+				for _, r := range m.Readings {
+					if q, ok := quantity.ByID(r.Quantity); ok {
+						fmt.Fprintf(w, "%s\t%s %s\n", r.Time.Format(time.RFC3339), q.Name, q.Append(nil, int(r.Steps)))
+					}
+				}
 			})
 		},
 	}
@@ -207,6 +214,13 @@ type decoded struct {
 	ReceivedAt        time.Time `json:"received_at"`
 	BatteryMillivolts *int      `json:"battery_millivolts,omitempty"`
 	Samples           []sample  `json:"samples"`
+	Readings          []reading `json:"readings,omitempty"`
+}
+
+type reading struct {
+	TimestampS int64       `json:"timestamp_s"`
+	Quantity   string      `json:"quantity"`
+	Value      json.Number `json:"value"`
 }
 
 type sample struct {
@@ -233,6 +247,11 @@ func decodedOf(d codec.Decoder, u *lorawan.Uplink, m codec.Message) decoded {
 			one.RelHumidityPercent = new(s.RelHumidityPercent.Value)
 		}
 		to.Samples = append(to.Samples, one)
+	}
+	for _, r := range m.Readings {
+		if q, ok := quantity.ByID(r.Quantity); ok {
+			to.Readings = append(to.Readings, reading{r.Time.Unix(), q.Name, json.Number(q.Append(nil, int(r.Steps)))})
+		}
 	}
 	return to
 }

@@ -127,6 +127,7 @@ type redecoding struct {
 	Decoded  int               `json:"decoded"`
 	Failed   int               `json:"still_undecodable"`
 	Outcomes map[string]int    `json:"samples"`
+	Readings map[string]int    `json:"readings,omitempty"`
 	codec    string            // for all; empty: by forwarder and profile
 	profiles map[string]string // codecs by profile
 	dryRun   bool
@@ -134,7 +135,7 @@ type redecoding struct {
 }
 
 func (k *kept) redecodeCommand(out *output) *cobra.Command {
-	r := redecoding{Outcomes: map[string]int{}, codecs: map[string]codec.Decoder{}}
+	r := redecoding{Outcomes: map[string]int{}, Readings: map[string]int{}, codecs: map[string]codec.Decoder{}}
 	cmd := &cobra.Command{
 		Use:   "redecode",
 		Short: "Decode kept uplinks with today's codecs, and store their samples",
@@ -169,6 +170,9 @@ when there is some of that.`,
 				fmt.Fprintf(w, "decoded\t%d\nstill undecodable\t%d\n", r.Decoded, r.Failed)
 				for _, outcome := range slices.Sorted(maps.Keys(r.Outcomes)) {
 					fmt.Fprintf(w, "samples %s\t%d\n", outcome, r.Outcomes[outcome])
+				}
+				for _, outcome := range slices.Sorted(maps.Keys(r.Readings)) {
+					fmt.Fprintf(w, "readings %s\t%d\n", outcome, r.Readings[outcome])
 				}
 			})
 			if err == nil && r.Failed > 0 {
@@ -220,7 +224,7 @@ func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept 
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if len(m.Samples) > 0 {
+	if len(m.Samples)+len(m.Readings) > 0 {
 		response, err := client.Service.Store(ctx, &ingestv1.StoreRequest{
 			Uplinks: []*ingestv1.Uplink{ingestclient.Uplink(&u, decoder, m, ingestv1.Source_SOURCE_REDECODED)},
 		})
@@ -229,6 +233,9 @@ func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept 
 		}
 		for _, o := range response.GetOutcomes() {
 			r.Outcomes[ingestclient.OutcomeName(o)]++
+		}
+		for _, o := range response.GetReadingOutcomes() {
+			r.Readings[ingestclient.OutcomeName(o)]++
 		}
 	}
 	return r.forget(ctx, client, kept)

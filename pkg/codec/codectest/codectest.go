@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 )
 
@@ -27,8 +29,10 @@ var update = flag.Bool("update", false, "write want.json and want.err anew")
 
 // message is the form of want.json.
 type message struct {
-	NodeID            string   `json:"node_id"`
-	Samples           []sample `json:"samples"`
+	NodeID  string   `json:"node_id"`
+	Samples []sample `json:"samples"`
+	// Readings are "time_s quantity value", in the quantity's unit.
+	Readings          []string `json:"readings,omitempty"`
 	BatteryMillivolts *int     `json:"battery_millivolts,omitempty"`
 	BatteryPercent    *int     `json:"battery_percent,omitempty"`
 	Unread            string   `json:"unread,omitempty"`
@@ -101,6 +105,13 @@ func render(t *testing.T, d codec.Decoder, u *lorawan.Uplink, m codec.Message) s
 	for _, s := range m.Samples {
 		w.Samples = append(w.Samples, sample{s.Time.Unix(), s.CO2PPM, optional(s.TemperatureDecicelsius), optional(s.RelHumidityPercent)})
 	}
+	for _, r := range m.Readings {
+		q, ok := quantity.ByID(r.Quantity)
+		if !ok {
+			t.Errorf("the quantity %d is not in the catalogue", r.Quantity)
+		}
+		w.Readings = append(w.Readings, fmt.Sprintf("%d %s %s", r.Time.Unix(), q.Name, q.Append(nil, int(r.Steps))))
+	}
 	text, err := json.MarshalIndent(w, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +127,7 @@ func optional(r measurement.Reading) *int {
 }
 
 // Fuzz feeds a decoder with payloads: it must not panic, must say *codec.Error when
-// it fails, and samples must be in order of time, in whole seconds, and not after
+// it fails, readings must be of the catalogue, and samples and readings must be in order of time, in whole seconds, and not after
 // the reception by more than the rounding.
 func Fuzz(f *testing.F, d codec.Decoder, port uint8, seeds ...[]byte) {
 	f.Helper()
@@ -142,6 +153,14 @@ func Fuzz(f *testing.F, d codec.Decoder, port uint8, seeds ...[]byte) {
 			}
 			if s.Time.Nanosecond() != 0 || s.Time.Sub(u.ReceivedAt) > time.Second {
 				t.Errorf("sample %d at %v for an uplink received at %v", i, s.Time, u.ReceivedAt)
+			}
+		}
+		for i, r := range m.Readings {
+			if _, ok := quantity.ByID(r.Quantity); !ok || i > 0 && r.Time.Before(m.Readings[i-1].Time) {
+				t.Errorf("reading %d, %+v, is not of the catalogue, or before the one before", i, r)
+			}
+			if r.Time.Nanosecond() != 0 || r.Time.Sub(u.ReceivedAt) > time.Second {
+				t.Errorf("reading %d at %v for an uplink received at %v", i, r.Time, u.ReceivedAt)
 			}
 		}
 	})

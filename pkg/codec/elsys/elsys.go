@@ -7,10 +7,13 @@
 // again. The sensor has no clock and the message no times: the interval between
 // groups is looked up from their number, because the settings that we give to
 // sensors tie one to the other (see Settings). Other records (light, motion,
-// battery ...) may stand anywhere.
+// battery ...) may stand anywhere. Those of quantities that the catalogue has become
+// readings: where there are as many of one as groups, each is of the group in whose place it
+// stands; else nobody can tell of which it is, and it is left out.
 //
 // A group without CO2 is no sample: sensors may be set to measure CO2 more rarely than
-// the rest. After a record of an unknown type nothing can be read; the groups before
+// the rest, or have none at all. Where no group has any, temperature and humidity are readings,
+// too. After a record of an unknown type nothing can be read; the groups before
 // it are complete.
 //
 // Sources: github.com/TheThingsNetwork/lorawan-devices, vendor/elsys/elsys.js;
@@ -20,12 +23,14 @@ package elsys
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 )
 
 const (
@@ -41,8 +46,13 @@ const (
 const (
 	temperature = 0x01
 	humidity    = 0x02
+	light       = 0x04 // lux
+	motion      = 0x05 // how often it moved
 	co2         = 0x06
 	battery     = 0x07
+	external    = 0x0C // tenths of a degree
+	pressure    = 0x14 // thousandths of a hectopascal
+	tvoc        = 0x1C // ppb
 	settings    = 0x3E
 )
 
@@ -52,15 +62,15 @@ var dataBytes = [64]uint8{
 	temperature: 2,
 	humidity:    1,
 	0x03:        3, // acceleration
-	0x04:        2, // light
-	0x05:        1, // motion
+	light:       2,
+	motion:      1,
 	co2:         2,
 	battery:     2,
 	0x08:        2,  // analog 1
 	0x09:        6,  // position
 	0x0A:        2,  // pulse 1, relative
 	0x0B:        4,  // pulse 1, absolute
-	0x0C:        2,  // external temperature 1
+	external:    2,  // external temperature 1
 	0x0D:        1,  // external digital 1
 	0x0E:        2,  // distance
 	0x0F:        1,  // acceleration, motion count
@@ -68,16 +78,16 @@ var dataBytes = [64]uint8{
 	0x11:        1,  // occupancy
 	0x12:        1,  // water leak
 	0x13:        65, // grid eye
-	0x14:        4,  // pressure
-	0x15:        2,  // sound
-	0x16:        2,  // pulse 2, relative
-	0x17:        4,  // pulse 2, absolute
-	0x18:        2,  // analog 2
-	0x19:        2,  // external temperature 2
-	0x1A:        1,  // external digital 2
-	0x1B:        4,  // external analog
-	0x1C:        2,  // TVOC
-	0x3D:        4,  // debug
+	pressure:    4,
+	0x15:        2, // sound
+	0x16:        2, // pulse 2, relative
+	0x17:        4, // pulse 2, absolute
+	0x18:        2, // analog 2
+	0x19:        2, // external temperature 2
+	0x1A:        1, // external digital 2
+	0x1B:        4, // external analog
+	tvoc:        2,
+	0x3D:        4, // debug
 }
 
 // intervals has the time between groups by their number.
@@ -108,9 +118,9 @@ func (d Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
 	var p parser
 	err := p.parse(u.Payload)
 	switch {
-	case err != nil && (!err.unknown || p.samples() == 0):
+	case err != nil && (!err.unknown || p.samples() == 0 && p.readings() == 0):
 		return codec.Message{}, err.Error
-	case answer && p.n > 0:
+	case answer && (p.n > 0 || p.readings() > 0):
 		return codec.Message{}, codec.CheckPort(u, d.port())
 	}
 	m := codec.Message{BatteryMillivolts: p.battery, Samples: make([]measurement.Sample, 0, p.n)}
@@ -135,7 +145,82 @@ func (d Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
 			Status:                 measurement.Measured,
 		})
 	}
+	m.Readings = p.tell(u.ReceivedAt)
 	return m, nil
+}
+
+// readings counts what may become readings.
+func (p *parser) readings() (n int) {
+	for _, found := range p.more {
+		n += found.n
+	}
+	return n
+}
+
+// tell returns the readings of a message, the oldest first.
+func (p *parser) tell(received time.Time) []quantity.Reading {
+	var all []quantity.Reading
+	groups := max(p.n, 1) // a message may have nothing else
+	temperatures, humidities := p.n > 0 && p.samples() == 0, p.n > 0 && p.samples() == 0
+	for _, g := range p.groups[:p.n] {
+		temperatures = temperatures && g.temperature.Known
+		humidities = humidities && g.humidity.Known
+	}
+	for i := groups - 1; i >= 0; i-- {
+		at := codec.CountBack(received, i, intervals[groups])
+		add := func(id quantity.ID, steps int) {
+			all = append(all, quantity.Reading{Time: at, Value: quantity.Value{Quantity: id, Steps: int32(steps)}})
+		}
+		if temperatures {
+			add(quantity.Temperature, p.groups[i].temperature.Value)
+		}
+		if humidities {
+			add(quantity.RelHumidity, p.groups[i].humidity.Value)
+		}
+		for k, id := range more {
+			if found := &p.more[k]; found.n == groups {
+				add(id, found.values[i])
+			}
+		}
+	}
+	return all
+}
+
+// more are the quantities of records that stand beside the groups.
+var more = [...]quantity.ID{
+	quantity.Light, quantity.Motion, quantity.ExternalTemperature, quantity.Pressure, quantity.TVOC,
+}
+
+// found are the values of one quantity in a message, in their order.
+type found struct {
+	values [MaxSamples]int
+	n      int // may be more than there is room for
+}
+
+// take notes a value of the k-th of more.
+func (p *parser) take(k, value int) {
+	f := &p.more[k]
+	if f.n < len(f.values) {
+		f.values[f.n] = value
+	}
+	f.n++
+}
+
+// other takes a record that stands beside the groups, in the steps of the catalogue. What
+// the vendor does not say is left out: how sound is weighted, and what occupancy counts.
+func (p *parser) other(kind byte, data []byte) {
+	switch kind {
+	case light:
+		p.take(0, int(binary.BigEndian.Uint16(data)))
+	case motion:
+		p.take(1, int(data[0]))
+	case external:
+		p.take(2, int(int16(binary.BigEndian.Uint16(data))))
+	case pressure:
+		p.take(3, int(math.Round(float64(int32(binary.BigEndian.Uint32(data)))/100)))
+	case tvoc:
+		p.take(4, int(binary.BigEndian.Uint16(data)))
+	}
 }
 
 func (d Decoder) port() uint8 {
@@ -154,6 +239,7 @@ type parser struct {
 	groups  [MaxSamples]group
 	n       int
 	battery measurement.Reading
+	more    [len(more)]found
 }
 
 // samples counts the groups that have CO2.
@@ -240,6 +326,9 @@ func (p *parser) record(kind byte, offsetBytes int, data []byte) *parseError {
 		value = int(data[0])
 		slot = func(g *group) *measurement.Reading { return &g.humidity }
 	default:
+		if offsetBytes == 0 {
+			p.other(kind, data)
+		}
 		return nil
 	}
 	// The vendor says how long offsets are, but not what they count from. A sample at

@@ -11,6 +11,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON scripted_node TO :role; -- UPDATE: locke
 
 -- Samples are added; those of deleted sensors are purged. None is changed.
 GRANT SELECT, INSERT, DELETE ON sample TO :role;
+GRANT SELECT, INSERT, DELETE ON reading TO :role;
+-- Quantities that come later are added to the row of their second.
+GRANT UPDATE (readings) ON reading, parked_reading TO :role;
 GRANT SELECT, UPDATE, DELETE ON retired_node TO :role; -- UPDATE: locked while it is purged
 GRANT SELECT, INSERT, UPDATE, DELETE ON sample_hour, sample_day TO :role;
 GRANT SELECT, INSERT, UPDATE ON sample_total TO :role;
@@ -23,7 +26,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON node_radio_day TO :role;
 GRANT SELECT, INSERT, DELETE ON node_status_journal TO :role;
 
 -- What is set aside, and for how long.
-GRANT SELECT, INSERT, DELETE ON parked_sample, rejected_sample, undecoded_uplink TO :role;
+GRANT SELECT, INSERT, DELETE ON parked_sample, rejected_sample, parked_reading, rejected_reading, undecoded_uplink TO :role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON heard_device TO :role;
 
 GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample_partition, note_late_hours,

@@ -37,6 +37,7 @@ GRANT SELECT, INSERT, UPDATE ON air_file, signing_key TO :role;
 -- Samples: read, adopted, loaded, copied from the predecessor. Roll-ups are the ingestair's,
 -- but for hours that have to be rolled up again.
 GRANT SELECT, INSERT ON sample, sample_late TO :role;
+GRANT SELECT, INSERT ON reading TO :role;
 -- What turns out to be the value of a stuck sensor is marked so, and nothing else is changed.
 GRANT UPDATE (status) ON sample TO :role;
 GRANT SELECT, INSERT, UPDATE ON stuck_sensor TO :role;
@@ -44,7 +45,7 @@ GRANT SELECT ON sample_hour, sample_day, sample_total, sample_rollup_state TO :r
 GRANT SELECT, INSERT, UPDATE ON node_status TO :role;
 GRANT SELECT, INSERT, UPDATE ON node_radio_day TO :role;
 GRANT SELECT, INSERT, DELETE ON node_status_journal TO :role;
-GRANT SELECT, INSERT, UPDATE, DELETE ON parked_sample, rejected_sample, undecoded_uplink TO :role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON parked_sample, rejected_sample, parked_reading, rejected_reading, undecoded_uplink TO :role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON node_fidelity, node_outage, fidelity_check, node_night, node_charge, node_health, import_chunk TO :role;
 -- Keys go on after what was loaded with its own.
 GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO :role;
@@ -53,7 +54,7 @@ GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO :role;
 GRANT SELECT ON goose_db_version TO :role;
 
 GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample_partition, note_late_hours,
-    write_node_status, tell_node_status, adopt_parked_samples, hear_devices, hear_uplinks, sample_hours_raw, sample_hours, sample_days, sample_count,
+    write_node_status, tell_node_status, adopt_parked_samples, adopt_parked_readings, hear_devices, hear_uplinks, sample_hours_raw, sample_hours, sample_days, sample_count,
     installed_in_one_organization TO :role;
 
 -- Run by triggers, for whom it takes no right:
@@ -62,4 +63,4 @@ GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample
 --   room_stays_in_organization, site_stays_in_organization, organization_keeps_owner,
 --   audit_change, audit_token, audit_forget, audit_claim_code, audit_ingestion_token, audit_timetable, audit_notification_channel,
 --   audit_air_file, audit_signing_key
--- The owner's alone: detach_sample_partition, share_sample_privileges, blank_audit
+-- The owner's alone: detach_sample_partition, share_sample_privileges, share_privileges, ensure_month_of, blank_audit

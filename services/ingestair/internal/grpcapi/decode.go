@@ -14,6 +14,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -108,15 +109,19 @@ func (r *storeRequest) parseUplinks(data []byte, field protowire.Number) error {
 
 // allocate makes room for all uplinks and samples.
 func (r *storeRequest) allocate(data []byte, uplinksField protowire.Number) error {
-	uplinks, samples := 0, 0
+	uplinks, samples, readings := 0, 0, 0
 	err := fields(data, func(num protowire.Number, typ protowire.Type, _ uint64, b []byte) error {
 		if num != uplinksField || typ != protowire.BytesType {
 			return nil
 		}
 		uplinks++
 		return fields(b, func(num protowire.Number, typ protowire.Type, _ uint64, _ []byte) error {
-			if num == uplinkSamples && typ == protowire.BytesType {
+			switch {
+			case typ != protowire.BytesType:
+			case num == uplinkSamples:
 				samples++
+			case num == uplinkReadings:
+				readings++
 			}
 			return nil
 		})
@@ -127,9 +132,15 @@ func (r *storeRequest) allocate(data []byte, uplinksField protowire.Number) erro
 	if samples > ingest.MaxSamples || uplinks > ingest.MaxSamples {
 		return tooMany(max(samples, uplinks), ingest.MaxSamples)
 	}
+	if readings > ingest.MaxReadings {
+		return fmt.Errorf("%d readings in a request; at most %d are allowed", readings, ingest.MaxReadings)
+	}
 	r.batch = ingest.Batch{
 		Uplinks: make([]ingest.Uplink, 0, uplinks),
 		Samples: make([]measurement.Sample, 0, samples),
+	}
+	if readings > 0 {
+		r.batch.Readings = make([]quantity.Reading, 0, readings)
 	}
 	return nil
 }
@@ -156,6 +167,10 @@ func (r *storeRequest) addUplink(data []byte) error {
 			return err
 		case uplinkMetadata:
 			return meta.parse(b)
+		case uplinkReadings:
+			reading, err := parseReading(b)
+			r.batch.Readings = append(r.batch.Readings, reading)
+			return err
 		}
 		return nil
 	})
@@ -166,7 +181,7 @@ func (r *storeRequest) addUplink(data []byte) error {
 		return fmt.Errorf("node_id of uplink %d has %d bytes, want %d", len(r.batch.Uplinks)-1, len(id), len(uplink.NodeID))
 	}
 	uplink.NodeID = uuid.UUID(id)
-	uplink.End = len(r.batch.Samples)
+	uplink.End, uplink.ReadingsEnd = len(r.batch.Samples), len(r.batch.Readings)
 	uplink.Meta = meta.value()
 	return nil
 }
@@ -193,11 +208,37 @@ func parseSample(data []byte) (measurement.Sample, error) {
 		}
 		return nil
 	})
-	// Beyond this a time.Time wraps around; it is rejected in any case.
-	const limit = 1 << 45
-	s.Time = time.Unix(min(max(timeS, -limit), limit), 0).UTC()
+	s.Time = unix(timeS)
 	s.Status = statusOf(status)
 	return s, err
+}
+
+// unix is time.Unix without its wrapping around; far times are rejected later.
+func unix(seconds int64) time.Time {
+	const limit = 1 << 45
+	return time.Unix(min(max(seconds, -limit), limit), 0).UTC()
+}
+
+func parseReading(data []byte) (quantity.Reading, error) {
+	var timeS int64
+	var r quantity.Reading
+	err := fields(data, func(num protowire.Number, typ protowire.Type, v uint64, _ []byte) error {
+		if typ != protowire.VarintType {
+			return nil
+		}
+		switch num {
+		case readingTimeS:
+			timeS = int64(v)
+		case readingQuantity:
+			// What is too large is none that there can be, as the largest is.
+			r.Quantity = quantity.ID(min(uint32(v), math.MaxUint16))
+		case readingValue:
+			r.Steps = signed32(v)
+		}
+		return nil
+	})
+	r.Time = unix(timeS)
+	return r, err
 }
 
 // signed32 decodes an sint32.

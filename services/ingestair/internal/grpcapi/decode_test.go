@@ -17,6 +17,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
@@ -35,9 +36,17 @@ func convert(uplinks []*ingestv1.Uplink) (ingest.Batch, error) {
 				Status: statusOf(s.GetStatus()),
 			})
 		}
-		b.Uplinks = append(b.Uplinks, ingest.Uplink{Uplink: keeping.Uplink{NodeID: uuid.UUID(u.GetNodeId()), Meta: convertMetadata(u.GetMetadata())}, End: len(b.Samples)})
+		for _, r := range u.GetReadings() {
+			b.Readings = append(b.Readings, quantity.Reading{
+				Time:  time.Unix(min(max(r.GetTimeS(), -1<<45), 1<<45), 0).UTC(),
+				Value: quantity.Value{Quantity: quantity.ID(min(r.GetQuantity(), math.MaxUint16)), Steps: r.GetValue()},
+			})
+		}
+		b.Uplinks = append(b.Uplinks, ingest.Uplink{
+			Uplink: keeping.Uplink{NodeID: uuid.UUID(u.GetNodeId()), Meta: convertMetadata(u.GetMetadata())}, End: len(b.Samples), ReadingsEnd: len(b.Readings),
+		})
 	}
-	if len(b.Samples) > ingest.MaxSamples || len(b.Uplinks) > ingest.MaxSamples {
+	if len(b.Samples) > ingest.MaxSamples || len(b.Uplinks) > ingest.MaxSamples || len(b.Readings) > ingest.MaxReadings {
 		return b, errors.New("too many")
 	}
 	return b, nil
@@ -92,6 +101,9 @@ func fullRequest() *ingestv1.StoreRequest {
 			},
 		},
 		{NodeId: id[:]},
+		{NodeId: id[:], Readings: []*ingestv1.Reading{
+			{TimeS: 1795345200, Quantity: 3, Value: 10132}, {TimeS: math.MaxInt64, Quantity: math.MaxUint32, Value: math.MinInt32}, {},
+		}},
 		{NodeId: id[:], Samples: []*ingestv1.Sample{{TimeS: 1}}, Metadata: &ingestv1.UplinkMetadata{}},
 	}}
 }

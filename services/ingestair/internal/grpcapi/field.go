@@ -13,6 +13,11 @@ const (
 	uplinkNodeID   protowire.Number = 1
 	uplinkSamples  protowire.Number = 2
 	uplinkMetadata protowire.Number = 3
+	uplinkReadings protowire.Number = 4
+
+	readingTimeS    protowire.Number = 1
+	readingQuantity protowire.Number = 2
+	readingValue    protowire.Number = 3
 
 	sampleTimeS                  protowire.Number = 1
 	sampleCO2PPM                 protowire.Number = 2

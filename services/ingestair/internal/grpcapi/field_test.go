@@ -27,7 +27,8 @@ func TestFieldNumbers(t *testing.T) {
 	}{
 		{&ingestv1.StoreRequest{}, map[string]protowire.Number{"uplinks": storeRequestUplinks}},
 		{&ingestv1.StoreStreamRequest{}, map[string]protowire.Number{"sequence": storeStreamRequestSequence, "uplinks": storeStreamRequestUplinks}},
-		{&ingestv1.Uplink{}, map[string]protowire.Number{"node_id": uplinkNodeID, "samples": uplinkSamples, "metadata": uplinkMetadata}},
+		{&ingestv1.Uplink{}, map[string]protowire.Number{"node_id": uplinkNodeID, "samples": uplinkSamples, "metadata": uplinkMetadata, "readings": uplinkReadings}},
+		{&ingestv1.Reading{}, map[string]protowire.Number{"time_s": readingTimeS, "quantity": readingQuantity, "value": readingValue}},
 		{&ingestv1.Sample{}, map[string]protowire.Number{
 			"time_s": sampleTimeS, "co2_ppm": sampleCO2PPM, "temperature_decicelsius": sampleTemperatureDecicelsius,
 			"rel_humidity_percent": sampleRelHumidityPercent, "status": sampleStatus,

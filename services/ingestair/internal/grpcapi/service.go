@@ -99,7 +99,10 @@ func (s *service) store(ctx context.Context, in *storeRequest) (*ingestv1.StoreR
 	if err != nil {
 		return nil, err
 	}
-	return &ingestv1.StoreResponse{Outcomes: outcomes(result), Rejections: rejections(result)}, nil
+	return &ingestv1.StoreResponse{
+		Outcomes: outcomes(result.Outcomes), Rejections: rejections(result.Rejections),
+		ReadingOutcomes: outcomes(result.ReadingOutcomes), ReadingRejections: rejections(result.ReadingRejections),
+	}, nil
 }
 
 func (s *service) keepUndecoded(ctx context.Context, in *keepUndecodedRequest) (*ingestv1.KeepUndecodedResponse, error) {
@@ -227,13 +230,17 @@ func answer(ctx context.Context, stream grpc.ServerStream, m pendingMessage) err
 		return err
 	}
 	return stream.SendMsg(&ingestv1.StoreStreamResponse{
-		Sequence: m.sequence, Outcomes: outcomes(result), Rejections: rejections(result),
+		Sequence: m.sequence, Outcomes: outcomes(result.Outcomes), Rejections: rejections(result.Rejections),
+		ReadingOutcomes: outcomes(result.ReadingOutcomes), ReadingRejections: rejections(result.ReadingRejections),
 	})
 }
 
-func outcomes(r *ingest.Result) []ingestv1.Outcome {
-	to := make([]ingestv1.Outcome, len(r.Outcomes))
-	for i, o := range r.Outcomes {
+func outcomes(all []keeping.Outcome) []ingestv1.Outcome {
+	if len(all) == 0 {
+		return nil
+	}
+	to := make([]ingestv1.Outcome, len(all))
+	for i, o := range all {
 		to[i] = outcomeOf[o]
 	}
 	return to
@@ -248,9 +255,9 @@ var outcomeOf = [...]ingestv1.Outcome{
 	keeping.Parked:    ingestv1.Outcome_OUTCOME_PARKED,
 }
 
-func rejections(r *ingest.Result) []*ingestv1.Rejection {
+func rejections(all []ingest.Rejection) []*ingestv1.Rejection {
 	var to []*ingestv1.Rejection
-	for _, rejection := range r.Rejections {
+	for _, rejection := range all {
 		to = append(to, &ingestv1.Rejection{
 			Sample: uint32(rejection.Sample), Reason: reasonOf(rejection.Fault.Reason),
 			Field: rejection.Fault.Field, Detail: rejection.Fault.Detail,

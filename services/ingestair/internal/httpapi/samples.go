@@ -2,13 +2,16 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
@@ -29,6 +33,8 @@ type jsonSample struct {
 	TemperatureCelsius *json.Number `json:"temperature_celsius"`
 	RelHumidityPercent *json.Number `json:"rel_humidity_percent"`
 	Status             string       `json:"status"`
+	// Readings are values by the names of their quantities, in their units.
+	Readings map[string]json.Number `json:"readings"`
 }
 
 // jsonAnswer has one outcome for each sample.
@@ -57,7 +63,8 @@ func problem(status int, text string) answer {
 
 // samples keeps a batch: {"samples":[{"node":"<uuid>","time_s":1764000000,
 // "co2_ppm":612,"temperature_celsius":21.5,"rel_humidity_percent":40}, ..]}.
-// Instead of time_s there may be "time" in RFC 3339. The answer is 200 also when
+// Instead of time_s there may be "time" in RFC 3339, and beside or instead of the CO2
+// "readings" of other quantities: {"pressure_hpa":1013.2}. The answer is 200 also when
 // samples were rejected: "outcomes" tells of each. Only where all are of nodes that the
 // token may not write, it is 403.
 func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) answer {
@@ -70,14 +77,9 @@ func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) a
 	if err != nil {
 		return s.failed(ctx, err, problem)
 	}
-	a := jsonAnswer{Outcomes: make([]string, len(result.Outcomes))}
-	for i, o := range result.Outcomes {
-		a.Outcomes[i] = strings.ToUpper(o.String())
-	}
-	for _, r := range result.Rejections {
-		a.Rejections = append(a.Rejections, jsonRejection{
-			Sample: r.Sample, Reason: strings.ToUpper(r.Fault.Code()), Field: jsonName(r.Fault.Field), Detail: r.Fault.Detail,
-		})
+	a := jsonAnswer{Outcomes: make([]string, 0, len(batch.Uplinks))}
+	for i := range batch.Uplinks {
+		a.tell(batch, result, i)
 	}
 	status := http.StatusOK
 	if result.Foreign {
@@ -88,6 +90,40 @@ func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) a
 		return s.failed(ctx, err, problem)
 	}
 	return answer{status: status, body: append(encoded, '\n'), media: mediaJSON}
+}
+
+// tell adds what became of a sample: of its CO2, and where it has none, of its readings what is
+// the best of all. Each reading that was rejected is told.
+func (a *jsonAnswer) tell(b *ingest.Batch, result *ingest.Result, i int) {
+	first, firstReading := 0, 0
+	if i > 0 {
+		first, firstReading = b.Uplinks[i-1].End, b.Uplinks[i-1].ReadingsEnd
+	}
+	u := b.Uplinks[i]
+	outcomes := result.Outcomes[first:u.End]
+	if len(outcomes) == 0 {
+		outcomes = result.ReadingOutcomes[firstReading:u.ReadingsEnd]
+	}
+	best := keeping.Rejected
+	for _, o := range []keeping.Outcome{keeping.Conflict, keeping.Duplicate, keeping.Parked, keeping.Stored} {
+		if slices.Contains(outcomes, o) {
+			best = o
+		}
+	}
+	a.Outcomes = append(a.Outcomes, strings.ToUpper(best.String()))
+	add := func(all []ingest.Rejection, from, to int) {
+		at, _ := slices.BinarySearchFunc(all, from, func(r ingest.Rejection, i int) int { return cmp.Compare(r.Sample, i) })
+		for _, r := range all[at:] {
+			if r.Sample >= to {
+				return
+			}
+			a.Rejections = append(a.Rejections, jsonRejection{
+				Sample: i, Reason: strings.ToUpper(r.Fault.Code()), Field: jsonName(r.Fault.Field), Detail: r.Fault.Detail,
+			})
+		}
+	}
+	add(result.Rejections, first, u.End)
+	add(result.ReadingRejections, firstReading, u.ReadingsEnd)
 }
 
 // jsonName is what a field of the contract is called here.
@@ -116,16 +152,56 @@ func parseSamples(body []byte) (*ingest.Batch, error) {
 	}
 	b := &ingest.Batch{
 		Uplinks: make([]ingest.Uplink, len(in.Samples)),
-		Samples: make([]measurement.Sample, len(in.Samples)),
+		Samples: make([]measurement.Sample, 0, len(in.Samples)),
 	}
 	for i := range in.Samples {
-		var err error
-		if b.Samples[i], err = in.Samples[i].sample(); err != nil {
+		if err := in.Samples[i].addTo(b, i); err != nil {
 			return nil, fmt.Errorf("sample %d: %w", i, err)
 		}
-		b.Uplinks[i] = ingest.Uplink{Uplink: keeping.Uplink{NodeID: *in.Samples[i].Node}, End: i + 1}
 	}
 	return b, nil
+}
+
+// addTo adds the sample and its readings to a batch. Temperature and humidity without CO2 are
+// readings.
+func (j *jsonSample) addTo(b *ingest.Batch, i int) error {
+	s, err := j.sample()
+	if err != nil {
+		return err
+	}
+	more := maps.Clone(j.Readings)
+	if j.CO2PPM != nil {
+		b.Samples = append(b.Samples, s)
+	} else {
+		if more == nil {
+			more = map[string]json.Number{}
+		}
+		for _, own := range []struct {
+			name  string
+			value *json.Number
+		}{{"temperature_celsius", j.TemperatureCelsius}, {"rel_humidity_percent", j.RelHumidityPercent}} {
+			if own.value != nil {
+				more[own.name] = *own.value
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		q, ok := quantity.ByName(name)
+		if !ok || j.CO2PPM != nil && (q.ID == quantity.Temperature || q.ID == quantity.RelHumidity) {
+			return fmt.Errorf("%q is no quantity that a reading can be of", name)
+		}
+		v, err := more[name].Float64()
+		steps, fits := q.Round(v)
+		if err != nil || !fits {
+			return fmt.Errorf("%q is no number that can be kept", name)
+		}
+		b.Readings = append(b.Readings, quantity.Reading{Time: s.Time, Value: quantity.Value{Quantity: q.ID, Steps: steps}})
+	}
+	if j.CO2PPM == nil && len(more) == 0 {
+		return errors.New(`"co2_ppm" is missing, and there are no readings`)
+	}
+	b.Uplinks[i] = ingest.Uplink{Uplink: keeping.Uplink{NodeID: *j.Node}, End: len(b.Samples), ReadingsEnd: len(b.Readings)}
+	return nil
 }
 
 func (j *jsonSample) sample() (measurement.Sample, error) {
@@ -137,10 +213,9 @@ func (j *jsonSample) sample() (measurement.Sample, error) {
 	if s.Time, err = j.time(); err != nil {
 		return s, err
 	}
-	if j.CO2PPM == nil {
-		return s, errors.New(`"co2_ppm" is missing`)
+	if j.CO2PPM != nil {
+		s.CO2PPM = int(*j.CO2PPM)
 	}
-	s.CO2PPM = int(*j.CO2PPM)
 	if s.TemperatureDecicelsius, err = rounded("temperature_celsius", j.TemperatureCelsius, 10); err != nil {
 		return s, err
 	}

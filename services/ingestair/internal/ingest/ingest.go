@@ -14,16 +14,23 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 )
 
-// MaxSamples is how many samples a Batch may have, and how many uplinks.
-const MaxSamples = 10_000
+// MaxSamples is how many samples a Batch may have, and how many uplinks; MaxReadings is how
+// many readings.
+const (
+	MaxSamples  = 10_000
+	MaxReadings = 4 * MaxSamples
+)
 
 // Batch is what a caller hands over at once: uplinks and, flattened, their
 // samples. Nothing in it may be changed after it was handed over.
 type Batch struct {
 	Uplinks []Uplink
 	Samples []measurement.Sample
+	// Readings are quantities beside those of samples.
+	Readings []quantity.Reading
 	// Scope is what the sender may write; nil is everything.
 	Scope Scope
 }
@@ -45,6 +52,8 @@ type Uplink struct {
 
 	// End is the index in Batch.Samples at which the next uplink's samples begin.
 	End int
+	// ReadingsEnd is the same of Batch.Readings.
+	ReadingsEnd int
 }
 
 // Result tells what became of a Batch.
@@ -53,6 +62,9 @@ type Result struct {
 	Outcomes []keeping.Outcome
 	// Rejections explains the outcomes Rejected, in ascending order of Sample.
 	Rejections []Rejection
+	// ReadingOutcomes and ReadingRejections are the same of Batch.Readings.
+	ReadingOutcomes   []keeping.Outcome
+	ReadingRejections []Rejection
 	// Foreign says that there was something, and all of it was of nodes that the sender
 	// may not write.
 	Foreign bool
@@ -60,7 +72,7 @@ type Result struct {
 
 // Rejection says why a sample was rejected.
 type Rejection struct {
-	Sample int // index in Batch.Samples
+	Sample int // index in Batch.Samples, or in Batch.Readings
 	Fault  *fault.Violation
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,8 @@ type Call struct {
 	batch  *Batch
 	result Result
 	faulty []keeping.RejectedRow
+	// faultyReadings are the same of readings.
+	faultyReadings []keeping.RejectedReading
 	// foreign are the uplinks that the sender may not speak of; nil: none are.
 	foreign []bool
 	// giveBack makes the samples cost their sender nothing; nil: they cost nothing.
@@ -95,10 +98,13 @@ func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
 	if n := max(len(b.Samples), len(b.Uplinks)); n > MaxSamples {
 		return nil, fault.New(fault.Invalid, "%d samples or uplinks in a request; at most %d are allowed", n, MaxSamples)
 	}
-	call := &Call{batch: b, done: make(chan struct{}), weight: int64(max(len(b.Samples), len(b.Uplinks))) + 1}
+	if n := len(b.Readings); n > MaxReadings {
+		return nil, fault.New(fault.Invalid, "%d readings in a request; at most %d are allowed", n, MaxReadings)
+	}
+	call := &Call{batch: b, done: make(chan struct{}), weight: int64(max(len(b.Samples), len(b.Uplinks), b.seconds())) + 1}
 	if b.Scope != nil {
 		var err error
-		if call.giveBack, err = b.Scope.Spend(ctx, len(b.Samples)); err != nil {
+		if call.giveBack, err = b.Scope.Spend(ctx, max(len(b.Samples), b.seconds())); err != nil {
 			return nil, err
 		}
 	}
@@ -109,6 +115,20 @@ func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
 	return call, nil
 }
 
+// seconds is how many rows the readings make: those of one uplink and second are one.
+func (b *Batch) seconds() (n int) {
+	first := 0
+	for u := range b.Uplinks {
+		for i := first; i < b.Uplinks[u].ReadingsEnd; i++ {
+			if i == first || !b.Readings[i].Time.Equal(b.Readings[i-1].Time) {
+				n++
+			}
+		}
+		first = max(first, b.Uplinks[u].ReadingsEnd)
+	}
+	return n
+}
+
 func (in *Ingester) enqueue(ctx context.Context, call *Call) error {
 	if call.batch.Scope != nil {
 		foreign, err := call.restrict(ctx)
@@ -117,7 +137,12 @@ func (in *Ingester) enqueue(ctx context.Context, call *Call) error {
 		}
 		in.metrics.foreign.Add(float64(foreign))
 	}
-	in.metrics.judged(call.check(in.now()))
+	now := in.now()
+	in.metrics.judged(call.check(now))
+	if len(call.batch.Readings) > 0 {
+		call.checkReadings(now)
+		in.metrics.judgedReadings(call.batch.Readings, call.result.ReadingRejections)
+	}
 	if err := in.makeRoom(ctx, call.weight); err != nil {
 		return err
 	}
@@ -198,6 +223,32 @@ func (c *Call) check(now time.Time) (implausible judgements) {
 	return implausible
 }
 
+// checkReadings finds the readings that break a rule: each costs nothing but itself.
+func (c *Call) checkReadings(now time.Time) {
+	c.result.ReadingOutcomes = make([]keeping.Outcome, len(c.batch.Readings))
+	first := 0
+	for u := range c.batch.Uplinks {
+		uplink := &c.batch.Uplinks[u]
+		for i := first; i < uplink.ReadingsEnd; i++ {
+			why := c.batch.Readings[i].Check(now)
+			if c.isForeign(u) {
+				why = keeping.Foreign()
+			}
+			if why == nil {
+				continue
+			}
+			c.result.ReadingOutcomes[i] = keeping.Rejected
+			c.result.ReadingRejections = append(c.result.ReadingRejections, Rejection{Sample: i, Fault: why})
+			if c.batch.Scope == nil {
+				c.faultyReadings = append(c.faultyReadings, keeping.RejectedReading{
+					NodeID: uplink.NodeID, Reading: c.batch.Readings[i], DevEUI: uplink.Meta.DevEUI, Fault: why,
+				})
+			}
+		}
+		first = max(first, uplink.ReadingsEnd)
+	}
+}
+
 func (c *Call) reject(i int, uplink *Uplink, f *fault.Violation) {
 	c.result.Outcomes[i] = keeping.Rejected
 	c.result.Rejections = append(c.result.Rejections, Rejection{Sample: i, Fault: f})
@@ -241,6 +292,8 @@ type flusher struct {
 	flush keeping.Flush
 	// origins are where the rows of flush come from.
 	origins []origin
+	// readingOrigins are the same of its readings.
+	readingOrigins []origin
 }
 
 // origin is a sample of a call.
@@ -317,7 +370,12 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	start := time.Now()
-	err := keeping.All(ctx, in.store, &f.flush, func(u *keeping.Uplink, r *keeping.Row, err error) {
+	err := keeping.All(ctx, in.store, &f.flush, func(u *keeping.Uplink, r *keeping.Row, reading *keeping.ReadingRow, err error) {
+		if reading != nil {
+			in.log.ErrorContext(ctx, "the database refuses a reading", "node_id", u.NodeID,
+				"dev_eui", u.Meta.DevEUI, "reading", reading.Reading, "err", err, "cause", cause(err))
+			return
+		}
 		in.log.ErrorContext(ctx, "the database refuses a sample", "node_id", u.NodeID,
 			"dev_eui", u.Meta.DevEUI, "sample", r.Sample, "err", err, "cause", cause(err))
 	})
@@ -327,11 +385,15 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 		for i := range f.flush.Rows {
 			f.origins[i].settle(&f.flush.Rows[i])
 		}
+		for i := range f.flush.Readings {
+			f.readingOrigins[i].settleReading(&f.flush.Readings[i])
+		}
 	}
 	for _, c := range f.calls {
 		c.err = err
 		if err == nil {
 			in.metrics.counted(c.result.Outcomes)
+			in.metrics.countedReadings(c.result.ReadingOutcomes)
 		} else {
 			c.refund()
 		}
@@ -350,13 +412,24 @@ func (in *Ingester) flush(ctx context.Context, f *flusher) {
 	clear(f.flush.Rows)
 	clear(f.origins)
 	clear(f.flush.Rejected)
+	clear(f.flush.Readings)
+	clear(f.readingOrigins)
+	clear(f.flush.RejectedReadings)
 }
 
 // settle tells the caller what became of a row.
 func (o origin) settle(r *keeping.Row) {
 	o.call.result.Outcomes[o.index] = r.Outcome
 	if r.Outcome == keeping.Rejected {
-		o.call.result.insertRejection(Rejection{Sample: o.index, Fault: r.Fault})
+		o.call.result.Rejections = insertRejection(o.call.result.Rejections, Rejection{Sample: o.index, Fault: r.Fault})
+	}
+}
+
+// settleReading tells the caller what became of a reading.
+func (o origin) settleReading(r *keeping.ReadingRow) {
+	o.call.result.ReadingOutcomes[o.index] = r.Outcome
+	if r.Outcome == keeping.Rejected {
+		o.call.result.ReadingRejections = insertRejection(o.call.result.ReadingRejections, Rejection{Sample: o.index, Fault: r.Fault})
 	}
 }
 
@@ -365,12 +438,13 @@ func (f *flusher) gather(now time.Time) {
 	f.flush.At = now
 	f.flush.Uplinks, f.flush.Rows, f.flush.Rejected = f.flush.Uplinks[:0], f.flush.Rows[:0], f.flush.Rejected[:0]
 	f.origins = f.origins[:0]
+	f.flush.Readings, f.flush.RejectedReadings, f.readingOrigins = f.flush.Readings[:0], f.flush.RejectedReadings[:0], f.readingOrigins[:0]
 	for _, c := range f.calls {
-		first := 0
+		first, firstReading := 0, 0
 		for u := range c.batch.Uplinks {
 			uplink := &c.batch.Uplinks[u]
 			if c.isForeign(u) {
-				first = uplink.End
+				first, firstReading = uplink.End, max(firstReading, uplink.ReadingsEnd)
 				continue
 			}
 			f.flush.Uplinks = append(f.flush.Uplinks, &uplink.Uplink)
@@ -380,21 +454,26 @@ func (f *flusher) gather(now time.Time) {
 					f.origins = append(f.origins, origin{c, i})
 				}
 			}
-			first = uplink.End
+			for i := firstReading; i < uplink.ReadingsEnd; i++ {
+				if c.result.ReadingOutcomes[i] == keeping.Pending {
+					f.flush.Readings = append(f.flush.Readings, keeping.ReadingRow{Reading: c.batch.Readings[i], Uplink: int32(len(f.flush.Uplinks) - 1)})
+					f.readingOrigins = append(f.readingOrigins, origin{c, i})
+				}
+			}
+			first, firstReading = uplink.End, max(firstReading, uplink.ReadingsEnd)
 		}
 		f.flush.Rejected = append(f.flush.Rejected, c.faulty...)
+		f.flush.RejectedReadings = append(f.flush.RejectedReadings, c.faultyReadings...)
 	}
 }
 
 // insertRejection keeps the ascending order.
-func (r *Result) insertRejection(rejection Rejection) {
-	at := len(r.Rejections)
-	for at > 0 && r.Rejections[at-1].Sample > rejection.Sample {
+func insertRejection(all []Rejection, rejection Rejection) []Rejection {
+	at := len(all)
+	for at > 0 && all[at-1].Sample > rejection.Sample {
 		at--
 	}
-	r.Rejections = append(r.Rejections, Rejection{})
-	copy(r.Rejections[at+1:], r.Rejections[at:])
-	r.Rejections[at] = rejection
+	return slices.Insert(all, at, rejection)
 }
 
 // noteTrouble says once when the store fails, and once when it works again.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // Metrics counts what happens to samples.
@@ -18,6 +20,9 @@ type Metrics struct {
 	undecoded     prometheus.Counter
 	foreign       prometheus.Counter
 	implausible   [len(quantities)]prometheus.Counter
+	readings      [keeping.NumOutcomes]prometheus.Counter
+	// implausibleReadings has a counter for each quantity of the catalogue.
+	implausibleReadings map[quantity.ID]prometheus.Counter
 }
 
 // quantities are those that are judged, as they stand in metrics.
@@ -80,12 +85,24 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Name: "ingestair_implausible_values_total",
 		Help: "Values that a sensor cannot have meant, repeated ones included, by quantity: CO2 that no air has (kept, and marked as faulty), temperature and humidity out of range (unknown; the CO2 beside them is kept).",
 	}, []string{"quantity"})
-	r.MustRegister(samples, m.flushes, m.flushDuration, m.flushSamples, m.undecoded, m.foreign, implausible)
+	readings := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ingestair_readings_total", Help: "Readings (values of quantities beside those of samples) by what became of them.",
+	}, []string{"outcome"})
+	implausibleReadings := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ingestair_implausible_readings_total",
+		Help: "Readings out of range, repeated ones included, by quantity; unknown is one that the catalogue does not have. They are kept aside.",
+	}, []string{"quantity"})
+	r.MustRegister(samples, m.flushes, m.flushDuration, m.flushSamples, m.undecoded, m.foreign, implausible, readings, implausibleReadings)
+	m.implausibleReadings = map[quantity.ID]prometheus.Counter{0: implausibleReadings.WithLabelValues("unknown")}
+	for _, q := range quantity.Catalogue {
+		m.implausibleReadings[q.ID] = implausibleReadings.WithLabelValues(q.Name)
+	}
 	for i, q := range quantities {
 		m.implausible[i] = implausible.WithLabelValues(q.name)
 	}
 	for o := keeping.Stored; o < keeping.NumOutcomes; o++ {
 		m.samples[o] = samples.WithLabelValues(o.String())
+		m.readings[o] = readings.WithLabelValues(o.String())
 	}
 	// From 0 on: Prometheus would not see the first failure as an increase.
 	for _, result := range []string{"ok", "error"} {
@@ -94,14 +111,32 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) counted(outcomes []keeping.Outcome) {
+func (m *Metrics) counted(outcomes []keeping.Outcome) { count(&m.samples, outcomes) }
+
+func (m *Metrics) countedReadings(outcomes []keeping.Outcome) { count(&m.readings, outcomes) }
+
+// judgedReadings counts the readings that were rejected for their value.
+func (m *Metrics) judgedReadings(readings []quantity.Reading, rejections []Rejection) {
+	for _, r := range rejections {
+		if r.Fault.Reason != reason.OutOfRange {
+			continue
+		}
+		id := readings[r.Sample].Quantity
+		if m.implausibleReadings[id] == nil {
+			id = 0
+		}
+		m.implausibleReadings[id].Inc()
+	}
+}
+
+func count(counters *[keeping.NumOutcomes]prometheus.Counter, outcomes []keeping.Outcome) {
 	var n [keeping.NumOutcomes]int
 	for _, o := range outcomes {
 		n[o]++
 	}
 	for o := keeping.Stored; o < keeping.NumOutcomes; o++ {
 		if n[o] > 0 {
-			m.samples[o].Add(float64(n[o]))
+			counters[o].Add(float64(n[o]))
 		}
 	}
 }

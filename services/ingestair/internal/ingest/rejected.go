@@ -11,6 +11,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
@@ -20,6 +21,9 @@ type RejectedStore interface {
 	ListRejected(ctx context.Context, q RejectedQuery) ([]KeptSample, error)
 	// ForgetRejected deletes samples.
 	ForgetRejected(ctx context.Context, ids []int64) error
+	// ListRejectedReadings and ForgetRejectedReadings are the same for readings.
+	ListRejectedReadings(ctx context.Context, q RejectedQuery) ([]KeptReading, error)
+	ForgetRejectedReadings(ctx context.Context, ids []int64) error
 }
 
 // RejectedQuery chooses rejected samples.
@@ -43,6 +47,15 @@ type KeptSample struct {
 	Reason string
 }
 
+// KeptReading is a rejected reading in the store, as KeptSample is a sample.
+type KeptReading struct {
+	ID      int64
+	NodeID  uuid.UUID
+	Reading quantity.Reading
+	DevEUI  lorawan.EUI64
+	Reason  string
+}
+
 const (
 	rejudgePage  = 1000
 	rejudgeEvery = 10 * time.Second
@@ -51,9 +64,21 @@ const (
 // Outcomes counts samples by what became of them.
 type Outcomes [keeping.NumOutcomes]int
 
-// Rejudge judges rejected samples again, by today's rules and clock, and stores those that
-// break none. What is rejected again stays as it is.
+// Rejudge judges rejected samples and readings again, by today's rules and clock, and stores
+// those that break none. What is rejected again stays as it is.
 func (in *Ingester) Rejudge(ctx context.Context, store RejectedStore, q RejectedQuery) (total Outcomes, err error) {
+	total, err = in.rejudgeSamples(ctx, store, q)
+	if err != nil {
+		return total, err
+	}
+	readings, err := in.rejudgeReadings(ctx, store, q)
+	for outcome, n := range readings {
+		total[outcome] += n
+	}
+	return total, err
+}
+
+func (in *Ingester) rejudgeSamples(ctx context.Context, store RejectedStore, q RejectedQuery) (total Outcomes, err error) {
 	for q.Limit = rejudgePage; ; {
 		kept, err := store.ListRejected(ctx, q)
 		if err != nil || len(kept) == 0 {
@@ -106,6 +131,50 @@ func (in *Ingester) storeKept(ctx context.Context, kept []KeptSample) (total Out
 		}
 	}
 	return total, done, nil
+}
+
+// rejudgeReadings is rejudgeSamples for readings. Their times stay as they are.
+func (in *Ingester) rejudgeReadings(ctx context.Context, store RejectedStore, q RejectedQuery) (total Outcomes, err error) {
+	for q.Limit = rejudgePage; ; {
+		kept, err := store.ListRejectedReadings(ctx, q)
+		if err != nil || len(kept) == 0 {
+			return total, err
+		}
+		q.AfterID = kept[len(kept)-1].ID
+		read := len(kept)
+		now := in.now()
+		kept = slices.DeleteFunc(kept, func(k KeptReading) bool { return k.Reading.Check(now) != nil })
+		total[keeping.Rejected] += read - len(kept)
+		b := &Batch{Uplinks: make([]Uplink, len(kept)), Readings: make([]quantity.Reading, len(kept))}
+		for i, k := range kept {
+			b.Uplinks[i] = Uplink{
+				Uplink:      keeping.Uplink{NodeID: k.NodeID, Meta: keeping.Metadata{DevEUI: k.DevEUI, ReceivedAt: k.Reading.Time}},
+				ReadingsEnd: i + 1,
+			}
+			b.Readings[i] = k.Reading
+		}
+		result, err := in.Store(ctx, b)
+		if err != nil {
+			return total, err
+		}
+		var done []int64
+		for i, outcome := range result.ReadingOutcomes {
+			total[outcome]++
+			// As with samples: a conflict that was kept as one stays, and so does what is rejected.
+			if outcome != keeping.Rejected && !(outcome == keeping.Conflict && kept[i].Reason == reason.Conflict.Code()) {
+				done = append(done, kept[i].ID)
+			}
+		}
+		// Rejected for another reason, by the database, it was kept aside once more.
+		for _, r := range result.ReadingRejections {
+			if r.Fault.Code() != kept[r.Sample].Reason {
+				done = append(done, kept[r.Sample].ID)
+			}
+		}
+		if err := store.ForgetRejectedReadings(ctx, done); err != nil {
+			return total, err
+		}
+	}
 }
 
 // RunRejudge judges samples from the future again when their time has come, until ctx ends:

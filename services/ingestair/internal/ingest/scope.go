@@ -16,8 +16,8 @@ func Forbidden() error {
 }
 
 // restrict finds the uplinks that the sender may not speak of. Of its own, it may not say
-// which device they are: that is for networks to tell. It returns how many samples are
-// of others.
+// which device they are: that is for networks to tell. It returns how many samples and
+// readings are of others.
 func (c *Call) restrict(ctx context.Context) (foreign int, err error) {
 	nodes := make([]uuid.UUID, len(c.batch.Uplinks))
 	for i := range nodes {
@@ -29,15 +29,15 @@ func (c *Call) restrict(ctx context.Context) (foreign int, err error) {
 	}
 	c.foreign = make([]bool, len(nodes))
 	c.result.Foreign = len(nodes) > 0
-	first := 0
+	first, firstReading := 0, 0
 	for i := range c.batch.Uplinks {
 		u := &c.batch.Uplinks[i]
 		u.Registered = true
 		u.Meta.DevEUI, u.Meta.DeviceID, u.Meta.Protocol, u.Meta.Application = 0, "", "", ""
 		if c.foreign[i] = !own[u.NodeID]; c.foreign[i] {
-			foreign += u.End - first
+			foreign += u.End - first + max(0, u.ReadingsEnd-firstReading)
 		}
-		first = u.End
+		first, firstReading = u.End, max(firstReading, u.ReadingsEnd)
 		c.result.Foreign = c.result.Foreign && c.foreign[i]
 	}
 	return foreign, nil

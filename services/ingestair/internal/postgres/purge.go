@@ -25,6 +25,11 @@ const (
 	 WHERE node_no = $1
 	   AND time IN (SELECT time FROM sample WHERE node_no = $1 ORDER BY time LIMIT $2)`
 
+	purgeReadings = `
+	DELETE FROM reading
+	 WHERE node_no = $1
+	   AND time IN (SELECT time FROM reading WHERE node_no = $1 ORDER BY time LIMIT $2)`
+
 	purgeHours   = `DELETE FROM sample_hour WHERE node_no = $1`
 	purgeDays    = `DELETE FROM sample_day WHERE node_no = $1`
 	purgeLate    = `DELETE FROM sample_late WHERE node_no = $1`
@@ -48,9 +53,11 @@ func (s *Store) Purge(ctx context.Context, retiredFor time.Duration) (more bool,
 			return err
 		}
 		more = true
-		tag, err := tx.Exec(ctx, purgeSamples, no, purgeChunk)
-		if err != nil || tag.RowsAffected() > 0 {
-			return err
+		for _, sql := range []string{purgeSamples, purgeReadings} {
+			tag, err := tx.Exec(ctx, sql, no, purgeChunk)
+			if err != nil || tag.RowsAffected() > 0 {
+				return err
+			}
 		}
 		for _, sql := range []string{purgeHours, purgeDays, purgeLate, forgetNumber} {
 			if _, err := tx.Exec(ctx, sql, no); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/pkg/samplestore"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
@@ -68,6 +69,58 @@ func (s *Store) ListRejected(ctx context.Context, q ingest.RejectedQuery) ([]ing
 func (s *Store) ForgetRejected(ctx context.Context, ids []int64) error {
 	if _, err := s.pool.Exec(ctx, "DELETE FROM rejected_sample WHERE id = ANY ($1)", ids); err != nil {
 		return samplestore.Translate(fmt.Errorf("forget rejected samples: %w", err))
+	}
+	return nil
+}
+
+const listRejectedReadings = `
+	SELECT id, node_id, time_s, readings, dev_eui, reason
+	  FROM rejected_reading
+	 WHERE id > @after_id
+	   AND time_s <= @until
+	   AND (@reason = '' OR reason = @reason)
+	   AND (@dev_eui = '' OR dev_eui = @dev_eui)
+	 ORDER BY id
+	 LIMIT @limit`
+
+// ListRejectedReadings implements ingest.RejectedStore. A row may have several readings: those
+// of an archived month, which are told together.
+func (s *Store) ListRejectedReadings(ctx context.Context, q ingest.RejectedQuery) ([]ingest.KeptReading, error) {
+	rows, err := s.pool.Query(ctx, listRejectedReadings, pgx.NamedArgs{
+		"after_id": q.AfterID, "until": q.Until.Unix(), "reason": q.Reason, "dev_eui": q.DevEUI.OrEmpty(), "limit": q.Limit,
+	})
+	if err != nil {
+		return nil, samplestore.Translate(fmt.Errorf("list rejected readings: %w", err))
+	}
+	var all []ingest.KeptReading
+	var k ingest.KeptReading
+	var seconds int64
+	var packed []byte
+	var eui *string
+	_, err = pgx.ForEachRow(rows, []any{&k.ID, &k.NodeID, &seconds, &packed, &eui, &k.Reason}, func() (err error) {
+		k.Reading.Time, k.DevEUI = time.Unix(seconds, 0).UTC(), 0
+		if eui != nil {
+			if k.DevEUI, err = lorawan.ParseEUI64(*eui); err != nil {
+				return err
+			}
+		}
+		values, err := quantity.Unpack(nil, packed)
+		for _, v := range values {
+			k.Reading.Value = v
+			all = append(all, k)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, samplestore.Translate(fmt.Errorf("list rejected readings: %w", err))
+	}
+	return all, nil
+}
+
+// ForgetRejectedReadings implements ingest.RejectedStore.
+func (s *Store) ForgetRejectedReadings(ctx context.Context, ids []int64) error {
+	if _, err := s.pool.Exec(ctx, "DELETE FROM rejected_reading WHERE id = ANY ($1)", ids); err != nil {
+		return samplestore.Translate(fmt.Errorf("forget rejected readings: %w", err))
 	}
 	return nil
 }

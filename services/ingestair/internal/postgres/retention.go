@@ -20,6 +20,17 @@ const (
 	forgetRejected = `
 	DELETE FROM rejected_sample WHERE id IN (
 		SELECT id FROM rejected_sample WHERE rejected_at < $1 ORDER BY rejected_at LIMIT $2)`
+	forgetParkedReadings = `
+	DELETE FROM parked_reading WHERE (node_id, time) IN (
+		SELECT node_id, time FROM parked_reading WHERE parked_at < $1 ORDER BY parked_at LIMIT $2)`
+	forgetRejectedReadings = `
+	DELETE FROM rejected_reading WHERE id IN (
+		SELECT id FROM rejected_reading WHERE rejected_at < $1 ORDER BY rejected_at LIMIT $2)`
+	forgetManyRejectedReadings = `
+	DELETE FROM rejected_reading WHERE id IN (
+		SELECT id FROM rejected_reading
+		 WHERE id <= (SELECT id FROM rejected_reading ORDER BY id DESC OFFSET $1 LIMIT 1)
+		 ORDER BY id LIMIT $2)`
 	// It guards what is parked, and is kept as long.
 	forgetHeard = `
 	DELETE FROM heard_device WHERE eui64 IN (
@@ -49,8 +60,11 @@ func (s *Store) Forget(ctx context.Context, now time.Time, r ingest.Retention) e
 		limit any
 	}{
 		{forgetParked, now.Add(-r.Parked)},
+		{forgetParkedReadings, now.Add(-r.Parked)},
 		{forgetHeard, now.Add(-r.Parked)},
 		{forgetRejected, now.Add(-r.Rejected)},
+		{forgetRejectedReadings, now.Add(-r.Rejected)},
+		{forgetManyRejectedReadings, r.MaxRejected},
 		{forgetUndecoded, now.Add(-r.Undecoded)},
 		{forgetRadio, now.Add(-radioKept)},
 		{forgetManyRejected, r.MaxRejected},

@@ -107,7 +107,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	tokens := postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens}
 	files := postgres.AirFiles{Pool: pool}
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
-		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
+		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now}, Readings: samples,
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Occupancy: timetable.Past{Store: postgres.Timetables{Pool: pool}, Samples: samples}, Log: log},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),

@@ -168,7 +168,7 @@ func newWorld(t *testing.T) *world {
 	accounts := identity.NewAccounts(postgres.NewIdentity(as), identitytest.Hasher(), nil, identitytest.Limits(t), time.Now)
 	log := slog.New(slog.DiscardHandler)
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
-		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Accounts: accounts, Tokens: postgres.Tokens{Pool: as},
+		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Readings: postgres.NewTelemetry(as), Accounts: accounts, Tokens: postgres.Tokens{Pool: as},
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: timetable.Past{Store: postgres.Timetables{Pool: as}, Samples: postgres.NewTelemetry(as)}, Log: log},
 	}, time.Now)
 	handler, err := api.Handler()

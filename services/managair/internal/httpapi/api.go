@@ -51,6 +51,7 @@ type API struct {
 	log       *slog.Logger
 	inventory inventory.Store
 	telemetry telemetry.Store
+	readings  telemetry.Readings
 	now       func() time.Time
 	metrics   *metrics
 	limiter   *ratelimit.Limiter
@@ -68,6 +69,7 @@ type API struct {
 type Domain struct {
 	Inventory  inventory.Store
 	Telemetry  telemetry.Store
+	Readings   telemetry.Readings
 	AirQuality roomair.Service
 	Nodes      inventory.Repository[fidelity.Node, inventory.NodeID]
 	Outages    inventory.Repository[fidelity.Outage, int64]
@@ -94,7 +96,7 @@ const gateTime = 30 * time.Second
 // now is the clock.
 func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now func() time.Time) *API {
 	a := &API{
-		config: cfg, log: log, inventory: d.Inventory, telemetry: d.Telemetry, now: now, images: d.Images, uploads: newUploads(),
+		config: cfg, log: log, inventory: d.Inventory, telemetry: d.Telemetry, readings: d.Readings, now: now, images: d.Images, uploads: newUploads(),
 		metrics: newMetrics(r), limiter: ratelimit.New(cfg.RateLimit, cfg.RateBurst), loaders: map[string]loader{}, operators: map[string]operator{},
 		charts: turn.New(cfg.LongReads, gateTime, 0), downloads: turn.New(cfg.LongReads, gateTime, 0).KeepForKnown(1),
 	}

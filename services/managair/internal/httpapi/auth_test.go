@@ -58,7 +58,7 @@ func newAuthAPI(t *testing.T) *authAPI {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
 	api := httpapi.New(httpapi.Config{}, log, nil, httpapi.Domain{
-		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: pool},
+		Inventory: postgres.NewInventory(pool), Telemetry: postgres.NewTelemetry(pool), Readings: postgres.NewTelemetry(pool), Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: pool},
 	}, time.Now)
 	handler, err := api.Handler()
 	if err != nil {

@@ -81,6 +81,7 @@ func (a *API) addInventory() {
 	relatedOne(a, nodes, "model", access.Members, models, func(n *inventory.Node) int64 { return n.ModelID })
 	relatedOne(a, nodes, "owner", access.Members, organizations, func(n *inventory.Node) int64 { return n.OwnerID })
 	a.addSeries(nodes, installations)
+	a.addReadings(a.readings, nodes, installations)
 	a.addTables(organizations, sites, rooms)
 	a.addLinkages(organizations, users)
 	relatedMany(a, nodes, "installations", access.Members, installations, "node")

@@ -195,7 +195,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	})
 	nodes := postgres.Fidelity{Pool: as}
 	api := httpapi.New(httpapi.Config{PublicURL: "http://h"}, log, nil, httpapi.Domain{
-		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as),
+		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Readings: postgres.NewTelemetry(as),
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: timetable.Past{Store: postgres.Timetables{Pool: as}, Samples: postgres.NewTelemetry(as)}, Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: as}.Nodes(),

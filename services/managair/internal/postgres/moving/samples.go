@@ -75,7 +75,7 @@ func (h *handover) batch(ctx context.Context, batch []loadedSample) (total fixtu
 	for part := range slices.Chunk(batch, flushRows) {
 		h.gather(part)
 		err := retry(ctx, func() error {
-			return keeping.All(ctx, h.store, &h.flush, func(*keeping.Uplink, *keeping.Row, error) {})
+			return keeping.All(ctx, h.store, &h.flush, func(*keeping.Uplink, *keeping.Row, *keeping.ReadingRow, error) {})
 		})
 		if err != nil {
 			return total, fmt.Errorf("store samples: %w", err)
