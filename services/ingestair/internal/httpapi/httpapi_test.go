@@ -18,6 +18,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
@@ -26,7 +27,9 @@ var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // memory keeps samples in memory: node 1 is registered, all others are not.
 type memory struct {
 	samples map[uuid.UUID]map[int64]string
-	away    bool
+	// readings are all that came.
+	readings []quantity.Reading
+	away     bool
 }
 
 var registered = uuid.MustParse("00000000-0000-0000-0000-000000000001")
@@ -51,6 +54,14 @@ func (m *memory) Keep(_ context.Context, f *keeping.Flush) error {
 		default:
 			r.Outcome = keeping.Conflict
 		}
+	}
+	for i := range f.Readings {
+		r := &f.Readings[i]
+		r.Outcome = keeping.Stored
+		if f.Uplinks[r.Uplink].NodeID != registered {
+			r.Outcome = keeping.Parked
+		}
+		m.readings = append(m.readings, r.Reading)
 	}
 	return nil
 }
@@ -169,12 +180,45 @@ func TestSamples(t *testing.T) {
 		{"no samples", `{}`, 400, `{"error":"\"samples\" is missing"}`},
 		{"no node", `{"samples":[{"time_s":1,"co2_ppm":1}]}`, 400, `{"error":"sample 0: \"node\" is missing"}`},
 		{"no time", `{"samples":[{` + node1 + `,"co2_ppm":1}]}`, 400, `{"error":"sample 0: give either \"time\" or \"time_s\""}`},
-		{"no CO2", `{"samples":[{` + node1 + `,"time_s":1}]}`, 400, `{"error":"sample 0: \"co2_ppm\" is missing"}`},
+		{"no CO2", `{"samples":[{` + node1 + `,"time_s":1}]}`, 400, `{"error":"sample 0: \"co2_ppm\" is missing, and there are no readings"}`},
+		{
+			"readings beside CO2 and without any",
+			`{"samples":[
+				{` + node1 + `,"time_s":1795345300,"co2_ppm":612,"readings":{"pressure_hpa":1013.24,"light_lux":1e9}},
+				{` + node1 + `,"time_s":1795345300,"temperature_celsius":21.46,"rel_humidity_percent":40},
+				{` + node2 + `,"time_s":1795345300,"readings":{"radon_bqm3":120}},
+				{` + node1 + `,"time_s":1795345300,"readings":{"radon_bqm3":-1}}]}`, 200,
+			`{"outcomes":["STORED","STORED","PARKED","REJECTED"],"rejections":[` +
+				`{"sample":0,"reason":"OUT_OF_RANGE","field":"light_lux","detail":"1000000000 is outside of 0 to 200000"},` +
+				`{"sample":3,"reason":"OUT_OF_RANGE","field":"radon_bqm3","detail":"-1 is outside of 0 to 60000"}]}`,
+		},
+		{
+			"no quantity", `{"samples":[{` + node1 + `,"time_s":1,"co2_ppm":1,"readings":{"pressure":1}}]}`, 400,
+			`{"error":"sample 0: \"pressure\" is no quantity that a reading can be of"}`,
+		},
+		{
+			"temperature twice", `{"samples":[{` + node1 + `,"time_s":1,"co2_ppm":1,"readings":{"temperature_celsius":1}}]}`, 400,
+			`{"error":"sample 0: \"temperature_celsius\" is no quantity that a reading can be of"}`,
+		},
+		{
+			"no number", `{"samples":[{` + node1 + `,"time_s":1,"readings":{"light_lux":1e99}}]}`, 400,
+			`{"error":"sample 0: \"light_lux\" is no number that can be kept"}`,
+		},
 	} {
 		status, body := request{"POST", "/ingest/v1/samples", "application/json; charset=utf-8", "bearer secret", tt.body}.send(h)
 		if diff := cmp.Diff(tt.want, body); status != tt.status || diff != "" {
 			t.Errorf("%s: status %d, want %d; body (-want +got):\n%s", tt.name, status, tt.status, diff)
 		}
+	}
+	at := time.Unix(1795345300, 0).UTC()
+	want := []quantity.Reading{
+		{Time: at, Value: quantity.Value{Quantity: quantity.Pressure, Steps: 10132}},
+		{Time: at, Value: quantity.Value{Quantity: quantity.RelHumidity, Steps: 40}},
+		{Time: at, Value: quantity.Value{Quantity: quantity.Temperature, Steps: 215}},
+		{Time: at, Value: quantity.Value{Quantity: quantity.Radon, Steps: 120}},
+	}
+	if diff := cmp.Diff(want, store.readings); diff != "" {
+		t.Errorf("readings (-want +got):\n%s", diff)
 	}
 	store.away = true
 	if status, body := (request{"POST", "/ingest/v1/samples/", "application/json", "Bearer secret", `{"samples":[{` + node1 + `,"time_s":1795345200,"co2_ppm":1}]}`}).send(h); status != 503 {
@@ -284,6 +328,7 @@ func FuzzDoors(f *testing.F) {
 	for _, body := range []string{
 		"", "{}", "null", `{"samples":[{"node":"00000000-0000-0000-0000-000000000001","time_s":1795345200,"co2_ppm":612}]}`,
 		`{"samples":[{"node":"00000000-0000-0000-0000-000000000001","time":"2026-11-22T11:00:00Z","co2_ppm":1e3,"temperature_celsius":1e400}]}`,
+		`{"samples":[{"node":"00000000-0000-0000-0000-000000000001","time_s":1795345200,"readings":{"pressure_hpa":1013.2,"motion_count":-1}}]}`,
 		`{"data":{"type":"Sample","attributes":{"timestamp_s":1795345200,"co2_ppm":1},"relationships":{"node":{"data":{"type":"Node","id":"00000000-0000-0000-0000-000000000001"}}}}}`,
 		`{"data":{"type":"Sample","attributes":{"timestamp_s":9223372036854775807,"co2_ppm":1,"temperature_celsius":"0.0"},"relationships":{"node":{"data":{"type":"Node","id":"{00000000-0000-0000-0000-000000000001}"}}}}}`,
 	} {

@@ -224,15 +224,17 @@ var matrix = map[string]row{
 		public: "401 404 403 200 404", private: "401 404 403 200 404", foreign: nobody,
 		body: `{"data":{"type":"Node","id":"{id}","attributes":{"alias":"x"}}}`,
 	},
-	"DELETE /api/v1/nodes/{id}":             {public: "401 404 403 204 404", private: "401 404 403 204 404", foreign: nobody},
-	"GET /api/v1/nodes/{id}/protocol":       {public: members, private: members, foreign: nobody},
-	"GET /api/v1/nodes/{id}/model":          {public: members, private: members, foreign: nobody},
-	"GET /api/v1/nodes/{id}/owner":          {public: members, private: members, foreign: nobody},
-	"GET /api/v1/nodes/{id}/installations":  {public: members, private: members, foreign: nobody},
-	"GET /api/v1/nodes/{id}/timeseries":     {public: members, private: members, foreign: nobody},
-	"GET /api/v1/nodes/{id}/timeseries.csv": {public: members, private: members, foreign: nobody},
-	"GET /api/v1/node-timeseries":           {public: accounts},
-	"GET /api/v1/node-timeseries/{id}":      {public: members, private: members, foreign: nobody},
+	"DELETE /api/v1/nodes/{id}":                  {public: "401 404 403 204 404", private: "401 404 403 204 404", foreign: nobody},
+	"GET /api/v1/nodes/{id}/protocol":            {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/model":               {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/owner":               {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/installations":       {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/timeseries":          {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/timeseries.csv":      {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/readings":            {public: members, private: members, foreign: nobody},
+	"GET /api/v1/nodes/{id}/readings/{quantity}": {public: members, private: members, foreign: nobody},
+	"GET /api/v1/node-timeseries":                {public: accounts},
+	"GET /api/v1/node-timeseries/{id}":           {public: members, private: members, foreign: nobody},
 
 	"GET /api/v1/installations":      {public: everyone},
 	"GET /api/v1/installations/{id}": {public: everyone, private: members0, foreign: hidden},
@@ -247,15 +249,17 @@ var matrix = map[string]row{
 		body: `{"data":{"type":"Installation","id":"{id}","attributes":{"from_timestamp_s":1767225600},"relationships":{
 			"node":{"data":{"type":"Node","id":"{node}"}},"room":{"data":{"type":"Room","id":"{id}"}}}}}`,
 	},
-	"DELETE /api/v1/installations/{id}":             {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
-	"PUT /api/v1/installations/{id}/image":          {public: "401 403 403 415 403", private: "401 404 403 415 404", foreign: nobody, body: "{}"},
-	"DELETE /api/v1/installations/{id}/image":       {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
-	"GET /api/v1/installations/{id}/room":           {public: everyone, private: members0, foreign: hidden},
-	"GET /api/v1/installations/{id}/node":           {public: members, private: members, foreign: nobody},
-	"GET /api/v1/installations/{id}/timeseries":     {public: everyone, private: members0, foreign: hidden},
-	"GET /api/v1/installations/{id}/timeseries.csv": {public: everyone, private: members0, foreign: hidden},
-	"GET /api/v1/installation-timeseries":           {public: everyone},
-	"GET /api/v1/installation-timeseries/{id}":      {public: everyone, private: members0, foreign: hidden},
+	"DELETE /api/v1/installations/{id}":                  {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
+	"PUT /api/v1/installations/{id}/image":               {public: "401 403 403 415 403", private: "401 404 403 415 404", foreign: nobody, body: "{}"},
+	"DELETE /api/v1/installations/{id}/image":            {public: "401 403 403 204 403", private: "401 404 403 204 404", foreign: nobody},
+	"GET /api/v1/installations/{id}/room":                {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installations/{id}/node":                {public: members, private: members, foreign: nobody},
+	"GET /api/v1/installations/{id}/timeseries":          {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installations/{id}/timeseries.csv":      {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installations/{id}/readings":            {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installations/{id}/readings/{quantity}": {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/installation-timeseries":                {public: everyone},
+	"GET /api/v1/installation-timeseries/{id}":           {public: everyone, private: members0, foreign: hidden},
 
 	"GET /api/v1/rooms/{id}/airquality":          {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}/airquality/{month}":  {public: everyone, private: members0, foreign: hidden},
@@ -380,7 +384,7 @@ func checkRow(t *testing.T, shared *world, other *mutable, route httpapi.Route, 
 	}
 	for i, status := range strings.Fields(want) {
 		role, user := roles[i].name, strconv.FormatInt(roles[i].user, 10)
-		fill := strings.NewReplacer("{id}", thing, "{node}", node, "{month}", "2026-01", "{name}", "nichts", "{me}", user)
+		fill := strings.NewReplacer("{id}", thing, "{node}", node, "{month}", "2026-01", "{name}", "nichts", "{quantity}", "light_lux", "{me}", user)
 		rq := request{method: route.Method, path: fill.Replace(route.Pattern) + "/", body: fill.Replace(row.body)}
 		if row.media != "" {
 			rq.header = map[string]string{"Content-Type": row.media}

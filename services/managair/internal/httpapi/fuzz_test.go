@@ -90,7 +90,7 @@ type anything struct {
 func (a anything) send(t *testing.T, w *world, routes []httpapi.Route) {
 	t.Helper()
 	rt := routes[int(a.route)%len(routes)]
-	path := strings.NewReplacer("{id}", url.PathEscape(a.id), "{month}", url.PathEscape(a.id), "{name}", url.PathEscape(a.id)).Replace(rt.Pattern) + "/"
+	path := strings.NewReplacer("{id}", url.PathEscape(a.id), "{month}", url.PathEscape(a.id), "{name}", url.PathEscape(a.id), "{quantity}", url.PathEscape(a.id)).Replace(rt.Pattern) + "/"
 	if _, err := url.ParseRequestURI("http://h" + path + "?" + a.query); err != nil || strings.ContainsAny(a.query, " \r\n#") ||
 		strings.ContainsFunc(a.query, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return

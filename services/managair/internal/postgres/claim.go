@@ -36,13 +36,15 @@ const (
 		   AND (EXISTS (SELECT FROM ` + goodCode + `)
 		        OR (EXISTS (SELECT FROM parked_sample WHERE node_id = @id)
 		            OR EXISTS (SELECT FROM rejected_sample WHERE node_id = @id)
+		            OR EXISTS (SELECT FROM parked_reading WHERE node_id = @id)
+		            OR EXISTS (SELECT FROM rejected_reading WHERE node_id = @id)
 		            OR EXISTS (SELECT FROM heard_device WHERE eui64 = @eui64)
 		            -- For one release: an ingestair of before does not tell who is heard.
 		            OR EXISTS (SELECT FROM parked_sample WHERE dev_eui = @eui64))
 		           -- They had it last: whoever deletes their sensor may register it again.
 		           AND NOT EXISTS (SELECT FROM heard_device WHERE eui64 = @eui64 AND owner_id = @owner))`
 
-	isHeard = "SELECT EXISTS (SELECT FROM parked_sample WHERE node_id = @id) OR EXISTS (SELECT FROM heard_device WHERE eui64 = @eui64)"
+	isHeard = "SELECT EXISTS (SELECT FROM parked_sample WHERE node_id = @id) OR EXISTS (SELECT FROM parked_reading WHERE node_id = @id) OR EXISTS (SELECT FROM heard_device WHERE eui64 = @eui64)"
 
 	// Nobody else can claim what is theirs where there is one organization. Unless
 	// strangers may come and make it: then an administrator stands for it.
@@ -71,7 +73,7 @@ func checkClaim(ctx context.Context, tx pgx.Tx, terms Terms, caller access.Calle
 		"id": n.ID, "eui64": n.EUI64, "owner": n.OwnerID, "digest": digest[:], "strangers": terms.Claims.Strangers,
 	}
 	if terms.Claims.Policy != "" && !caller.Administers && !caller.Superuser {
-		if _, err := tx.Exec(ctx, "LOCK TABLE parked_sample IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+		if _, err := tx.Exec(ctx, "LOCK TABLE parked_sample, parked_reading IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 			return err
 		}
 		var guarded, heard, alone, proven, assigned bool
@@ -145,7 +147,7 @@ func identifyDevice(ctx context.Context, tx pgx.Tx, wanted claim.Request, args p
 		args["id"], args["eui64"] = measurement.NodeID("", eui), eui64
 	} else {
 		var eui64 *string
-		if err := tx.QueryRow(ctx, "SELECT max(dev_eui) FROM parked_sample WHERE node_id = @id", args).Scan(&eui64); err != nil {
+		if err := tx.QueryRow(ctx, "SELECT max(dev_eui) FROM (SELECT dev_eui FROM parked_sample WHERE node_id = @id UNION ALL SELECT dev_eui FROM parked_reading WHERE node_id = @id) parked", args).Scan(&eui64); err != nil {
 			return err
 		}
 		if eui64 != nil {

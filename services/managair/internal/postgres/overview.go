@@ -20,8 +20,11 @@ func (b Backoffice) Parked(ctx context.Context, caller access.Caller) ([]backoff
 	rows, err := b.Pool.Query(ctx, `
 		SELECT p.*, coalesce((SELECT h.application FROM heard_device h WHERE h.eui64 = p.dev_eui), '') AS application
 		  FROM (SELECT node_id, coalesce(max(dev_eui), '') AS dev_eui, coalesce(max(device_id), '') AS device_id,
-		               coalesce(max(protocol), '') AS protocol, count(*) AS samples, min(time) AS first, max(time) AS last
-		          FROM parked_sample GROUP BY node_id ORDER BY max(time) DESC, node_id LIMIT 500) p
+		               coalesce(max(protocol), '') AS protocol, count(DISTINCT time) AS samples, min(time) AS first, max(time) AS last
+		          FROM (SELECT node_id, dev_eui, device_id, protocol, time FROM parked_sample
+		                 UNION ALL
+		                SELECT node_id, dev_eui, NULL, NULL, time FROM parked_reading) seconds
+		         GROUP BY node_id ORDER BY max(time) DESC, node_id LIMIT 500) p
 		 ORDER BY p.last DESC, p.node_id`)
 	if err != nil {
 		return nil, fmt.Errorf("list parked samples: %w", pgdb.Translate(err))
@@ -75,7 +78,7 @@ func (b Backoffice) Overview(ctx context.Context, caller access.Caller) (backoff
 		}
 		o.Counts[name] = n
 	}
-	err = b.Pool.QueryRow(ctx, "SELECT count(DISTINCT node_id) FROM parked_sample").Scan(&o.Parked)
+	err = b.Pool.QueryRow(ctx, "SELECT count(DISTINCT node_id) FROM (SELECT node_id FROM parked_sample UNION ALL SELECT node_id FROM parked_reading) parked").Scan(&o.Parked)
 	if err != nil {
 		return o, fmt.Errorf("count parked nodes: %w", pgdb.Translate(err))
 	}
