@@ -41,7 +41,7 @@ func TestWhatArrivesOfAnUplink(t *testing.T) {
 		{"usual", good, 5, []uint32{776}, "decoded"},
 		{"humidity is an error code", "0100E202FF0603E8", 5, []uint32{1000}, "decoded"},
 		{"hot", "0101C2020A0603E8", 5, []uint32{1000}, "decoded"},
-		{"no CO2", "0100E20229", 5, nil, "empty"},
+		{"no CO2, but readings", "0100E20229", 5, nil, "decoded"},
 		{"answer to settings", "3E0F140000014615000000011F00000002", 6, nil, "empty"},
 		{"no payload", "", 5, nil, "empty"},
 		{"no payload on another port", "", 8, nil, "empty"},
@@ -61,6 +61,9 @@ func TestWhatArrivesOfAnUplink(t *testing.T) {
 			}
 			if len(co2) != len(tt.co2) || len(co2) > 0 && co2[0] != tt.co2[0] {
 				t.Errorf("got %v, want %v", co2, tt.co2)
+			}
+			if n := len(got.GetReadings()); (n > 0) != (tt.result == "decoded" && tt.co2 == nil) {
+				t.Errorf("got %d readings: they are what a node without CO2 has", n)
 			}
 			if m := got.GetMetadata(); m.GetRssiDbm() != -61 || m.GetFCnt() != 9 || m.GetReceivedAt().GetSeconds() != 1795867200 {
 				t.Errorf("got %v, want how the node was heard", m)

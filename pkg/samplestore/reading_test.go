@@ -39,6 +39,10 @@ func keepReadings(t *testing.T, s *world, all ...told) []keeping.Outcome {
 	return outcomes
 }
 
+func value(of quantity.ID, steps int32) quantity.Value {
+	return quantity.Value{Quantity: of, Steps: steps}
+}
+
 // valuesIn unpacks what a query finds.
 func valuesIn(t *testing.T, s *world, query string) []quantity.Value {
 	t.Helper()
@@ -68,7 +72,7 @@ func TestReadingsKeepTheFirst(t *testing.T) {
 		keepReadings(t, s, told{1, noon, quantity.Pressure, 10132}, told{1, noon, quantity.Temperature, 1}, told{1, noon, quantity.Motion, 3},
 			told{1, later, quantity.Light, 5}),
 		keeping.Duplicate, keeping.Conflict, keeping.Stored, keeping.Duplicate)
-	want := []quantity.Value{{quantity.Temperature, -55}, {quantity.Pressure, 10132}, {quantity.Motion, 3}, {quantity.Light, 5}}
+	want := []quantity.Value{value(quantity.Temperature, -55), value(quantity.Pressure, 10132), value(quantity.Motion, 3), value(quantity.Light, 5)}
 	if diff := cmp.Diff(want, valuesIn(t, s, storedReadings)); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
@@ -76,7 +80,7 @@ func TestReadingsKeepTheFirst(t *testing.T) {
 	if !slices.Equal(aside, []string{"conflict time_s", "conflict time_s"}) {
 		t.Errorf("kept aside: %v", aside)
 	}
-	if got := valuesIn(t, s, "SELECT array_agg(readings ORDER BY id) FROM rejected_reading"); !cmp.Equal(got, []quantity.Value{{quantity.Pressure, 10133}, {quantity.Temperature, 1}}) {
+	if got := valuesIn(t, s, "SELECT array_agg(readings ORDER BY id) FROM rejected_reading"); !cmp.Equal(got, []quantity.Value{value(quantity.Pressure, 10133), value(quantity.Temperature, 1)}) {
 		t.Errorf("kept aside: %v", got)
 	}
 }
@@ -101,7 +105,7 @@ func TestReadingsBesideSamples(t *testing.T) {
 		if f.Readings[0].NodeNo == 0 || f.Readings[0].NodeNo != f.Rows[1].NodeNo {
 			t.Errorf("the node's number is %d, want %d", f.Readings[0].NodeNo, f.Rows[1].NodeNo)
 		}
-		if got := valuesIn(t, s, storedReadings); !cmp.Equal(got, []quantity.Value{{quantity.Light, 39}, {quantity.Light, 40}}) {
+		if got := valuesIn(t, s, storedReadings); !cmp.Equal(got, []quantity.Value{value(quantity.Light, 39), value(quantity.Light, 40)}) {
 			t.Errorf("stored: %v", got)
 		}
 	})
@@ -116,7 +120,7 @@ func TestReadingsAreParkedAndAdopted(t *testing.T) {
 		keepReadings(t, s, told{2, noon, quantity.Light, 7}, told{2, noon, quantity.Motion, 1}, told{2, noon, quantity.Light, 8}),
 		keeping.Parked, keeping.Parked, keeping.Conflict)
 	nodetest.Register(t, s.pool, nodetest.ID(2), 2)
-	if got := valuesIn(t, s, storedReadings); !cmp.Equal(got, []quantity.Value{{quantity.Light, 7}, {quantity.Motion, 1}}) {
+	if got := valuesIn(t, s, storedReadings); !cmp.Equal(got, []quantity.Value{value(quantity.Light, 7), value(quantity.Motion, 1)}) {
 		t.Errorf("adopted: %v", got)
 	}
 	if n := pgtest.Value[int](t, s.pool, "SELECT count(*) FROM parked_reading"); n != 0 {
@@ -141,7 +145,7 @@ func TestReadingsOfArchivedMonths(t *testing.T) {
 		keeping.Rejected, keeping.Stored)
 	keepReadings(t, s, told{2, noon, quantity.Light, 4}, told{2, next, quantity.Light, 5})
 	nodetest.Register(t, s.pool, nodetest.ID(2), 2)
-	if got := valuesIn(t, s, storedReadings); !cmp.Equal(got, []quantity.Value{{quantity.Light, 3}, {quantity.Light, 5}}) {
+	if got := valuesIn(t, s, storedReadings); !cmp.Equal(got, []quantity.Value{value(quantity.Light, 3), value(quantity.Light, 5)}) {
 		t.Errorf("stored: %v", got)
 	}
 	aside := pgtest.Value[[]string](t, s.pool, "SELECT array_agg(concat_ws(' ', reason, field, detail) ORDER BY id) FROM rejected_reading")

@@ -161,7 +161,7 @@ func (in *Ingester) rejudgeReadings(ctx context.Context, store RejectedStore, q 
 		for i, outcome := range result.ReadingOutcomes {
 			total[outcome]++
 			// As with samples: a conflict that was kept as one stays, and so does what is rejected.
-			if outcome != keeping.Rejected && !(outcome == keeping.Conflict && kept[i].Reason == reason.Conflict.Code()) {
+			if outcome != keeping.Rejected && (outcome != keeping.Conflict || kept[i].Reason != reason.Conflict.Code()) {
 				done = append(done, kept[i].ID)
 			}
 		}

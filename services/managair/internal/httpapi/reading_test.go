@@ -95,7 +95,7 @@ func TestReadings(t *testing.T) {
 		"installations/1/readings/pressure/": 404, "installations/1/readings/pressure_hpa/?resolution=2h": 400,
 		"installations/1/readings/?filter[from]=x": 400, "installations/1/readings/light_lux/?filter[from]=20&filter[to]=10": 400,
 	} {
-		if got := w.get(t, owner, "/api/v1/"+path); got.status != status {
+		if got := w.do(t, request{user: owner, method: http.MethodGet, path: "/api/v1/" + path}); got.status != status {
 			t.Errorf("%s: %d, want %d: %s", path, got.status, status, got.body)
 		}
 	}
