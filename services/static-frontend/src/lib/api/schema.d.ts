@@ -5104,6 +5104,192 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes/{id}/readings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest value of each quantity beside those of samples */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
+                    filter?: components["parameters"]["range"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["Node-ReadingsDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{id}/readings/{quantity}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The series of one quantity, also as CSV by Accept */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                    /** @description A quantity of the catalogue; its unit is part of the name. */
+                    quantity: components["parameters"]["quantity"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["Node-ReadingsDocument"];
+                        "text/csv": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installations/{id}/readings/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest value of each quantity beside those of samples */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
+                    filter?: components["parameters"]["range"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["Installation-ReadingsDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/installations/{id}/readings/{quantity}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The series of one quantity, also as CSV by Accept */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
+                    filter?: components["parameters"]["range"];
+                    /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
+                    resolution?: components["parameters"]["resolution"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                    /** @description A quantity of the catalogue; its unit is part of the name. */
+                    quantity: components["parameters"]["quantity"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["Installation-ReadingsDocument"];
+                        "text/csv": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/organizations/{id}/relationships/users/": {
         parameters: {
             query?: never;
@@ -8828,6 +9014,78 @@ export interface components {
                 };
             };
         };
+        Reading: {
+            quantity: string;
+            unit: string;
+            timestamp_s: number;
+            value: number;
+        };
+        /** @description A value, or a bucket, which begins at its time, with its lowest and highest value and how many there are. */
+        ReadingPoint: {
+            timestamp_s: number;
+            value: number;
+            min?: number;
+            max?: number;
+            count?: number;
+        };
+        /** @description Quantities beside those of samples, and all of a node without CO2. Numbers are in the unit that the quantity's name has. */
+        "Node-Readings": {
+            /** @constant */
+            type: "Node-Readings";
+            id: string;
+            attributes: {
+                readonly from_timestamp_s?: number;
+                readonly to_timestamp_s?: number;
+                /** @description The newest value of each quantity that was measured in the last day with some; in the answer for all quantities. */
+                readonly latest?: components["schemas"]["Reading"][];
+                /** @description In the answer for one quantity, as are those that follow. */
+                readonly quantity?: string;
+                /** @description What people read behind a value; empty for what is counted. */
+                readonly unit?: string;
+                /**
+                 * @description How the value of a bucket is made of its values; energy is the mean of levels in decibel by their energies. The mean of a day is that of its hours.
+                 * @enum {string}
+                 */
+                readonly averaging?: "mean" | "sum" | "max" | "energy";
+                /** @description Ascending by time. */
+                readonly points?: components["schemas"]["ReadingPoint"][];
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        "Node-ReadingsDocument": {
+            data: components["schemas"]["Node-Readings"];
+        };
+        /** @description Quantities beside those of samples, and all of a node without CO2. Numbers are in the unit that the quantity's name has. */
+        "Installation-Readings": {
+            /** @constant */
+            type: "Installation-Readings";
+            id: string;
+            attributes: {
+                readonly from_timestamp_s?: number;
+                readonly to_timestamp_s?: number;
+                /** @description The newest value of each quantity that was measured in the last day with some; in the answer for all quantities. */
+                readonly latest?: components["schemas"]["Reading"][];
+                /** @description In the answer for one quantity, as are those that follow. */
+                readonly quantity?: string;
+                /** @description What people read behind a value; empty for what is counted. */
+                readonly unit?: string;
+                /**
+                 * @description How the value of a bucket is made of its values; energy is the mean of levels in decibel by their energies. The mean of a day is that of its hours.
+                 * @enum {string}
+                 */
+                readonly averaging?: "mean" | "sum" | "max" | "energy";
+                /** @description Ascending by time. */
+                readonly points?: components["schemas"]["ReadingPoint"][];
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        "Installation-ReadingsDocument": {
+            data: components["schemas"]["Installation-Readings"];
+        };
         /** @description The series of a node. The bounds are those asked for. */
         "Node-Timeseries": {
             /** @constant */
@@ -10217,6 +10475,8 @@ export interface components {
             from?: number;
             to?: number;
         };
+        /** @description A quantity of the catalogue; its unit is part of the name. */
+        quantity: "temperature_celsius" | "rel_humidity_percent" | "pressure_hpa" | "light_lux" | "motion_count" | "people_count" | "tvoc_ppb" | "voc_index" | "nox_index" | "pm1_ugm3" | "pm2_5_ugm3" | "pm4_ugm3" | "pm10_ugm3" | "radon_bqm3" | "no2_ppb" | "o3_ppb" | "hcho_ppb" | "co_ppm" | "noise_dba" | "noise_peak_dba" | "battery_millivolts" | "battery_percent" | "external_temperature_celsius";
         /** @description On for anything but nothing, 0, false, no, off. */
         include_timeseries: string;
         /** @description Samples as they are, or mean, lowest and highest of ten minutes, hours, or UTC days. */
