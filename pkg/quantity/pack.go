@@ -13,9 +13,10 @@ import (
 // in ascending order of the numbers, each quantity once. The same values have the same
 // bytes.
 
-// MaxPacked is how long packed values may be, in bytes: a bound that the key of the table
-// needs, far above what the catalogue can fill.
-const MaxPacked = 1000
+// MinPacked and MaxPacked are how long packed values may be, in bytes: a value has two at
+// least; the other bound is one that the key of the table needs, far above what the catalogue
+// can fill.
+const MinPacked, MaxPacked = 2, 1000
 
 // ErrPacked says that bytes are no packed values.
 var ErrPacked = errors.New("these bytes are no packed values")

@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/profile"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/rule"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -60,6 +61,10 @@ var bounds = func() map[string]string {
 		// An address may be longer with https than it was with webcal.
 		"timetable_calendar_url_length": fmt.Sprintf("length(calendar_url) <= %d", timetable.MaxURL+10),
 		"parked_sample_dev_eui_form":    "dev_eui " + euiForm, "undecoded_uplink_dev_eui_form": "dev_eui " + euiForm,
+		"parked_reading_dev_eui_form": "dev_eui " + euiForm,
+	}
+	for _, table := range []string{"reading", "parked_reading", "rejected_reading"} {
+		of[table+"_length"] = between("octet_length(readings)", quantity.MinPacked, quantity.MaxPacked)
 	}
 	for _, table := range []string{"sample", "parked_sample"} {
 		of[table+"_co2_ppm_kept"] = between("co2_ppm", measurement.MinCO2PPM, measurement.MaxCO2PPM)
