@@ -132,6 +132,17 @@ func TestReadingsAreParkedAndAdopted(t *testing.T) {
 	wantOutcomes(t, "registered", keepReadings(t, s, told{2, noon, quantity.Light, 7}, told{2, noon, quantity.TVOC, 9}), keeping.Duplicate, keeping.Stored)
 }
 
+// A month that yesterday's function made, in a transaction that lasted longer than the migration,
+// has no readings' partition yet.
+func TestReadingsOfAMonthOfBefore(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
+	mustKeep(t, s, sample{1, noon, 400})
+	pgtest.Exec(t, s.pool, "DROP TABLE reading_y2025m03")
+	wantOutcomes(t, "made when it is needed", keepReadings(t, s, told{1, noon, quantity.Light, 1}), keeping.Stored)
+}
+
 // TestReadingsOfArchivedMonths are rejected, whichever way they come, and kept aside.
 func TestReadingsOfArchivedMonths(t *testing.T) {
 	t.Parallel()

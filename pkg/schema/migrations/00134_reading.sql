@@ -101,6 +101,25 @@ BEGIN
 END
 $$;
 
+-- open_sample_month makes a month's partitions if there are none, also where somebody made that
+-- of the samples alone, as before. It returns false for a month that was detached: that one is
+-- archived, and its samples and readings are rejected.
+CREATE OR REPLACE FUNCTION open_sample_month(t timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT sample_month_is_open(t) THEN
+        PERFORM ensure_sample_partition(t);
+    END IF;
+    IF NOT sample_month_is_open(t) THEN
+        RETURN false;
+    END IF;
+    IF to_regclass('reading_y' || to_char(t AT TIME ZONE 'UTC', 'YYYY"m"MM')) IS NULL THEN
+        PERFORM ensure_sample_partition(t);
+    END IF;
+    RETURN true;
+END
+$$;
+
 -- The months that there are.
 DO $$
 DECLARE
@@ -182,6 +201,17 @@ REVOKE ALL ON FUNCTION ensure_month_of, share_privileges FROM PUBLIC;
 
 -- +goose Down
 -- +goose StatementBegin
+CREATE OR REPLACE FUNCTION open_sample_month(t timestamptz) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF sample_month_is_open(t) THEN
+        RETURN true;
+    END IF;
+    PERFORM ensure_sample_partition(t);
+    RETURN sample_month_is_open(t);
+END
+$$;
+
 CREATE OR REPLACE FUNCTION node_adopts_parked_samples() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
