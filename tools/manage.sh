@@ -22,7 +22,7 @@ esac
 if [ "${ARGS[0]}" = migrate ]; then
   # The owner's work; the role of the service may not.
   export_secret_versions
-  run_managair "${ARGS[@]}"
+  run_managair "${ARGS[@]}" || exit
   exit
 fi
 id=$(container managair_server)
@@ -33,4 +33,4 @@ fi
 while IFS='=' read -r name _; do
   flags+=(--env "$name")
 done < <(env | grep -E '^((DJANGO_)?SUPERUSER_[A-Z_]+|IMPORT_DSN)=' || true)
-run_in "$id" "${flags[@]}" -- /managair "${ARGS[@]}"
+run_in "$id" "${flags[@]}" -- /managair "${ARGS[@]}" || exit # it has said why

@@ -23,6 +23,18 @@ fail() { # [-CODE] MESSAGE
   exit "$code"
 }
 
+# set -e ends a tool without a word, and not every program says why it failed. What is
+# passed over here has been said, or somebody has ended it; other codes than ours become 1.
+ended() { # CODE FILE LINE COMMAND, which stands there with the names of variables
+  case $1 in
+    "$EXIT_USAGE" | 3 | "$EXIT_NOT_HEALTHY" | "$EXIT_ROLLED_BACK" | 130 | 143) return 0 ;;
+  esac
+  say "$(realpath --relative-base . "$2"), line $3 ended with $1: $4"
+  [ "$1" = "$EXIT_FAILED" ] || exit "$EXIT_FAILED"
+}
+set -E
+trap 'ended $? "${BASH_SOURCE[0]:-$0}" $LINENO "$BASH_COMMAND"' ERR
+
 . tools/lib/help.sh
 . tools/lib/environment.sh
 . tools/lib/redis.sh
@@ -184,7 +196,11 @@ full_name() {
 
 services() { on service ls --filter "label=com.docker.stack.namespace=$CLAIR_STACK" --format '{{.Name}}' | sort; }
 
-require_stack() { [ -n "$(services)" ] || fail "the stack '$CLAIR_STACK' is not deployed; tools/deploy-stack.sh does that"; }
+require_stack() {
+  local names
+  names=$(services) || fail "the swarm does not say which services there are"
+  [ -n "$names" ] || fail "the stack '$CLAIR_STACK' is not deployed; tools/deploy-stack.sh does that"
+}
 
 # container SERVICE: where a running container of it is, as CONTEXT/ID for run_in.
 # A swarm does not run commands in the containers of its other nodes, so these are
@@ -210,16 +226,19 @@ container() {
   return 1
 }
 
-# run_in CONTEXT/ID [OPTION...] -- COMMAND...: docker exec, on whichever node it is.
+# run_in CONTEXT/ID [OPTION...] -- COMMAND...: docker exec, on whichever node it is. When the
+# engine goes away meanwhile, docker ends with 255 and says nothing.
 run_in() {
-  local where=$1 options=()
+  local where=$1 options=() code=0
   shift
   while [ "$1" != -- ]; do
     options+=("$1")
     shift
   done
   shift
-  docker --context "${where%/*}" exec "${options[@]}" "${where##*/}" "$@"
+  docker --context "${where%/*}" exec "${options[@]}" "${where##*/}" "$@" || code=$?
+  [ "$code" != 255 ] || say "it is not known how a command in the container ${where##*/} ended: $1"
+  return "$code"
 }
 
 # deploy_stack tells the swarm what the files of the environment say.

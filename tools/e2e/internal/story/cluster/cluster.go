@@ -171,19 +171,25 @@ func (c *cluster) signUp(ctx context.Context) error {
 	}
 	// The operator is told of the new password, too, which takes a minute or two: the tool that
 	// set it has no queue.
-	err := play.Until(ctx, func() error {
+	return play.Until(ctx, func() error {
 		waiting, err := c.stack.SQL(ctx, "SELECT count(*) FROM outgoing_mail")
-		if err == nil && waiting != "0" {
-			err = fmt.Errorf("%s mails wait", waiting)
+		if err != nil {
+			return err
 		}
-		return err
+		if waiting != "0" {
+			return fmt.Errorf("%s mails wait", waiting)
+		}
+		done, err := c.countTasks(ctx)
+		if err != nil {
+			return err
+		}
+		if done.running > 0 {
+			// One may have sent the last mail a moment ago: it counts when it has ended.
+			return fmt.Errorf("%d tasks have not ended", done.running)
+		}
+		c.mails = done.executed - len(done.kept)
+		return nil
 	})
-	if err != nil {
-		return err
-	}
-	done, err := c.countTasks(ctx)
-	c.mails = done.executed - len(done.kept)
-	return err
 }
 
 func (c *cluster) check(ctx context.Context) error {

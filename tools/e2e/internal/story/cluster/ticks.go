@@ -14,6 +14,7 @@ import (
 type tasks struct {
 	kept             []string // their names; kept for an hour, unless they send a mail
 	executed, failed int      // how often any was, with success and without
+	running          int      // those that have not ended
 }
 
 // countTasks asks the queue, which counts executions.
@@ -21,24 +22,23 @@ func (c *cluster) countTasks(ctx context.Context) (done tasks, err error) {
 	const queue = "asynq:{managair}:"
 	// In one script, because they go on.
 	out, err := c.stack.Redis(ctx, "EVAL", `
-		local answer = {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]) or '0'}
+		local answer = {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]) or '0', redis.call('LLEN', KEYS[4])}
 		for _, id in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do answer[#answer + 1] = id end
-		return answer`, "3", queue+"processed", queue+"failed", queue+"completed")
+		return answer`, "4", queue+"processed", queue+"failed", queue+"completed", queue+"active")
 	if err != nil {
 		return done, err
 	}
 	fields := strings.Fields(out)
-	if len(fields) < 2 {
+	if len(fields) < 3 {
 		return done, fmt.Errorf("no task was executed: %q", out)
 	}
-	if done.executed, err = strconv.Atoi(fields[0]); err != nil {
-		return done, err
-	}
-	if done.failed, err = strconv.Atoi(fields[1]); err != nil {
-		return done, err
+	for i, n := range []*int{&done.executed, &done.failed, &done.running} {
+		if *n, err = strconv.Atoi(fields[i]); err != nil {
+			return done, err
+		}
 	}
 	done.executed -= done.failed
-	done.kept = fields[2:]
+	done.kept = fields[3:]
 	return done, nil
 }
 
