@@ -1,9 +1,7 @@
 package forwarder_test
 
 import (
-	"context"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
+	"github.com/clairberlin/clair-stack/pkg/relaytest"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
@@ -37,23 +36,23 @@ func TestHangingIngestair(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name   string
-		lose   func(t *testing.T, in *ingestair, through *relay) (recover func())
+		lose   func(in *ingestair, through *relaytest.Relay) (mend func())
 		decode bool
 	}{
-		{"hangs", func(_ *testing.T, in *ingestair, _ *relay) func() { return in.hang() }, true},
-		{"hangs, and uplinks cannot be decoded", func(_ *testing.T, in *ingestair, _ *relay) func() { return in.hang() }, false},
-		{"its machine is lost", func(_ *testing.T, _ *ingestair, r *relay) func() { r.freeze(); return r.mend }, true},
-		{"it dies", func(_ *testing.T, _ *ingestair, r *relay) func() { r.refuse(); return r.mend }, true},
+		{"hangs", func(in *ingestair, _ *relaytest.Relay) func() { return in.hang() }, true},
+		{"hangs, and uplinks cannot be decoded", func(in *ingestair, _ *relaytest.Relay) func() { return in.hang() }, false},
+		{"its machine is lost", func(_ *ingestair, r *relaytest.Relay) func() { r.Freeze(); return r.Mend }, true},
+		{"it dies", func(_ *ingestair, r *relaytest.Relay) func() { r.Refuse(); return r.Mend }, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			const secret = "a-secret-for-tests-only"
 			broker, ingestair := startBroker(t), startIngestair(t)
-			through := startRelay(t, ingestair.address)
+			through := relaytest.Start(t, ingestair.address)
 			var ports ports
 			start(t, broker, ingestair, options{service: uniqueService(), change: ports.watch, env: config.Env{
 				"WEBHOOK_ADDRESS": "127.0.0.1:0", "WEBHOOK_SECRET": secret, "REDIS_URL": redistest.URL(t), "SPOOL_AFTER": "500ms",
-				"INGESTAIR_ADDRESS": through.address,
+				"INGESTAIR_ADDRESS": through.Address,
 			}})
 			arrived := func() []uint32 {
 				all := counters(ingestair.stored())
@@ -71,7 +70,7 @@ func TestHangingIngestair(t *testing.T) {
 				hook.Post(t.Context(), address, message)
 			}
 			post(0)
-			mend := tt.lose(t, ingestair, through)
+			mend := tt.lose(ingestair, through)
 			const rounds, together = 4, 8
 			for round := range rounds {
 				var posts sync.WaitGroup
@@ -149,113 +148,4 @@ func once(uplinks []*ingestv1.Uplink) []uint32 {
 		}
 	}
 	return all
-}
-
-// relay passes connections on to an address, as long as it is well.
-type relay struct {
-	address string
-	to      string
-
-	mu      sync.Mutex
-	gate    chan struct{} // closed: bytes pass
-	refuses bool
-	open    map[net.Conn]bool
-}
-
-func startRelay(t *testing.T, to string) *relay {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &relay{address: listener.Addr().String(), to: to, gate: make(chan struct{}), open: map[net.Conn]bool{}}
-	close(r.gate)
-	ctx, cancel := context.WithCancel(context.Background())
-	serve(t, listener, func(from net.Conn) {
-		target, err := net.Dial("tcp", r.to)
-		if err != nil || !r.admit(from, target) {
-			return
-		}
-		defer r.hangUp(from, target)
-		var back sync.WaitGroup
-		back.Go(func() { r.pass(ctx, from, target) })
-		r.pass(ctx, target, from)
-		back.Wait()
-	})
-	t.Cleanup(func() { // before serve waits for its connections
-		cancel()
-		r.refuse()
-	})
-	return r
-}
-
-func (r *relay) admit(conns ...net.Conn) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range conns {
-		if r.refuses {
-			_ = c.Close()
-			continue
-		}
-		r.open[c] = true
-	}
-	return !r.refuses
-}
-
-func (r *relay) hangUp(conns ...net.Conn) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
-		delete(r.open, c)
-	}
-}
-
-// pass copies until either end is closed.
-func (r *relay) pass(ctx context.Context, to, from net.Conn) {
-	defer r.hangUp(to, from)
-	buffer := make([]byte, 4096)
-	for {
-		n, err := from.Read(buffer)
-		r.mu.Lock()
-		gate := r.gate
-		r.mu.Unlock()
-		select {
-		case <-gate:
-		case <-ctx.Done():
-			return
-		}
-		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
-			return
-		}
-	}
-}
-
-// freeze lets nothing pass, and closes nothing: a machine is gone.
-func (r *relay) freeze() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.gate = make(chan struct{})
-}
-
-// refuse ends all connections, and takes none.
-func (r *relay) refuse() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.refuses = true
-	for c := range r.open {
-		_ = c.Close()
-	}
-}
-
-// mend lets everything pass.
-func (r *relay) mend() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.refuses = false
-	select {
-	case <-r.gate:
-	default:
-		close(r.gate)
-	}
 }

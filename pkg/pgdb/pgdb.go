@@ -108,7 +108,9 @@ func Open(ctx context.Context, c Config, application string, configure ...func(*
 		return nil, fmt.Errorf("database settings: %w", err)
 	}
 	pc.MaxConns = c.MaxConns
+	pc.PingTimeout = pingTimeout
 	pc.ConnConfig.ConnectTimeout = connectTimeout
+	pc.ConnConfig.DialFunc = newDialer().DialContext
 	pc.ConnConfig.RuntimeParams["application_name"] = application
 	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	// Compiling takes longer than any of our queries, and a cautious estimate over

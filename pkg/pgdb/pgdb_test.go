@@ -3,17 +3,20 @@ package pgdb_test
 import (
 	"context"
 	"crypto/rand"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
+	"github.com/clairberlin/clair-stack/pkg/relaytest"
 )
 
 func TestConnString(t *testing.T) {
@@ -150,5 +153,49 @@ func TestPasswordChangesWhileConnected(t *testing.T) {
 	pool.Reset()
 	if err := pgdb.Translate(pool.Ping(t.Context())); !fault.Is(err, fault.Unavailable) || strings.Contains(err.Error(), "one") {
 		t.Errorf("with two wrong passwords: %v", err)
+	}
+}
+
+// Connections whose server is gone without a word are replaced when it is back elsewhere: a
+// caller does not wait for each of them until its own time is over.
+func TestConnectionsOfALostMachine(t *testing.T) {
+	t.Parallel()
+	server := pgtest.New(t).Config().ConnConfig
+	through := relaytest.Start(t, net.JoinHostPort(server.Host, strconv.Itoa(int(server.Port))))
+	host, port, err := net.SplitHostPort(through.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c pgdb.Config
+	if err := (config.Env{
+		"DB_HOST": host, "DB_PORT": port, "DB_NAME": server.Database, "DB_USER": server.User, "DB_SSLMODE": "disable", "DB_PASSWORD": server.Password,
+	}).Load(&c); err != nil {
+		t.Fatal(err)
+	}
+	pool, err := pgdb.Open(t.Context(), c, "test", func(pc *pgxpool.Config) {
+		// Otherwise only those that were idle for a second are asked.
+		pc.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	const idle = 2
+	var taken []*pgxpool.Conn
+	for range idle {
+		conn, err := pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, conn)
+	}
+	for _, conn := range taken {
+		conn.Release()
+	}
+	through.Abandon()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if _, err := pool.Exec(ctx, "SELECT 1"); err != nil {
+		t.Errorf("with %d connections to a machine that is lost: %v", idle, err)
 	}
 }

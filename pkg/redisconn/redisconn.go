@@ -109,6 +109,7 @@ func parseServer(u *url.URL, secure *tls.Config) (Redis, error) {
 	if err != nil {
 		return Redis{}, errors.New("the address, the number of the database or a parameter is wrong") // err may quote the URL
 	}
+	o.ContextTimeoutEnabled = true // else a Redis that hangs keeps callers beyond their time
 	if secure != nil {
 		o.TLSConfig.RootCAs = secure.RootCAs
 	}
@@ -122,6 +123,8 @@ func parseSentinels(u *url.URL, hosts string, secure *tls.Config) (Redis, error)
 		SentinelUsername: q.Get("sentinel_username"), SentinelPassword: q.Get("sentinel_password"),
 		Username:  u.User.Username(),
 		TLSConfig: secure, // without a name: each server has its own
+
+		ContextTimeoutEnabled: true,
 	}
 	o.Password, _ = u.User.Password()
 	if o.MasterName == "" {

@@ -69,6 +69,27 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A Redis that hangs keeps nobody beyond the time of their context.
+func TestContextsEndWaiting(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // nobody answers there
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	r, err := redisconn.Parse("redis://" + listener.Addr().String() + "/0?read_timeout=-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := r.Client()
+	defer func() { _ = client.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := client.Ping(ctx).Err(); err == nil {
+		t.Error("nobody has answered")
+	}
+}
+
 func TestAddressDoesNotShowItself(t *testing.T) {
 	t.Parallel()
 	var settings struct {

@@ -41,8 +41,9 @@ func registerNodeCommand(out *output) *cobra.Command {
 		Use:   "register-node [DEVICE-EUI...]",
 		Short: "Register nodes in the inventory",
 		Long: `Registers nodes in the managair's inventory: those of the command line, or those
-of a CSV file with the columns dev_eui and, if you like, alias. Without
---token-file it asks for user name and password of an owner of the organization.
+of a CSV file with the columns dev_eui and, if you like, alias or name. The file
+from which The Things Stack imports devices is one; its keys stay where they are.
+Without --token-file it asks for user name and password of an owner of the organization.
 Model and organization are told by name or id, and may be left out where there is
 only one; the protocol follows from the codec.
 A node that is registered already counts as failed. The exit code is 3 when some
@@ -106,9 +107,24 @@ func (o *registration) nodes(args []string, stdin io.Reader) ([]newNode, error) 
 	return nodes, nil
 }
 
-// readNodes reads CSV with the columns dev_eui and alias, in any order.
+// readNodes reads CSV with the columns dev_eui and, if it has one, alias or name, in any order,
+// with commas or semicolons between them. So it takes the file from which The Things Stack
+// imports devices (https://www.thethingsindustries.com/docs, CSV File Reference), and reads no
+// key in it.
 func readNodes(r io.Reader) ([]newNode, error) {
-	rows, err := csv.NewReader(r).ReadAll()
+	text, err := io.ReadAll(io.LimitReader(r, largestCSV+1))
+	if err != nil {
+		return nil, fmt.Errorf("read CSV: %w", err)
+	}
+	if len(text) > largestCSV {
+		return nil, fmt.Errorf("read CSV: it has more than %d bytes", largestCSV)
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // spreadsheets write it
+	reader := csv.NewReader(bytes.NewReader(text))
+	if header, _, _ := bytes.Cut(text, []byte("\n")); bytes.ContainsRune(header, ';') {
+		reader.Comma = ';'
+	}
+	rows, err := reader.ReadAll()
 	if err != nil {
 		return nil, fmt.Errorf("read CSV: %w", err)
 	}
@@ -124,20 +140,31 @@ func readNodes(r io.Reader) ([]newNode, error) {
 		return nil, errors.New("read CSV: the first line names no column dev_eui")
 	}
 	aliasColumn, hasAlias := column["alias"]
+	if !hasAlias {
+		aliasColumn, hasAlias = column["name"]
+	}
 	var nodes []newNode
+	seen := map[lorawan.EUI64]int{}
 	for i, row := range rows[1:] {
 		eui, err := lorawan.ParseEUI64(strings.TrimSpace(row[euiColumn]))
 		if err != nil {
-			return nil, fmt.Errorf("read CSV: row %d: %w", i+2, err)
+			return nil, fmt.Errorf("read CSV: row %d, dev_eui: %w", i+2, err)
 		}
+		if before := seen[eui]; before != 0 {
+			return nil, fmt.Errorf("read CSV: row %d, dev_eui: %s is in row %d, too", i+2, eui, before)
+		}
+		seen[eui] = i + 2
 		n := newNode{eui: eui}
 		if hasAlias {
-			n.alias = row[aliasColumn]
+			n.alias = strings.TrimSpace(row[aliasColumn])
 		}
 		nodes = append(nodes, n)
 	}
 	return nodes, nil
 }
+
+// largestCSV is enough for 100,000 devices with all that The Things Stack takes.
+const largestCSV = 64 << 20
 
 // login takes the token from the file, or gets one for a user's password.
 func (o *registration) login(ctx context.Context, api *managair, in io.Reader, prompt io.Writer) error {
