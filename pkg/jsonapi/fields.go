@@ -255,8 +255,25 @@ func (f *Fields) linkage(name, typ string, need Need) (string, bool) {
 }
 
 // ToManyIDs takes the ids of the resources of type typ that a relationship
-// names. given reports whether the body has it.
+// names, which are numbers. given reports whether the body has it.
 func (f *Fields) ToManyIDs(name, typ string, need Need) (ids []int64, given bool) {
+	texts, given := f.ToManyTexts(name, typ, need)
+	for _, text := range texts {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			f.failReference(name, reason.DoesNotExist, text)
+			return nil, false
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, given
+}
+
+// ToManyTexts takes the ids of the resources of type typ that a relationship
+// names, whatever they look like. given reports whether the body has it.
+func (f *Fields) ToManyTexts(name, typ string, need Need) (ids []string, given bool) {
 	data, ok := f.body.Relationships[name]
 	if !ok {
 		if f.creating && need == Required {
@@ -274,14 +291,7 @@ func (f *Fields) ToManyIDs(name, typ string, need Need) (ids []int64, given bool
 		return nil, false
 	}
 	for _, one := range list {
-		id, err := strconv.ParseInt(one.ID, 10, 64)
-		if err != nil {
-			f.failReference(name, reason.DoesNotExist, one.ID)
-			return nil, false
-		}
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
+		ids = append(ids, one.ID)
 	}
 	return ids, true
 }

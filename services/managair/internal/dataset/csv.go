@@ -32,12 +32,12 @@ type csvFormat interface {
 
 // NewCSV writes CSV for programs.
 func NewCSV(w io.Writer, layout Layout) Writer {
-	return newCSV(w, layout, &programTable{rooms: !layout.OneRoom})
+	return newCSV(w, layout, &programTable{rooms: !layout.OneRoom, quantities: layout.Quantities})
 }
 
 // NewPeopleCSV writes CSV as spreadsheets of a language read it.
 func NewPeopleCSV(w io.Writer, layout Layout) Writer {
-	f := &peopleTable{language: layout.Language, comma: ',', point: '.'}
+	f := &peopleTable{language: layout.Language, quantities: layout.Quantities, comma: ',', point: '.'}
 	if layout.Language == "de" {
 		// What Excel takes for columns and decimals where Windows is German.
 		f.comma, f.point = ';', ','
@@ -105,6 +105,7 @@ func appendText(dst []byte, name string) []byte {
 // language.
 type peopleTable struct {
 	language     string
+	quantities   Quantities
 	place        *time.Location
 	comma, point byte
 	prefix       []byte
@@ -112,7 +113,7 @@ type peopleTable struct {
 
 func (f *peopleTable) header(dst []byte, r telemetry.Resolution) []byte {
 	dst = append(dst, "\ufeff"...) // without it, Excel takes UTF-8 for something else
-	for i, column := range columns(f.language, r) {
+	for i, column := range columns(f.language, r, f.quantities) {
 		if i > 0 {
 			dst = append(dst, f.comma)
 		}
@@ -138,32 +139,27 @@ func (f *peopleTable) at(dst []byte, t time.Time) []byte {
 }
 
 func (f *peopleTable) sample(dst []byte, s measurement.Sample) []byte {
-	dst = append(f.at(dst, s.Time), f.comma)
+	dst = f.at(dst, s.Time)
 	state := words.TableMeasured
 	switch s.Status {
 	case measurement.Faulty:
 		// A number would become part of a sum. Programs get it with its mark.
-		dst = append(dst, f.comma, f.comma, f.comma)
-		return append(append(dst, words.TableFaulty.In(f.language)...), '\r', '\n')
+		for range f.quantities.Names() {
+			dst = append(dst, f.comma)
+		}
+		state = words.TableFaulty
 	case measurement.Repeated:
+		dst = appendValues(dst, f.comma, s, f.quantities, f.tenths)
 		state = words.TableRepeated
 	case measurement.Measured:
+		dst = appendValues(dst, f.comma, s, f.quantities, f.tenths)
 	}
-	dst = append(appendInt(dst, s.CO2PPM), f.comma)
-	if s.TemperatureDecicelsius.Known {
-		dst = f.tenths(dst, s.TemperatureDecicelsius.Value)
-	}
-	dst = append(dst, f.comma)
-	if s.RelHumidityPercent.Known {
-		dst = appendInt(dst, s.RelHumidityPercent.Value)
-	}
-	dst = append(dst, f.comma)
-	return append(append(dst, state.In(f.language)...), '\r', '\n')
+	return append(append(append(dst, f.comma), state.In(f.language)...), '\r', '\n')
 }
 
 func (f *peopleTable) bucket(dst []byte, b telemetry.Bucket) []byte {
 	dst = appendInt(append(f.at(dst, b.Start), f.comma), b.CO2.N)
-	return append(appendAggregates(dst, f.comma, b, f.tenths), '\r', '\n')
+	return append(appendAggregates(dst, f.comma, b, f.quantities, f.tenths), '\r', '\n')
 }
 
 func (f *peopleTable) tenths(dst []byte, tenths int) []byte {
@@ -180,8 +176,9 @@ func (f *peopleTable) tenths(dst []byte, tenths int) []byte {
 // programTable is RFC 4180 with a header: ids, times in UTC, decimal points, and of each sample
 // what became of it.
 type programTable struct {
-	rooms  bool // say which
-	prefix []byte
+	rooms      bool // say which
+	quantities Quantities
+	prefix     []byte
 }
 
 func (f *programTable) header(dst []byte, r telemetry.Resolution) []byte {
@@ -189,7 +186,7 @@ func (f *programTable) header(dst []byte, r telemetry.Resolution) []byte {
 		dst = append(dst, "room,"...)
 	}
 	dst = append(dst, "installation,node,time,"...)
-	return AppendHeader(dst, r)
+	return appendHeader(dst, r, f.quantities)
 }
 
 func (f *programTable) begin(s Source) {
@@ -206,9 +203,9 @@ func (f *programTable) at(dst []byte, t time.Time) []byte {
 }
 
 func (f *programTable) sample(dst []byte, s measurement.Sample) []byte {
-	return AppendSample(f.at(dst, s.Time), s)
+	return appendSample(f.at(dst, s.Time), s, f.quantities)
 }
 
 func (f *programTable) bucket(dst []byte, b telemetry.Bucket) []byte {
-	return AppendBucket(f.at(dst, b.Start), b)
+	return appendBucket(f.at(dst, b.Start), b, f.quantities)
 }

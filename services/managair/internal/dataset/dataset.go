@@ -7,9 +7,12 @@ package dataset
 
 import (
 	"context"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/services/managair/internal/dataset/xlsx"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
@@ -19,6 +22,8 @@ type Source struct {
 	SiteID, RoomID     int64
 	InstallationID     int64
 	NodeID             string
+	// Organization is the number of the one that operates the site.
+	Organization int64
 	// Place is where times are read, by whose clocks.
 	Place *time.Location
 }
@@ -35,6 +40,47 @@ type Layout struct {
 	OneRoom bool
 	// SheetPerRoom begins a sheet of a workbook for each room.
 	SheetPerRoom bool
+	// Quantities are those that have columns; none: all have.
+	Quantities Quantities
+}
+
+// Quantities is a set of what is measured.
+type Quantities uint8
+
+// The quantities of tables, in the order of their columns.
+const (
+	CO2 Quantities = 1 << iota
+	Temperature
+	RelHumidity
+)
+
+// QuantityNames are the quantities as the API calls them, in their order.
+var QuantityNames = []string{"co2_ppm", "temperature_celsius", "rel_humidity_percent"}
+
+// Has reports whether the tables have columns of a quantity.
+func (q Quantities) Has(one Quantities) bool { return q == 0 || q&one != 0 }
+
+// ParseQuantities makes a set of names. Its error is the first name that is none.
+func ParseQuantities(names []string) (q Quantities, unknown string) {
+	for _, name := range names {
+		i := slices.Index(QuantityNames, name)
+		if i < 0 {
+			return 0, name
+		}
+		q |= 1 << i
+	}
+	return q, ""
+}
+
+// Names are those of the set; all where it is empty.
+func (q Quantities) Names() []string {
+	var names []string
+	for i, name := range QuantityNames {
+		if q.Has(1 << i) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Writer writes a table. After an error it is of no more use.
@@ -53,8 +99,44 @@ type Writer interface {
 type Part struct {
 	Source
 	Span telemetry.Span
+	// Samples is how many there are in the span, those of faulty sensors left out.
+	Samples int64
 	// Latest is the last time of a sample in the span; zero: it has none.
 	Latest time.Time
+}
+
+// Format is a kind of file that tables are written as.
+type Format struct {
+	// Name is how the API calls it, and the end of the file's name.
+	Name string
+	// Media is its media type.
+	Media string
+	// People says that it is for people, unless somebody asks for the other.
+	People bool
+	// MaxRows is how many a file for people takes, 0: any number.
+	MaxRows int64
+	Open    func(io.Writer, Layout) Writer
+}
+
+// Formats are the kinds of files. A spreadsheet takes so many rows of CSV; those of Microsoft and of LibreOffice agree.
+var Formats = []Format{
+	{"csv", "text/csv", false, xlsx.MaxRows, func(w io.Writer, l Layout) Writer {
+		if l.People {
+			return NewPeopleCSV(w, l)
+		}
+		return NewCSV(w, l)
+	}},
+	{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", true, 0, NewWorkbook},
+	{"parquet", "application/vnd.apache.parquet", false, 0, NewParquet},
+}
+
+// FormatOf returns the format of that name.
+func FormatOf(name string) (Format, bool) {
+	i := slices.IndexFunc(Formats, func(f Format) bool { return f.Name == name })
+	if i < 0 {
+		return Format{}, false
+	}
+	return Formats[i], true
 }
 
 // Write reads a part and writes its rows.

@@ -25,7 +25,7 @@ type origin struct {
 // sampleRow is a row of a table of samples. Programs get the values of faulty sensors, with their mark.
 type sampleRow struct {
 	origin
-	CO2PPM             int32    `parquet:"co2_ppm"`
+	CO2PPM             *int32   `parquet:"co2_ppm,optional"` // null where it is not among those that are wanted
 	TemperatureCelsius *float64 `parquet:"temperature_celsius,optional"`
 	RelHumidityPercent *int32   `parquet:"rel_humidity_percent,optional"`
 	// Status is as in the API: M, R, E.
@@ -57,26 +57,28 @@ const (
 // NewParquet writes Apache Parquet: ids beside names, times in UTC.
 func NewParquet(w io.Writer, layout Layout) Writer {
 	if layout.Resolution == telemetry.Raw {
-		return &sampleRows{rows: newRows[sampleRow](w)}
+		return &sampleRows{newRows[sampleRow](w, layout.Quantities)}
 	}
-	return &bucketRows{rows: newRows[bucketRow](w)}
+	return &bucketRows{newRows[bucketRow](w, layout.Quantities)}
 }
 
 // rows gathers rows in batches.
 type rows[R any] struct {
-	out    *parquet.GenericWriter[R]
-	origin origin
-	batch  []R
+	out        *parquet.GenericWriter[R]
+	quantities Quantities
+	origin     origin
+	batch      []R
 	// What optional values of the batch point to. A longer one begins elsewhere, and what points to the
 	// shorter one goes on doing so.
 	ints   []int32
 	floats []float64
 }
 
-func newRows[R any](w io.Writer) rows[R] {
+func newRows[R any](w io.Writer, q Quantities) rows[R] {
 	return rows[R]{
-		out:   parquet.NewGenericWriter[R](w, parquet.Compression(&parquet.Snappy), parquet.MaxRowsPerRowGroup(rowGroup)),
-		batch: make([]R, 0, batch),
+		quantities: q,
+		out:        parquet.NewGenericWriter[R](w, parquet.Compression(&parquet.Snappy), parquet.MaxRowsPerRowGroup(rowGroup)),
+		batch:      make([]R, 0, batch),
 	}
 }
 
@@ -128,11 +130,14 @@ var errOtherTable = errors.New("the table has rows of another kind")
 type sampleRows struct{ rows[sampleRow] }
 
 func (r *sampleRows) Sample(s measurement.Sample) error {
-	row := sampleRow{origin: r.at(s.Time), CO2PPM: int32(s.CO2PPM), Status: string(rune(s.Status))} //nolint:gosec // a quantity
-	if s.TemperatureDecicelsius.Known {
+	row := sampleRow{origin: r.at(s.Time), Status: string(rune(s.Status))}
+	if r.quantities.Has(CO2) {
+		row.CO2PPM = r.int(s.CO2PPM)
+	}
+	if s.TemperatureDecicelsius.Known && r.quantities.Has(Temperature) {
 		row.TemperatureCelsius = r.tenths(s.TemperatureDecicelsius.Value)
 	}
-	if s.RelHumidityPercent.Known {
+	if s.RelHumidityPercent.Known && r.quantities.Has(RelHumidity) {
 		row.RelHumidityPercent = r.int(s.RelHumidityPercent.Value)
 	}
 	return r.add(row)
@@ -146,13 +151,13 @@ func (*bucketRows) Sample(measurement.Sample) error { return errOtherTable }
 
 func (r *bucketRows) Bucket(b telemetry.Bucket) error {
 	row := bucketRow{origin: r.at(b.Start), SampleCount: int32(b.CO2.N)} //nolint:gosec // of a day
-	if a := b.CO2; a.N > 0 {
+	if a := b.CO2; a.N > 0 && r.quantities.Has(CO2) {
 		row.CO2PPM, row.CO2PPMMin, row.CO2PPMMax = r.int(a.Mean()), r.int(a.Min), r.int(a.Max)
 	}
-	if a := b.Temperature; a.N > 0 {
+	if a := b.Temperature; a.N > 0 && r.quantities.Has(Temperature) {
 		row.TemperatureCelsius, row.TemperatureCelsiusMin, row.TemperatureCelsiusMax = r.tenths(a.Mean()), r.tenths(a.Min), r.tenths(a.Max)
 	}
-	if a := b.RelHumidity; a.N > 0 {
+	if a := b.RelHumidity; a.N > 0 && r.quantities.Has(RelHumidity) {
 		row.RelHumidityPercent, row.RelHumidityPercentMin, row.RelHumidityPercentMax = r.int(a.Mean()), r.int(a.Min), r.int(a.Max)
 	}
 	return r.add(row)

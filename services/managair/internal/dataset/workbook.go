@@ -23,7 +23,7 @@ type workbook struct {
 func NewWorkbook(w io.Writer, layout Layout) Writer {
 	in := func(t words.Text) string { return t.In(layout.Language) }
 	return &workbook{
-		book: xlsx.New(w, columns(layout.Language, layout.Resolution)), layout: layout,
+		book: xlsx.New(w, columns(layout.Language, layout.Resolution, layout.Quantities)), layout: layout,
 		states: map[measurement.Status]string{
 			measurement.Measured: in(words.TableMeasured),
 			measurement.Repeated: in(words.TableRepeated),
@@ -33,7 +33,7 @@ func NewWorkbook(w io.Writer, layout Layout) Writer {
 }
 
 // columns are those of tables for people.
-func columns(language string, r telemetry.Resolution) []xlsx.Column {
+func columns(language string, r telemetry.Resolution, q Quantities) []xlsx.Column {
 	in := func(t words.Text, args ...any) string { return t.In(language, args...) }
 	all := []xlsx.Column{
 		{Heading: in(words.Fields["site_id"]), Width: 20},
@@ -42,10 +42,15 @@ func columns(language string, r telemetry.Resolution) []xlsx.Column {
 		{Heading: in(words.TableTime), Width: 18, Format: xlsx.DateTime},
 		{Heading: in(words.TableZone), Width: 16},
 	}
-	quantities := []xlsx.Column{
+	var quantities []xlsx.Column
+	for i, column := range []xlsx.Column{
 		{Heading: in(words.Fields["co2_ppm"]), Width: 12, Format: xlsx.Integer},
 		{Heading: in(words.TableTemperature), Width: 16, Format: xlsx.Tenths},
 		{Heading: in(words.Fields["rel_humidity_percent"]), Width: 16, Format: xlsx.Integer},
+	} {
+		if q.Has(1 << i) {
+			quantities = append(quantities, column)
+		}
 	}
 	if r == telemetry.Raw {
 		return append(append(all, quantities...), xlsx.Column{Heading: in(words.TableState), Width: 16})
@@ -100,26 +105,21 @@ func (b *workbook) Sample(s measurement.Sample) error {
 	at := s.Time.In(b.source.Place)
 	row.Time(at)
 	row.Text(at.Format(offsetForm))
-	if s.Status == measurement.Faulty {
+	for i, q := range []struct {
+		measurement.Reading
+		write func(int)
+	}{{measurement.Known(s.CO2PPM), row.Int}, {s.TemperatureDecicelsius, row.Tenths}, {s.RelHumidityPercent, row.Int}} {
+		switch {
+		case !b.layout.Quantities.Has(1 << i):
 		// A number would become part of a sum. Programs get it with its mark.
-		row.Blank()
-		row.Blank()
-		row.Blank()
-	} else {
-		row.Int(s.CO2PPM)
-		reading(&row, s.TemperatureDecicelsius, row.Tenths)
-		reading(&row, s.RelHumidityPercent, row.Int)
+		case s.Status == measurement.Faulty, !q.Known:
+			row.Blank()
+		default:
+			q.write(q.Value)
+		}
 	}
 	row.Text(b.states[s.Status])
 	return row.End()
-}
-
-func reading(row *xlsx.Row, r measurement.Reading, write func(int)) {
-	if r.Known {
-		write(r.Value)
-	} else {
-		row.Blank()
-	}
 }
 
 func (b *workbook) Bucket(bucket telemetry.Bucket) error {
@@ -131,10 +131,13 @@ func (b *workbook) Bucket(bucket telemetry.Bucket) error {
 	row.Time(at)
 	row.Text(at.Format(offsetForm))
 	row.Int(bucket.CO2.N)
-	for _, q := range []struct {
+	for i, q := range []struct {
 		telemetry.Aggregate
 		write func(int)
 	}{{bucket.CO2, row.Int}, {bucket.Temperature, row.Tenths}, {bucket.RelHumidity, row.Int}} {
+		if !b.layout.Quantities.Has(1 << i) {
+			continue
+		}
 		if q.N == 0 {
 			row.Blank()
 			row.Blank()

@@ -69,8 +69,8 @@ type asked struct {
 	sums          []telemetry.Summary
 }
 
-// ask finds what the spans hold of the time that the request asks for.
-func (a *API) ask(ctx context.Context, v *view, spans []seriesSpan) (q asked, err error) {
+// askWhen reads the time that the request asks for, and how finely.
+func (a *API) askWhen(v *view) (q asked, err error) {
 	now := a.now().UTC()
 	q.now = now.Truncate(time.Second)
 	// The time of a sample is rounded to whole seconds, so that the end of the second that
@@ -78,7 +78,14 @@ func (a *API) ask(ctx context.Context, v *view, spans []seriesSpan) (q asked, er
 	if q.from, q.to, err = timeRange(v.query, now.Add(time.Second-time.Nanosecond).Truncate(time.Second)); err != nil {
 		return q, err
 	}
-	if q.options, err = seriesOptions(v.query); err != nil {
+	q.options, err = seriesOptions(v.query)
+	return q, err
+}
+
+// ask finds what the spans hold of the time that the request asks for.
+func (a *API) ask(ctx context.Context, v *view, spans []seriesSpan) (asked, error) {
+	q, err := a.askWhen(v)
+	if err != nil {
 		return q, err
 	}
 	q.wanted = make([]telemetry.Span, len(spans))
