@@ -6,6 +6,8 @@ import (
 	"io"
 	"iter"
 	"net/url"
+	"path/filepath"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -32,9 +34,19 @@ func (c Config) Validate() error {
 }
 
 // New returns the store that the configuration describes. It connects when it is used.
-func New(c Config) (Store, error) {
+func New(c Config) (Store, error) { return open(c, "", pictures) }
+
+// NewShelf returns the store of parts of other files, beside the pictures: whatever keeps those for all replicas keeps
+// these, too.
+func NewShelf(c Config) (*Shelf, error) {
+	store, err := open(c, "exports", parts)
+	return &Shelf{store}, err
+}
+
+// open opens a store of the files of a kind, in a folder of its own.
+func open(c Config, within string, of kind) (Store, error) {
 	if c.Endpoint == "" {
-		return Folder{Path: c.Folder}, nil
+		return Folder{Path: filepath.Join(c.Folder, within), of: of}, nil
 	}
 	address, err := url.Parse(c.Endpoint)
 	if err != nil || address.Host == "" {
@@ -47,22 +59,28 @@ func New(c Config) (Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("MEDIA_S3_URL: %w", err)
 	}
-	return &bucket{client, c.Bucket}, nil
+	prefix := ""
+	if within != "" {
+		prefix = within + "/"
+	}
+	return &bucket{client, c.Bucket, prefix, of}, nil
 }
 
-// bucket keeps pictures in an S3-compatible store.
+// bucket keeps pictures in an S3-compatible store, under names that begin with its prefix.
 type bucket struct {
 	client *minio.Client
 	name   string
+	prefix string
+	of     kind
 }
 
 // Put is part of Store.
 func (b *bucket) Put(ctx context.Context, name string, content io.Reader, size int64) error {
-	if err := CheckName(name); err != nil {
+	if err := b.of.check(name); err != nil {
 		return err
 	}
-	_, err := b.client.PutObject(ctx, b.name, name, content, size,
-		minio.PutObjectOptions{ContentType: ContentType(name), NumThreads: 1})
+	_, err := b.client.PutObject(ctx, b.name, b.prefix+name, content, size,
+		minio.PutObjectOptions{ContentType: b.of.contentType(name), NumThreads: 1})
 	if err != nil {
 		return fmt.Errorf("store picture: %w", err)
 	}
@@ -71,10 +89,10 @@ func (b *bucket) Put(ctx context.Context, name string, content io.Reader, size i
 
 // Open is part of Store.
 func (b *bucket) Open(ctx context.Context, name string) (*File, error) {
-	if err := CheckName(name); err != nil {
+	if err := b.of.check(name); err != nil {
 		return nil, err
 	}
-	object, err := b.client.GetObject(ctx, b.name, name, minio.GetObjectOptions{})
+	object, err := b.client.GetObject(ctx, b.name, b.prefix+name, minio.GetObjectOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("read picture: %w", err)
 	}
@@ -82,7 +100,7 @@ func (b *bucket) Open(ctx context.Context, name string) (*File, error) {
 	if err != nil {
 		_ = object.Close() // nothing was read
 		if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
-			return nil, ErrNotFound()
+			return nil, b.of.notFound()
 		}
 		return nil, fmt.Errorf("read picture: %w", err)
 	}
@@ -91,10 +109,10 @@ func (b *bucket) Open(ctx context.Context, name string) (*File, error) {
 
 // Delete is part of Store.
 func (b *bucket) Delete(ctx context.Context, name string) error {
-	if !nameForm.MatchString(name) {
+	if b.of.check(name) != nil {
 		return nil // what cannot be there needs no deletion
 	}
-	if err := b.client.RemoveObject(ctx, b.name, name, minio.RemoveObjectOptions{}); err != nil {
+	if err := b.client.RemoveObject(ctx, b.name, b.prefix+name, minio.RemoveObjectOptions{}); err != nil {
 		return fmt.Errorf("delete picture: %w", err)
 	}
 	return nil
@@ -103,12 +121,13 @@ func (b *bucket) Delete(ctx context.Context, name string) error {
 // List is part of Store.
 func (b *bucket) List(ctx context.Context) iter.Seq2[Listed, error] {
 	return func(yield func(Listed, error) bool) {
-		for object := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{}) {
+		for object := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix}) {
 			if object.Err != nil {
 				yield(Listed{}, fmt.Errorf("list pictures: %w", object.Err))
 				return
 			}
-			if CheckName(object.Key) == nil && !yield(Listed{object.Key, object.LastModified}, nil) {
+			name := strings.TrimPrefix(object.Key, b.prefix)
+			if b.of.check(name) == nil && !yield(Listed{name, object.LastModified}, nil) {
 				return
 			}
 		}

@@ -12,11 +12,14 @@ import (
 )
 
 // Folder keeps pictures as files in a folder, which is made when it is needed.
-type Folder struct{ Path string }
+type Folder struct {
+	Path string
+	of   kind
+}
 
 // Put is part of Store. The file appears whole or not at all.
 func (f Folder) Put(_ context.Context, name string, content io.Reader, size int64) error {
-	if err := CheckName(name); err != nil {
+	if err := f.of.check(name); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(f.Path, 0o750); err != nil {
@@ -40,12 +43,12 @@ func (f Folder) Put(_ context.Context, name string, content io.Reader, size int6
 
 // Open is part of Store.
 func (f Folder) Open(_ context.Context, name string) (*File, error) {
-	if err := CheckName(name); err != nil {
+	if err := f.of.check(name); err != nil {
 		return nil, err
 	}
 	file, err := os.Open(filepath.Join(f.Path, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNotFound()
+		return nil, f.of.notFound()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read picture: %w", err)
@@ -59,7 +62,7 @@ func (f Folder) Open(_ context.Context, name string) (*File, error) {
 
 // Delete is part of Store.
 func (f Folder) Delete(_ context.Context, name string) error {
-	if !nameForm.MatchString(name) {
+	if f.of.check(name) != nil {
 		return nil // what cannot be there needs no deletion
 	}
 	if err := os.Remove(filepath.Join(f.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -91,8 +94,8 @@ func (f Folder) List(context.Context) iter.Seq2[Listed, error] {
 			}
 			for _, entry := range entries {
 				info, err := entry.Info()
-				if err != nil || !info.Mode().IsRegular() || CheckName(entry.Name()) != nil {
-					continue // gone meanwhile, or no picture
+				if err != nil || !info.Mode().IsRegular() || f.of.check(entry.Name()) != nil {
+					continue // gone meanwhile, or something else
 				}
 				if !yield(Listed{entry.Name(), info.ModTime()}, nil) {
 					return

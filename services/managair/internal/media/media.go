@@ -46,6 +46,73 @@ type File struct {
 // which are taken over as they are.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(?i:png|jpg|jpeg|gif|webp)$`)
 
+// partForm is that of the names of parts of other files.
+var partForm = regexp.MustCompile(`^[0-9-]{1,60}\.part$`)
+
+// kind is what a store keeps. The zero kind are pictures.
+type kind uint8
+
+const (
+	pictures kind = iota
+	parts
+)
+
+// check refuses what is no name of such a file.
+func (k kind) check(name string) error {
+	if k == pictures {
+		return CheckName(name)
+	}
+	if !partForm.MatchString(name) {
+		return k.notFound()
+	}
+	return nil
+}
+
+func (k kind) notFound() error {
+	if k == pictures {
+		return ErrNotFound()
+	}
+	return fault.New(fault.NotFound, "no such part of a file")
+}
+
+func (k kind) contentType(name string) string {
+	if k == pictures {
+		return ContentType(name)
+	}
+	return "application/octet-stream"
+}
+
+// Shelf keeps parts of files by name.
+type Shelf struct{ store Store }
+
+// Put keeps a part whole, or not at all.
+func (s *Shelf) Put(ctx context.Context, name string, content io.Reader, size int64) error {
+	return s.store.Put(ctx, name, content, size)
+}
+
+// Open returns fault.NotFound when there is no such part.
+func (s *Shelf) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
+	file, err := s.store.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return file.ReadSeekCloser, nil
+}
+
+// Delete of what is not there is no error.
+func (s *Shelf) Delete(ctx context.Context, name string) error { return s.store.Delete(ctx, name) }
+
+// List tells the names of all parts, in any order, until an error.
+func (s *Shelf) List(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for listed, err := range s.store.List(ctx) {
+			if !yield(listed.Name, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // ErrNotFound is what Open returns when there is no such picture.
 func ErrNotFound() error { return fault.New(fault.NotFound, "no such picture") }
 
