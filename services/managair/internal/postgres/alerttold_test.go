@@ -292,3 +292,25 @@ func TestNobodyIsToldOnceARightIsLost(t *testing.T) {
 		w.becomes("opened Mine")
 	}
 }
+
+// What is due at a site at the same time is one message, however many were to be told first.
+func TestWhatIsDueAtASiteIsToldTogether(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	const rooms = 60
+	w.exec(t, `
+		INSERT INTO room (id, site_id, name) SELECT 5000 + i, (SELECT min(site_id) FROM room), 'Room ' || i FROM generate_series(1, 60) i`)
+	w.rule(aboveFields, above)
+	w.exec(t, `
+		INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+		SELECT gen_random_uuid(), 'A1E47000000000' || lpad(i::text, 2, '0'), 'Due ' || i, n.protocol_id, n.model_id, n.owner_id
+		  FROM generate_series(1, 60) i, (SELECT * FROM node ORDER BY no LIMIT 1) n`)
+	w.exec(t, `
+		INSERT INTO alert_episode (rule_id, node_id, room_id, opened_at, noticed_at, due_at)
+		SELECT (SELECT min(id) FROM alert_rule), n.id, 5000 + substr(n.alias, 5)::integer, $1, $1, $1 FROM node n WHERE n.alias LIKE 'Due %'`, w.now())
+	n, failed, err := postgres.Alerts{Pool: w.as}.TellDue(t.Context(), w.now(), 50)
+	if err != nil || len(failed) > 0 || n != rooms {
+		t.Errorf("%d are told at once, %v, %v", n, failed, err)
+	}
+	w.counts(0, "SELECT count(*) FROM alert_episode WHERE due_at IS NOT NULL")
+}

@@ -305,15 +305,24 @@ func (a Alerts) NoteWorst(ctx context.Context, worst map[int64]float64) error {
 	return nil
 }
 
+// maxWithThem bounds how many go with the first ones: five full parcels.
+const maxWithThem = 5 * notify.MaxParcel
+
 // TellDue is part of alert.Store. It is one transaction, so that what is due together is sent as
 // one message; each alert in it is for itself.
 func (a Alerts) TellDue(ctx context.Context, now time.Time, limit int) (n int, failed []error, err error) {
 	err = inTx(ctx, a.Pool, func(tx pgx.Tx) error {
 		failed = nil
-		// What somebody else has locked is about to be told, acknowledged or put off by them.
+		// What somebody else has locked is about to be told, acknowledged or put off by them. With the first ones go
+		// all that are due at their sites, or one message would become two.
 		rows, err := tx.Query(ctx, `
-			SELECT id FROM alert_episode WHERE due_at <= @now AND acknowledged_at IS NULL
-			 ORDER BY due_at, id LIMIT @limit FOR NO KEY UPDATE SKIP LOCKED`, pgx.NamedArgs{"now": now, "limit": limit})
+			WITH chosen AS MATERIALIZED (
+			    SELECT id, room_id FROM alert_episode WHERE due_at <= @now AND acknowledged_at IS NULL ORDER BY due_at, id LIMIT @limit)
+			SELECT e.id FROM alert_episode e
+			 WHERE e.due_at <= @now AND e.acknowledged_at IS NULL
+			   AND (e.id IN (SELECT id FROM chosen)
+			        OR e.room_id IN (SELECT r.id FROM room r WHERE r.site_id IN (SELECT c.site_id FROM chosen JOIN room c ON c.id = chosen.room_id)))
+			 ORDER BY e.due_at, e.id LIMIT @most FOR NO KEY UPDATE SKIP LOCKED`, pgx.NamedArgs{"now": now, "limit": limit, "most": limit + maxWithThem})
 		if err != nil {
 			return err
 		}

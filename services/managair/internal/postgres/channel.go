@@ -221,7 +221,13 @@ func (s Notifications) Leave(ctx context.Context, id int64, key string, now time
 		    UPDATE notification_channel SET disabled_at = coalesce(disabled_at, @now), disabled_why = CASE WHEN disabled_at IS NULL THEN @why ELSE disabled_why END,
 		           code_digest = NULL, code_made_at = NULL
 		     WHERE id = @id AND secret ->> 'leave' = @key
-		    RETURNING *)
+		    RETURNING *),
+		others AS (
+		    UPDATE notification_channel o SET disabled_at = @now, disabled_why = @why, code_digest = NULL, code_made_at = NULL
+		      FROM c
+		     WHERE o.id <> c.id AND o.kind = c.kind AND o.disabled_at IS NULL AND o.confirmed_at IS NOT NULL
+		       AND (o.user_id = c.user_id OR o.organization_id = c.organization_id)
+		       AND `+mailboxOf("o")+" = "+mailboxOf("c")+`)
 		SELECT c.id, coalesce(c.user_id, 0), coalesce(c.organization_id, 0), '', c.kind, c.name, c.language, c.target,
 		       c.made_at, c.answered_at, c.confirmed_at, c.disabled_at, c.disabled_why, c.secret, c.code_digest, c.code_made_at, c.code_tries
 		  FROM c`, pgx.NamedArgs{"id": id, "key": key, "now": now, "why": notify.Unsubscribed})
@@ -232,6 +238,11 @@ func (s Notifications) Leave(ctx context.Context, id int64, key string, now time
 		}
 	}
 	return notify.Channel{}, fmt.Errorf("leave a channel: %w", pgdb.Translate(err))
+}
+
+// mailboxOf is where the address of a channel is read, as notify has it: without its tag.
+func mailboxOf(channel string) string {
+	return "regexp_replace(lower(" + channel + ".secret ->> 'address'), '(.)\\+[^@]*@', '\\1@')"
 }
 
 // counter counts in the transaction: what is not done is not counted.

@@ -399,3 +399,23 @@ func TestCodesThatAreNotWanted(t *testing.T) {
 		t.Errorf("codes without end: %v", err)
 	}
 }
+
+// Whoever unsubscribes is not written to by the owner's other channels either, whatever tag the address has. Others'
+// channels are theirs.
+func TestWhoLeavesOneChannelLeavesTheOthersOfItsOwner(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	h.exec(t, `
+		INSERT INTO notification_channel (id, user_id, organization_id, kind, name, language, target, secret, confirmed_at) OVERRIDING SYSTEM VALUE VALUES
+			(901, NULL, 1, 'email', 'One', 'de', 't', '{"address": "Ina+air@example.org", "leave": "k"}', now()),
+			(902, NULL, 1, 'email', 'Same', 'de', 't', '{"address": "ina@example.org", "leave": "l"}', now()),
+			(903, NULL, 1, 'email', 'Another', 'de', 't', '{"address": "ina.x@example.org", "leave": "m"}', now()),
+			(904, 1, NULL, 'email', 'Own', 'de', 't', '{"address": "ina@example.org", "leave": "n"}', now())`)
+	if _, err := (postgres.Notifications{Pool: h.as}).Leave(t.Context(), 901, "k", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	var left string
+	if err := h.QueryRow(t.Context(), "SELECT string_agg(id::text || disabled_why, ' ' ORDER BY id) FROM notification_channel WHERE id > 900 AND disabled_at IS NOT NULL").Scan(&left); err != nil || left != "901unsubscribed 902unsubscribed" {
+		t.Errorf("left are %q, %v", left, err)
+	}
+}
