@@ -2,7 +2,12 @@ package faults
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/clairberlin/clair-stack/pkg/live"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/stack"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/stacktest"
 )
 
@@ -26,7 +32,7 @@ SELECT gen_random_uuid(), 'A1E47000000000' || lpad(i::text, 2, '0'), 'alert ' ||
 INSERT INTO installation (node_id, room_id, from_time, is_public)
 SELECT id, 900 + right(alias, -6)::integer, '2026-01-01', false FROM node WHERE owner_id = 901;
 INSERT INTO notification_channel (organization_id, kind, name, language, target, secret, confirmed_at)
-VALUES (901, 'webhook', 'Ours', 'en', 'example.invalid', '{}', now());
+VALUES (901, 'webhook', 'Ours', 'en', 'localhost', '{"address": "RECEIVER", "key": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}', now());
 INSERT INTO alert_rule (name, organization_id, personal, enabled, condition, quantity, threshold, for_s, occupied_only, tell_recovery, time_zone)
 VALUES ('Stale', 901, false, true, 'above', 'co2_ppm', 1000, 0, false, true, 'UTC');
 SELECT ensure_sample_partition(now());
@@ -38,8 +44,9 @@ SELECT ensure_sample_partition(now() - interval '1 hour');`
 type alerts struct {
 	installation
 
-	t      *testing.T
-	stream *redis.Client
+	t        *testing.T
+	stream   *redis.Client
+	receiver *receiver
 }
 
 // sql runs something in the database, as soon as there is one.
@@ -76,35 +83,99 @@ func (a alerts) measure(first, last, minutes, ppm int) {
 	_ = a.stream.XAdd(ctx, &redis.XAddArgs{Stream: live.Key, Values: []any{"d", "\x01\x01"}}).Err() // it may be away
 }
 
-// told waits until so many episodes were told of, and so many that they are over.
+// told waits until the receiver was told of so many sensors, and of so many that it is over, and there are as many
+// episodes as the first.
 func (a alerts) told(opened, recovered int) {
 	a.t.Helper()
-	want := fmt.Sprintf("%d %d %d", opened, recovered, opened)
+	want := fmt.Sprintf("%d %d, %d episodes", opened, recovered, opened)
 	stacktest.Eventually(a.t, "what was told", want, func() string {
-		var got string
+		var episodes int
 		conn, err := pgx.Connect(a.t.Context(), a.DatabaseURL)
 		if err != nil {
 			return err.Error()
 		}
 		defer func() { _ = conn.Close(context.WithoutCancel(a.t.Context())) }()
-		err = conn.QueryRow(a.t.Context(), `
-			SELECT format('%s %s %s', count(*) FILTER (WHERE kind = 'alert.opened'), count(*) FILTER (WHERE kind = 'alert.recovered'),
-			       (SELECT count(*) FROM alert_episode)) FROM notification WHERE kind LIKE 'alert.%'`).Scan(&got)
-		if err != nil {
+		if err = conn.QueryRow(a.t.Context(), "SELECT count(*) FROM alert_episode").Scan(&episodes); err != nil {
 			return err.Error()
 		}
-		return got
+		return fmt.Sprintf("%d %d, %d episodes", a.receiver.count("opened"), a.receiver.count("recovered"), episodes)
 	})
+}
+
+// receiver is whom a webhook leads to. A worker that dies between an answer and the note of it has a message sent once
+// more: under the same id, by which receivers know it.
+type receiver struct {
+	mu sync.Mutex
+	// ids are those of the messages of a kind about an episode.
+	ids map[string]map[string]bool
+}
+
+type event struct {
+	ID, Type string
+	Data     struct {
+		Episode int64
+		Events  []event
+	}
+}
+
+// ServeHTTP takes a call.
+func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	var call event
+	if err := json.NewDecoder(q.Body).Decode(&call); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range append(call.Data.Events, call) {
+		if e.Data.Episode == 0 {
+			continue // the digest itself
+		}
+		about := fmt.Sprint(e.Type, " ", e.Data.Episode)
+		if r.ids[about] == nil {
+			r.ids[about] = map[string]bool{}
+		}
+		r.ids[about][e.ID] = true
+	}
+}
+
+// count is how many episodes there were messages of a kind about.
+func (r *receiver) count(kind string) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for about := range r.ids {
+		if strings.Contains(about, "alert."+kind+" ") {
+			n++
+		}
+	}
+	return n
+}
+
+// twice are the messages that came under several ids.
+func (r *receiver) twice() (all []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for about, ids := range r.ids {
+		if len(ids) > 1 {
+			all = append(all, about)
+		}
+	}
+	return all
 }
 
 // Worker, Redis and database are killed while sensors alert and recover: each is told of once,
 // and none is forgotten.
 func TestAlertsAreToldOnce(t *testing.T) {
 	t.Parallel()
-	s := stacktest.Start(t, stacktest.Options{})
-	a := alerts{installation{s}, t, s.RedisUsers.Client(t, s.Redis, "ingestair")}
+	whom := &receiver{ids: map[string]map[string]bool{}}
+	web := httptest.NewServer(whom)
+	t.Cleanup(web.Close)
+	s := stacktest.Start(t, stacktest.Options{Change: func(o *stack.Options) {
+		o.Env = append(o.Env, "NOTIFICATION_PRIVATE_NETWORKS=127.0.0.0/8")
+	}})
+	a := alerts{installation{s}, t, s.RedisUsers.Client(t, s.Redis, "ingestair"), whom}
 	a.sql(func(conn *pgx.Conn) error {
-		_, err := conn.Exec(t.Context(), alertWorld)
+		_, err := conn.Exec(t.Context(), strings.ReplaceAll(alertWorld, "RECEIVER", web.URL))
 		return err
 	})
 	for _, change := range []struct {
@@ -143,5 +214,8 @@ func TestAlertsAreToldOnce(t *testing.T) {
 			measure(26, 30)
 			told(30)
 		})
+	}
+	if twice := a.receiver.twice(); len(twice) > 0 {
+		t.Errorf("told twice: %v", twice)
 	}
 }
