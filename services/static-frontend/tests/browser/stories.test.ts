@@ -160,6 +160,38 @@ describe("an owner", () => {
     await close();
   });
 
+  test("has what an organization measured saved while doing something else", async () => {
+    const { page, problems, close } = await enter("/dashboard/1", "olga");
+    await page.getByRole("button", { name: "Messwerte speichern" }).click();
+    await page.getByLabel("Datei", { exact: true }).selectOption("long");
+    await page.getByText("Im Hintergrund erstellen").click();
+    await picture(page, "export-1-dialog");
+    await page.getByRole("button", { name: "Erstellen lassen" }).click();
+    await page.getByText("Die Datei wird erstellt.").waitFor();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Exporte" }).click();
+    await page.getByRole("heading", { name: "Exporte", level: 1 }).waitFor();
+    // The page looks by itself.
+    const link = page.getByRole("link", { name: "Herunterladen" });
+    await link.waitFor();
+    await picture(page, "export-2-list");
+    const [file] = await Promise.all([page.waitForEvent("download"), link.click()]);
+    expect(file.suggestedFilename()).toMatch(/\.xlsx$/);
+    expect(
+      readFileSync(await file.path())
+        .subarray(0, 2)
+        .toString(),
+    ).toBe("PK");
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.emulateMedia({ colorScheme: "dark" });
+    await picture(page, "export-3-list-narrow-dark");
+    await page.getByRole("button", { name: "Löschen" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Löschen" }).click();
+    await page.getByText("Noch keine.", { exact: false }).waitFor();
+    expect(problems).toEqual([]);
+    await close();
+  });
+
   test("invites a member, and takes that back", async () => {
     const { page, problems, close } = await enter("/dashboard/1/members", "olga");
     // Whether the address has an account makes no difference.

@@ -2,7 +2,15 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { checkTable, tableUrl } from "../../src/lib/api/samples";
 
-const query = { from: 1, to: null, resolution: "raw", file: "csv", for: "people", lang: "de" } as const;
+const query = {
+  from: 1,
+  to: null,
+  resolution: "raw",
+  file: "csv",
+  for: "people",
+  lang: "de",
+  sheets: "rooms",
+} as const;
 
 afterEach(() => vi.unstubAllGlobals());
 

@@ -178,7 +178,7 @@ export async function page(
 
 export interface Draft {
   attributes?: Record<string, unknown>;
-  relationships?: Record<string, Identifier | { type: string; lid: string }>;
+  relationships?: Record<string, Identifier | Identifier[] | { type: string; lid: string }>;
 }
 
 function documentOf(type: string, draft: Draft, id?: string): { data: Record<string, unknown> } {

@@ -112,25 +112,31 @@ export interface TableQuery {
   /** Whom CSV is for, and in which language it or a workbook is. */
   for: string;
   lang: string;
+  /** A sheet of a workbook for each room, or one. */
+  sheets: "rooms" | "one";
 }
 
-const tablePath = (kind: "room" | "site", id: string, file: TableFile) =>
+/** What a table is of. */
+export type TableKind = "organization" | "room" | "site";
+
+const tablePath = (kind: TableKind, id: string, file: TableFile) =>
   `${kind}s/${encodeURIComponent(id)}/timeseries.${file}/`;
-const tableQuery = ({ from, to, resolution, file, for: reader, lang }: TableQuery): Query => ({
+const tableQuery = ({ from, to, resolution, file, for: reader, lang, sheets }: TableQuery): Query => ({
   "filter[from]": from,
   "filter[to]": to,
   resolution,
   ...(file === "csv" && { for: reader }),
   ...(file !== "parquet" && { lang }),
+  ...(file === "xlsx" && sheets === "one" && { sheets }),
 });
 
 /** Where the table is, as a file. */
-export function tableUrl(kind: "room" | "site", id: string, query: TableQuery): string {
+export function tableUrl(kind: TableKind, id: string, query: TableQuery): string {
   return apiUrl(tablePath(kind, id, query.file), tableQuery(query));
 }
 
 /** Asks whether there would be such a table: what is wrong with a file that is being saved, nobody reads. */
-export async function checkTable(kind: "room" | "site", id: string, query: TableQuery): Promise<void> {
+export async function checkTable(kind: TableKind, id: string, query: TableQuery): Promise<void> {
   const options = { query: tableQuery(query) };
   try {
     await request("HEAD", tablePath(kind, id, query.file), options);

@@ -1124,6 +1124,191 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/exports/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description Files that are or were made in the background for the caller, the newest first. Whoever is no member of an organization any more does not see those that have what only its members see.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ExportList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        /**
+         * Have measurements saved as a file
+         * @description Of an organization, a site, rooms or sensors, each narrowing the others; of nothing that is named, it is all that the caller sees as a member. The file is made in the background; `state`, `samples_done` and `sample_count` tell how far it is, and with `mail` its owner is sent a link that is good until `expires_at_s`. More than 5000 installations are 400 `too_many_installations`, more rows of CSV for people than a spreadsheet takes 400 `too_many_rows`. An account has a bounded number at the same time (409 `quota_exceeded`).
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["NewExport"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ExportDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ExportDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description With its file; one that is not made yet is made no more.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: components["responses"]["NoContent"];
+                default: components["responses"]["Error"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}/file/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The file
+         * @description For its owner, or for whoever has the link that was mailed (`key`), which needs no account. Any part of it can be asked for (`Range`, `If-Range`): a download that broke off goes on where it was. 404 until it is `done`, and after `expires_at_s`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description That of the link that was mailed. */
+                    key?: string;
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/octet-stream": string;
+                    };
+                };
+                /** @description The part that was asked for. */
+                206: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/octet-stream": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notification-channels/": {
         parameters: {
             query?: never;
@@ -8107,6 +8292,169 @@ export interface components {
             included?: components["schemas"]["Included"];
             links: components["schemas"]["PageLinks"];
             meta: components["schemas"]["PageMeta"];
+        };
+        /** @description A file of measurements that is or was made in the background. */
+        Export: {
+            /** @constant */
+            type: "Export";
+            id: string;
+            attributes: {
+                /** @description That of the file. */
+                name?: string;
+                /** @enum {string} */
+                state?: "waiting" | "working" | "done" | "failed";
+                /** @description Why it failed: `account_full` (delete older ones), `full` (there is no room for more exports), `too_large` (choose less, or means), `error`. */
+                why?: string | null;
+                /** @enum {string} */
+                file?: "csv" | "xlsx" | "parquet";
+                /**
+                 * @description Whom CSV is for; a workbook is for people, Parquet for programs.
+                 * @enum {string}
+                 */
+                for?: "programs" | "people";
+                /** @enum {string} */
+                language?: "de" | "en";
+                /**
+                 * @description A sheet of a workbook for each room, or one.
+                 * @enum {string}
+                 */
+                sheets?: "rooms" | "one";
+                /** @enum {string} */
+                resolution?: "raw" | "10m" | "1h" | "1d";
+                /** @description What has columns; in Parquet the others are null. */
+                quantities?: ("co2_ppm" | "temperature_celsius" | "rel_humidity_percent")[];
+                /** @description Included, as is the end; null: as far as there are measurements. */
+                from_timestamp_s?: number | null;
+                to_timestamp_s?: number | null;
+                /** @description Its owner is sent a link when it is made, in `language`. */
+                mail?: boolean;
+                /** @description Only what everybody may see, as they see it; of nothing that is named, it is all that is public here: an open-data dump. */
+                public?: boolean;
+                /** @description How many samples it is made of. */
+                sample_count?: number;
+                samples_done?: number;
+                /** @description So far. */
+                size_bytes?: number;
+                made_at_s?: number;
+                begun_at_s?: number | null;
+                ended_at_s?: number | null;
+                /** @description When it is deleted. */
+                expires_at_s?: number | null;
+                /** @description Where the file is, once it is `done`. */
+                file_url?: string | null;
+            };
+            relationships?: {
+                organization?: {
+                    data: {
+                        /** @constant */
+                        type: "Organization";
+                        id: string;
+                    } | null;
+                    links?: {
+                        related?: string;
+                    };
+                };
+                site?: {
+                    data: {
+                        /** @constant */
+                        type: "Site";
+                        id: string;
+                    } | null;
+                    links?: {
+                        related?: string;
+                    };
+                };
+                rooms?: {
+                    data: {
+                        /** @constant */
+                        type: "Room";
+                        id: string;
+                    }[];
+                };
+                nodes?: {
+                    data: {
+                        /** @constant */
+                        type: "Node";
+                        id: string;
+                    }[];
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        ExportDocument: {
+            data: components["schemas"]["Export"];
+            included?: components["schemas"]["Included"];
+        };
+        ExportList: {
+            data: components["schemas"]["Export"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        NewExport: {
+            data: {
+                /** @constant */
+                type: "Export";
+                attributes: {
+                    /** @enum {string} */
+                    file: "csv" | "xlsx" | "parquet";
+                    /**
+                     * @description Whom CSV is for; a workbook is for people, Parquet for programs.
+                     * @enum {string}
+                     */
+                    for?: "programs" | "people";
+                    /** @enum {string} */
+                    language?: "de" | "en";
+                    /**
+                     * @description A sheet of a workbook for each room, or one.
+                     * @enum {string}
+                     */
+                    sheets?: "rooms" | "one";
+                    /** @enum {string} */
+                    resolution?: "raw" | "10m" | "1h" | "1d";
+                    /** @description What has columns; in Parquet the others are null. */
+                    quantities?: ("co2_ppm" | "temperature_celsius" | "rel_humidity_percent")[];
+                    /** @description Included, as is the end; null: as far as there are measurements. */
+                    from_timestamp_s?: number | null;
+                    to_timestamp_s?: number | null;
+                    /** @description Its owner is sent a link when it is made, in `language`. */
+                    mail?: boolean;
+                    /** @description Only what everybody may see, as they see it; of nothing that is named, it is all that is public here: an open-data dump. */
+                    public?: boolean;
+                };
+                relationships?: {
+                    organization?: {
+                        data: {
+                            /** @constant */
+                            type: "Organization";
+                            id: string;
+                        } | null;
+                    };
+                    site?: {
+                        data: {
+                            /** @constant */
+                            type: "Site";
+                            id: string;
+                        } | null;
+                    };
+                    rooms?: {
+                        data: {
+                            /** @constant */
+                            type: "Room";
+                            id: string;
+                        }[];
+                    };
+                    nodes?: {
+                        data: {
+                            /** @constant */
+                            type: "Node";
+                            id: string;
+                        }[];
+                    };
+                };
+            };
         };
         /** @description A way to tell somebody something. */
         NotificationChannel: {

@@ -231,6 +231,32 @@ export const de = {
   "download.hint.programs": "Weltzeit (UTC), Nummern, Zahlen mit Punkt; Tage sind solche der Weltzeit.",
   "download.hint.parquet": "Für Auswertungen in Python, R oder DuckDB: Weltzeit (UTC), Namen und Nummern.",
   "download.save": "Herunterladen",
+  "download.as.long": "Excel-Mappe, eine lange Tabelle",
+  "download.hint.long": "Ortszeit, alle Räume untereinander. Auch für LibreOffice und Numbers.",
+  "download.background": "Im Hintergrund erstellen",
+  "download.backgroundHint": "Für lange Zeiträume: Sie bekommen einen Link per E-Mail.",
+  "download.order": "Erstellen lassen",
+  "download.ordered": "Die Datei wird erstellt. Wie weit sie ist, steht unter „Exporte“.",
+  "export.title": "Exporte",
+  "export.intro":
+    "Dateien, die im Hintergrund erstellt werden. Sie bleiben einige Tage hier und werden dann gelöscht.",
+  "export.none":
+    "Noch keine. Unter „Messwerte speichern“ bei einem Raum, einem Standort oder der Organisation können Sie eine erstellen lassen.",
+  "export.waiting": "wartet",
+  "export.working": "wird erstellt: {percent} %",
+  "export.done": "{size}, bis zum {date}",
+  "export.kb": "{n} kB",
+  "export.mb": "{n} MB",
+  "export.cancel": "Abbrechen",
+  "export.delete": "Löschen",
+  "export.deleteTitle": "„{name}“ löschen?",
+  "export.deleteText":
+    "Die Datei und der Link in der E-Mail gelten dann nicht mehr. Die Messwerte selbst bleiben.",
+  "export.why.account_full": "Ihre Exporte füllen den Platz, der einem Konto zusteht. Bitte ältere löschen.",
+  "export.why.full": "Für weitere Exporte ist hier zur Zeit kein Platz. Bitte später noch einmal.",
+  "export.why.too_large":
+    "Das sind zu viele Werte für eine solche Datei. Bitte weniger Räume, einen kürzeren Zeitraum oder Mittelwerte wählen.",
+  "export.why.error": "Die Datei konnte nicht erstellt werden. Bitte später noch einmal.",
 
   "share.open": "Teilen",
   "share.title": "{name} teilen",
