@@ -110,6 +110,7 @@ var (
 	QuotaExceeded            = Reason{"quota_exceeded", "Mehr davon sind nicht erlaubt.", "No more of these are allowed."}
 	QuotaAlertRules          = Reason{"quota_exceeded", "Mehr Regeln für Benachrichtigungen gibt es nicht[: %v]. Bitte löschen, was nicht mehr gebraucht wird.", "There are no more rules for alerts[: %v]. Please delete those that are no longer needed."}
 	QuotaIngestionTokens     = Reason{"quota_exceeded", "Die Organisation hat schon so viele Token für Skripte, wie sie haben kann[: %v]. Bitte widerrufen, was nicht mehr gebraucht wird.", "The organization has as many tokens for scripts as it can have[: %v]. Please revoke those that are no longer needed."}
+	QuotaExports             = Reason{"quota_exceeded", "Mehr Exporte zugleich sind nicht erlaubt[: %v]. Bitte löschen, was nicht mehr gebraucht wird.", "No more exports at the same time are allowed[: %v]. Please delete those that are no longer needed."}
 	QuotaInstallations       = Reason{"quota_exceeded", "Die Organisation hat schon so viele Installationen, wie sie haben kann[: %v]; beendete zählen mit. Mehr gibt, wer Clair hier betreibt.", "The organization has as many installations as it can have[: %v], ended ones included. Whoever runs Clair here may give more."}
 	QuotaNodes               = Reason{"quota_exceeded", "Die Organisation hat schon so viele Sensoren, wie sie haben kann[: %v]. Mehr gibt, wer Clair hier betreibt.", "The organization has as many sensors as it can have[: %v]. Whoever runs Clair here may give more."}
 	QuotaOrganizations       = Reason{"quota_exceeded", "Das Konto ist schon Eigentümer von so vielen Organisationen, wie es sein kann[: %v]. Mehr gibt, wer Clair hier betreibt.", "The account is owner of as many organizations as it can be[: %v]. Whoever runs Clair here may give more."}
@@ -128,6 +129,7 @@ var (
 	TooManyHours             = Reason{"max_value", "Das sind zu viele Zeiten an einem Tag.", "These are too many times in a day."}
 	TooManyInstallations     = Reason{"too_many_installations", "Das sind mehr Installationen, als eine Tabelle umfasst[: %v, möglich sind %v]. Bitte Raum für Raum herunterladen.", "These are more installations than a table takes[: %v, and %v are possible]. Please download room by room."}
 	TooManyInvitations       = Reason{"conflict", "Zu viele Einladungen warten schon auf eine Antwort.", "Too many invitations wait for an answer already."}
+	TooManyNamed             = Reason{"max_value", "Das sind zu viele auf einmal[: höchstens %v].", "These are too many at once[: %v at the most]."}
 	TooManyOperations        = Reason{"invalid", "Das sind zu viele Vorgänge auf einmal[: erlaubt sind höchstens %v].", "These are too many operations at once[: no more than %v are allowed]."}
 	TooManyRows              = Reason{"too_many_rows", "Das sind mehr Zeilen, als eine Tabellenkalkulation fasst[: etwa %v, möglich sind %v]. Bitte einen kürzeren Zeitraum oder Mittelwerte wählen.", "These are more rows than a spreadsheet takes[: about %v, and %v are possible]. Please choose a shorter time, or means."}
 	TooOld                   = Reason{"too_old", "Der Zeitpunkt liegt zu weit zurück.", "The time is too long ago."}

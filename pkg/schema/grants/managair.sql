@@ -25,6 +25,9 @@ GRANT SELECT, INSERT ON described_sensor TO :role;
 -- How people and programs are told.
 GRANT SELECT, INSERT, UPDATE, DELETE ON notification_channel, notification, notification_attempt TO :role;
 
+-- What accounts have exported.
+GRANT SELECT, INSERT, UPDATE, DELETE ON data_export TO :role;
+
 -- What people want to be told, and what came of it.
 GRANT SELECT, INSERT, UPDATE, DELETE ON alert_rule, alert_episode, alert_event TO :role;
 

@@ -21,6 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/admin"
 	"github.com/clairberlin/clair-stack/services/managair/internal/claim"
+	"github.com/clairberlin/clair-stack/services/managair/internal/export"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -64,7 +65,8 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var claims claim.Config
 	var mails mail.Way
 	var told notify.Config
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas, &claims, &mails, &told); err != nil {
+	var exported export.Config
+	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas, &claims, &mails, &told, &exported); err != nil {
 		return err
 	}
 	pool, err := pgdb.Open(ctx, db, "managair")
@@ -87,6 +89,10 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	defer func() { _ = queue.Close() }()
 	people := newPeople(log, pool, queue, apiCfg.PublicURL, mails, limits.Owning(quotas.Organizations))
 	pictures, err := media.New(mediaCfg)
+	if err != nil {
+		return err
+	}
+	shelf, err := media.NewShelf(mediaCfg)
 	if err != nil {
 		return err
 	}
@@ -115,6 +121,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Alerts:        postgres.NewAlertDesk(pool),
 		Reports:       postgres.Reports{Pool: pool},
 		Notifications: notify.Service{Store: postgres.Notifications{Pool: pool, Limit: quotas.Channels}, Private: len(told.PrivateNetworks) > 0},
+		Exports:       export.Service{Store: postgres.Exports{Pool: pool}, Shelf: shelf, Limit: exported.PerAccount},
 		Images:        httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
 		Live:          hub,
 	}, time.Now)

@@ -17,6 +17,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgdb"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
 	"github.com/clairberlin/clair-stack/services/managair/internal/alert"
+	"github.com/clairberlin/clair-stack/services/managair/internal/export"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
@@ -70,10 +71,15 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	var told notify.Config
 	var delivery notify.DeliveryConfig
 	var links httpapi.Config
-	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg, &mailCfg, &mediaCfg, &told, &delivery, &links); err != nil {
+	var exported export.MakingConfig
+	if err := env.Load(&cfg, &db, &opsCfg, &redisCfg, &mailCfg, &mediaCfg, &told, &delivery, &links, &exported); err != nil {
 		return err
 	}
 	pictures, err := media.New(mediaCfg)
+	if err != nil {
+		return err
+	}
+	shelf, err := media.NewShelf(mediaCfg)
 	if err != nil {
 		return err
 	}
@@ -104,6 +110,8 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	defer func() { _ = client.Close() }()
 	tasks := backgroundTasks(log, pool, pictures, cfg.auditRetention(ctx, log))
 	tasks.HandleMail(postgres.OutgoingMail{Pool: pool}, client, deliverer(mailCfg, pool))
+	maker := exportMaker(log, pool, shelf, exported, cmp.Or(links.PublicURL, defaultPublicURL))
+	addExports(tasks, log, maker)
 	alerts := alert.NewEvaluator(alert.Config{}, log, postgres.Alerts{Pool: pool}, live.Stream{Client: redis}, o.Registry, time.Now)
 	outbox := postgres.Notifications{Pool: pool}
 	addNotifications(tasks, log, outbox, delivery.Retention)
@@ -124,6 +132,11 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 		lifecycle.Part{Name: "alerts", Run: func(ctx context.Context, ready func()) error {
 			ready()
 			alerts.Run(ctx)
+			return nil
+		}},
+		lifecycle.Part{Name: "exports", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			maker.Run(ctx)
 			return nil
 		}},
 		lifecycle.Started(o),

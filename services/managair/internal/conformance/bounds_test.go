@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/rule"
+	"github.com/clairberlin/clair-stack/services/managair/internal/export"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
@@ -57,6 +58,8 @@ var bounds = func() map[string]string {
 		"notification_group_key_length":           fmt.Sprintf("length(group_key) <= %d", notify.MaxGroup),
 		"notification_attempt_answer_length":      fmt.Sprintf("length(answer) <= %d", notify.MaxAnswer),
 		"notification_attempt_sent_length":        fmt.Sprintf("length(sent) <= %d", notify.MaxSent),
+		"data_export_name_length":                 between("length(name)", 1, export.MaxName),
+		"data_export_key_digest_length":           fmt.Sprintf("length(key_digest) = %d", sha256.Size),
 		"air_file_size":                           fmt.Sprintf("octet_length(document) <= %d", airfile.MaxBytes),
 		// An address may be longer with https than it was with webcal.
 		"timetable_calendar_url_length": fmt.Sprintf("length(calendar_url) <= %d", timetable.MaxURL+10),
@@ -81,6 +84,7 @@ var elsewhere = []string{
 	"alert_episode_closed", "alert_episode_close_reason", "alert_episode_not_due", "alert_event_kind", "alert_rule_quiet_both", "alert_rule_scope", "alert_rule_template_length",
 	"installation_ends_after_start", "node_epoch_one_row", "node_fidelity_fault_has_begin", "node_fidelity_fault_known", "node_fidelity_known", "node_outage_ends_after_start",
 	"air_file_days", "air_file_deleted_is_empty", "air_file_deleted_is_private", "air_file_profile_form", "air_file_version_counts", "signing_key_seed_goes", "signing_key_size",
+	"data_export_state", "data_export_wanted_size",
 	"occupied_day_holiday", "occupied_day_how", "occupied_day_spans",
 	"notification_attempt_outcome", "notification_channel_kind", "notification_channel_owner", "notification_channel_secret_size", "notification_data_size",
 	"notification_state", "timetable_holder", "timetable_region_length", "timetable_rooms_have_no_calendar", "timetable_size",

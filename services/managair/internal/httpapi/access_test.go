@@ -136,6 +136,13 @@ var matrix = map[string]row{
 	"GET /api/v1/ingestion-tokens/{id}":    {public: "401 404 404 200 404", foreign: nobody},
 	"DELETE /api/v1/ingestion-tokens/{id}": {public: "401 404 404 204 404", foreign: nobody},
 
+	"GET /api/v1/exports": {public: accounts},
+	"POST /api/v1/exports": {public: "401 400 202 202 400", body: `{"data":{"type":"Export","attributes":{"file":"csv"},"relationships":{
+		"nodes":{"data":[{"type":"Node","id":"` + node1 + `"}]}}}}`},
+	"GET /api/v1/exports/{id}":      {public: "401 404 404 200 404", private: "401 404 404 200 404", foreign: nobody},
+	"DELETE /api/v1/exports/{id}":   {public: "401 404 404 204 404", private: "401 404 404 204 404", foreign: nobody},
+	"GET /api/v1/exports/{id}/file": {public: "404 404 404 200 404", private: hidden, foreign: hidden},
+
 	"GET /api/v1/notification-channels": {public: accounts},
 	"POST /api/v1/notification-channels": {public: "401 403 403 201 403", body: `{"data":{"type":"NotificationChannel","attributes":{"kind":"email","name":"Mails","language":"de","address":"haus@example.org"},
 		"relationships":{"organization":{"data":{"type":"Organization","id":"1"}}}}}`},

@@ -18,6 +18,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/ratelimit"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/alert"
+	"github.com/clairberlin/clair-stack/services/managair/internal/export"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
@@ -84,8 +85,10 @@ type Domain struct {
 	Reports    report.Store
 	// Notifications says what is done with channels; its clock is the API's.
 	Notifications notify.Service
-	Images        Images
-	Live          *live.Hub
+	// Exports says where files are that are made in the background; it finds what they are of as the API does.
+	Exports export.Service
+	Images  Images
+	Live    *live.Hub
 }
 
 // gateTime is how long one waits for one's turn. There is no point in reading for
@@ -117,6 +120,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addTimetables(d.Timetables)
 	a.addAlerts(d.Alerts)
 	a.addNotifications(d.Notifications)
+	a.addExports(d.Exports)
 	a.add(Route{Method: http.MethodPost, Pattern: Base + "/operations", Audience: access.Accounts, Handler: a.operate})
 	a.addSchema()
 	return a

@@ -21,6 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/pkg/schema"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
+	"github.com/clairberlin/clair-stack/services/managair/internal/export"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity/identitytest"
@@ -118,6 +119,11 @@ SELECT id, id, 'k', 'alert.opened', organization_id, '', '{"room": "Klasse 1"}',
 SELECT setval(pg_get_serial_sequence('notification', 'id'), 100);
 INSERT INTO notification_attempt (notification_id, began_at, took_ms, outcome, status, answer, sent)
 SELECT id, ended_at, 120, 'delivered', 204, '', '{}' FROM notification;
+INSERT INTO data_export (id, user_id, name, wanted, member_of, state, made_at, due_at, begun_at, ended_at, expires_at, attempt, samples, samples_done, size) OVERRIDING SYSTEM VALUE VALUES
+	(1, 1, 'Haus', '{"organization": 1, "format": "csv", "language": "de"}', '{1}', 'done', '2026-01-20T10:00:00Z', '2026-01-20T10:00:00Z', '2026-01-20T10:00:01Z', '2026-01-20T10:00:02Z', '2026-01-27T10:00:02Z', 1, 10, 10, 0),
+	(2, 1, 'Lager, Keller', '{"rooms": [2], "format": "xlsx", "people": true, "language": "de", "sheet_per_room": true, "mail": true}', '{}', 'waiting', '2026-01-20T11:00:00Z', '2026-01-20T11:00:00Z', NULL, NULL, NULL, 0, 10, 0, 0),
+	(3, 5, 'Fremd', '{"organization": 2, "format": "parquet", "language": "en"}', '{2}', 'done', '2026-01-20T10:00:00Z', '2026-01-20T10:00:00Z', '2026-01-20T10:00:01Z', '2026-01-20T10:00:02Z', '2026-01-27T10:00:02Z', 1, 10, 10, 0);
+SELECT setval(pg_get_serial_sequence('data_export', 'id'), 100);
 INSERT INTO api_token (user_id, name, digest, scope)
 SELECT id, scope, sha256(convert_to(scope || '-' || id, 'UTF8')), scope FROM user_account, unnest(ARRAY['read', 'write']) scope;
 INSERT INTO account_session (user_id, digest, csrf, expires_at)
@@ -153,6 +159,7 @@ type world struct {
 	handler http.Handler
 	// guarded is the handler behind the look at who asks, by token or session.
 	guarded http.Handler
+	shelf   export.Shelf
 }
 
 // noMail takes what is to be mailed, and forgets it.
@@ -193,6 +200,10 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	sessions := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
+	shelf, err := media.NewShelf(media.Config{Folder: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	nodes := postgres.Fidelity{Pool: as}
 	api := httpapi.New(httpapi.Config{PublicURL: "http://h"}, log, nil, httpapi.Domain{
 		Inventory: postgres.NewInventory(as), Telemetry: postgres.NewTelemetry(as), Readings: postgres.NewTelemetry(as),
@@ -203,6 +214,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		Alerts:        postgres.NewAlertDesk(as),
 		Reports:       postgres.Reports{Pool: as},
 		Notifications: notify.Service{Store: postgres.Notifications{Pool: as, Limit: 3}},
+		Exports:       export.Service{Store: postgres.Exports{Pool: as}, Shelf: shelf, Limit: 3},
 		Images: httpapi.Images{
 			Store: media.Folder{Path: t.TempDir()}, Pictures: postgres.Pictures{Pool: as},
 			Convert: media.NewConverter(self, convertPicture).Convert,
@@ -215,7 +227,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{pool, as, api, handler, sessions.Middleware(handler)}
+	return &world{pool, as, api, handler, sessions.Middleware(handler), shelf}
 }
 
 // mutable is a world that tests change one after the other. Making it anew is

@@ -64,6 +64,8 @@ const (
 	MailEmailRemoved  MailKind = "email_removed"  // this address is no longer one of the account
 	MailTokenMade     MailKind = "token_made"     // a token for programs was made
 	MailInvitation    MailKind = "invitation"     // here is the key that makes its reader a member
+	MailExportDone    MailKind = "export_done"    // here is the key to a file that was to be made
+	MailExportFailed  MailKind = "export_failed"  // a file that was to be made was not
 )
 
 // Mail is a mail to be written.
@@ -74,7 +76,9 @@ type Mail struct {
 	Username string
 	// Organization is the name of the one that somebody is invited to.
 	Organization string
-	Key          string
+	// File is what a file is called, Until the last day of its link.
+	File, Until string
+	Key         string
 }
 
 // Mailer delivers mails, now or later.

@@ -91,7 +91,7 @@ func Write(m identity.Mail, publicURL string) (Message, error) {
 		language = words.Languages[0].Code
 	}
 	link := strings.TrimSuffix(publicURL, "/") + path
-	fill := strings.NewReplacer("{name}", m.Username, "{link}", link, "{address}", m.To, "{organization}", m.Organization)
+	fill := strings.NewReplacer("{name}", m.Username, "{link}", link, "{address}", m.To, "{organization}", m.Organization, "{file}", m.File, "{until}", m.Until)
 	subject, body := fill.Replace(letter.Subject.In(language)), fill.Replace(letter.Body.In(language))+"\n"
 	var page bytes.Buffer
 	if err := asHTML(language, subject, body, link).Render(context.Background(), &page); err != nil {
@@ -157,6 +157,10 @@ func letterOf(m identity.Mail) (letter words.Letter, path string, ok bool) {
 		return words.InvitationMail, "/accounts/invitation/" + m.Key + "/", true
 	case identity.MailTokenMade:
 		return words.TokenMadeMail, reset, true
+	case identity.MailExportDone:
+		return words.ExportDoneMail, "/api/v1/exports/" + m.Key, true
+	case identity.MailExportFailed:
+		return words.ExportFailedMail, "/dashboard/exports", true
 	default:
 		return words.Letter{}, "", false
 	}

@@ -17,11 +17,16 @@ type OutgoingMail struct{ Pool *pgxpool.Pool }
 
 // Put keeps a mail and returns its number.
 func (o OutgoingMail) Put(ctx context.Context, m mail.Message) (id int64, err error) {
+	return keepMail(ctx, o.Pool, m)
+}
+
+// keepMail is Put, also in the transaction of what the mail tells of.
+func keepMail(ctx context.Context, db querier, m mail.Message) (id int64, err error) {
 	const insert = `
 		INSERT INTO outgoing_mail (message_id, recipient, subject, text, html)
 		VALUES (@message_id, @recipient, @subject, @text, @html)
 		RETURNING id`
-	err = o.Pool.QueryRow(ctx, insert, pgx.NamedArgs{
+	err = db.QueryRow(ctx, insert, pgx.NamedArgs{
 		"message_id": m.ID, "recipient": m.To, "subject": m.Subject, "text": m.Text, "html": m.HTML,
 	}).Scan(&id)
 	if err != nil {

@@ -114,6 +114,30 @@ var (
 				"The link is good for two weeks. As a member you see rooms, sensors and measurements of the organization; the other members see your name and your address. You can leave at any time. If you do not expect an invitation, there is nothing to do: nothing happens unless you agree.",
 		},
 	}
+	ExportDoneMail = Letter{
+		Text{"Ihre Datei ist fertig: {file}", "Your file is ready: {file}"},
+		Text{
+			"Hallo {name},\n\n" +
+				"die Messwerte, die Sie bei Clair angefordert haben, liegen bereit: {file}. Hier können Sie sie herunterladen:\n\n" +
+				"{link}\n\n" +
+				"Der Link gilt bis zum {until}. Wer ihn hat, kann die Datei ohne Anmeldung laden; geben Sie ihn nur an Menschen weiter, die sie haben sollen. Löschen können Sie die Datei bei Clair unter „Exporte“.",
+			"Hello {name},\n\n" +
+				"the measurements that you asked Clair for are ready: {file}. Download them here:\n\n" +
+				"{link}\n\n" +
+				"The link is good until {until}. Whoever has it can download the file without logging in; pass it on only to people who should have it. You can delete the file at Clair under “Exports”.",
+		},
+	}
+	ExportFailedMail = Letter{
+		Text{"Ihre Datei konnte nicht erstellt werden: {file}", "Your file could not be made: {file}"},
+		Text{
+			"Hallo {name},\n\n" +
+				"die Messwerte, die Sie bei Clair angefordert haben ({file}), konnten nicht als Datei gespeichert werden. Warum, und was Sie tun können, steht hier:\n\n" +
+				"{link}",
+			"Hello {name},\n\n" +
+				"the measurements that you asked Clair for ({file}) could not be saved as a file. Why, and what you can do, is told here:\n\n" +
+				"{link}",
+		},
+	}
 	TokenMadeMail = Letter{
 		Text{"Für Ihr Konto bei Clair wurde ein Token angelegt", "A token was made for your account at Clair"},
 		Text{
