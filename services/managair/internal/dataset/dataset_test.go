@@ -1,6 +1,7 @@
 package dataset_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/services/managair/internal/dataset"
+	"github.com/clairberlin/clair-stack/services/managair/internal/dataset/xlsx"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
@@ -85,9 +87,9 @@ func TestAWorkbookHasASheetForEachRoom(t *testing.T) {
 	body := func(room, sensor string) [][]string {
 		return [][]string{
 			heading,
-			{"Schule", room, sensor, "45956.104166667", "UTC+02:00", "800", "-0.5", "", "gemessen"},
-			{"Schule", room, sensor, "45956.104166667", "UTC+01:00", "1000", "21.3", "41", "wiederholt"},
-			{"Schule", room, sensor, "45956.145833333", "UTC+01:00", "", "", "", "Sensor gestört"},
+			{"Schule", room, sensor, "45956.10416666667", "UTC+02:00", "800", "-0.5", "", "gemessen"},
+			{"Schule", room, sensor, "45956.10416666667", "UTC+01:00", "1000", "21.3", "41", "wiederholt"},
+			{"Schule", room, sensor, "45956.14583333333", "UTC+01:00", "", "", "", "Sensor gestört"},
 		}
 	}
 	want := map[string][][]string{"=1+1": body("=1+1", "Vier"), "Raum 12 a": body("Raum [12]/a", "Fünf")}
@@ -116,7 +118,7 @@ func TestAWorkbookOfBuckets(t *testing.T) {
 	}))
 	must(t, w.Close())
 	rows := sheets(t, file.Bytes())["Measurements"]
-	want := []string{"Schule", "=1+1", "Vier", "45956.104166667", "UTC+02:00", "2", "901", "800", "1001", "", "", "", "41", "41", "41"}
+	want := []string{"Schule", "=1+1", "Vier", "45956.10416666667", "UTC+02:00", "2", "901", "800", "1001", "", "", "", "41", "41", "41"}
 	if diff := cmp.Diff(want, rows[1]); diff != "" {
 		t.Error(diff)
 	}
@@ -200,6 +202,52 @@ func TestParquetOfBuckets(t *testing.T) {
 	}
 	if err := w.Sample(samples[0]); err == nil {
 		t.Error("a table of buckets took a sample")
+	}
+}
+
+// A name that looks like a character by its number is that of its sheet all the same: read as one, it might be another sheet's.
+func TestASheetIsCalledAsItsRoomIs(t *testing.T) {
+	t.Parallel()
+	var file bytes.Buffer
+	w := dataset.NewWorkbook(&file, dataset.Layout{Language: "en", SheetPerRoom: true})
+	for i, name := range []string{"A", "_x0041_"} {
+		must(t, w.Begin(dataset.Source{Room: name, RoomID: int64(i + 1), Place: time.UTC}))
+		must(t, w.Sample(samples[1]))
+	}
+	must(t, w.Close())
+	packed, err := zip.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	must(t, err)
+	book, err := packed.Open("xl/workbook.xml")
+	must(t, err)
+	text, err := io.ReadAll(book)
+	must(t, err)
+	for _, name := range []string{`name="A"`, `name="_x005F_x0041_"`} { // ECMA-376 part 1, section 22.9.2.19, ST_Xstring
+		if !strings.Contains(string(text), name) {
+			t.Errorf("no %s in %s", name, text)
+		}
+	}
+}
+
+// A sheet takes 1,048,576 rows, its heading among them; what is more goes on in another one.
+func TestAFullSheetIsFollowedByAnother(t *testing.T) {
+	t.Parallel()
+	var file bytes.Buffer
+	w := dataset.NewWorkbook(&file, dataset.Layout{Language: "en", Quantities: dataset.CO2})
+	must(t, w.Begin(hall))
+	for i := range xlsx.MaxRows {
+		must(t, w.Sample(measurement.Sample{Time: autumn.Add(time.Duration(i) * time.Second), CO2PPM: 400, Status: measurement.Measured}))
+	}
+	must(t, w.Close())
+	packed, err := zip.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	must(t, err)
+	for name, rows := range map[string]int{"xl/worksheets/sheet1.xml": xlsx.MaxRows, "xl/worksheets/sheet2.xml": 2} {
+		sheet, err := packed.Open(name)
+		must(t, err)
+		text, err := io.ReadAll(sheet)
+		must(t, err)
+		if got := bytes.Count(text, []byte("<row>")); got != rows {
+			t.Errorf("%s has %d rows, want %d", name, got, rows)
+		}
 	}
 }
 

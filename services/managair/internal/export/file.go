@@ -186,7 +186,7 @@ func Sweep(ctx context.Context, q Queue, shelf Shelf, now time.Time) (expired, p
 	}
 	const batch = 1000
 	var names []string
-	clear := func() error {
+	ask := func() error {
 		ids := make([]int64, len(names))
 		for i, name := range names {
 			ids[i], _, _ = partOf(name)
@@ -216,10 +216,10 @@ func Sweep(ctx context.Context, q Queue, shelf Shelf, now time.Time) (expired, p
 			continue
 		}
 		if names = append(names, name); len(names) == batch {
-			if err := clear(); err != nil {
+			if err := ask(); err != nil {
 				return expired, parts, err
 			}
 		}
 	}
-	return expired, parts, clear()
+	return expired, parts, ask()
 }

@@ -143,7 +143,7 @@ func (e *exports) list(w http.ResponseWriter, r *http.Request) error {
 	v := e.api.newView(r)
 	defer v.free()
 	var err error
-	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Unpaged: true}); err != nil {
+	if v.query, err = jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{}); err != nil {
 		return err
 	}
 	found, err := e.service.Store.List(r.Context(), v.caller)

@@ -15,9 +15,6 @@ const (
 	mediaJSON = "application/json"
 	mediaHTML = "text/html"
 	mediaCSV  = "text/csv"
-
-	mediaXLSX    = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-	mediaParquet = "application/vnd.apache.parquet"
 )
 
 // negotiate chooses the media type of the answer. Without a preference it is

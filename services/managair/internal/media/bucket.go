@@ -109,7 +109,7 @@ func (b *bucket) Open(ctx context.Context, name string) (*File, error) {
 
 // Delete is part of Store.
 func (b *bucket) Delete(ctx context.Context, name string) error {
-	if b.of.check(name) != nil {
+	if !b.of.fits(name) {
 		return nil // what cannot be there needs no deletion
 	}
 	if err := b.client.RemoveObject(ctx, b.name, b.prefix+name, minio.RemoveObjectOptions{}); err != nil {

@@ -62,7 +62,7 @@ func (f Folder) Open(_ context.Context, name string) (*File, error) {
 
 // Delete is part of Store.
 func (f Folder) Delete(_ context.Context, name string) error {
-	if f.of.check(name) != nil {
+	if !f.of.fits(name) {
 		return nil // what cannot be there needs no deletion
 	}
 	if err := os.Remove(filepath.Join(f.Path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -57,12 +57,17 @@ const (
 	parts
 )
 
+// fits reports whether it is a name of such a file.
+func (k kind) fits(name string) bool {
+	if k == pictures {
+		return nameForm.MatchString(name)
+	}
+	return partForm.MatchString(name)
+}
+
 // check refuses what is no name of such a file.
 func (k kind) check(name string) error {
-	if k == pictures {
-		return CheckName(name)
-	}
-	if !partForm.MatchString(name) {
+	if !k.fits(name) {
 		return k.notFound()
 	}
 	return nil
@@ -118,10 +123,7 @@ func ErrNotFound() error { return fault.New(fault.NotFound, "no such picture") }
 
 // CheckName refuses what is no name of a picture, such as a path that leads elsewhere.
 func CheckName(name string) error {
-	if !nameForm.MatchString(name) {
-		return ErrNotFound()
-	}
-	return nil
+	return pictures.check(name)
 }
 
 // ContentType returns the media type that belongs to a name.

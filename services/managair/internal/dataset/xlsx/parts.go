@@ -51,7 +51,7 @@ func (b *Workbook) last() []part {
 	var relations, sheets strings.Builder
 	for i, name := range b.sheets {
 		fmt.Fprintf(&relations, `<Relationship Id="rId%d" Type="%s/worksheet" Target="worksheets/sheet%d.xml"/>`, i+1, relationSpace, i+1)
-		fmt.Fprintf(&sheets, `<sheet name="%s" sheetId="%d" r:id="rId%d"/>`, escape(name), i+1, i+1)
+		fmt.Fprintf(&sheets, `<sheet name="%s" sheetId="%d" r:id="rId%d"/>`, escape(literal(name)), i+1, i+1)
 	}
 	n := len(b.sheets)
 	fmt.Fprintf(&relations, `<Relationship Id="rId%d" Type="%s/styles" Target="styles.xml"/>`, n+1, relationSpace)
@@ -68,7 +68,7 @@ func (b *Workbook) sharedStrings() string {
 	fmt.Fprintf(&s, `<sst xmlns="%s" uniqueCount="%d">`, mainSpace, len(b.order))
 	for _, text := range b.order {
 		s.WriteString(`<si><t xml:space="preserve">`)
-		s.WriteString(escape(escaped.ReplaceAllString(cut(text, maxCell), "_x005F$0")))
+		s.WriteString(escape(literal(cut(text, maxCell))))
 		s.WriteString(`</t></si>`)
 	}
 	s.WriteString(`</sst>`)
@@ -77,6 +77,9 @@ func (b *Workbook) sharedStrings() string {
 
 // escaped is what a spreadsheet takes for a character by its number (ECMA-376 part 1, section 22.4.2.4, ST_Xstring).
 var escaped = regexp.MustCompile(`_x[0-9A-Fa-f]{4}_`)
+
+// literal keeps that from happening. Names of sheets are such texts, too.
+func literal(text string) string { return escaped.ReplaceAllString(text, "_x005F$0") }
 
 var entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\r", "&#13;", "\n", "&#10;", "\t", "&#9;")
 

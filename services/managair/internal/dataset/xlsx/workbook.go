@@ -147,7 +147,8 @@ func (r *Row) Time(t time.Time) {
 	// Excel's first day is the last of 1899, because it has a 29 February 1900.
 	const secondsOfDay, days1970 = 86400, 25569
 	r.begin(r.format(), "")
-	r.end(strconv.AppendFloat(r.book.buffer, float64(t.Unix()+int64(offset))/secondsOfDay+days1970, 'f', 9, 64))
+	// All digits: a time that falls short of its minute by the hundredth of a millisecond is shown in the minute before.
+	r.end(strconv.AppendFloat(r.book.buffer, float64(t.Unix()+int64(offset))/secondsOfDay+days1970, 'f', -1, 64))
 }
 
 // Blank leaves a cell out.
