@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,10 +156,15 @@ func (s *installation) watched(b *testing.B, address string) {
 	})
 }
 
-// play has each sensor send once a second, and returns when those sent what is alarming, and how many samples a second
-// that were in all.
-func play(topic func(id string) string, publisher mqtt.Client, first int) (probes map[uuid.UUID]time.Time, rate float64) {
+// mostOnTheWay is how many uplinks are published and not stored yet at the most: what waits for a machine that cannot do
+// more says nothing of how long anything takes.
+const mostOnTheWay = 2000
+
+// play has each sensor send once a second, or as often as the machine can, and returns when those sent what is alarming,
+// and how many samples a second that were in all. arrived is how many uplinks have come to the end of their way.
+func play(topic func(id string) string, publisher mqtt.Client, first int, arrived func() int) (probes map[uuid.UUID]time.Time, rate float64) {
 	probes = map[uuid.UUID]time.Time{}
+	before := arrived()
 	begin := time.Now()
 	base := begin.Truncate(time.Second)
 	for round := range alertRounds {
@@ -179,6 +185,11 @@ func play(topic func(id string) string, publisher mqtt.Client, first int) (probe
 				due := begin.Add(time.Duration(round)*time.Second + time.Duration(i)*time.Second/time.Duration(alertNodes))
 				time.Sleep(time.Until(due)) // as sensors do
 			}
+			if n := round*alertNodes + i + 1; n%500 == 0 {
+				for n-arrived()+before > mostOnTheWay {
+					time.Sleep(10 * time.Millisecond) // between two looks
+				}
+			}
 		}
 	}
 	return probes, float64(alertNodes*alertRounds) / time.Since(begin).Seconds()
@@ -198,7 +209,9 @@ func BenchmarkAlert(b *testing.B) {
 	b.Run("floor", func(b *testing.B) {
 		b.StopTimer()
 		consumer := s.NetworkServer(b)
+		var received atomic.Int64
 		token := consumer.Subscribe("floor/#", 0, func(_ mqtt.Client, m mqtt.Message) {
+			received.Add(1)
 			u, err := ttn.ParseUplink(m.Payload(), time.Now())
 			if err != nil || u.Payload[1] != alarming {
 				return
@@ -211,7 +224,7 @@ func BenchmarkAlert(b *testing.B) {
 		if token.Wait() && token.Error() != nil {
 			b.Fatal(token.Error())
 		}
-		s.alerted(b, told, func(id string) string { return "floor/" + app.UplinkTopic(id) }, publisher, 0)
+		s.alerted(b, told, func(id string) string { return "floor/" + app.UplinkTopic(id) }, publisher, 0, func() int { return int(received.Load()) })
 		consumer.Unsubscribe("floor/#").Wait()
 	})
 	s.watched(b, receiver.URL)
@@ -219,17 +232,18 @@ func BenchmarkAlert(b *testing.B) {
 		b.StopTimer()
 		before := cpu(b, s.Worker.PID())
 		began := time.Now()
-		s.alerted(b, told, app.UplinkTopic, publisher, alertRounds*probesOfRound)
+		s.alerted(b, told, app.UplinkTopic, publisher, alertRounds*probesOfRound, func() int { return s.stored(b) })
+		s.stages(b)
 		b.ReportMetric((cpu(b, s.Worker.PID())-before).Seconds()/time.Since(began).Seconds(), "worker-cores")
 	})
 }
 
 // alerted plays the load and waits until the receiver was told of all that was alarming.
-func (s *installation) alerted(b *testing.B, told *calls, topic func(string) string, publisher mqtt.Client, first int) {
+func (s *installation) alerted(b *testing.B, told *calls, topic func(string) string, publisher mqtt.Client, first int, arrived func() int) {
 	b.Helper()
 	for range b.N {
 		b.StartTimer()
-		probes, rate := play(topic, publisher, first)
+		probes, rate := play(topic, publisher, first, arrived)
 		b.StopTimer()
 		if len(probes) == 0 {
 			b.Fatal("nothing was alarming")
@@ -239,4 +253,23 @@ func (s *installation) alerted(b *testing.B, told *calls, topic func(string) str
 		b.ReportMetric(rate, "samples/s")
 		b.ReportMetric(0, "ns/op")
 	}
+}
+
+// stages reports how long the end of the way takes: from what is written of an alert until its call has been answered.
+func (s *installation) stages(b *testing.B) {
+	b.Helper()
+	conn, err := pgx.Connect(b.Context(), s.DatabaseURL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = conn.Close(b.Context()) }()
+	var p50, p99 float64
+	err = conn.QueryRow(b.Context(), `
+		SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY d), percentile_cont(0.99) WITHIN GROUP (ORDER BY d)
+		  FROM (SELECT extract(epoch FROM ended_at - written_at) * 1000 AS d FROM notification WHERE kind = 'alert.opened' AND ended_at IS NOT NULL) n`).Scan(&p50, &p99)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(p50, "outbox-p50-ms")
+	b.ReportMetric(p99, "outbox-p99-ms")
 }
