@@ -5998,6 +5998,102 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{id}/signs.pdf/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signs for the doors of a site's rooms, as PDF
+         * @description To be hung up: the name of the room, a QR code that leads to its page, and the levels of its norm.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description A page of A4 (the default) or A6 for each room, or labels of 99.1 by 67.7 mm, eight on a page of A4. */
+                    size?: components["parameters"]["signSize"];
+                    /** @description One or two of de, en and fr, with a comma between. Without it, the reader's language, and English. */
+                    languages?: components["parameters"]["signLanguages"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The signs. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/pdf": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{id}/report.pdf/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A report of a site, as PDF
+         * @description How the air was: the verdict in words, the course of CO2 with the bounds of the norm, and the period before; to members also when people were there, the worst hours, and how the sensors did. At most 366 days and 60 rooms. Whoever is no member is told the verdicts of whole months that are over. Without `.pdf` the same is a page to be printed.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The first day, by the calendar of the site; the first of last month where nothing is said. */
+                    "filter[from]"?: components["parameters"]["reportFrom"];
+                    /** @description The last day; the last of last month where nothing is said. */
+                    "filter[to]"?: components["parameters"]["reportTo"];
+                    /** @description The language; that of the reader where nothing is said. */
+                    lang?: components["parameters"]["reportLang"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The report. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/pdf": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{id}/timeseries.xlsx/": {
         parameters: {
             query?: never;
@@ -6134,6 +6230,102 @@ export interface paths {
                     };
                     content: {
                         "text/csv": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/sign.pdf/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A sign for the door of a room, as PDF
+         * @description To be hung up: the name of the room, a QR code that leads to its page, and the levels of its norm.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description A page of A4 (the default) or A6 for each room, or labels of 99.1 by 67.7 mm, eight on a page of A4. */
+                    size?: components["parameters"]["signSize"];
+                    /** @description One or two of de, en and fr, with a comma between. Without it, the reader's language, and English. */
+                    languages?: components["parameters"]["signLanguages"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The signs. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/pdf": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/report.pdf/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A report of a room, as PDF
+         * @description How the air was: the verdict in words, the course of CO2 with the bounds of the norm, and the period before; to members also when people were there, the worst hours, and how the sensors did. At most 366 days and 60 rooms. Whoever is no member is told the verdicts of whole months that are over. Without `.pdf` the same is a page to be printed.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The first day, by the calendar of the site; the first of last month where nothing is said. */
+                    "filter[from]"?: components["parameters"]["reportFrom"];
+                    /** @description The last day; the last of last month where nothing is said. */
+                    "filter[to]"?: components["parameters"]["reportTo"];
+                    /** @description The language; that of the reader where nothing is said. */
+                    lang?: components["parameters"]["reportLang"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The report. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/pdf": string;
                     };
                 };
                 default: components["responses"]["Error"];
@@ -10818,6 +11010,16 @@ export interface components {
             number?: string;
             size?: number;
         };
+        /** @description A page of A4 (the default) or A6 for each room, or labels of 99.1 by 67.7 mm, eight on a page of A4. */
+        signSize: "a4" | "a6" | "labels";
+        /** @description One or two of de, en and fr, with a comma between. Without it, the reader's language, and English. */
+        signLanguages: string;
+        /** @description The first day, by the calendar of the site; the first of last month where nothing is said. */
+        reportFrom: string;
+        /** @description The last day; the last of last month where nothing is said. */
+        reportTo: string;
+        /** @description The language; that of the reader where nothing is said. */
+        reportLang: "de" | "en" | "fr";
         /** @description `filter[from]` and `filter[to]`: Unix time in seconds, both ends included; default: everything until now. `to` may not be before `from`. */
         range: {
             from?: number;
