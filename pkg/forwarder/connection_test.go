@@ -94,6 +94,9 @@ func TestLogSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"certificate", config.Env{"MQTT_URL": "ssl://" + expired, "MQTT_CA": authority}, []string{"broker lost", "certificate has expired"}},
 		{"nobody there", config.Env{"MQTT_URL": "tcp://127.0.0.1:1"}, []string{"broker lost", "connection refused"}},
+		{"Redis after the webhook", config.Env{
+			"MQTT_URL": "tcp://127.0.0.1:1", "REDIS_URL": "redis://127.0.0.1:1", "SPOOL_AFTER": "3s", "WEBHOOK_ADDRESS": "127.0.0.1:0", "WEBHOOK_SECRET": "a-secret-for-tests-only",
+		}, []string{"SPOOL_AFTER is too long for the webhook", "at_most=2.5s"}},
 		{"key", config.Env{"MQTT_URL": refusingBroker(t)}, []string{"broker refuses our user or key", "user=clair@ttn", "next_attempt_in=1m0s"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

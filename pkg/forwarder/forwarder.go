@@ -70,6 +70,9 @@ func build(log *slog.Logger, service string, cfg Config, standard codec.Decoder,
 	if spool != nil { // else the interface would not be nil
 		delivery.spool = spool
 		o.AddCheck("redis", func(ctx context.Context) error { return redisconn.Keeps(ctx, spool.redis) })
+		if cfg.Webhook.Address != "" && cfg.Spool.After > longestSpoolAfter {
+			log.Warn("SPOOL_AFTER is too long for the webhook, which is answered 503 while the ingestair is away", "spool_after", cfg.Spool.After, "at_most", longestSpoolAfter)
+		}
 	}
 	known, err := newCodecs(standard, cfg.CodecByProfile)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 // ingestair is away.
 type SpoolConfig struct {
 	RedisURL redisconn.Redis `env:"REDIS_URL" desc:"Redis that keeps uplinks while the ingestair is away; default: they wait in memory only"`
-	After    time.Duration   `env:"SPOOL_AFTER" envDefault:"2s" desc:"how long the ingestair must be away, or a call be without an answer, before uplinks go to Redis; with a webhook, at most 2s"`
+	After    time.Duration   `env:"SPOOL_AFTER" envDefault:"2s" desc:"how long the ingestair must be away, or a call be without an answer, before uplinks go to Redis; with a webhook, at most 2.5s"`
 }
 
 // Kinds of tasks. The payload is the request.

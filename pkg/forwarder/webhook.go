@@ -27,7 +27,9 @@ const (
 	// webhookTimeout is when the webhook is answered, whatever is known by then. The open
 	// source server of The Things Stack gives up after five seconds, the Cloud after ten.
 	webhookTimeout = 4 * time.Second
-	maxWebhookBody = 1 << 20
+	// longestSpoolAfter leaves time to hand an uplink over to Redis before it is answered.
+	longestSpoolAfter = webhookTimeout - handOverTimeout
+	maxWebhookBody    = 1 << 20
 	// minSecret keeps out what can be guessed.
 	minSecret = 16
 )
