@@ -62,7 +62,8 @@ func addReadingsOf[T any, ID comparable](a *API, store telemetry.Readings, paren
 			add(&res, "latest", jsonapi.Raw(string(appendLatest(nil, latest))))
 			return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{One: &res})
 		})},
-		Route{Method: http.MethodGet, Pattern: path + "/{quantity}", Audience: parent.permissions.Read, Media: []string{mediaCSV}, Long: true,
+		Route{
+			Method: http.MethodGet, Pattern: path + "/{quantity}", Audience: parent.permissions.Read, Media: []string{mediaCSV}, Long: true,
 			Handler: parent.withID(func(w http.ResponseWriter, r *http.Request, id ID) error {
 				v := a.newView(r)
 				defer v.free()
@@ -76,7 +77,8 @@ func addReadingsOf[T any, ID comparable](a *API, store telemetry.Readings, paren
 				}
 				res := readingsResource(v, typ, parent.path, r.PathValue("id"), q.Name, span)
 				return a.writeReadings(w, r, v, store, &res, span, q)
-			})},
+			}),
+		},
 	)
 }
 

@@ -51,8 +51,11 @@ func TestReadingBuckets(t *testing.T) {
 		want []telemetry.ReadingBucket
 	}{
 		{"raw", quantity.Pressure, telemetry.Raw, []telemetry.ReadingBucket{
-			{day, 1, 400, 400, 400}, {day.Add(10 * time.Minute), 1, 500, 500, 500}, {day.Add(20 * time.Minute), 1, 600, 600, 600},
-			{day.Add(70 * time.Minute), 1, 900, 900, 900}, {day.Add(25 * time.Hour), 1, 100, 100, 100},
+			{day, 1, 400, 400, 400},
+			{day.Add(10 * time.Minute), 1, 500, 500, 500},
+			{day.Add(20 * time.Minute), 1, 600, 600, 600},
+			{day.Add(70 * time.Minute), 1, 900, 900, 900},
+			{day.Add(25 * time.Hour), 1, 100, 100, 100},
 		}},
 		{"mean by hour", quantity.Light, telemetry.Hour, []telemetry.ReadingBucket{
 			{hour, 3, 400, 600, 500}, {next, 1, 900, 900, 900}, {day.Add(25 * time.Hour), 1, 100, 100, 100},
