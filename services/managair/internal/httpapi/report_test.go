@@ -25,7 +25,7 @@ func TestReports(t *testing.T) {
 	}
 	// Last month is February.
 	own := text(inspector, "/api/v1/rooms/1/report.pdf?lang=de")
-	for _, said := range []string{"Klasse 1", "1.2.2026 bis 28.2.2026", "An 20 von 20 Tagen war die Luft verbraucht", "Genutzt:", "Eins war 1-mal stumm, zusammen 12 Stunden"} {
+	for _, said := range []string{"Klasse 1", "1.2.2026 bis 28.2.2026", "An 20 von 20 Tagen war die Luft verbraucht", "Genutzt:", "Eins: 1× stumm, zusammen 12 Stunden"} {
 		if !own.Has(said) {
 			t.Errorf("no %q in %s", said, own.Text)
 		}

@@ -147,7 +147,7 @@ func TestPrintedReport(t *testing.T) {
 	r := school(t, true)
 	for language, said := range map[string][]string{
 		"de": {"Luftbericht", "Die Luft war nicht gut", "Raum 101", "Seite 5 von 5", "Ødegård", "Київ", "montags", "ERS-9: Batterie bei 12 %"},
-		"en": {"Air report", "The air was not good", "Page 5 of 5", "silent 2 times, 121 hours together"},
+		"en": {"Air report", "The air was not good", "Page 5 of 5", "ERS-9: silent 2×, 121 hours together"},
 		"fr": {"Rapport sur l’air", "L’air n’était pas bon", "hygiéniquement préoccupant", "Page 1 sur 5"},
 	} {
 		var out bytes.Buffer
@@ -180,6 +180,24 @@ func TestReportForStrangers(t *testing.T) {
 			if b.Drawing != nil && strings.Contains(b.Drawing.SVG(), "#e9eef0") {
 				t.Errorf("%s: occupied time is drawn", s.Title)
 			}
+		}
+	}
+}
+
+// What was not judged is compared with nothing.
+func TestComparedWithWhatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	r := school(t, true)
+	for i := range r.Rooms {
+		r.Rooms[i].Before.Level, r.Rooms[i].Before.NotJudged = "", verdict.TooLittleKnown
+	}
+	got, _ := json.Marshal(report.Write(r, "en"))
+	if !strings.Contains(string(got), "to 31 Oct 2025): Not judged.") {
+		t.Errorf("%s", got)
+	}
+	for _, said := range []string{"about as before", "better than before", "worse than before"} {
+		if strings.Contains(string(got), said) {
+			t.Errorf("%q in %s", said, got)
 		}
 	}
 }

@@ -285,7 +285,7 @@ func (w *writer) compared(room *Room) string {
 	before := w.in(words.ReportWas, w.period(w.r.Period.Before()), w.was(&room.Before))
 	now, _, known := meanPPM(&room.Now)
 	then, _, knew := meanPPM(&room.Before)
-	if !known || !knew || !room.Now.Member {
+	if !known || !knew || !room.Now.Judged() || !room.Before.Judged() || !room.Now.Member {
 		return before
 	}
 	switch {

@@ -124,7 +124,7 @@ var (
 	ReportSame       = Told{"Das ist etwa wie davor.", "That is about as before.", "C’est à peu près comme avant."}
 	ReportSensors    = Told{"Sensoren: %s.", "Sensors: %s.", "Capteurs : %s."}
 	ReportFine       = Told{"%s misst und meldet sich ohne Befund", "%s measures and reports without a finding", "%s mesure et transmet sans anomalie"}
-	ReportSilent     = Told{"%s war %d-mal stumm, zusammen %s Stunden", "%s was silent %d times, %s hours together", "%s a été muet %d fois, %s heures en tout"}
+	ReportSilent     = Told{"%s: %d× stumm, zusammen %s Stunden", "%s: silent %d×, %s hours together", "%s : muet %d×, %s heures en tout"}
 	ReportSuspected  = Told{"%s steht im Verdacht, falsch zu messen", "%s is suspected of measuring wrongly", "%s est soupçonné de mal mesurer"}
 	ReportFaulty     = Told{"%s liefert unglaubwürdige Werte", "%s delivers values that are not credible", "%s livre des valeurs peu crédibles"}
 	ReportBattery    = Told{"%s: Batterie bei %d %%", "%s: battery at %d %%", "%s : pile à %d %%"}
