@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/civil"
+	"github.com/clairberlin/clair-stack/pkg/occupancy"
 	"github.com/clairberlin/clair-stack/services/managair/internal/paper"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
@@ -31,8 +32,8 @@ const (
 var small = paper.Style{Points: 7.5, Colour: paper.InkSoft}
 
 // stretch is how long the stretches are that a line is drawn of.
-func (w *writer) stretch() (time.Duration, words.Told) {
-	switch days := w.r.Period.Days(); {
+func (p Period) stretch() (time.Duration, words.Told) {
+	switch days := p.Days(); {
 	case days <= 8:
 		return 10 * time.Minute, words.ReportTenMinutes
 	case days <= 35:
@@ -45,12 +46,12 @@ func (w *writer) stretch() (time.Duration, words.Told) {
 }
 
 func (w *writer) caption(room *Room) string {
-	step, name := w.stretch()
+	step, name := w.r.Period.stretch()
 	text := w.in(words.ReportCaption, w.in(name))
 	if step == 10*time.Minute {
 		text = w.in(words.ReportCaptionRaw, w.in(name))
 	}
-	if len(room.Evidence.Occupied) > 0 {
+	if len(room.Course.occupied) > 0 {
 		return w.in(words.ReportCourse) + ". " + text + " " + w.in(words.ReportShaded)
 	}
 	return w.in(words.ReportCourse) + ". " + text + " " + w.in(words.ReportDashed)
@@ -79,11 +80,11 @@ const lowestPPM = 300
 func (w *writer) course(room *Room) *paper.Drawing {
 	d := &paper.Drawing{Width: chartWidth, Height: chartHeight, Alt: w.in(words.ReportCourse) + ", " + room.Name + ", " + w.period(w.r.Period)}
 	within := w.r.Period.in(w.r.Zone)
-	step, _ := w.stretch()
-	runs, highest := gather(room, step)
+	step, _ := w.r.Period.stretch()
+	runs, highest := room.Course.runs, room.Course.highest
 	p := &plot{from: within.From, to: within.To, top: max(1200, math.Ceil(highest/200)*200)}
 	scale := room.Now.Profile.Scale()
-	for _, o := range room.Evidence.Occupied {
+	for _, o := range room.Course.occupied {
 		if x := p.x(o.From); p.x(o.To) > x {
 			d.Area(x, plotTop, p.x(o.To)-x, plotBottom-plotTop, occupiedColour)
 		}
@@ -130,9 +131,27 @@ type some struct {
 
 func (s *some) mean() float64 { return s.sum / float64(s.n) }
 
+// Course is what is drawn of a period: a year of ten rooms is kept as some thousand stretches,
+// and not as half a million points.
+type Course struct {
+	occupied []occupancy.Span
+	runs     [][]some
+	highest  float64
+}
+
+// CourseOf returns what is drawn of a period.
+func CourseOf(e roomair.Evidence, p Period) Course {
+	step, _ := p.stretch()
+	runs, highest := gather(e, step)
+	return Course{e.Occupied, runs, highest}
+}
+
+// Measured reports whether anything was.
+func (c *Course) Measured() bool { return len(c.runs) > 0 }
+
 // gather puts the course together to stretches; where nothing is known, a run of them ends.
-func gather(room *Room, step time.Duration) (runs [][]some, highest float64) {
-	times, ppm := room.Evidence.Air.Course()
+func gather(e roomair.Evidence, step time.Duration) (runs [][]some, highest float64) {
+	times, ppm := e.Air.Course()
 	last := int64(-1)
 	length := int64(step / time.Second)
 	for i, at := range times {

@@ -11,7 +11,6 @@ package report
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -109,7 +108,7 @@ type Room struct {
 	Name string
 	// Now and Before are the judgements of the period, and of the one before.
 	Now, Before roomair.Judgement
-	Evidence    roomair.Evidence
+	Course      Course
 	Sensors     []Sensor
 }
 
@@ -211,17 +210,17 @@ func (m Maker) make(ctx context.Context, caller access.Caller, site *inventory.S
 
 func (m Maker) room(ctx context.Context, caller access.Caller, of *inventory.Room, p Period, now time.Time) (Room, error) {
 	r := Room{ID: of.ID, Name: of.Name}
-	var before, here error
-	r.Now, r.Evidence, here = m.Air.Explain(ctx, caller, of.ID, p.in, now)
-	r.Before, _, before = m.Air.Explain(ctx, caller, of.ID, p.Before().in, now)
-	if err := errors.Join(here, before); err != nil {
+	var evidence roomair.Evidence
+	var err error
+	if r.Now, evidence, err = m.Air.Explain(ctx, caller, of.ID, p.in, now); err == nil {
+		r.Course = CourseOf(evidence, p)
+		r.Before, _, err = m.Air.Explain(ctx, caller, of.ID, p.Before().in, now)
+	}
+	if err != nil {
 		return r, fmt.Errorf("report of room %d: %w", of.ID, err)
 	}
 	return r, nil
 }
-
-// Measured reports whether anything was measured in the room.
-func (r *Room) Measured() bool { return r.Evidence.Air.Samples() > 0 }
 
 // meanPPM is the mean of occupied time, and the highest value of it; ok is false when none is known.
 func meanPPM(j *roomair.Judgement) (mean, highest float64, ok bool) {

@@ -104,7 +104,9 @@ func school(t testing.TB, member bool) *report.Report {
 			}
 			earlier = skip
 		}
-		one.Now, one.Evidence = november(loc, p, room.peak, member, skip...)
+		var e roomair.Evidence
+		one.Now, e = november(loc, p, room.peak, member, skip...)
+		one.Course = report.CourseOf(e, p)
 		one.Before, _ = november(loc, p.Before(), room.before, member, earlier...)
 		if member {
 			one.Sensors = []report.Sensor{{RoomID: one.ID, Name: "Sensor " + room.name[:4]}}

@@ -116,7 +116,7 @@ func (w *writer) overview() Section {
 	}
 	for i := range w.r.Rooms {
 		room := &w.r.Rooms[i]
-		measured = measured || room.Measured()
+		measured = measured || room.Course.Measured()
 		if room.Now.Judged() {
 			judged++
 		}
@@ -179,7 +179,7 @@ func (w *writer) room(room *Room) Section {
 		}
 	}
 	j := &room.Now
-	if !room.Measured() {
+	if !room.Course.Measured() {
 		s.Blocks = []Block{{Verdict: w.in(words.ReportNothing)}}
 		text(w.compared(room))
 		text(w.sensors(room))
