@@ -2,7 +2,9 @@ package httpapi_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,4 +106,30 @@ func TestReportsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
+}
+
+// The report of last month of a site with ten rooms, each measured every five minutes, from the
+// database to the last byte. cpu-ms is that of this process; the database has its own.
+func BenchmarkReportOfSite(b *testing.B) {
+	w := newWorldAt(b, time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC))
+	w.exec(b, `INSERT INTO room (id, site_id, name) SELECT i, 1, 'Klasse ' || i FROM generate_series(11, 19) i`)
+	w.exec(b, `INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+		SELECT ('00000000-0000-4000-8000-0000000000' || i)::uuid, '98765432100000' || i, 'Node ' || i, 1, 1, 1 FROM generate_series(11, 19) i`)
+	w.exec(b, `INSERT INTO installation (id, node_id, room_id, from_time, is_public)
+		SELECT i, ('00000000-0000-4000-8000-0000000000' || i)::uuid, i, '2025-12-01T00:00:00Z', true FROM generate_series(11, 19) i`)
+	w.lessons(b, node1, "2025-12-27T00:00:00Z", "2026-03-02T00:00:00Z")
+	for i := 11; i < 20; i++ {
+		w.lessons(b, "00000000-0000-4000-8000-0000000000"+strconv.Itoa(i), "2025-12-27T00:00:00Z", "2026-03-02T00:00:00Z")
+	}
+	var before, after syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	n, size := 0, 0
+	for b.Loop() {
+		got := w.get(b, inspector, "/api/v1/sites/1/report.pdf?lang=de")
+		n, size = n+1, len(got.body)
+	}
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	used := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+	b.ReportMetric(float64(used.Milliseconds())/float64(n), "cpu-ms/op")
+	b.ReportMetric(float64(size), "bytes")
 }

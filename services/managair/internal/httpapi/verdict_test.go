@@ -69,7 +69,7 @@ func (w *world) verdict(t *testing.T, user int64, path string) judged {
 
 // lessons adds a month of a classroom in Berlin: on weekdays CO2 rises from 420 at 8:00
 // by 3 ppm a minute, to 1500 at 14:00, and is gone by 17:00.
-func (w *world) lessons(t *testing.T, node, from, to string) {
+func (w *world) lessons(t testing.TB, node, from, to string) {
 	t.Helper()
 	w.exec(t, `SELECT ensure_sample_partition(m) FROM generate_series($1::timestamptz, $2::timestamptz + interval '14 days', interval '14 days') m`, from, to)
 	w.exec(t, `
