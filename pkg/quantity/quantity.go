@@ -59,7 +59,7 @@ const (
 	// Max is for peaks.
 	Max
 	// Energy is the mean of levels in decibel: that of their energies, as the equivalent
-	// continuous level (ISO 1996-1, 3.1.7) has it.
+	// continuous level (ISO 1996-1) has it.
 	Energy
 )
 
@@ -102,6 +102,9 @@ type Quantity struct {
 //     streets can have, narrow enough for codes of 16 bits to stand out. Noise: silence of a
 //     chamber for measurements to a jet engine.
 //   - External temperature: Maxim DS18B20 data sheet, -55 to 125 °C.
+//
+// The data sheets of SGP30, SPS30, SFA30 and DS18B20 were not at hand when this was written:
+// look their ranges up before a value near an end is decided by them.
 var Catalogue = []Quantity{
 	{Temperature, "temperature_celsius", "°C", 1, -400, 850, Mean},
 	{RelHumidity, "rel_humidity_percent", "%", 0, 0, 100, Mean},
