@@ -93,13 +93,16 @@ INSERT INTO notification_channel (organization_id, kind, name, language, target,
 SELECT 900 + o, 'webhook', 'Ours', 'en', 'localhost', jsonb_build_object('address', $1::text, 'key', 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='), now()
   FROM generate_series(0, 9) o`
 
-// alertRules are ten of each sensor, of which one speaks of what is alarming; the others look at the same samples.
+// alertRules are ten of each sensor, of which one speaks of what is alarming; the others look at the same samples. That a
+// hundred thousand rules are there from one moment to the next happens here only, and the database has no figures of them
+// before its minute is over.
 const alertRules = `
 INSERT INTO room (id, site_id, name) SELECT 100000 + n.no, n.owner_id, n.alias FROM node n WHERE n.owner_id >= 900;
 INSERT INTO installation (node_id, room_id, from_time, is_public) SELECT n.id, 100000 + n.no, '2026-01-01', false FROM node n WHERE n.owner_id >= 900;
 INSERT INTO alert_rule (name, organization_id, personal, node_id, enabled, condition, quantity, threshold, for_s, occupied_only, tell_recovery, time_zone)
 SELECT 'Rule ' || k, n.owner_id, false, n.id, true, 'above', 'co2_ppm', 4000 + 500 * (k - 1) + CASE WHEN k > 1 THEN 1000 ELSE 0 END, 0, false, true, 'UTC'
-  FROM node n, generate_series(1, 10) k WHERE n.owner_id >= 900`
+  FROM node n, generate_series(1, 10) k WHERE n.owner_id >= 900;
+ANALYZE organization, site, room, node, installation, alert_rule, notification_channel`
 
 func alertNodeID(i int) uuid.UUID {
 	return measurement.NodeID(clairchen.Protocol, firstAlertNode+lorawan.EUI64(i))
