@@ -82,6 +82,10 @@ type Quantity struct {
 	Min, Max int32
 	// How values are summed up.
 	How Averaging
+	// MembersOnly keeps it from the public, also where the air of a room is public: it tells when
+	// people are in the room (whoever wants to break in would like to know), or it is a matter of
+	// those who look after the sensor.
+	MembersOnly bool
 }
 
 // Catalogue has all quantities, by number.
@@ -106,29 +110,29 @@ type Quantity struct {
 // The data sheets of SGP30, SPS30, SFA30 and DS18B20 were not at hand when this was written:
 // look their ranges up before a value near an end is decided by them.
 var Catalogue = []Quantity{
-	{Temperature, "temperature_celsius", "°C", 1, -400, 850, Mean},
-	{RelHumidity, "rel_humidity_percent", "%", 0, 0, 100, Mean},
-	{Pressure, "pressure_hpa", "hPa", 1, 3000, 11000, Mean},
-	{Light, "light_lux", "lx", 0, 0, 200_000, Mean},
-	{Motion, "motion_count", "", 0, 0, math.MaxUint16, Sum},
-	{People, "people_count", "", 0, 0, 10_000, Mean},
-	{TVOC, "tvoc_ppb", "ppb", 0, 0, 60_000, Mean},
-	{VOCIndex, "voc_index", "", 0, 0, 500, Mean},
-	{NOxIndex, "nox_index", "", 0, 0, 500, Mean},
-	{PM1, "pm1_ugm3", "µg/m³", 1, 0, 10_000, Mean},
-	{PM2p5, "pm2_5_ugm3", "µg/m³", 1, 0, 10_000, Mean},
-	{PM4, "pm4_ugm3", "µg/m³", 1, 0, 10_000, Mean},
-	{PM10, "pm10_ugm3", "µg/m³", 1, 0, 10_000, Mean},
-	{Radon, "radon_bqm3", "Bq/m³", 0, 0, 60_000, Mean},
-	{NO2, "no2_ppb", "ppb", 1, 0, 200_000, Mean},
-	{O3, "o3_ppb", "ppb", 1, 0, 200_000, Mean},
-	{HCHO, "hcho_ppb", "ppb", 1, 0, 10_000, Mean},
-	{CO, "co_ppm", "ppm", 1, 0, 10_000, Mean},
-	{Noise, "noise_dba", "dB(A)", 1, 0, 1400, Energy},
-	{NoisePeak, "noise_peak_dba", "dB(A)", 1, 0, 1400, Max},
-	{BatteryVoltage, "battery_millivolts", "mV", 0, 0, 60_000, Mean},
-	{BatteryLevel, "battery_percent", "%", 0, 0, 100, Mean},
-	{ExternalTemperature, "external_temperature_celsius", "°C", 1, -550, 1250, Mean},
+	{Temperature, "temperature_celsius", "°C", 1, -400, 850, Mean, false},
+	{RelHumidity, "rel_humidity_percent", "%", 0, 0, 100, Mean, false},
+	{Pressure, "pressure_hpa", "hPa", 1, 3000, 11000, Mean, false},
+	{Light, "light_lux", "lx", 0, 0, 200_000, Mean, true},
+	{Motion, "motion_count", "", 0, 0, math.MaxUint16, Sum, true},
+	{People, "people_count", "", 0, 0, 10_000, Mean, true},
+	{TVOC, "tvoc_ppb", "ppb", 0, 0, 60_000, Mean, false},
+	{VOCIndex, "voc_index", "", 0, 0, 500, Mean, false},
+	{NOxIndex, "nox_index", "", 0, 0, 500, Mean, false},
+	{PM1, "pm1_ugm3", "µg/m³", 1, 0, 10_000, Mean, false},
+	{PM2p5, "pm2_5_ugm3", "µg/m³", 1, 0, 10_000, Mean, false},
+	{PM4, "pm4_ugm3", "µg/m³", 1, 0, 10_000, Mean, false},
+	{PM10, "pm10_ugm3", "µg/m³", 1, 0, 10_000, Mean, false},
+	{Radon, "radon_bqm3", "Bq/m³", 0, 0, 60_000, Mean, false},
+	{NO2, "no2_ppb", "ppb", 1, 0, 200_000, Mean, false},
+	{O3, "o3_ppb", "ppb", 1, 0, 200_000, Mean, false},
+	{HCHO, "hcho_ppb", "ppb", 1, 0, 10_000, Mean, false},
+	{CO, "co_ppm", "ppm", 1, 0, 10_000, Mean, false},
+	{Noise, "noise_dba", "dB(A)", 1, 0, 1400, Energy, true},
+	{NoisePeak, "noise_peak_dba", "dB(A)", 1, 0, 1400, Max, true},
+	{BatteryVoltage, "battery_millivolts", "mV", 0, 0, 60_000, Mean, true},
+	{BatteryLevel, "battery_percent", "%", 0, 0, 100, Mean, true},
+	{ExternalTemperature, "external_temperature_celsius", "°C", 1, -550, 1250, Mean, false},
 }
 
 // byName has the places in the catalogue.

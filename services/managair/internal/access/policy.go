@@ -54,6 +54,7 @@ var (
 
 	Sites         = Permissions{Read: Public, Create: Owners, Change: Owners, Delete: Owners}
 	Rooms         = Sites
+	// Some of what an installation measures is for members only (quantity.Quantity.MembersOnly).
 	Installations = Sites
 	Nodes         = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
 	// What was done to a sensor stands in its log for those who see the sensor.

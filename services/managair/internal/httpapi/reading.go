@@ -3,6 +3,7 @@ package httpapi
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,32 +26,46 @@ var (
 // addReadings adds what nodes measure beside samples: the newest value of each quantity, and
 // the series of one.
 func (a *API) addReadings(store telemetry.Readings, nodes *resource[inventory.Node, inventory.NodeID], installations *resource[inventory.Installation, int64]) {
-	addReadingsOf(a, store, nodes, typeNodeReadings, func(n inventory.Node) seriesSpan { return nodeSpans([]inventory.Node{n})[0] })
-	addReadingsOf(a, store, installations, typeInstallationReadings, func(i inventory.Installation) seriesSpan {
-		return installationSpans([]inventory.Installation{i})[0]
+	addReadingsOf(a, store, nodes, typeNodeReadings, func(n inventory.Node) readingSource {
+		return readingSource{nodeSpans([]inventory.Node{n})[0], true}
+	})
+	addReadingsOf(a, store, installations, typeInstallationReadings, func(i inventory.Installation) readingSource {
+		return readingSource{installationSpans([]inventory.Installation{i})[0], i.NodeAlias != nil}
 	})
 }
 
-func addReadingsOf[T any, ID comparable](a *API, store telemetry.Readings, parent *resource[T, ID], typ string, spanOf func(T) seriesSpan) {
+// readingSource is what readings are of. Only members of its organization are told the quantities
+// that are for members.
+type readingSource struct {
+	seriesSpan
+
+	member bool
+}
+
+func (s readingSource) tells(q quantity.Quantity) bool { return s.member || !q.MembersOnly }
+
+func addReadingsOf[T any, ID comparable](a *API, store telemetry.Readings, parent *resource[T, ID], typ string, sourceOf func(T) readingSource) {
 	// begin answers who may not see the thing, and reads what is asked for.
-	begin := func(r *http.Request, v *view, known jsonapi.Known, id ID) (telemetry.Span, error) {
+	begin := func(r *http.Request, v *view, known jsonapi.Known, id ID) (readingSource, telemetry.Span, error) {
 		q, err := jsonapi.ParseQuery(r.URL.RawQuery, known)
 		if err != nil {
-			return telemetry.Span{}, err
+			return readingSource{}, telemetry.Span{}, err
 		}
 		v.query, v.detail = q, true
 		thing, err := parent.repository.Get(r.Context(), v.caller, id)
 		if err != nil {
-			return telemetry.Span{}, err
+			return readingSource{}, telemetry.Span{}, err
 		}
-		return a.readingSpan(v, spanOf(thing))
+		source := sourceOf(thing)
+		span, err := a.readingSpan(v, source.seriesSpan)
+		return source, span, err
 	}
 	path := Base + "/" + parent.path + "/{id}/readings"
 	a.add(
 		Route{Method: http.MethodGet, Pattern: path, Audience: parent.permissions.Read, Handler: parent.withID(func(w http.ResponseWriter, r *http.Request, id ID) error {
 			v := a.newView(r)
 			defer v.free()
-			span, err := begin(r, v, latestKnown, id)
+			source, span, err := begin(r, v, latestKnown, id)
 			if err != nil {
 				return err
 			}
@@ -58,6 +73,10 @@ func addReadingsOf[T any, ID comparable](a *API, store telemetry.Readings, paren
 			if err != nil {
 				return err
 			}
+			latest = slices.DeleteFunc(latest, func(l quantity.Reading) bool {
+				q, ok := quantity.ByID(l.Quantity)
+				return !ok || !source.tells(q) // one of a version to come is told by that
+			})
 			res := readingsResource(v, typ, parent.path, r.PathValue("id"), "", span)
 			add(&res, "latest", jsonapi.Raw(string(appendLatest(nil, latest))))
 			return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{One: &res})
@@ -67,12 +86,12 @@ func addReadingsOf[T any, ID comparable](a *API, store telemetry.Readings, paren
 			Handler: parent.withID(func(w http.ResponseWriter, r *http.Request, id ID) error {
 				v := a.newView(r)
 				defer v.free()
-				span, err := begin(r, v, readingsKnown, id)
+				source, span, err := begin(r, v, readingsKnown, id)
 				if err != nil {
 					return err
 				}
 				q, ok := quantity.ByName(r.PathValue("quantity"))
-				if !ok {
+				if !ok || !source.tells(q) {
 					return errNotFound()
 				}
 				res := readingsResource(v, typ, parent.path, r.PathValue("id"), q.Name, span)
@@ -176,10 +195,7 @@ func describeQuantity(res *jsonapi.Resource, q quantity.Quantity) {
 func appendLatest(dst []byte, latest []quantity.Reading) []byte {
 	dst = append(dst, '[')
 	for _, r := range latest {
-		q, ok := quantity.ByID(r.Quantity)
-		if !ok { // of a version to come
-			continue
-		}
+		q, _ := quantity.ByID(r.Quantity)
 		if dst[len(dst)-1] == '}' {
 			dst = append(dst, ',')
 		}

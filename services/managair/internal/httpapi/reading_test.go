@@ -78,7 +78,7 @@ func TestReadings(t *testing.T) {
 	if a := got.Attributes; got.Type != "Installation-Readings" || a.Quantity != "pressure_hpa" || a.Unit != "hPa" || a.Averaging != "mean" || a.To != worldNow.Unix() {
 		t.Errorf("got %+v", got)
 	}
-	latest := string(w.readings(t, anonymous, "installations/1/readings/").Data.Attributes.Latest)
+	latest := string(w.readings(t, owner, "installations/1/readings/").Data.Attributes.Latest)
 	want := `[{"quantity":"pressure_hpa","unit":"hPa","timestamp_s":1768473000,"value":1014.2},{"quantity":"light_lux","unit":"lx","timestamp_s":1768474200,"value":250},` +
 		`{"quantity":"motion_count","unit":"","timestamp_s":1768473000,"value":3}]`
 	if diff := cmp.Diff(want, latest); diff != "" {
@@ -87,7 +87,7 @@ func TestReadings(t *testing.T) {
 	if latest := string(w.readings(t, owner, "installations/2/readings/").Data.Attributes.Latest); latest != "[]" {
 		t.Errorf("latest of a node without readings: %s", latest)
 	}
-	rq := request{method: http.MethodGet, path: "/api/v1/installations/1/readings/motion_count/?resolution=1h", header: map[string]string{"Accept": "text/csv"}}
+	rq := request{user: owner, method: http.MethodGet, path: "/api/v1/installations/1/readings/motion_count/?resolution=1h", header: map[string]string{"Accept": "text/csv"}}
 	if diff := cmp.Diff("timestamp_s,motion_count,motion_count_min,motion_count_max,count\r\n1768467600,1,1,1,1\r\n1768471200,5,2,3,2\r\n", w.do(t, rq).body); diff != "" {
 		t.Errorf("CSV (-want +got):\n%s", diff)
 	}
@@ -97,6 +97,42 @@ func TestReadings(t *testing.T) {
 	} {
 		if got := w.do(t, request{user: owner, method: http.MethodGet, path: "/api/v1/" + path}); got.status != status {
 			t.Errorf("%s: %d, want %d: %s", path, got.status, status, got.body)
+		}
+	}
+}
+
+// Where the air of a room is public, strangers still do not read from it when people are there.
+func TestReadingsForMembers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := time.Date(2026, 1, 15, 9, 50, 0, 0, time.UTC)
+	var all []quantity.Value
+	for _, q := range quantity.Catalogue {
+		all = append(all, quantity.Value{Quantity: q.ID, Steps: q.Min})
+	}
+	w.tell(t, node1, at, all...)
+	inside := string(w.readings(t, owner, "installations/1/readings/").Data.Attributes.Latest)
+	outside := string(w.readings(t, anonymous, "installations/1/readings/").Data.Attributes.Latest)
+	withheld := []string{"light_lux", "motion_count", "people_count", "noise_dba", "noise_peak_dba", "battery_millivolts", "battery_percent"}
+	for _, q := range quantity.Catalogue {
+		hidden := slices.Contains(withheld, q.Name)
+		if name := `"` + q.Name + `"`; !strings.Contains(inside, name) || strings.Contains(outside, name) == hidden {
+			t.Errorf("%s: members see %s, strangers %s", q.Name, inside, outside)
+		}
+		path := "/api/v1/installations/1/readings/" + q.Name + "/"
+		w.get(t, owner, path)
+		want := http.StatusOK
+		if hidden {
+			want = http.StatusNotFound
+		}
+		for _, user := range []int64{anonymous, stranger} {
+			if got := w.do(t, request{user: user, method: http.MethodGet, path: path}); got.status != want {
+				t.Errorf("%s, user %d: %d, want %d", path, user, got.status, want)
+			}
+			csv := request{user: user, method: http.MethodGet, path: path, header: map[string]string{"Accept": "text/csv"}}
+			if got := w.do(t, csv); got.status != want {
+				t.Errorf("%s as CSV, user %d: %d, want %d", path, user, got.status, want)
+			}
 		}
 	}
 }
