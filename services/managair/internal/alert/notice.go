@@ -52,15 +52,13 @@ func Write(kind string, data json.RawMessage, language string) (notify.Notice, e
 		"{threshold}", figure(n.Threshold, unit, language), "{value}", figure(n.Value, unit, language), "{worst}", figure(n.Worst, unit, language),
 		"{since}", when(n.OpenedAt, zone, language), "{until}", closed,
 	)
-	told := notify.Notice{
+	overview := "/dashboard/" + strconv.FormatInt(n.Organization.ID, 10) + "/alerts"
+	return notify.Notice{
 		Title:      fill.Replace(title.In(language)),
 		Paragraphs: []string{fill.Replace(said.In(language)), fill.Replace(words.AlertSource.In(language))},
-		Link:       "/dashboard", Urgent: kind != MessageRecovered,
-	}
-	if n.Room != nil {
-		told.Link = "/dashboard/" + strconv.FormatInt(n.Organization.ID, 10) + "/rooms/" + strconv.FormatInt(n.Room.ID, 10)
-	}
-	return told, nil
+		Link:       overview + "/episodes/" + strconv.FormatInt(n.Episode, 10), Overview: overview,
+		Urgent: kind != MessageRecovered,
+	}, nil
 }
 
 // when tells a time by the clocks of the site.

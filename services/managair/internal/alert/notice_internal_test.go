@@ -17,7 +17,7 @@ func TestTextsOfAlerts(t *testing.T) {
 	for _, condition := range []Kind{Above, Below, Profile, Silent, Faulty, Battery, Swing} {
 		for _, kind := range []string{MessageOpened, MessageReminder, MessageRecovered} {
 			n := Notice{
-				Condition: condition, Rule: Named{1, "Bitte lüften"}, Organization: Named{3, "Haus"}, Site: &Named{4, "Schule"}, Room: &Named{7, "Klasse {rule} <b>"},
+				Episode: 12, Condition: condition, Rule: Named{1, "Bitte lüften"}, Organization: Named{3, "Haus"}, Site: &Named{4, "Schule"}, Room: &Named{7, "Klasse {rule} <b>"},
 				Quantity: new(CO2), Unit: UnitOf(condition, new(CO2)), Threshold: new(1000.0), Value: new(1234.56), Worst: new(1500.0), TimeZone: "Europe/Berlin",
 				OpenedAt: closed.Add(-time.Hour), ClosedAt: &closed,
 			}
@@ -30,7 +30,7 @@ func TestTextsOfAlerts(t *testing.T) {
 				told, err := Write(kind, data, language.Code)
 				text := told.Title + "\n" + strings.Join(told.Paragraphs, "\n")
 				if err != nil || strings.Contains(strings.ReplaceAll(text, "Klasse {rule}", ""), "{") || !strings.Contains(told.Title, "Bitte lüften") ||
-					told.Link != "/dashboard/3/rooms/7" || told.Urgent == (kind == MessageRecovered) {
+					told.Link != "/dashboard/3/alerts/episodes/12" || told.Overview != "/dashboard/3/alerts" || told.Urgent == (kind == MessageRecovered) {
 					t.Errorf("%s %s: %+v, %v", condition, kind, told, err)
 				}
 				if kind == MessageOpened && condition == Above && language.Code == "de" && !strings.Contains(text, "CO2 ist seit 30.11.2026, 09:30 Uhr über 1000 ppm. Zu Beginn: 1234,6 ppm. Höchster Wert bisher: 1500 ppm.") {

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
@@ -386,17 +387,21 @@ const maxListed = 30
 func digestOf(notices []Notice, language string) Notice {
 	all := Notice{
 		Title: strings.NewReplacer("{n}", strconv.Itoa(len(notices)), "{first}", notices[0].Title).Replace(words.NotifyDigest.In(language)),
-		Link:  notices[0].Link,
+		Link:  notices[0].Link, Overview: notices[0].Overview,
 	}
 	for i, n := range notices {
 		all.Urgent = all.Urgent || n.Urgent
+		if n.Overview != all.Overview {
+			all.Overview = ""
+		}
 		if n.Link != all.Link {
-			all.Link = "/"
+			all.Link = ""
 		}
 		if i < maxListed {
 			all.Paragraphs = append(all.Paragraphs, "• "+n.Title)
 		}
 	}
+	all.Link = cmp.Or(all.Link, all.Overview, "/")
 	if more := len(notices) - maxListed; more > 0 {
 		all.Paragraphs = append(all.Paragraphs, strings.ReplaceAll(words.NotifyMore.In(language), "{n}", strconv.Itoa(more)))
 	}

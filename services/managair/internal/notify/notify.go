@@ -118,6 +118,8 @@ type Notice struct {
 	Paragraphs []string
 	// Link is where more is to be seen, a path of the web frontend, such as "/rooms/7".
 	Link string
+	// Overview is where it is seen among others like it. Several that have the same one lead there.
+	Overview string
 	// Urgent is what somebody should act on.
 	Urgent bool
 }
