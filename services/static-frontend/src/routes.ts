@@ -21,6 +21,18 @@ export const routes: Route[] = [
   { path: "/dashboard/:org/sensors", load: () => import("./pages/dashboard/Sensors.svelte") },
   { path: "/dashboard/:org/sensors/:node", load: () => import("./pages/dashboard/Sensor.svelte") },
   { path: "/dashboard/:org/install", load: () => import("./pages/dashboard/Install.svelte") },
+  { path: "/dashboard/:org/alerts", load: () => import("./pages/dashboard/Alerts.svelte") },
+  { path: "/dashboard/:org/alerts/rules", load: () => import("./pages/dashboard/AlertRules.svelte") },
+  { path: "/dashboard/:org/alerts/rules/:rule", load: () => import("./pages/dashboard/AlertRule.svelte") },
+  { path: "/dashboard/:org/alerts/channels", load: () => import("./pages/dashboard/Channels.svelte") },
+  {
+    path: "/dashboard/:org/alerts/channels/:channel",
+    load: () => import("./pages/dashboard/Channel.svelte"),
+  },
+  {
+    path: "/dashboard/:org/alerts/episodes/:episode",
+    load: () => import("./pages/dashboard/Episode.svelte"),
+  },
   { path: "/dashboard/:org/members", load: () => import("./pages/dashboard/Members.svelte") },
   { path: "/dashboard/:org/settings", load: () => import("./pages/dashboard/Settings.svelte") },
   { path: "/dashboard/:org/settings/tokens", load: () => import("./pages/dashboard/Tokens.svelte") },

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { gzipSync } from "node:zlib";
 import { dayBefore } from "../../src/lib/walltime";
+import { alertsApi } from "./alerts";
 import { securityHeaders } from "./headers";
 
 const DIST = new URL("../../dist/", import.meta.url).pathname;
@@ -66,6 +67,8 @@ interface World {
   more: number;
   /** By which norm the rooms are judged. */
   norm: string;
+  /** There are no rules, and nothing is reported. */
+  calm: boolean;
 }
 
 interface Norm {
@@ -263,6 +266,7 @@ export class Fixture {
       held: false,
       more: 0,
       norm: "de-uba",
+      calm: false,
     };
     this.server = createServer((request, response) => this.answer(request, response));
   }
@@ -319,7 +323,7 @@ export class Fixture {
       if (
         body === undefined &&
         !this.world.role &&
-        /^\/api\/v1\/(auth|users|memberships|invitations|ingestion-tokens|nodes|fidelity|sensor-health|calibrations)\//.test(
+        /^\/api\/v1\/(auth|users|memberships|invitations|ingestion-tokens|nodes|fidelity|sensor-health|calibrations|alert-[a-z]+|notification[a-z-]+)\//.test(
           url.pathname,
         )
       ) {
@@ -673,7 +677,11 @@ export class Fixture {
           ...sites.map(site),
         ]);
       default:
-        return this.world.role ? this.memberApi(path, many, single) : undefined;
+        if (!this.world.role) return undefined;
+        return (
+          alertsApi(url, this.world.now, this.world.role === "O", this.world.calm, many, single) ??
+          this.memberApi(path, many, single)
+        );
     }
   }
 

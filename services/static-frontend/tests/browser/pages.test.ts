@@ -52,6 +52,16 @@ const operatorPages = {
   "dash-sensor-new": "/dashboard/1/sensors/new",
   "dash-install": "/dashboard/1/install",
   "dash-install-confirm": "/dashboard/1/install?node=00000007-0000-4000-8000-000000000000&room=1",
+  "dash-alerts": "/dashboard/1/alerts",
+  "dash-alert": "/dashboard/1/alerts/episodes/1",
+  "dash-alert-past": "/dashboard/1/alerts/episodes/3",
+  "dash-rules": "/dashboard/1/alerts/rules",
+  "dash-rule": "/dashboard/1/alerts/rules/3",
+  "dash-rule-new": "/dashboard/1/alerts/rules/new?room=1",
+  "dash-channels": "/dashboard/1/alerts/channels",
+  "dash-channel": "/dashboard/1/alerts/channels/2",
+  "dash-channel-unconfirmed": "/dashboard/1/alerts/channels/4",
+  "dash-channel-off": "/dashboard/1/alerts/channels/3",
   "dash-members": "/dashboard/1/members",
   "dash-settings": "/dashboard/1/settings",
   "dash-tokens": "/dashboard/1/settings/tokens",
@@ -77,6 +87,14 @@ describe("operators' pages", () => {
   });
   test.concurrent.each(Object.entries(operatorPages))("%s", async (name, path) => {
     expect(await look(browser, base + path, name)).toEqual([]);
+  });
+  test("who has no rules yet is offered some", async () => {
+    fixture.world.calm = true;
+    try {
+      expect(await look(browser, `${base}/dashboard/1/alerts`, "dash-alerts-calm")).toEqual([]);
+    } finally {
+      fixture.world.calm = false;
+    }
   });
   test("first steps of somebody without an organization", async () => {
     fixture.world.empty = true;

@@ -227,6 +227,78 @@ describe("an owner", () => {
     await close();
   });
 
+  test("is told on a phone that a room should be aired, and says that it is known", async () => {
+    const [eui, room, roomName] = stack
+      .sql(
+        "SELECT n.eui64, r.id, r.name FROM installation i JOIN node n ON n.id = i.node_id JOIN room r ON r.id = i.room_id" +
+          " JOIN node_protocol p ON p.id = n.protocol_id WHERE n.owner_id = 1 AND i.to_time IS NULL AND p.identifier ILIKE '%elsys%' ORDER BY i.id LIMIT 1",
+      )
+      .split("|") as [string, string, string];
+    const { page, problems, close } = await enter("/dashboard/1/alerts/channels", "olga", PHONE);
+    const address = `luft${Date.now()}@example.org`;
+    const mail = (subject: string) =>
+      stack.sql(
+        `SELECT text FROM kept_mail WHERE recipient LIKE '%${address}%' AND subject LIKE '${subject}%'`,
+      );
+
+    // A channel is confirmed by what comes through it, and says what became of a test.
+    await page.getByLabel("E-Mail-Adresse").fill(address);
+    await page.getByRole("button", { name: "Kanal anlegen" }).click();
+    await page.getByLabel("Code").fill("000000x");
+    await page.getByRole("button", { name: "Bestätigen", exact: true }).click();
+    await page.getByRole("alert").first().waitFor();
+    await expect.poll(() => mail("Clair: Code")).toMatch(/\n\d{6}\n/);
+    await page.getByLabel("Code").fill(/\n(\d{6})\n/.exec(mail("Clair: Code"))![1]!);
+    await page.getByRole("button", { name: "Bestätigen", exact: true }).click();
+    await page.getByRole("button", { name: "Test senden" }).click();
+    await page.locator("summary", { hasText: "Test" }).getByText("angekommen").waitFor();
+    await page.locator("summary", { hasText: "Test" }).click();
+    await page.getByText("Dies ist ein Test.").waitFor();
+    await picture(page, "story-alert-1-channel");
+
+    // A rule of one's own, from the page of the room.
+    await page.goto(`${stack.web}/dashboard/1/rooms/${room}`);
+    await page.getByRole("link", { name: "Neue Regel" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("Bitte lüften");
+    await page.getByLabel("Was gemeldet wird").selectOption({ label: "Ein Wert ist zu hoch" });
+    await page.getByLabel("Grenze (ppm)").fill("20000");
+    await page.getByRole("switch", { name: "Nur während der Nutzungszeit" }).click();
+    await page.getByText("Genauer").click();
+    await page.getByLabel("Wie lange es so sein muss").fill("0");
+    await page.getByLabel("Grenze (ppm)").fill("1500");
+    await page.getByText(`Wenn das CO₂ in „${roomName}`).waitFor();
+    await picture(page, "story-alert-2-rule");
+    await page.getByRole("button", { name: "Regel anlegen" }).click();
+    await page.getByRole("heading", { name: "Bitte lüften" }).waitFor();
+
+    await publishUplink(stack.mqtt, eui, 2222, 900_100);
+    await expect.poll(() => mail("Bitte lüften")).toContain("2222 ppm");
+    const link = /\/dashboard\/1\/alerts\/episodes\/\d+/.exec(mail("Bitte lüften"))![0];
+    await page.goto(stack.web + link);
+    await page.getByText("Gesagt über: E-Mail").waitFor();
+    await page.getByRole("button", { name: "Ist bekannt" }).click();
+    await page.getByText("Zur Kenntnis genommen").waitFor();
+    await picture(page, "story-alert-3-episode");
+
+    // It is on the page of the room as well, until somebody wants quiet.
+    await page.goto(`${stack.web}/dashboard/1/rooms/${room}`);
+    await page.getByRole("button", { name: "24 h Ruhe" }).click();
+    await page.getByText("Ruhe bis", { exact: false }).first().waitFor();
+    await page.goto(`${stack.web}/dashboard/1/alerts`);
+    await page.getByText("ist bekannt", { exact: true }).first().waitFor();
+
+    // What is right for most is on after one tap.
+    await page.getByRole("link", { name: "Regeln", exact: true }).click();
+    await page
+      .getByRole("button", { name: /^Einschalten: Klima einer Sammlung/ })
+      .first()
+      .click();
+    await page.getByText("ist an", { exact: true }).waitFor();
+    await page.getByText("Zu trocken für die Sammlung").waitFor();
+    expect(problems.filter((one) => !/status of 422/.test(one))).toEqual([]);
+    await close();
+  });
+
   test("is told what becomes visible before a room is public, and can take it back", async () => {
     const { page, close } = await enter("/dashboard/1", "olga");
     await page.getByRole("link", { name: /Open-plan office/ }).click();
