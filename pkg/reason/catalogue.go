@@ -11,6 +11,7 @@ var (
 	CalendarTooLarge         = Reason{"max_length", "Der Kalender ist zu groß.", "The calendar is too large."}
 	ChannelCodeWrong         = Reason{"invalid", "Der Code ist falsch oder zu alt.", "The code is wrong or too old."}
 	ChannelConfirmed         = Reason{"conflict", "Der Kanal ist schon bestätigt.", "The channel is confirmed already."}
+	ChannelNotPublic         = Reason{"invalid", "Diese Adresse führt in ein Netz, in das von hier nicht gesendet werden darf.", "This address leads into a network that nothing may be sent to from here."}
 	ChannelUnanswered        = Reason{"conflict", "Der Empfänger hat den Aufruf noch nicht mit 2xx beantwortet.", "The receiver has not answered the call with 2xx yet."}
 	ChannelUnconfirmed       = Reason{"conflict", "Der Kanal ist noch nicht bestätigt, oder er ist abgestellt.", "The channel is not confirmed yet, or it is switched off."}
 	ClaimNeeded              = Reason{"claim_needed", "Für dieses Gerät braucht es einen Code, denn es sendet schon oder ist vergeben: Bitte den Code angeben, den Sie dafür von der Stelle bekommen, die Clair hier betreibt.", "This device takes a code, because it sends already or is promised to somebody: please give the code that you get for it from whoever runs Clair here."}
@@ -123,6 +124,7 @@ var (
 	Refused                  = Reason{"refused", "Die Datenbank nimmt das nicht an.", "The database does not take this."}
 	Required                 = Reason{"required", "Dieses Feld ist erforderlich.", "This field is required."}
 	SiteOnly                 = Reason{"invalid", "Das gibt es nur für den ganzen Standort.", "There is this for whole sites only."}
+	TemplateInUse            = Reason{"unique", "Diese Vorlage ist dafür schon eingeschaltet.", "This template is on for this already."}
 	Throttled                = Reason{"throttled", "Zu viele Anfragen; bitte später wieder[, in %v Sekunden].", "Too many requests; try again later[, in %v seconds]."}
 	TooLarge                 = Reason{"too_large", "Die Anfrage ist zu groß.", "The request is too large."}
 	TooManyAirFiles          = Reason{"conflict", "Der Raum hat so viele Luftakten, wie er haben kann[: %v]. Bitte alte löschen.", "The room has as many air files as it may have[: %v]. Please delete old ones."}

@@ -48,6 +48,17 @@ func FindTemplate(id string) (Template, bool) {
 	return Template{}, false
 }
 
+// SameUse reports whether two rules were made by the same use of a template: for the same, and
+// of the same owner where both are seen by one caller.
+func SameUse(a, b *inventory.AlertRule) bool {
+	return same(a.Template, b.Template) && a.Template != nil && a.Personal == b.Personal && a.OrganizationID == b.OrganizationID &&
+		same(a.SiteID, b.SiteID) && same(a.RoomID, b.RoomID) && same(a.NodeID, b.NodeID)
+}
+
+func same[T comparable](a, b *T) bool {
+	return a == nil && b == nil || a != nil && b != nil && *a == *b
+}
+
 func rule(id string, kind Kind, set func(*inventory.AlertRule)) inventory.AlertRule {
 	r := inventory.AlertRules.New()
 	r.Condition, r.Template = string(kind), &id

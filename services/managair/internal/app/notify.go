@@ -86,14 +86,26 @@ func (c backlogCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(deadDesc, prometheus.GaugeValue, float64(b.Dead))
 }
 
+// callRules are whom notifications may be sent to.
+func callRules(cfg notify.Config) (outbound.Rules, error) {
+	private, err := outbound.Networks(cfg.PrivateNetworks)
+	return outbound.Rules{Patience: notify.SendTime, AnyPort: true, Private: private, KeepAlive: true}, err
+}
+
+// channels are what people do with ways to be told something.
+func channels(pool *pgxpool.Pool, cfg notify.Config, limit int) (notify.Service, error) {
+	rules, err := callRules(cfg)
+	return notify.Service{Store: postgres.Notifications{Pool: pool, Limit: limit}, Private: len(cfg.PrivateNetworks) > 0, Leads: rules.Leads}, err
+}
+
 // dispatcher delivers notifications.
 func dispatcher(log *slog.Logger, pool *pgxpool.Pool, cfg notify.Config, atOnce int, letters mail.Deliverer, publicURL string, r prometheus.Registerer) (*notify.Dispatcher, error) {
-	private, err := outbound.Networks(cfg.PrivateNetworks)
+	rules, err := callRules(cfg)
 	if err != nil {
 		return nil, err
 	}
 	r.MustRegister(backlogCollector{postgres.Notifications{Pool: pool}})
-	client := outbound.NewClient(outbound.Rules{Patience: notify.SendTime, AnyPort: true, Private: private, KeepAlive: true})
+	client := outbound.NewClient(rules)
 	return &notify.Dispatcher{
 		Outbox: postgres.Notifications{Pool: pool}, Writers: writers(), PublicURL: publicURL, Log: log, Observer: newDeliveryMetrics(r), Now: time.Now,
 		AtOnce: atOnce,

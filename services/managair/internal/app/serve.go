@@ -112,6 +112,10 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	samples := postgres.NewTelemetry(pool)
 	tokens := postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens}
 	files := postgres.AirFiles{Pool: pool}
+	ways, err := channels(pool, told, quotas.Channels)
+	if err != nil {
+		return err
+	}
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now}, Readings: samples,
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Occupancy: timetable.Past{Store: postgres.Timetables{Pool: pool}, Samples: samples}, Log: log},
@@ -120,7 +124,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool}, AirFiles: files,
 		Alerts:        postgres.NewAlertDesk(pool),
 		Reports:       postgres.Reports{Pool: pool},
-		Notifications: notify.Service{Store: postgres.Notifications{Pool: pool, Limit: quotas.Channels}, Private: len(told.PrivateNetworks) > 0},
+		Notifications: ways,
 		Exports:       export.Service{Store: postgres.Exports{Pool: pool}, Shelf: shelf, Limit: exported.PerAccount},
 		Images:        httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
 		Live:          hub,

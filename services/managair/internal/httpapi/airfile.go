@@ -73,8 +73,7 @@ func (f *airFiles) list(w http.ResponseWriter, r *http.Request, v *view, room in
 	for i := range files {
 		resources[i] = showAirFile(v, &files[i], nil)
 	}
-	page := &jsonapi.Page{Number: 1, Count: len(files), URL: f.api.BaseURL(r) + r.URL.Path + "/", Query: v.query.Values}
-	return f.api.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources, Page: page})
+	return f.api.respondFew(w, r, v, resources)
 }
 
 func (f *airFiles) get(w http.ResponseWriter, r *http.Request, v *view, id int64) error {

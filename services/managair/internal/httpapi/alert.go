@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/fault"
@@ -178,11 +179,11 @@ func (a *API) alertTemplates(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	w.Header().Add("Vary", "Accept-Language")
-	page := &jsonapi.Page{Number: 1, Count: len(resources), URL: a.BaseURL(r) + r.URL.Path + "/", Query: v.query.Values}
-	return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources, Page: page})
+	return a.respondFew(w, r, v, resources)
 }
 
-// useTemplate makes the rules of a template: all of them, or none.
+// useTemplate makes the rules of a template: all of them, or none. Those that are there already
+// stay as they are, so that a second click does no harm, and brings back what was deleted.
 func (a *API) useTemplate(w http.ResponseWriter, r *http.Request) error {
 	template, ok := alert.FindTemplate(r.PathValue("id"))
 	if !ok {
@@ -214,17 +215,26 @@ func (a *API) useTemplate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	resources := make([]jsonapi.Resource, 0, len(template.Rules))
+	status := http.StatusOK
 	err = a.inventory.Atomically(r.Context(), func(store inventory.Store) error {
-		resources = resources[:0]
+		resources, status = resources[:0], http.StatusOK
+		there, _, err := store.AlertRules.List(r.Context(), v.caller, inventory.Query{Organization: wanted.OrganizationID})
+		if err != nil {
+			return err
+		}
 		for _, one := range template.Rules {
 			one.Name = words.AlertRuleNames[*one.Template].In(web.LanguageOf(r))
 			one.Personal, one.OrganizationID = wanted.Personal, wanted.OrganizationID
 			one.SiteID, one.RoomID, one.NodeID = wanted.SiteID, wanted.RoomID, wanted.NodeID
+			if i := slices.IndexFunc(there, func(old inventory.AlertRule) bool { return alert.SameUse(&old, &one) }); i >= 0 {
+				resources = append(resources, showAlertRule(v, &there[i]))
+				continue
+			}
 			made, err := store.AlertRules.Create(r.Context(), v.caller, one)
 			if err != nil {
 				return err
 			}
-			resources = append(resources, showAlertRule(v, &made))
+			resources, status = append(resources, showAlertRule(v, &made)), http.StatusCreated
 		}
 		return nil
 	})
@@ -232,5 +242,5 @@ func (a *API) useTemplate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := &jsonapi.Page{Number: 1, Count: len(resources), URL: a.BaseURL(r) + r.URL.Path + "/", Query: v.query.Values}
-	return a.respond(w, r, http.StatusCreated, v, &jsonapi.Document{Many: resources, Page: page})
+	return a.respond(w, r, status, v, &jsonapi.Document{Many: resources, Page: page})
 }

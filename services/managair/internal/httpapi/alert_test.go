@@ -1,7 +1,9 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -62,7 +64,7 @@ func TestTemplatesMakeRulesOnce(t *testing.T) {
 		if got := use(inspector, template, ""); got.status != http.StatusCreated || !strings.Contains(got.body, `"count":`+rules) {
 			t.Errorf("%s: %d %s", template, got.status, got.body)
 		}
-		if got := use(inspector, template, ""); got.status != http.StatusConflict {
+		if got := use(inspector, template, ""); got.status != http.StatusOK || !strings.Contains(got.body, `"count":`+rules) {
 			t.Errorf("%s again: %d %s", template, got.status, got.body)
 		}
 		if got := use(inspector, template, `"personal":false`); got.status != http.StatusForbidden {
@@ -75,10 +77,72 @@ func TestTemplatesMakeRulesOnce(t *testing.T) {
 	if got := w.get(t, inspector, "/api/v1/alert-rules/?filter[room]=1"); !strings.Contains(got.body, `"count":18`) {
 		t.Errorf("%s", got.body)
 	}
+	// What was deleted since comes back, and the others stay.
+	first := regexp.MustCompile(`"type":"AlertRule","id":"(\d+)"`).FindStringSubmatch(w.get(t, inspector, "/api/v1/alert-rules/?filter[room]=1&sort=id").body)
+	if got := w.do(t, request{method: http.MethodDelete, user: inspector, path: "/api/v1/alert-rules/" + first[1] + "/"}); got.status != http.StatusNoContent {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	for template, rules := range map[string]string{"airing": "1", "sensors": "3", "collection": "5"} {
+		use(inspector, template, "")
+		if got := use(inspector, template, ""); got.status != http.StatusOK || !strings.Contains(got.body, `"count":`+rules) {
+			t.Errorf("%s once more: %d %s", template, got.status, got.body)
+		}
+	}
+	if got := w.get(t, inspector, "/api/v1/alert-rules/?filter[room]=1"); !strings.Contains(got.body, `"count":18`) {
+		t.Errorf("%s", got.body)
+	}
 	if got := w.get(t, foreigner, "/api/v1/alert-episodes/?filter[open]=true&filter[site]=3"); !strings.Contains(got.body, `"count":1`) {
 		t.Errorf("%s", got.body)
 	}
 	if got := w.do(t, get(inspector, "/api/v1/alert-episodes/?filter[open]=perhaps")); got.status != http.StatusBadRequest {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+// Lists that are short have pages, too, where somebody asks for them.
+func TestPagesOfShortLists(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"/api/v1/alert-templates/", "/api/v1/verdict-profiles/", "/api/v1/holiday-regions/"} {
+		whole := w.get(t, owner, path)
+		if whole.status != http.StatusOK || !strings.Contains(whole.body, `"page":1,"pages":1,`) {
+			t.Errorf("%s: %d %s", path, whole.status, whole.body)
+		}
+		of := func(number string) []string {
+			got := w.get(t, owner, path+"?page[size]=1&page[number]="+number)
+			var document struct {
+				Data []struct{ ID string }
+			}
+			if err := json.Unmarshal([]byte(got.body), &document); err != nil || got.status != http.StatusOK {
+				t.Fatalf("%s page %s: %d %v", path, number, got.status, err)
+			}
+			var ids []string
+			for _, one := range document.Data {
+				ids = append(ids, one.ID)
+			}
+			return ids
+		}
+		if one, two := of("1"), of("2"); len(one) != 1 || len(two) != 1 || one[0] == two[0] {
+			t.Errorf("%s: %v, %v", path, one, two)
+		}
+		if len(of("last")) != 1 {
+			t.Errorf("%s: no last page", path)
+		}
+		if got := w.do(t, get(owner, path+"?page[size]=1&page[number]=999")); got.status != http.StatusNotFound {
+			t.Errorf("%s beyond the end: %d", path, got.status)
+		}
+	}
+	if got := w.do(t, get(owner, "/api/v1/rooms/1/ventilation/?page[size]=1")); got.status != http.StatusBadRequest || !strings.Contains(got.body, "page[size]") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+// What is none of the choices is told with those that there are, as people write lists.
+func TestWrongKindsOfChannels(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	got := w.do(t, post(owner, "/api/v1/notification-channels/", doc("NotificationChannel", `"attributes":{"kind":"banana","name":"x","language":"en","address":"a@example.org"}`)))
+	if got.status != http.StatusBadRequest || !strings.Contains(got.body, "email, webhook, ntfy") || strings.Contains(got.body, "[email") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }

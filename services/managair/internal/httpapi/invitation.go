@@ -46,7 +46,7 @@ func showInvitation(v *view, i *identity.Invitation) jsonapi.Resource {
 }
 
 // listFew answers with what there is of an organization, or of all: there are few, and
-// they are on one page.
+// they are on one page where nobody asks for smaller ones.
 func listFew[T any](
 	a *API, w http.ResponseWriter, r *http.Request, show func(*view, *T) jsonapi.Resource, find func(v *view, organization int64) ([]T, error),
 ) error {
@@ -68,8 +68,24 @@ func listFew[T any](
 	for i := range found {
 		resources[i] = show(v, &found[i])
 	}
-	page := &jsonapi.Page{Number: 1, Count: len(found), URL: a.BaseURL(r) + r.URL.Path + "/", Query: v.query.Values}
-	return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources, Page: page})
+	return a.respondFew(w, r, v, resources)
+}
+
+// respondFew answers with all of a list that is there already, on one page, or with the page of
+// it that was asked for.
+func (a *API) respondFew(w http.ResponseWriter, r *http.Request, v *view, all []jsonapi.Resource) error {
+	page := &jsonapi.Page{Number: v.query.PageNumber, Size: v.query.PageSize, Count: len(all), URL: a.BaseURL(r) + r.URL.Path + "/", Query: v.query.Values}
+	if page.Number == 0 {
+		page.Number = page.Pages()
+	}
+	if page.Number > page.Pages() {
+		return jsonapi.Errors{{Status: http.StatusNotFound, Reason: reason.InvalidPage, Parameter: "page[number]"}}
+	}
+	if page.Size > 0 {
+		from := min((page.Number-1)*page.Size, len(all))
+		all = all[from:min(from+page.Size, len(all))]
+	}
+	return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: all, Page: page})
 }
 
 func (h *auth) invitations(w http.ResponseWriter, r *http.Request) error {

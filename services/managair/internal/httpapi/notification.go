@@ -208,12 +208,8 @@ func (n *notifications) make(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var owner notify.Channel
-	kinds := make(rule.Choice, len(notify.Kinds))
-	for i, k := range notify.Kinds {
-		kinds[i] = string(k)
-	}
 	f := jsonapi.NewFields(body, true)
-	f.Take("kind", kinds, jsonapi.Required, jsonapi.NotNull, func(text *string) *fault.Violation {
+	f.Take("kind", rule.Choice(notify.KindNames()), jsonapi.Required, jsonapi.NotNull, func(text *string) *fault.Violation {
 		owner.Kind = notify.Kind(*text)
 		return nil
 	})

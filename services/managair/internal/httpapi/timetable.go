@@ -297,12 +297,7 @@ func (t *timetables) days(w http.ResponseWriter, r *http.Request, h timetable.Ho
 	for i := range days {
 		resources[i] = showDay(v, h.ID, &days[i])
 	}
-	return t.respondFew(w, r, v, resources)
-}
-
-func (t *timetables) respondFew(w http.ResponseWriter, r *http.Request, v *view, resources []jsonapi.Resource) error {
-	page := &jsonapi.Page{Number: 1, Count: len(resources), URL: t.api.BaseURL(r) + r.URL.Path + "/", Query: v.query.Values}
-	return t.api.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources, Page: page})
+	return t.api.respondFew(w, r, v, resources)
 }
 
 // dayFilter reads a filter that is a day; without it the day is so many after today.
@@ -360,5 +355,5 @@ func (t *timetables) regions(w http.ResponseWriter, r *http.Request) error {
 			Self: v.url("holiday-regions"),
 		}
 	}
-	return t.respondFew(w, r, v, resources)
+	return t.api.respondFew(w, r, v, resources)
 }

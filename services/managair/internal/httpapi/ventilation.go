@@ -20,7 +20,7 @@ func (a *API) addVentilation(service roomair.Service) {
 		if !ok {
 			return errNotFound()
 		}
-		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{})
+		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Unpaged: true})
 		if err != nil {
 			return err
 		}

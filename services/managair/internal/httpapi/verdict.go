@@ -122,7 +122,7 @@ func (a *API) listVerdictProfiles(w http.ResponseWriter, r *http.Request) error 
 		}
 		resources[i] = jsonapi.Resource{Identifier: jsonapi.Identifier{Type: typeVerdictProfile, ID: p.ID}, Attributes: list.list}
 	}
-	return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources})
+	return a.respondFew(w, r, v, resources)
 }
 
 // attributes gathers attributes, and the first error of one that is a structure.

@@ -33,7 +33,7 @@ var constraints = map[string]fault.Violation{
 	"site_stays_in_organization":    {Field: "operator", Reference: true, Reason: reason.InstalledElsewhere, Conflict: true},
 	"organization_keeps_owner":      {Reason: reason.LastOwner, Conflict: true},
 
-	"alert_rule_template_once": {Field: Whole, Reason: reason.Unique, Conflict: true},
+	"alert_rule_template_once": {Field: Whole, Reason: reason.TemplateInUse, Conflict: true},
 
 	"claim_code_organization_id_fkey":      {Field: "organization_id", Reason: reason.DoesNotExist},
 	"node_model_quantity_quantity_id_fkey": {Field: "quantities", Reference: true, Reason: reason.DoesNotExist},

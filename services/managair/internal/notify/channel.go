@@ -29,6 +29,15 @@ const (
 // Kinds are those that there are.
 var Kinds = []Kind{Email, Webhook, Ntfy, Matrix, Telegram, Slack, Teams}
 
+// KindNames are their names.
+func KindNames() []string {
+	names := make([]string, len(Kinds))
+	for i, k := range Kinds {
+		names[i] = string(k)
+	}
+	return names
+}
+
 // Name is what the name of a channel must be like.
 var Name = rule.Text{Max: 100}
 
@@ -150,7 +159,7 @@ var has = map[Kind]struct{ address, room, token, tokenNeeded bool }{
 func (k *Kept) check(private bool) *fault.Violation {
 	needs, known := has[k.Kind]
 	if !known {
-		return wrong("kind", reason.InvalidChoice, string(k.Kind), Kinds)
+		return wrong("kind", reason.InvalidChoice, string(k.Kind), strings.Join(KindNames(), ", "))
 	}
 	s := &k.Secret
 	for _, f := range []struct {

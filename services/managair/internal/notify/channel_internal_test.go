@@ -1,9 +1,13 @@
 package notify
 
 import (
+	"context"
+	"errors"
 	"testing"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/reason"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 )
 
 // A token goes to no other server than the one that it was given for.
@@ -72,5 +76,26 @@ func TestWhereChannelsMayLead(t *testing.T) {
 		if v := k.check(tt.private); (v == nil) != (tt.target != "") || k.Target != tt.target {
 			t.Errorf("%s %+v: %q, %v", tt.kind, tt.secret.Address, k.Target, v)
 		}
+	}
+}
+
+// An address that leads where nothing may be sent to is refused at once, and not found in the log.
+func TestAddressesAreLookedAtAtTheDoor(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	service := Service{Leads: func(_ context.Context, host string) error {
+		asked = append(asked, host)
+		return errors.New("no")
+	}}
+	_, _, err := service.Make(t.Context(), access.Caller{UserID: 1}, Channel{UserID: 1, Kind: Webhook}, Wanted{Name: new("x"), Address: new("https://[::1]:8443/hook")})
+	v, ok := errors.AsType[*fault.Violation](err)
+	if !ok || v.Field != "address" || v.Reason != reason.ChannelNotPublic {
+		t.Errorf("%v", err)
+	}
+	if len(asked) != 1 || asked[0] != "::1" {
+		t.Errorf("asked of %v", asked)
+	}
+	if v := service.leads(t.Context(), Email, Wanted{Address: new("a@localhost")}); v != nil || len(asked) != 1 {
+		t.Errorf("a mailbox is no host: %v, %v", v, asked)
 	}
 }

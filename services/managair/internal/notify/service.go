@@ -100,7 +100,9 @@ type Service struct {
 	Store Store
 	// Private says that some networks that are not public may be sent into.
 	Private bool
-	Now     func() time.Time
+	// Leads says what is wrong with where a host leads, by now; nil: it is not asked.
+	Leads func(ctx context.Context, host string) error
+	Now   func() time.Time
 }
 
 const (
@@ -175,9 +177,28 @@ func (s Service) bringCode(caller access.Caller, k *Kept, count Counter) ([]Mess
 	return []Message{k.newCode(s.Now())}, nil
 }
 
+// leads refuses an address that leads into a network that may not be called: whoever gives it is
+// told at once. That a name means something else later is seen when it is called.
+func (s Service) leads(ctx context.Context, kind Kind, w Wanted) *fault.Violation {
+	if s.Leads == nil || kind == Email || w.Address == nil {
+		return nil
+	}
+	to, ok := placeOf(*w.Address, true)
+	if !ok {
+		return nil // which is said with all else that is wrong with it
+	}
+	if s.Leads(ctx, to.Hostname()) != nil {
+		return wrong("address", reason.ChannelNotPublic)
+	}
+	return nil
+}
+
 // Make makes a channel, and has a code sent through it. key is the one that signs, of a
 // webhook, which is not to be had again.
 func (s Service) Make(ctx context.Context, caller access.Caller, owner Channel, w Wanted) (made Channel, key string, err error) {
+	if broken := s.leads(ctx, owner.Kind, w); broken != nil {
+		return made, "", broken
+	}
 	k := Kept{Channel: owner}
 	if _, broken := k.apply(w, s.Private); broken != nil {
 		return made, "", broken
@@ -189,6 +210,15 @@ func (s Service) Make(ctx context.Context, caller access.Caller, owner Channel, 
 
 // Change changes a channel. One that leads elsewhere then has to be confirmed again.
 func (s Service) Change(ctx context.Context, caller access.Caller, id int64, w Wanted) (Channel, error) {
+	if w.Address != nil {
+		old, err := s.Store.Channel(ctx, caller, id)
+		if err != nil {
+			return old, err
+		}
+		if broken := s.leads(ctx, old.Kind, w); broken != nil {
+			return old, broken
+		}
+	}
 	return s.Store.Change(ctx, caller, id, func(k *Kept, count Counter) ([]Message, error) {
 		elsewhere, broken := k.apply(w, s.Private)
 		if broken != nil {

@@ -153,6 +153,31 @@ func (rules Rules) allows(to netip.AddrPort) bool {
 	return rules.private(to) || (rules.AnyPort || to.Port() == 443) && IsPublic(to.Addr())
 }
 
+// lookupTime is how long it is waited for what a name means.
+const lookupTime = 2 * time.Second
+
+// Leads returns ErrNotPublic where a host is, or means, nothing that may be called. What nobody knows
+// the meaning of now may have one later; what is connected to is looked at again in any case.
+func (rules Rules) Leads(ctx context.Context, host string) error {
+	all, err := []netip.Addr{}, error(nil)
+	if ip, literal := netip.ParseAddr(host); literal == nil {
+		all = append(all, ip)
+	} else {
+		within, cancel := context.WithTimeout(ctx, lookupTime)
+		defer cancel()
+		all, err = net.DefaultResolver.LookupNetIP(within, "ip", host)
+	}
+	if err != nil {
+		return nil //nolint:nilerr // whoever has no answer now says nothing against it
+	}
+	for _, ip := range all {
+		if rules.allows(netip.AddrPortFrom(ip, 443)) {
+			return nil
+		}
+	}
+	return ErrNotPublic
+}
+
 // special are networks of no public host: the registries of special-purpose addresses
 // (RFC 6890 and after it), as far as netip does not know them. Among them are those by
 // which IPv6 reaches IPv4 hosts, which may be of any network.

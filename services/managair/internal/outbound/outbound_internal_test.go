@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -60,6 +61,34 @@ func TestWhichAddressesArePublic(t *testing.T) {
 	} {
 		if got := (Rules{}).allows(netip.MustParseAddrPort(address)); got != want {
 			t.Errorf("%s: %t, want %t", address, got, want)
+		}
+	}
+}
+
+// Where an address leads is asked at the door as well, whatever form it is written in.
+func TestWhereHostsLead(t *testing.T) {
+	t.Parallel()
+	public := Rules{AnyPort: true}
+	private := Rules{AnyPort: true, Private: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
+	for _, tt := range []struct {
+		rules Rules
+		host  string
+		want  error
+	}{
+		{public, "127.0.0.1", ErrNotPublic},
+		{public, "10.1.2.3", ErrNotPublic},
+		{public, "169.254.169.254", ErrNotPublic},
+		{public, "::1", ErrNotPublic},
+		{public, "::ffff:192.168.0.1", ErrNotPublic},
+		{public, "localhost", ErrNotPublic},
+		{public, "9.9.9.9", nil},
+		{public, "nowhere.invalid", nil}, // nobody knows yet
+		{private, "127.0.0.1", nil},
+		{private, "localhost", nil},
+		{private, "10.1.2.3", ErrNotPublic},
+	} {
+		if got := tt.rules.Leads(t.Context(), tt.host); !errors.Is(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.host, got, tt.want)
 		}
 	}
 }

@@ -869,6 +869,8 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
                     /** @description `filter[organization]`. Others are refused. */
                     filter?: {
                         organization?: string;
@@ -999,6 +1001,8 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
                     /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
                     include?: components["parameters"]["include"];
                     /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
@@ -1323,6 +1327,8 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
                     /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
                     include?: components["parameters"]["include"];
                     /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
@@ -3753,7 +3759,10 @@ export interface paths {
         /** List */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -3791,7 +3800,7 @@ export interface paths {
         put?: never;
         /**
          * Make the rules of a template
-         * @description All of them, or none. Each is made once for what it is for: a second time is 409.
+         * @description All of them, or none. Those that are there already for the same stay as they are: a second time makes what was deleted since (201), or nothing (200).
          */
         post: {
             parameters: {
@@ -3808,6 +3817,15 @@ export interface paths {
                 };
             };
             responses: {
+                /** @description All of them were there. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["AlertRuleList"];
+                    };
+                };
                 /** @description The answer. */
                 201: {
                     headers: {
@@ -6656,6 +6674,8 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
                     /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
                     include?: components["parameters"]["include"];
                     /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
@@ -6786,7 +6806,10 @@ export interface paths {
          */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -10639,6 +10662,8 @@ export interface components {
         };
         VerdictProfileList: {
             data: components["schemas"]["VerdictProfile"][];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
         };
         AirFile: {
             /** @constant */
