@@ -136,8 +136,9 @@ func (u *usability) of(ctx context.Context, at time.Time, uplink *keeping.Uplink
 // one made: all readers pass by each.
 const openedBack = 12
 
-// hasPartition reports whether a month has a partition, without making one; closed
-// remembers those that have none for the time of a flush.
+// hasPartition reports whether a month has a partition of samples, without making one; that of
+// its readings is made where it is missing. closed remembers the months that have none for the
+// time of a flush.
 func (s *Store) hasPartition(ctx context.Context, m month, closed map[month]bool) (usable bool, err error) {
 	if attached, known := s.months.get(m); known {
 		return attached, nil
@@ -145,7 +146,7 @@ func (s *Store) hasPartition(ctx context.Context, m month, closed map[month]bool
 	if closed[m] {
 		return false, nil
 	}
-	if err := s.pool.QueryRow(ctx, "SELECT sample_month_is_open($1)", m.begin()).Scan(&usable); err != nil {
+	if err := s.pool.QueryRow(ctx, "SELECT CASE WHEN sample_month_is_open($1) THEN open_sample_month($1) ELSE false END", m.begin()).Scan(&usable); err != nil {
 		return false, fmt.Errorf("look for the partition of %s: %w", m.begin().Format("2006-01"), err)
 	}
 	if usable {

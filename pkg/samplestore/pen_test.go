@@ -36,7 +36,7 @@ var seeds = map[string]int{
 	// What the schema itself refuses, keeps and counts, whoever writes.
 	"pkg/schema/co2_test.go":    2,
 	"pkg/schema/faulty_test.go": 3,
-	"pkg/schema/schema_test.go": 1,
+	"pkg/schema/schema_test.go": 2,
 	"pkg/schema/stuck_test.go":  1,
 	// What roles are refused.
 	"pkg/schema/roles_test.go": 3,

@@ -190,11 +190,12 @@ func (w *write) rejectReadingParameters() [][]byte {
 }
 
 // readingTable is where readings of a kind of key are: find has what is there of keys, in
-// their order, and the epoch of the nodes; add replaces what was found by more.
+// their order, and the epoch of the nodes; add replaces what was found by more, where nobody
+// else did, and returns the places of those keys. It locks rows in the order of their keys,
+// because two writers must not wait for each other.
 type readingTable[K any] struct {
 	find, add string
 	args      func([]K) pgx.NamedArgs
-	key       func(K) pgx.NamedArgs
 	outcome   keeping.Outcome // of what is new
 	again     keeping.Outcome // of what was there
 }
@@ -206,7 +207,19 @@ var (
 	  FROM unnest(@nos::integer[], @times::timestamptz[]) WITH ORDINALITY AS k (node_no, time, i)
 	  LEFT JOIN reading r ON r.node_no = k.node_no AND r.time = k.time
 	 ORDER BY k.i`,
-		add: `UPDATE reading SET readings = @all WHERE node_no = @no AND time = @time AND readings = @there`,
+		add: `
+	WITH there AS MATERIALIZED (
+	SELECT r.node_no, r.time, k.whole, k.i
+	  FROM unnest(@nos::integer[], @times::timestamptz[], @there::bytea[], @whole::bytea[])
+	       WITH ORDINALITY AS k (node_no, time, there, whole, i)
+	  JOIN reading r ON r.node_no = k.node_no AND r.time = k.time
+	 WHERE r.readings = k.there
+	 ORDER BY r.node_no, r.time
+	   FOR UPDATE OF r)
+	UPDATE reading r SET readings = there.whole
+	  FROM there
+	 WHERE r.node_no = there.node_no AND r.time = there.time
+	RETURNING there.i`,
 		args: func(keys []sampleKey) pgx.NamedArgs {
 			nos, times := make([]int32, len(keys)), make([]time.Time, len(keys))
 			for i, k := range keys {
@@ -214,7 +227,6 @@ var (
 			}
 			return pgx.NamedArgs{"nos": nos, "times": times}
 		},
-		key:     func(k sampleKey) pgx.NamedArgs { return pgx.NamedArgs{"no": k.no, "time": fromMicros(k.micros)} },
 		outcome: keeping.Stored, again: keeping.Duplicate,
 	}
 	parked = readingTable[parkedKey]{
@@ -223,7 +235,19 @@ var (
 	  FROM unnest(@ids::uuid[], @times::timestamptz[]) WITH ORDINALITY AS k (node_id, time, i)
 	  LEFT JOIN parked_reading p ON p.node_id = k.node_id AND p.time = k.time
 	 ORDER BY k.i`,
-		add: `UPDATE parked_reading SET readings = @all WHERE node_id = @id AND time = @time AND readings = @there`,
+		add: `
+	WITH there AS MATERIALIZED (
+	SELECT p.node_id, p.time, k.whole, k.i
+	  FROM unnest(@ids::uuid[], @times::timestamptz[], @there::bytea[], @whole::bytea[])
+	       WITH ORDINALITY AS k (node_id, time, there, whole, i)
+	  JOIN parked_reading p ON p.node_id = k.node_id AND p.time = k.time
+	 WHERE p.readings = k.there
+	 ORDER BY p.node_id, p.time
+	   FOR UPDATE OF p)
+	UPDATE parked_reading p SET readings = there.whole
+	  FROM there
+	 WHERE p.node_id = there.node_id AND p.time = there.time
+	RETURNING there.i`,
 		args: func(keys []parkedKey) pgx.NamedArgs {
 			ids, times := make([]uuid.UUID, len(keys)), make([]time.Time, len(keys))
 			for i, k := range keys {
@@ -231,7 +255,6 @@ var (
 			}
 			return pgx.NamedArgs{"ids": ids, "times": times}
 		},
-		key:     func(k parkedKey) pgx.NamedArgs { return pgx.NamedArgs{"id": k.id, "time": fromMicros(k.micros)} },
 		outcome: keeping.Parked, again: keeping.Parked,
 	}
 )
@@ -277,37 +300,56 @@ func settle[K comparable](ctx context.Context, s *Store, w *write, t readingTabl
 	if err != nil {
 		return fmt.Errorf("find readings: %w", err)
 	}
+	var more growing[K]
 	for _, f := range all {
 		if f.Epoch != w.epoch && noneStored || f.Readings == nil {
 			continue // stays pending
 		}
-		if err := addReadings(ctx, s, w, t, missing[f.I-1], f.Readings); err != nil {
-			return err
+		second, key := missing[f.I-1], missingKeys[f.I-1]
+		there, err := quantity.Unpack(nil, f.Readings)
+		if err != nil {
+			return fmt.Errorf("readings of %v: %w", key, err)
 		}
+		if whole := quantity.Merge(there, firsts(nil, w.flush.Readings, second)); len(whole) > len(there) {
+			more.add(key, second, there, f.Readings, quantity.AppendPacked(nil, whole))
+			continue
+		}
+		tell(w, t, second, there)
 	}
-	return nil
+	return addReadings(ctx, s, w, t, &more)
 }
 
-// addReadings settles the readings of a second of which something was there, and adds what was
-// not. Where somebody else did in the meantime, they stay pending.
-func addReadings[K any](ctx context.Context, s *Store, w *write, t readingTable[K], second []keyed[K], packed []byte) error {
-	there, err := quantity.Unpack(nil, packed)
+// growing are the seconds of which something was there, and to which more is added.
+type growing[K any] struct {
+	keys          []K
+	seconds       [][]keyed[K]
+	values        [][]quantity.Value // that are there
+	packed, whole [][]byte           // as it is there, and with what is new
+}
+
+func (g *growing[K]) add(key K, second []keyed[K], there []quantity.Value, packed, whole []byte) {
+	g.keys, g.seconds, g.values = append(g.keys, key), append(g.seconds, second), append(g.values, there)
+	g.packed, g.whole = append(g.packed, packed), append(g.whole, whole)
+}
+
+// addReadings adds to all seconds at once, and settles their readings. Where somebody else did
+// in the meantime, they stay pending.
+func addReadings[K any](ctx context.Context, s *Store, w *write, t readingTable[K], more *growing[K]) error {
+	if len(more.keys) == 0 {
+		return nil
+	}
+	args := t.args(more.keys)
+	args["there"], args["whole"] = more.packed, more.whole
+	rows, err := s.pool.Query(ctx, t.add, args)
 	if err != nil {
-		return fmt.Errorf("readings of %v: %w", t.key(second[0].key), err)
+		return fmt.Errorf("add readings: %w", err)
 	}
-	all := quantity.Merge(there, firsts(nil, w.flush.Readings, second))
-	added := true
-	if len(all) > len(there) {
-		args := t.key(second[0].key)
-		args["there"], args["all"] = packed, quantity.AppendPacked(nil, all)
-		tag, err := s.pool.Exec(ctx, t.add, args)
-		if err != nil {
-			return fmt.Errorf("add readings: %w", err)
-		}
-		added = tag.RowsAffected() > 0
+	added, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("add readings: %w", err)
 	}
-	if added {
-		tell(w, t, second, there)
+	for _, i := range added {
+		tell(w, t, more.seconds[i-1], more.values[i-1])
 	}
 	return nil
 }

@@ -1,11 +1,18 @@
 package samplestore
 
 import (
+	"context"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
@@ -167,4 +174,97 @@ func TestReadingsOfArchivedMonths(t *testing.T) {
 	// The archive of the samples goes; the month begins anew, with readings.
 	pgtest.Exec(t, s.pool, "DROP TABLE sample_y2025m03")
 	wantOutcomes(t, "begun anew", keepReadings(t, s, told{1, noon.Add(time.Hour), quantity.Light, 2}), keeping.Stored)
+	// It is archived again, beside its first archive.
+	pgtest.Exec(t, s.pool, "SELECT detach_sample_partition($1)", noon)
+	pgtest.Exec(t, s.pool, "DROP TABLE sample_y2025m03")
+	s.months.forget() // as after a while: the store finds it by the failure
+	wantOutcomes(t, "and once more", keepReadings(t, s, told{1, noon.Add(2 * time.Hour), quantity.Light, 6}), keeping.Stored)
+	pgtest.Exec(t, s.pool, "SELECT detach_sample_partition($1)", noon)
+	for i, light := range []int32{1, 2, 6} {
+		table := "archived_reading_y2025m03"
+		if i > 0 {
+			table += "_" + strconv.Itoa(i+1)
+		}
+		if got := valuesIn(t, s, "SELECT array_agg(readings) FROM "+table); !cmp.Equal(got, []quantity.Value{value(quantity.Light, light)}) {
+			t.Errorf("%s has %v, want %d lx", table, got, light)
+		}
+	}
+}
+
+// Seconds to which something is added are written together, and other writers' in any order.
+func TestReadingsAreAddedTogether(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
+	const seconds = 200
+	all := func(of quantity.ID, from, step int) (all []told) {
+		for i := range seconds {
+			for node := 1; node <= 2; node++ { // one is not registered
+				all = append(all, told{node, noon.Add(time.Duration(from+i*step) * time.Second), of, 7})
+			}
+		}
+		return all
+	}
+	keepReadings(t, s, all(quantity.Light, 0, 1)...)
+	tell := func(of quantity.ID, from, step int) {
+		for i, o := range keepReadings(t, s, all(of, from, step)...) {
+			if want := [...]keeping.Outcome{keeping.Stored, keeping.Parked}[i%2]; o != want {
+				t.Errorf("%v, second %d: %v, want %v", of, i/2, o, want)
+				return
+			}
+		}
+	}
+	statements := &counted{}
+	config := s.Store.pool.Config()
+	config.ConnConfig.Tracer = statements
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	s.Store.pool = pool
+	tell(quantity.Pressure, 0, 1)
+	if n := statements.updates.Load(); n != 2 {
+		t.Errorf("%d updates of readings, want one of those that are stored and one of those that are parked", n)
+	}
+	var g sync.WaitGroup
+	for i, of := range []quantity.ID{quantity.Motion, quantity.TVOC, quantity.Radon} {
+		g.Go(func() { tell(of, i%2*(seconds-1), 1-i%2*2) })
+	}
+	g.Wait()
+	if got := len(valuesIn(t, s, storedReadings)); got != 5*seconds {
+		t.Errorf("%d values are stored, want %d", got, 5*seconds)
+	}
+}
+
+// counted counts the updates of readings.
+type counted struct{ updates atomic.Int64 }
+
+func (c *counted) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(q.SQL, "UPDATE reading") || strings.Contains(q.SQL, "UPDATE parked_reading") {
+		c.updates.Add(1)
+	}
+	return ctx
+}
+
+func (*counted) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// Whoever may speak of registered nodes only writes into months that there are, also where the
+// readings' table of an old one is missing yet.
+func TestReadingsOfAnOldMonthByAToken(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	nodetest.Register(t, s.pool, nodetest.ID(1), 1)
+	mustKeep(t, s, sample{1, noon, 400})
+	pgtest.Exec(t, s.pool, "DROP TABLE reading_y2025m03")
+	s.months.forget()
+	f := &keeping.Flush{
+		At:       noon.AddDate(2, 0, 0),
+		Uplinks:  []*keeping.Uplink{{NodeID: nodetest.ID(1), Registered: true}},
+		Readings: []keeping.ReadingRow{{Reading: quantity.Reading{Time: noon, Value: value(quantity.Light, 1)}}},
+	}
+	if err := s.Keep(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	wantOutcomes(t, "of a month that there is", []keeping.Outcome{f.Readings[0].Outcome}, keeping.Stored)
 }

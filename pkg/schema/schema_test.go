@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -147,6 +148,40 @@ func TestDownLeavesNothing(t *testing.T) {
 	}
 	if _, err := schema.Up(t.Context(), log, url); err != nil {
 		t.Errorf("up again: %v", err)
+	}
+}
+
+// What was archived is perhaps the only copy: going back leaves it alone, and so does coming again.
+func TestDownLeavesArchivedReadings(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	log := slog.New(slog.DiscardHandler)
+	if _, err := schema.Up(t.Context(), log, url); err != nil {
+		t.Fatal(err)
+	}
+	db, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close(context.WithoutCancel(t.Context())) }()
+	pgtest.Exec(t, db, "SELECT ensure_sample_partition('2026-10-20T10:00:00Z'), ensure_sample_partition('2026-11-20T10:00:00Z')")
+	pgtest.Exec(t, db, `INSERT INTO reading (node_no, time, readings) VALUES (1, '2026-10-20T10:00:00Z', '\x0202')`)
+	pgtest.Exec(t, db, "SELECT detach_sample_partition('2026-10-20T10:00:00Z')")
+	const tables = `
+		SELECT array_agg(relname::text ORDER BY relname) FROM pg_class
+		 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname ~ '^(archived_)?reading'`
+	downTo(t, url, 133)
+	if diff := cmp.Diff([]string{"archived_reading_y2026m10"}, pgtest.Value[[]string](t, db, tables)); diff != "" {
+		t.Errorf("back (-want +got):\n%s", diff)
+	}
+	if n := pgtest.Value[int](t, db, "SELECT count(*) FROM archived_reading_y2026m10"); n != 1 {
+		t.Errorf("%d readings are left, want 1", n)
+	}
+	if _, err := schema.Up(t.Context(), log, url); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"archived_reading_y2026m10", "reading", "reading_y2026m11"}, pgtest.Value[[]string](t, db, tables)); diff != "" {
+		t.Errorf("forth (-want +got):\n%s", diff)
 	}
 }
 

@@ -135,18 +135,26 @@ END
 $$;
 
 -- A month that is taken out of sight is archived with its readings, as archived_reading_y….
--- They lose their name with that: where the samples' table is dropped, the month can begin anew.
+-- They lose their name with that: where the samples' table is dropped, the month can begin anew,
+-- and be archived again, as archived_reading_y…_2. Locks are in the order of those who write and
+-- read: sample, then reading.
 CREATE OR REPLACE FUNCTION detach_sample_partition(t timestamptz) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
     month_start timestamptz := date_trunc('month', t, 'UTC');
     month_end   timestamptz := (month_start AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC';
     month       text        := '_y' || to_char(month_start AT TIME ZONE 'UTC', 'YYYY"m"MM');
+    archive     text        := 'archived_reading' || month;
+    n           integer     := 1;
 BEGIN
     EXECUTE format('ALTER TABLE sample DETACH PARTITION %I', 'sample' || month);
     IF EXISTS (SELECT FROM pg_inherits WHERE inhparent = 'reading'::regclass AND inhrelid = to_regclass('reading' || month)) THEN
         EXECUTE format('ALTER TABLE reading DETACH PARTITION %I', 'reading' || month);
-        EXECUTE format('ALTER TABLE %I RENAME TO %I', 'reading' || month, 'archived_reading' || month);
+        WHILE to_regclass(archive) IS NOT NULL LOOP
+            n := n + 1;
+            archive := 'archived_reading' || month || '_' || n;
+        END LOOP;
+        EXECUTE format('ALTER TABLE %I RENAME TO %I', 'reading' || month, archive);
     END IF;
     DELETE FROM sample_hour WHERE hour >= month_start AND hour < month_end;
     DELETE FROM sample_day WHERE day >= month_start AND day < month_end;
@@ -261,19 +269,7 @@ BEGIN
         name, month_start AT TIME ZONE 'UTC', (month_start + interval '1 month') AT TIME ZONE 'UTC');
 END
 $$;
-
--- What there is of readings goes, and the months that were archived with it.
-DO $$
-DECLARE
-    month text;
-BEGIN
-    FOR month IN SELECT relname FROM pg_class
-                  WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname ~ '^(archived_)?reading_y\d{4}m\d{2}$'
-    LOOP
-        EXECUTE format('DROP TABLE %I', month);
-    END LOOP;
-END
-$$;
 -- +goose StatementEnd
 DROP FUNCTION adopt_parked_readings, ensure_month_of, share_privileges;
+-- With the months that are readings'. Those that were archived stay: they are perhaps the only copy.
 DROP TABLE rejected_reading, parked_reading, reading;
