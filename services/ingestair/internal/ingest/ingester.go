@@ -16,6 +16,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
@@ -77,7 +78,7 @@ type Call struct {
 	foreign []bool
 	// giveBack makes the samples cost their sender nothing; nil: they cost nothing.
 	giveBack func()
-	// weight is how many samples or uplinks there are, whichever are more, and one.
+	// weight is how many samples, uplinks or readings there are, whichever are more, and one.
 	weight int64
 	err    error
 	done   chan struct{} // closed when result and err are final
@@ -101,7 +102,7 @@ func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
 	if n := len(b.Readings); n > MaxReadings {
 		return nil, fault.New(fault.Invalid, "%d readings in a request; at most %d are allowed", n, MaxReadings)
 	}
-	call := &Call{batch: b, done: make(chan struct{}), weight: int64(max(len(b.Samples), len(b.Uplinks), b.seconds())) + 1}
+	call := &Call{batch: b, done: make(chan struct{}), weight: int64(max(len(b.Samples), len(b.Uplinks), len(b.Readings))) + 1}
 	if b.Scope != nil {
 		var err error
 		if call.giveBack, err = b.Scope.Spend(ctx, max(len(b.Samples), b.seconds())); err != nil {
@@ -115,14 +116,18 @@ func (in *Ingester) Submit(ctx context.Context, b *Batch) (*Call, error) {
 	return call, nil
 }
 
-// seconds is how many rows the readings make: those of one uplink and second are one.
+// seconds is how many samples the readings cost: those of one uplink and second cost one, up to
+// as many as there are quantities.
 func (b *Batch) seconds() (n int) {
 	first := 0
 	for u := range b.Uplinks {
+		values := 0 // of the last second
 		for i := first; i < b.Uplinks[u].ReadingsEnd; i++ {
-			if i == first || !b.Readings[i].Time.Equal(b.Readings[i-1].Time) {
+			if i == first || values == len(quantity.Catalogue) || !b.Readings[i].Time.Equal(b.Readings[i-1].Time) {
 				n++
+				values = 0
 			}
+			values++
 		}
 		first = max(first, b.Uplinks[u].ReadingsEnd)
 	}

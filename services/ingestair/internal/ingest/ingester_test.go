@@ -21,6 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/pkg/quantity"
 )
 
 // fakeStore keeps nothing. What happens to a sample is written in its CO2 value:
@@ -421,5 +422,42 @@ func TestTooManySamples(t *testing.T) {
 	in, _ := run(t, &fakeStore{})
 	if _, err := in.Store(t.Context(), batch(make([]int, MaxSamples+1)...)); !fault.Is(err, fault.Invalid) {
 		t.Errorf("got %v, want invalid", err)
+	}
+}
+
+// TestReadingsWeigh: readings of one second take the room that they need, and cost no less than
+// those of as many seconds as hold them.
+func TestReadingsWeigh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{hold: make(chan struct{})}
+		in, _ := run(t, store)
+		p := &purse{}
+		b := &Batch{Scope: p, Uplinks: []Uplink{{ReadingsEnd: MaxReadings}}}
+		for i := range MaxReadings {
+			of := quantity.ID(1 + i%len(quantity.Catalogue))
+			b.Readings = append(b.Readings, quantity.Reading{Time: start, Value: quantity.Value{Quantity: of}})
+		}
+		taken := 0
+		for {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err := in.Submit(ctx, b)
+			cancel()
+			if err != nil {
+				break
+			}
+			taken++
+			if taken*MaxReadings > maxPending {
+				t.Fatalf("%d readings are pending, more than %d", taken*MaxReadings, maxPending)
+			}
+		}
+		if want := int64(taken * (MaxReadings/len(quantity.Catalogue) + 1)); taken == 0 || p.spent.Load() != want {
+			t.Errorf("%d calls cost %d samples, want %d", taken, p.spent.Load(), want)
+		}
+		close(store.hold)
+	})
+	one := &Batch{Uplinks: []Uplink{{ReadingsEnd: 3}}, Readings: []quantity.Reading{{Time: start}, {Time: start}, {Time: start.Add(time.Second)}}}
+	if n := one.seconds(); n != 2 {
+		t.Errorf("two readings of one second and one of the next cost %d, want 2", n)
 	}
 }
