@@ -57,7 +57,7 @@ func (a *API) addReports(maker report.Maker) {
 }
 
 func (rs *reports) add(path string, siteOf func(context.Context, access.Caller, int64) (int64, error), of reportOf) {
-	answer := func(show func(w http.ResponseWriter, r *http.Request, c *report.Content, madeAt time.Time) error) Handler {
+	answer := func(show shower) Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			id, ok := int64ID(r.PathValue("id"))
 			if !ok {
@@ -83,10 +83,12 @@ func (rs *reports) add(path string, siteOf func(context.Context, access.Caller, 
 	)
 }
 
-// answer makes a report when it is the caller's turn, and shows it then.
-func (rs *reports) answer(w http.ResponseWriter, r *http.Request, id, site int64, of reportOf,
-	show func(http.ResponseWriter, *http.Request, *report.Content, time.Time) error,
-) error {
+// shower sets a report as a file or a page, which is what takes its time, and returns what
+// writes it.
+type shower func(r *http.Request, c *report.Content, madeAt time.Time) (func(http.ResponseWriter) error, error)
+
+// answer makes and sets a report when it is the caller's turn, and writes it then.
+func (rs *reports) answer(w http.ResponseWriter, r *http.Request, id, site int64, of reportOf, show shower) error {
 	q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Filters: []string{"from", "to"}, Extra: []string{"lang"}, Unpaged: true})
 	if err != nil {
 		return err
@@ -104,46 +106,59 @@ func (rs *reports) answer(w http.ResponseWriter, r *http.Request, id, site int64
 	if err != nil {
 		return err
 	}
-	made, err := inTurn(r, rs.api.downloads, func() (*report.Report, error) { return of(r.Context(), caller, id, period, now) })
+	write, err := inTurn(r, rs.api.downloads, func() (func(http.ResponseWriter) error, error) {
+		made, err := of(r.Context(), caller, id, period, now)
+		if err != nil {
+			return nil, err
+		}
+		return show(r, report.Write(made, lang), now)
+	})
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", "private, no-cache")
 	w.Header().Add("Vary", "Accept-Language")
-	return show(w, r, report.Write(made, lang), now)
+	return write(w)
 }
 
-// file writes a report as PDF.
-func (rs *reports) file(w http.ResponseWriter, r *http.Request, c *report.Content, madeAt time.Time) error {
-	return writePDF(w, r, report.Print(c, madeAt), c.Title+" "+c.Foot+".pdf")
+// file sets a report as PDF.
+func (rs *reports) file(r *http.Request, c *report.Content, madeAt time.Time) (func(http.ResponseWriter) error, error) {
+	all, err := setPDF(report.Print(c, madeAt))
+	return func(w http.ResponseWriter) error { return writePDF(w, r, all, c.Title+" "+c.Foot+".pdf") }, err
+}
+
+// setPDF makes the bytes of a document.
+func setPDF(p *paper.Paper) ([]byte, error) {
+	var all bytes.Buffer
+	_, err := p.WriteTo(&all)
+	return all.Bytes(), err
 }
 
 // writePDF answers with a document.
-func writePDF(w http.ResponseWriter, r *http.Request, p *paper.Paper, name string) error {
-	var all bytes.Buffer
-	if _, err := p.WriteTo(&all); err != nil {
-		return err
-	}
+func writePDF(w http.ResponseWriter, r *http.Request, all []byte, name string) error {
 	attach(w.Header(), mediaPDF, strings.NewReplacer("/", "-", "\\", "-").Replace(name))
-	w.Header().Set("Content-Length", strconv.Itoa(all.Len()))
+	w.Header().Set("Content-Length", strconv.Itoa(len(all)))
 	if r.Method != http.MethodHead {
-		_, _ = all.WriteTo(newStallGuard(w)) // the client may be gone
+		_, _ = newStallGuard(w).Write(all) // the client may be gone
 	}
 	return nil
 }
 
-// page shows a report to people.
-func (rs *reports) page(w http.ResponseWriter, r *http.Request, c *report.Content, _ time.Time) error {
-	web.Headers(w.Header())
-	w.Header().Set("Cache-Control", "private, no-cache")
+// page sets a report for people.
+func (rs *reports) page(r *http.Request, c *report.Content, _ time.Time) (func(http.ResponseWriter) error, error) {
 	file := url.URL{Path: strings.TrimSuffix(r.URL.Path, "/") + ".pdf", RawQuery: r.URL.RawQuery}
-	return reportPage(reportShown{
+	page := reportPage(reportShown{
 		Content: c, PDF: file.String(),
 		Frame: web.Frame{
 			Lang: c.Language, Title: c.Title + ": " + c.Foot + " – Clair", Sheets: []string{schemaPath + "/files/report.css"},
 			Brand: web.Link{Address: "/", Text: "Clair"},
 		},
-	}).Render(r.Context(), w)
+	})
+	return func(w http.ResponseWriter) error {
+		web.Headers(w.Header())
+		w.Header().Set("Cache-Control", "private, no-cache")
+		return page.Render(r.Context(), w)
+	}, nil
 }
 
 // reportPeriod reads the days of a report: the last whole month where none are said.

@@ -32,6 +32,13 @@ func TestReports(t *testing.T) {
 			t.Errorf("no %q in %s", said, own.Text)
 		}
 	}
+	// A silence that goes on lasts until now, not until the end of the month.
+	w.exec(t, `INSERT INTO node_outage (node_no, from_time, noticed_at)
+		SELECT no, '2026-03-05T02:00:00Z', '2026-03-05T04:00:00Z' FROM node WHERE alias = 'Eins'`)
+	running := text(inspector, "/api/v1/rooms/1/report.pdf?lang=de&filter[from]=2026-03-01&filter[to]=2026-03-31")
+	if !running.Has("Eins: 1× stumm, zusammen 10 Stunden") {
+		t.Errorf("of the month that goes on: %s", running.Text)
+	}
 	public := text(anonymous, "/api/v1/rooms/1/report.pdf?lang=de")
 	if !public.Has("An 20 von 20 Tagen war die Luft verbraucht") || public.Has("Genutzt") || public.Has("stumm") || public.Has("Am schlechtesten") {
 		t.Errorf("to the public: %s", public.Text)

@@ -10,7 +10,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
-	"github.com/clairberlin/clair-stack/services/managair/internal/paper"
 	"github.com/clairberlin/clair-stack/services/managair/internal/sign"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
@@ -63,7 +62,13 @@ func (a *API) addSign(path, file string, of func(context.Context, access.Caller,
 					Name: rooms[i].Name, Address: a.BaseURL(r) + "/rooms/" + formatInt64(rooms[i].ID), Profile: rooms[i].Profile(),
 				})
 			}
-			printed, err := inTurn(r, a.downloads, func() (*paper.Paper, error) { return sign.Print(signs, format) })
+			printed, err := inTurn(r, a.downloads, func() ([]byte, error) {
+				printed, err := sign.Print(signs, format)
+				if err != nil {
+					return nil, err
+				}
+				return setPDF(printed)
+			})
 			if err != nil {
 				return err
 			}

@@ -194,7 +194,12 @@ func (m Maker) make(ctx context.Context, caller access.Caller, site *inventory.S
 		r.Rooms = append(r.Rooms, room)
 	}
 	within := p.in(r.Zone)
-	sensors, err := m.Store.Sensors(ctx, caller, ids, within.From, within.To)
+	// Of a period that goes on, nobody has been silent in what is to come.
+	until := within.To
+	if now.Before(until) {
+		until = now
+	}
+	sensors, err := m.Store.Sensors(ctx, caller, ids, within.From, until)
 	if err != nil {
 		return nil, err
 	}
