@@ -20,6 +20,8 @@ CREATE TABLE data_export (
     expires_at   timestamptz,
     -- How often it was begun. Parts of earlier attempts are waste.
     attempt      integer     NOT NULL DEFAULT 0,
+    -- How many of them ended badly, with their worker or without it; one that was told to stop ended well.
+    failures     integer     NOT NULL DEFAULT 0,
     -- Who makes it, and until when nobody else does.
     taken_by     bigint      NOT NULL DEFAULT 0,
     taken_until  timestamptz,

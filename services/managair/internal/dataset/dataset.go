@@ -24,6 +24,8 @@ type Source struct {
 	NodeID             string
 	// Organization is the number of the one that operates the site.
 	Organization int64
+	// Member says that it was found by a member of that organization: outsiders see less of it, or nothing.
+	Member bool
 	// Place is where times are read, by whose clocks.
 	Place *time.Location
 }

@@ -167,6 +167,7 @@ func (f Finder) sources(ctx context.Context, caller access.Caller, installations
 				sources[i] = Source{
 					Site: site.Name, SiteID: site.ID, Room: room.Name, RoomID: room.ID, Sensor: sensorName(installation, numbers[installation.NodeID], language),
 					InstallationID: installation.ID, NodeID: installation.NodeID.String(), Place: place, Organization: site.OperatorID,
+					Member: installation.NodeAlias != nil,
 				}
 			}
 		}

@@ -72,7 +72,6 @@ const (
 	WhyAccountFull = "account_full"
 	WhyFull        = "full"
 	WhyTooLarge    = "too_large"
-	WhyGone        = "gone"
 	WhyError       = "error"
 )
 
@@ -138,7 +137,7 @@ type Export struct {
 
 	MadeAt                      time.Time
 	BegunAt, EndedAt, ExpiresAt *time.Time
-	Attempt                     int
+	Attempt, Failures           int
 	Samples, SamplesDone, Size  int64
 	KeyDigest                   []byte
 	Holder                      int64
@@ -151,30 +150,35 @@ func (e *Export) File() string { return e.Name + "." + e.Wanted.Format }
 type Store interface {
 	// Make keeps a new one. One too many is a fault.Violation.
 	Make(ctx context.Context, e Export, limit int) (Export, error)
+	// Room is the fault.Violation that Make would be, before anything else is looked for.
+	Room(ctx context.Context, account int64, limit int) error
 	List(ctx context.Context, caller access.Caller) ([]Export, error)
 	Get(ctx context.Context, caller access.Caller, id int64) (Export, error)
 	// ByKey is Get for whoever has the link that was mailed.
 	ByKey(ctx context.Context, id int64, digest []byte, now time.Time) (Export, error)
+	// Delete is for the owner, also of what they see no more.
 	Delete(ctx context.Context, caller access.Caller, id int64) (Export, error)
 }
 
 // Queue is what a Maker needs of the store. An export is one Maker's at a time.
 type Queue interface {
-	// Take takes an export that is due, as its next attempt. ok is false where there is none.
+	// Take takes an export that is due, as its next attempt: one that its last Maker did not put off or finish has failed
+	// once more. ok is false where there is none.
 	Take(ctx context.Context, holder int64, now, until time.Time) (e Export, ok bool, err error)
-	// Begin notes what an export is made of: so many samples, of sites of these organizations.
-	Begin(ctx context.Context, e *Export, samples int64, organizations []int64) error
+	// Begin notes what an export is made of: so many samples, of what members of these organizations see. member is
+	// false, and nothing noted, where the account is a member of one of them no longer. held is as with Progress.
+	Begin(ctx context.Context, e *Export, samples int64, organizations []int64) (held, member bool, err error)
 	// Progress notes how far it is. held is false where it is the Maker's no longer.
 	Progress(ctx context.Context, e *Export, samples, size int64, until time.Time) (held bool, err error)
 	// Finish notes the end, and has its owner told who wants to be. held is as with Progress.
 	Finish(ctx context.Context, e *Export, end End) (held bool, err error)
-	// PutOff has it begun anew, later.
-	PutOff(ctx context.Context, e *Export, due time.Time) error
+	// PutOff has it begun anew, later. failed says whether that is for a failure.
+	PutOff(ctx context.Context, e *Export, due time.Time, failed bool) error
 	// Used returns how many bytes other exports have: of the account, and of all.
 	Used(ctx context.Context, e *Export) (account, all int64, err error)
 	// Expire forgets what has expired.
 	Expire(ctx context.Context, now time.Time) (int64, error)
-	// Attempts returns those that count, of the exports that there are.
+	// Attempts returns those whose parts count, of the exports that have a file or are being made.
 	Attempts(ctx context.Context, ids []int64) (map[int64]int, error)
 }
 

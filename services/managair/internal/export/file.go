@@ -45,8 +45,9 @@ type writing struct {
 	parts   int64
 	size    int64
 	buffer  bytes.Buffer
-	// How much of the room that there is others have, and how much there is.
-	account, all, mostOfAccount, mostOfAll int64
+	// used returns how much of the room that there is others have; mostOfAccount and mostOfAll are how much there is.
+	used                     func(ctx context.Context) (account, all int64, err error)
+	mostOfAccount, mostOfAll int64
 	// put is told of the size so far.
 	put func(size int64)
 }
@@ -67,12 +68,17 @@ func (w *writing) Write(p []byte) (int, error) {
 
 func (w *writing) flush() error {
 	n := int64(w.buffer.Len())
-	switch size := w.size + n; {
-	case n == 0:
+	if n == 0 {
 		return nil
-	case w.account+size > w.mostOfAccount:
+	}
+	account, all, err := w.used(w.ctx) // anew for each part: others are made meanwhile
+	if err != nil {
+		return err
+	}
+	switch size := w.size + n; {
+	case account+size > w.mostOfAccount:
 		return errAccountFull
-	case w.all+size > w.mostOfAll:
+	case all+size > w.mostOfAll:
 		return errFull
 	}
 	if err := w.shelf.Put(w.ctx, partName(w.id, w.attempt, w.parts), bytes.NewReader(w.buffer.Bytes()), n); err != nil {
@@ -82,6 +88,16 @@ func (w *writing) flush() error {
 	w.parts++
 	w.size += n
 	w.put(w.size)
+	return nil
+}
+
+// clear deletes what was put on the shelf, with a part that may be there although its Put failed.
+func (w *writing) clear(ctx context.Context) error {
+	for n := range w.parts + 1 {
+		if err := w.shelf.Delete(ctx, partName(w.id, w.attempt, n)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

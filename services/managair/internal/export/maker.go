@@ -35,12 +35,17 @@ const (
 	// beat is how often it is noted how far an export is, and leaseTime how long nobody else takes it.
 	beat      = 2 * time.Second
 	leaseTime = 30 * time.Second
-	// maxAttempts is how often an export is begun: one that ends its worker each time does so no more.
-	maxAttempts = 8
+	// maxFailures is how many attempts may fail: one that ends its worker each time does so no more.
+	maxFailures = 8
+	// clearTime is how long it is tried to delete what came to nothing: a worker that is to stop is not given more.
+	clearTime = 5 * time.Second
 )
 
 // errTaken ends the making of what is another one's by now, or was deleted.
 var errTaken = errors.New("the export is made elsewhere, or was deleted")
+
+// errLeft ends the making of what was found by a member who is none by now: it is found anew.
+var errLeft = errors.New("the account has left an organization while its export was being found")
 
 // Run makes exports until ctx ends.
 func (m *Maker) Run(ctx context.Context) {
@@ -75,33 +80,60 @@ func (m *Maker) Next(ctx context.Context) (found bool, err error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	began := m.Now()
-	end, err := m.make(ctx, &e)
+	out := &writing{
+		shelf: m.Shelf, id: e.ID, attempt: e.Attempt, mostOfAccount: m.Config.AccountMB * 1e6, mostOfAll: m.Config.TotalMB * 1e6,
+		used: func(ctx context.Context) (account, all int64, err error) { return m.Queue.Used(ctx, &e) },
+	}
+	end, err := m.make(ctx, &e, out)
 	// What is to be noted is noted, even if we are to stop.
 	noting := context.WithoutCancel(ctx)
+	if err != nil || end.State != Done {
+		m.clear(noting, out)
+		end.Size = 0
+	}
 	switch {
 	case errors.Is(err, errTaken):
 		m.Log.InfoContext(noting, "an export was deleted, or is made elsewhere", "export", e.ID, "attempt", e.Attempt)
 		return true, nil
-	case err != nil && ctx.Err() != nil:
-		return true, m.Queue.PutOff(noting, &e, m.Now())
-	case err != nil && e.Attempt < maxAttempts && !fault.Is(err, fault.Invalid):
+	case err != nil && ctx.Err() != nil, errors.Is(err, errLeft):
+		return true, m.Queue.PutOff(noting, &e, m.Now(), false)
+	case err != nil && e.Failures+1 < maxFailures && !fault.Is(err, fault.Invalid):
 		m.Log.WarnContext(noting, "an export is begun anew later", "export", e.ID, "attempt", e.Attempt, "err", err)
-		return true, m.Queue.PutOff(noting, &e, m.Now().Add(time.Duration(e.Attempt)*30*time.Second))
+		return true, m.Queue.PutOff(noting, &e, m.Now().Add(time.Duration(e.Failures+1)*30*time.Second), true)
 	case err != nil:
 		m.Log.ErrorContext(noting, "an export cannot be made", "export", e.ID, "err", err)
 		end.State, end.Why = Failed, WhyError
 	}
+	return true, m.finish(noting, &e, end, now, out)
+}
+
+// finish notes an end.
+func (m *Maker) finish(ctx context.Context, e *Export, end End, began time.Time, out *writing) error {
 	end.At = m.Now()
 	end.ExpiresAt = end.At.Add(m.Config.Retention)
 	if end.State == Done && e.Wanted.Mail {
 		end.Key = rand.Text()
 	}
-	if _, err := m.Queue.Finish(noting, &e, end); err != nil {
-		return true, err
+	held, err := m.Queue.Finish(ctx, e, end)
+	if err != nil {
+		return err
 	}
-	m.Log.InfoContext(noting, "export ended", "export", e.ID, "state", end.State, "why", end.Why, "count", end.Samples, "bytes", end.Size, "duration", end.At.Sub(began))
-	return true, nil
+	if !held {
+		m.clear(ctx, out)
+	}
+	m.Log.InfoContext(ctx, "export ended", "export", e.ID, "held", held, "state", end.State, "why", end.Why, "count", end.Samples, "bytes", end.Size,
+		"duration", end.At.Sub(began))
+	return nil
+}
+
+// clear deletes what an attempt wrote that came to nothing, so that its room is there for others. Where that fails, the
+// sweep does it.
+func (m *Maker) clear(ctx context.Context, out *writing) {
+	ctx, cancel := context.WithTimeout(ctx, clearTime)
+	defer cancel()
+	if err := out.clear(ctx); err != nil {
+		m.Log.WarnContext(ctx, "parts of an export are left to the sweep", "export", out.id, "attempt", out.attempt, "err", err)
+	}
 }
 
 // Digest is what is kept of the key in a link.
@@ -111,54 +143,68 @@ func Digest(key string) []byte {
 }
 
 // make makes the file. What cannot be made is no error, but an end.
-func (m *Maker) make(ctx context.Context, e *Export) (End, error) {
-	if e.Attempt > maxAttempts {
+func (m *Maker) make(ctx context.Context, e *Export, out *writing) (end End, err error) {
+	if e.Failures >= maxFailures {
 		return End{State: Failed, Why: WhyError}, nil
 	}
 	format, known := dataset.FormatOf(e.Wanted.Format)
 	if !known {
 		return End{}, fault.New(fault.Unavailable, "this worker knows no files of kind %s", e.Wanted.Format)
 	}
-	caller := e.Wanted.Caller(access.Caller{UserID: e.UserID})
-	layout := e.Wanted.Layout()
-	parts, err := m.Finder.Find(ctx, caller, e.Wanted.Selection(m.Now()), layout.Language, MaxParts)
-	if _, many := errors.AsType[*dataset.TooManyError](err); many {
-		return End{State: Failed, Why: WhyTooLarge}, nil
-	}
-	if err != nil {
-		return End{}, err
-	}
-	rows, samples := dataset.Total(parts, layout.Resolution)
-	if layout.People && format.MaxRows > 0 && rows >= format.MaxRows {
-		return End{State: Failed, Why: WhyTooLarge}, nil
-	}
-	var organizations []int64
-	for i := range parts {
-		if !e.Wanted.Public && !slices.Contains(organizations, parts[i].Organization) {
-			organizations = append(organizations, parts[i].Organization)
-		}
-	}
-	if err := m.Queue.Begin(ctx, e, samples, organizations); err != nil {
-		return End{}, err
-	}
-	account, all, err := m.Queue.Used(ctx, e)
-	if err != nil {
-		return End{}, err
-	}
-	return m.write(ctx, e, format, layout, parts, &writing{
-		shelf: m.Shelf, id: e.ID, attempt: e.Attempt, account: account, all: all,
-		mostOfAccount: m.Config.AccountMB * 1e6, mostOfAll: m.Config.TotalMB * 1e6,
-	})
-}
-
-func (m *Maker) write(ctx context.Context, e *Export, format dataset.Format, layout dataset.Layout, parts []dataset.Part, out *writing) (End, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var done, size atomic.Int64
 	var beating sync.WaitGroup
+	// Finding may take longer than the export is ours, too.
 	beating.Go(func() { m.beat(ctx, e, &done, &size, cancel) })
 	out.ctx, out.put = ctx, size.Store
-	writer := &counting{format.Open(out, layout), &done}
+	parts, end, err := m.find(ctx, e, format)
+	if err == nil && end.State == "" {
+		end, err = m.write(ctx, e, format, parts, out, &done)
+	}
+	if err != nil && context.Cause(ctx) != nil {
+		err = context.Cause(ctx)
+	}
+	cancel(nil)
+	beating.Wait()
+	return end, err
+}
+
+// find finds what an export is made of, and has it noted. An end that has a state is one.
+func (m *Maker) find(ctx context.Context, e *Export, format dataset.Format) ([]dataset.Part, End, error) {
+	caller := e.Wanted.Caller(access.Caller{UserID: e.UserID})
+	layout := e.Wanted.Layout()
+	parts, err := m.Finder.Find(ctx, caller, e.Wanted.Selection(m.Now()), layout.Language, MaxParts)
+	if _, many := errors.AsType[*dataset.TooManyError](err); many {
+		return nil, End{State: Failed, Why: WhyTooLarge}, nil
+	}
+	if err != nil {
+		return nil, End{}, err
+	}
+	rows, samples := dataset.Total(parts, layout.Resolution)
+	if layout.People && format.MaxRows > 0 && rows >= format.MaxRows {
+		return nil, End{State: Failed, Why: WhyTooLarge}, nil
+	}
+	var organizations []int64
+	for i := range parts {
+		if parts[i].Member && !slices.Contains(organizations, parts[i].Organization) {
+			organizations = append(organizations, parts[i].Organization)
+		}
+	}
+	held, member, err := m.Queue.Begin(ctx, e, samples, organizations)
+	switch {
+	case err != nil:
+	case !held:
+		err = errTaken
+	case !member:
+		err = errLeft
+	}
+	return parts, End{}, err
+}
+
+func (m *Maker) write(ctx context.Context, e *Export, format dataset.Format, parts []dataset.Part, out *writing, done *atomic.Int64) (End, error) {
+	layout := e.Wanted.Layout()
+	writer := &counting{format.Open(out, layout), done}
 	err := func() error {
 		for i := range parts {
 			if err := dataset.Write(ctx, m.Finder.Telemetry, layout, parts[i], writer); err != nil {
@@ -170,11 +216,6 @@ func (m *Maker) write(ctx context.Context, e *Export, format dataset.Format, lay
 		}
 		return out.flush()
 	}()
-	if err != nil && context.Cause(ctx) != nil {
-		err = context.Cause(ctx)
-	}
-	cancel(nil)
-	beating.Wait()
 	end := End{State: Done, Samples: done.Load(), Size: out.size}
 	switch {
 	case errors.Is(err, errAccountFull):

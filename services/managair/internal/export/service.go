@@ -32,6 +32,9 @@ func (s Service) Make(ctx context.Context, caller access.Caller, w Wanted) (Expo
 	if w.From != nil && w.To != nil && w.To.Before(*w.From) {
 		return Export{}, &fault.Violation{Field: "to_timestamp_s", Reason: reason.EndsBeforeStart}
 	}
+	if err := s.Store.Room(ctx, caller.UserID, s.Limit); err != nil {
+		return Export{}, err
+	}
 	seen := w.Caller(caller)
 	name, err := s.name(ctx, seen, &w)
 	if err != nil {
@@ -40,7 +43,7 @@ func (s Service) Make(ctx context.Context, caller access.Caller, w Wanted) (Expo
 	now := s.Now()
 	parts, err := s.Finder.Find(ctx, seen, w.Selection(now), w.Language, MaxParts)
 	if many, ok := errors.AsType[*dataset.TooManyError](err); ok {
-		return Export{}, &fault.Violation{Reason: reason.TooManyInstallations, Args: []any{many.Count, many.Most}}
+		return Export{}, &fault.Violation{Field: w.narrowest(), Reference: true, Reason: reason.TooManyInstallations, Args: []any{many.Count, many.Most}}
 	}
 	if err != nil {
 		return Export{}, err
@@ -50,6 +53,20 @@ func (s Service) Make(ctx context.Context, caller access.Caller, w Wanted) (Expo
 		return Export{}, &fault.Violation{Field: "file", Reason: reason.TooManyRows, Args: []any{rows, format.MaxRows}}
 	}
 	return s.Store.Make(ctx, Export{UserID: caller.UserID, Name: name, Wanted: w, MadeAt: now, Samples: samples}, s.Limit)
+}
+
+// narrowest is the relationship that narrows what is wanted most, or that would.
+func (w *Wanted) narrowest() string {
+	switch {
+	case len(w.Nodes) > 0:
+		return "nodes"
+	case len(w.Rooms) > 0:
+		return "rooms"
+	case w.Site != 0:
+		return "site"
+	default:
+		return "organization"
+	}
 }
 
 // name makes the name of a file, of what it is of, which the caller has to see.

@@ -30,7 +30,7 @@ var (
 )
 
 const selectExports = `
-	SELECT e.id, e.user_id, e.name, e.wanted, e.state, e.why, e.made_at, e.begun_at, e.ended_at, e.expires_at, e.attempt,
+	SELECT e.id, e.user_id, e.name, e.wanted, e.state, e.why, e.made_at, e.begun_at, e.ended_at, e.expires_at, e.attempt, e.failures,
 	       e.samples, e.samples_done, e.size, e.key_digest, e.taken_by
 	  FROM data_export e`
 
@@ -42,7 +42,7 @@ const mayReadExport = `(EXISTS (SELECT FROM user_account u WHERE u.id = e.user_i
 func scanExport(row pgx.CollectableRow) (export.Export, error) {
 	var e export.Export
 	var wanted []byte
-	err := row.Scan(&e.ID, &e.UserID, &e.Name, &wanted, &e.State, &e.Why, &e.MadeAt, &e.BegunAt, &e.EndedAt, &e.ExpiresAt, &e.Attempt,
+	err := row.Scan(&e.ID, &e.UserID, &e.Name, &wanted, &e.State, &e.Why, &e.MadeAt, &e.BegunAt, &e.EndedAt, &e.ExpiresAt, &e.Attempt, &e.Failures,
 		&e.Samples, &e.SamplesDone, &e.Size, &e.KeyDigest, &e.Holder)
 	if err == nil {
 		err = json.Unmarshal(wanted, &e.Wanted)
@@ -58,6 +58,26 @@ func oneExport(ctx context.Context, db querier, where string, args pgx.NamedArgs
 	return pgx.CollectExactlyOneRow(rows, scanExport)
 }
 
+// exportRoom refuses an export that would be one too many. Those that their owner sees no more do not count.
+func exportRoom(ctx context.Context, tx pgx.Tx, account int64, limit int) error {
+	if limit <= 0 {
+		return nil
+	}
+	c := crowd{
+		limit: limit, of: account, lock: lockAccount, why: reason.QuotaExports,
+		count: "SELECT count(*) FROM data_export e WHERE e.user_id = @of AND e.id <> @id AND " + mayReadExport,
+	}
+	return c.check(ctx, tx, 0)
+}
+
+// Room is part of export.Store.
+func (s Exports) Room(ctx context.Context, account int64, limit int) error {
+	if err := inTx(ctx, s.Pool, func(tx pgx.Tx) error { return exportRoom(ctx, tx, account, limit) }); err != nil {
+		return fmt.Errorf("count exports: %w", pgdb.Translate(err))
+	}
+	return nil
+}
+
 // Make is part of export.Store.
 func (s Exports) Make(ctx context.Context, e export.Export, limit int) (made export.Export, err error) {
 	wanted, err := json.Marshal(e.Wanted)
@@ -65,14 +85,8 @@ func (s Exports) Make(ctx context.Context, e export.Export, limit int) (made exp
 		return made, err
 	}
 	err = inTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		if limit > 0 {
-			c := crowd{
-				limit: limit, of: e.UserID, lock: lockAccount, why: reason.QuotaExports,
-				count: "SELECT count(*) FROM data_export WHERE user_id = @of AND id <> @id",
-			}
-			if err := c.check(ctx, tx, 0); err != nil {
-				return err
-			}
+		if err := exportRoom(ctx, tx, e.UserID, limit); err != nil {
+			return err
 		}
 		var id int64
 		err := tx.QueryRow(ctx, `
@@ -126,7 +140,7 @@ func (s Exports) ByKey(ctx context.Context, id int64, digest []byte, now time.Ti
 func (s Exports) Delete(ctx context.Context, caller access.Caller, id int64) (e export.Export, err error) {
 	err = inTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{"id": id, "caller": caller.UserID}
-		if e, err = oneExport(ctx, tx, " WHERE e.id = @id AND e.user_id = @caller AND "+mayReadExport+" FOR UPDATE OF e", args); err != nil {
+		if e, err = oneExport(ctx, tx, " WHERE e.id = @id AND e.user_id = @caller FOR UPDATE OF e", args); err != nil {
 			return err
 		}
 		return exec(ctx, tx, "DELETE FROM data_export WHERE id = @id", args)
@@ -143,21 +157,27 @@ func (s Exports) Take(ctx context.Context, holder int64, now, until time.Time) (
 		args := pgx.NamedArgs{"holder": holder, "now": now, "until": until}
 		var id int64
 		err := tx.QueryRow(ctx, `
-			SELECT e.id FROM data_export e
-			 WHERE e.state IN ('waiting', 'working') AND e.due_at <= @now AND coalesce(e.taken_until, '-infinity') <= @now
-			   AND NOT EXISTS (SELECT FROM data_export o WHERE o.user_id = e.user_id AND o.state = 'working' AND o.taken_until > @now)
+			SELECT e.id FROM data_export e JOIN user_account u ON u.id = e.user_id AND u.is_active
+			 WHERE e.state IN ('waiting', 'working') AND e.due_at <= @now AND coalesce(e.taken_until, '-infinity') <= @now AND `+noOtherIsMade+`
 			 ORDER BY e.due_at, e.id
 			 LIMIT 1
-			   FOR UPDATE SKIP LOCKED`, args).Scan(&id)
+			   FOR UPDATE OF e SKIP LOCKED
+			   FOR NO KEY UPDATE OF u SKIP LOCKED`, args).Scan(&id)
 		if err != nil {
 			return err
 		}
 		args["id"] = id
-		if err := exec(ctx, tx, `
-			UPDATE data_export
-			   SET state = 'working', taken_by = @holder, taken_until = @until, attempt = attempt + 1, begun_at = @now, samples_done = 0, size = 0
-			 WHERE id = @id`, args); err != nil {
+		// Somebody may have taken another one of the account, and let go of its row, before we had it: it is asked again.
+		tag, err := tx.Exec(ctx, `
+			UPDATE data_export e
+			   SET state = 'working', taken_by = @holder, taken_until = @until, attempt = attempt + 1, begun_at = @now, samples_done = 0, size = 0,
+			       failures = failures + CASE WHEN state = 'working' THEN 1 ELSE 0 END
+			 WHERE id = @id AND `+noOtherIsMade, args)
+		if err != nil {
 			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return pgx.ErrNoRows
 		}
 		e, err = oneExport(ctx, tx, " WHERE e.id = @id", args)
 		return err
@@ -170,6 +190,9 @@ func (s Exports) Take(ctx context.Context, holder int64, now, until time.Time) (
 	}
 	return e, true, nil
 }
+
+// noOtherIsMade is the condition that no other export of the account of export e is being made.
+const noOtherIsMade = `NOT EXISTS (SELECT FROM data_export o WHERE o.user_id = e.user_id AND o.id <> e.id AND o.state = 'working' AND o.taken_until > @now)`
 
 // holds is the condition that an export is that of who took it.
 const holds = " WHERE id = @id AND attempt = @attempt AND taken_by = @holder AND state = 'working'"
@@ -185,12 +208,25 @@ func (s Exports) change(ctx context.Context, e *export.Export, set string, args 
 }
 
 // Begin is part of export.Queue.
-func (s Exports) Begin(ctx context.Context, e *export.Export, samples int64, organizations []int64) error {
-	_, err := s.change(ctx, e, `samples = @samples,
-		member_of = ARRAY(SELECT m.organization_id FROM membership m
-		                   WHERE m.user_id = data_export.user_id AND m.organization_id = ANY(@organizations::bigint[]) ORDER BY 1)`,
-		pgx.NamedArgs{"samples": samples, "organizations": organizations})
-	return err
+func (s Exports) Begin(ctx context.Context, e *export.Export, samples int64, organizations []int64) (held, member bool, err error) {
+	if organizations == nil {
+		organizations = []int64{}
+	}
+	err = s.Pool.QueryRow(ctx, `
+		WITH left_by AS (
+		    SELECT o FROM unnest(@organizations::bigint[]) o
+		     WHERE NOT EXISTS (SELECT FROM membership m WHERE m.user_id = @user AND m.organization_id = o)),
+		held AS (SELECT id FROM data_export`+holds+` FOR UPDATE),
+		noted AS (
+		    UPDATE data_export e SET samples = @samples, member_of = @organizations
+		      FROM held WHERE e.id = held.id AND NOT EXISTS (SELECT FROM left_by))
+		SELECT EXISTS (SELECT FROM held), NOT EXISTS (SELECT FROM left_by)`, pgx.NamedArgs{
+		"id": e.ID, "attempt": e.Attempt, "holder": e.Holder, "user": e.UserID, "samples": samples, "organizations": organizations,
+	}).Scan(&held, &member)
+	if err != nil {
+		return false, false, fmt.Errorf("begin an export: %w", pgdb.Translate(err))
+	}
+	return held, member, nil
 }
 
 // Progress is part of export.Queue.
@@ -199,8 +235,9 @@ func (s Exports) Progress(ctx context.Context, e *export.Export, samples, size i
 }
 
 // PutOff is part of export.Queue.
-func (s Exports) PutOff(ctx context.Context, e *export.Export, due time.Time) error {
-	_, err := s.change(ctx, e, "state = 'waiting', taken_by = 0, taken_until = NULL, due_at = @due, samples_done = 0, size = 0", pgx.NamedArgs{"due": due})
+func (s Exports) PutOff(ctx context.Context, e *export.Export, due time.Time, failed bool) error {
+	_, err := s.change(ctx, e, "state = 'waiting', taken_by = 0, taken_until = NULL, due_at = @due, samples_done = 0, size = 0, failures = failures + CASE WHEN @failed::boolean THEN 1 ELSE 0 END",
+		pgx.NamedArgs{"due": due, "failed": failed})
 	return err
 }
 
@@ -275,7 +312,7 @@ func (s Exports) Expire(ctx context.Context, now time.Time) (int64, error) {
 
 // Attempts is part of export.Queue.
 func (s Exports) Attempts(ctx context.Context, ids []int64) (map[int64]int, error) {
-	rows, err := s.Pool.Query(ctx, "SELECT id, attempt FROM data_export WHERE id = ANY(@ids::bigint[])", pgx.NamedArgs{"ids": ids})
+	rows, err := s.Pool.Query(ctx, "SELECT id, attempt FROM data_export WHERE id = ANY(@ids::bigint[]) AND state IN ('working', 'done')", pgx.NamedArgs{"ids": ids})
 	if err != nil {
 		return nil, fmt.Errorf("find exports: %w", pgdb.Translate(err))
 	}
