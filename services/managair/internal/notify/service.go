@@ -152,9 +152,10 @@ func (count Counter) throttle(key string, limit int, window time.Duration) error
 	return err
 }
 
-// mailbox is an e-mail address without its tag: olga+1@example.org is read where
-// olga@example.org is. Addresses of other kinds have no @ in a name.
-func mailbox(address string) string {
+// Mailbox is where an e-mail address is read, for comparison: in small letters and without its tag, because
+// olga+1@example.org is read where olga@example.org is. Addresses of other kinds have no @ in a name.
+func Mailbox(address string) string {
+	address = strings.ToLower(address)
 	local, domain, ok := strings.Cut(address, "@")
 	if !ok || strings.Contains(address, "/") {
 		return address
@@ -170,7 +171,7 @@ func (s Service) bringCode(caller access.Caller, k *Kept, count Counter) ([]Mess
 	if err := count.throttle("notify:code:"+strconv.FormatInt(caller.UserID, 10), codesOfAccount, 24*time.Hour); err != nil {
 		return nil, err
 	}
-	target := digest(string(k.Kind) + "\x00" + mailbox(strings.ToLower(k.Secret.Address)) + "\x00" + k.Secret.Room)
+	target := digest(string(k.Kind) + "\x00" + Mailbox(k.Secret.Address) + "\x00" + k.Secret.Room)
 	if err := count.throttle("notify:to:"+hex.EncodeToString(target[:16]), codesOfTarget, 24*time.Hour); err != nil {
 		return nil, err
 	}

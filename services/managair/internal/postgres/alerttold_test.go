@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -313,4 +314,29 @@ func TestWhatIsDueAtASiteIsToldTogether(t *testing.T) {
 		t.Errorf("%d are told at once, %v, %v", n, failed, err)
 	}
 	w.counts(0, "SELECT count(*) FROM alert_episode WHERE due_at IS NOT NULL")
+}
+
+// What somebody else has in hand is in nobody's way, however few are told at once.
+func TestWhatOthersHaveInHandDelaysNothing(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	w.rule(aboveFields, above)
+	w.exec(t, `
+		INSERT INTO node (id, eui64, alias, protocol_id, model_id, owner_id)
+		SELECT gen_random_uuid(), 'A1E47000000000' || lpad(i::text, 2, '0'), 'Due ' || i, n.protocol_id, n.model_id, n.owner_id
+		  FROM generate_series(1, 4) i, (SELECT * FROM node ORDER BY no LIMIT 1) n`)
+	w.exec(t, `
+		INSERT INTO alert_episode (rule_id, node_id, opened_at, noticed_at, due_at)
+		SELECT (SELECT min(id) FROM alert_rule), n.id, $1, $1, $1 FROM node n WHERE n.alias LIKE 'Due %' ORDER BY n.no`, w.now())
+	tx, err := w.as.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), "SELECT FROM alert_episode WHERE due_at <= $1 ORDER BY due_at, id LIMIT 2 FOR UPDATE", w.now()); err != nil {
+		t.Fatal(err)
+	}
+	if n, failed, err := (postgres.Alerts{Pool: w.as}).TellDue(t.Context(), w.now(), 2); err != nil || len(failed) > 0 || n != 2 {
+		t.Errorf("%d are told beside those in hand, %v, %v", n, failed, err)
+	}
 }

@@ -317,7 +317,8 @@ func (a Alerts) TellDue(ctx context.Context, now time.Time, limit int) (n int, f
 		// all that are due at their sites, or one message would become two.
 		rows, err := tx.Query(ctx, `
 			WITH chosen AS MATERIALIZED (
-			    SELECT id, room_id FROM alert_episode WHERE due_at <= @now AND acknowledged_at IS NULL ORDER BY due_at, id LIMIT @limit)
+			    SELECT id, room_id FROM alert_episode WHERE due_at <= @now AND acknowledged_at IS NULL ORDER BY due_at, id LIMIT @limit
+			       FOR NO KEY UPDATE SKIP LOCKED)
 			SELECT e.id FROM alert_episode e
 			 WHERE e.due_at <= @now AND e.acknowledged_at IS NULL
 			   AND (e.id IN (SELECT id FROM chosen)

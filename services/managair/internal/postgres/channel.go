@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -215,34 +216,49 @@ func (s Notifications) Delete(ctx context.Context, caller access.Caller, id int6
 }
 
 // Leave is part of notify.Store. A code that is on its way is good for nothing then.
-func (s Notifications) Leave(ctx context.Context, id int64, key string, now time.Time) (notify.Channel, error) {
-	rows, err := s.Pool.Query(ctx, `
-		WITH c AS (
-		    UPDATE notification_channel SET disabled_at = coalesce(disabled_at, @now), disabled_why = CASE WHEN disabled_at IS NULL THEN @why ELSE disabled_why END,
-		           code_digest = NULL, code_made_at = NULL
-		     WHERE id = @id AND secret ->> 'leave' = @key
-		    RETURNING *),
-		others AS (
-		    UPDATE notification_channel o SET disabled_at = @now, disabled_why = @why, code_digest = NULL, code_made_at = NULL
-		      FROM c
-		     WHERE o.id <> c.id AND o.kind = c.kind AND o.disabled_at IS NULL AND o.confirmed_at IS NOT NULL
-		       AND (o.user_id = c.user_id OR o.organization_id = c.organization_id)
-		       AND `+mailboxOf("o")+" = "+mailboxOf("c")+`)
-		SELECT c.id, coalesce(c.user_id, 0), coalesce(c.organization_id, 0), '', c.kind, c.name, c.language, c.target,
-		       c.made_at, c.answered_at, c.confirmed_at, c.disabled_at, c.disabled_why, c.secret, c.code_digest, c.code_made_at, c.code_tries
-		  FROM c`, pgx.NamedArgs{"id": id, "key": key, "now": now, "why": notify.Unsubscribed})
-	if err == nil {
-		var k notify.Kept
-		if k, err = pgx.CollectExactlyOneRow(rows, scanChannel); err == nil {
-			return k.Channel, nil
+func (s Notifications) Leave(ctx context.Context, id int64, key string, now time.Time) (left notify.Channel, err error) {
+	err = inTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		all, err := alsoOfOwner(ctx, tx, id, key)
+		if err != nil {
+			return err
 		}
+		at := slices.IndexFunc(all, func(k notify.Kept) bool { return k.ID == id && k.Secret.Leave == key })
+		if at < 0 {
+			return pgx.ErrNoRows // it was another one's, or changed, when its row was ours
+		}
+		var ids []int64
+		for i := range all {
+			if i == at || all[i].Active() && notify.Mailbox(all[i].Secret.Address) == notify.Mailbox(all[at].Secret.Address) {
+				ids = append(ids, all[i].ID)
+			}
+		}
+		if all[at].DisabledAt == nil {
+			all[at].DisabledAt, all[at].DisabledWhy = &now, notify.Unsubscribed
+		}
+		left = all[at].Channel
+		return exec(ctx, tx, `
+			UPDATE notification_channel
+			   SET disabled_at = coalesce(disabled_at, @now), disabled_why = CASE WHEN disabled_at IS NULL THEN @why ELSE disabled_why END,
+			       code_digest = NULL, code_made_at = NULL
+			 WHERE id = ANY(@ids::bigint[])`, pgx.NamedArgs{"ids": ids, "now": now, "why": notify.Unsubscribed})
+	})
+	if err != nil {
+		return notify.Channel{}, fmt.Errorf("leave a channel: %w", pgdb.Translate(err))
 	}
-	return notify.Channel{}, fmt.Errorf("leave a channel: %w", pgdb.Translate(err))
+	return left, nil
 }
 
-// mailboxOf is where the address of a channel is read, as notify has it: without its tag.
-func mailboxOf(channel string) string {
-	return "regexp_replace(lower(" + channel + ".secret ->> 'address'), '(.)\\+[^@]*@', '\\1@')"
+// alsoOfOwner returns a channel, for whoever has its key, and the others of its kind and owner. They are locked in the
+// order that all do who lock several.
+func alsoOfOwner(ctx context.Context, tx pgx.Tx, id int64, key string) ([]notify.Kept, error) {
+	rows, err := tx.Query(ctx, selectChannels+`
+	  JOIN notification_channel one ON one.id = @id AND one.secret ->> 'leave' = @key
+	 WHERE c.kind = one.kind AND (c.user_id = one.user_id OR c.organization_id = one.organization_id)
+	 ORDER BY c.id FOR NO KEY UPDATE OF c`, pgx.NamedArgs{"id": id, "key": key})
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanChannel)
 }
 
 // counter counts in the transaction: what is not done is not counted.

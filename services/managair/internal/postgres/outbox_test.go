@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -417,5 +418,54 @@ func TestWhoLeavesOneChannelLeavesTheOthersOfItsOwner(t *testing.T) {
 	var left string
 	if err := h.QueryRow(t.Context(), "SELECT string_agg(id::text || disabled_why, ' ' ORDER BY id) FROM notification_channel WHERE id > 900 AND disabled_at IS NOT NULL").Scan(&left); err != nil || left != "901unsubscribed 902unsubscribed" {
 		t.Errorf("left are %q, %v", left, err)
+	}
+}
+
+// Which addresses are one mailbox is known by notify alone.
+func TestWhoLeavesLeavesTheirOwnMailboxOnly(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		left, other string
+		too         bool
+	}{
+		{"Ina+air@example.org", "ina@example.org", true},
+		{"ÄRZTE@example.org", "ärzte+1@example.org", true},
+		{"+a+b@example.org", "+a@example.org", false},
+		{"a/b+c@example.org", "a/b@example.org", false},
+	} {
+		h := told(t)
+		h.exec(t, `
+			INSERT INTO notification_channel (id, user_id, kind, name, language, target, secret, confirmed_at) OVERRIDING SYSTEM VALUE VALUES
+				(901, 1, 'email', 'One', 'de', 't', jsonb_build_object('address', $1::text, 'leave', 'k'), now()),
+				(902, 1, 'email', 'Other', 'de', 't', jsonb_build_object('address', $2::text, 'leave', 'l'), now())`, test.left, test.other)
+		left, err := postgres.Notifications{Pool: h.as}.Leave(t.Context(), 901, "k", time.Now())
+		if err != nil || left.ID != 901 || left.Active() || left.DisabledWhy != notify.Unsubscribed {
+			t.Errorf("%s: %+v, %v", test.left, left, err)
+		}
+		var too bool
+		if err := h.QueryRow(t.Context(), "SELECT disabled_at IS NOT NULL FROM notification_channel WHERE id = 902").Scan(&too); err != nil || too != test.too {
+			t.Errorf("%s leaves, and %s, too: %v, %v", test.left, test.other, too, err)
+		}
+	}
+}
+
+// Of two links that are used at once both are answered.
+func TestTwoLeaveAtOnce(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	h.exec(t, `
+		INSERT INTO notification_channel (id, user_id, kind, name, language, target, secret, confirmed_at) OVERRIDING SYSTEM VALUE
+		SELECT 900 + n, 1, 'email', 'N', 'de', 't', jsonb_build_object('address', 'ina+' || n || '@example.org', 'leave', 'k' || n), now() FROM generate_series(1, 8) n`)
+	for range 25 {
+		h.exec(t, "UPDATE notification_channel SET disabled_at = NULL, disabled_why = '' WHERE id > 900")
+		var both sync.WaitGroup
+		for _, n := range []int64{1, 8} {
+			both.Go(func() {
+				if _, err := (postgres.Notifications{Pool: h.as}).Leave(t.Context(), 900+n, fmt.Sprintf("k%d", n), time.Now()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
 	}
 }
