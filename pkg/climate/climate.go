@@ -22,10 +22,27 @@ type Hour struct {
 	RelHumidityPercent *float64
 }
 
+// Text is something that people read.
+type Text struct {
+	DE string `json:"de"`
+	EN string `json:"en"`
+}
+
+// In returns the text in a language, in English where there is none.
+func (t Text) In(lang string) string {
+	if lang == "de" {
+		return t.DE
+	}
+	return t.EN
+}
+
 // Band is a rule. Bounds are included.
 type Band struct {
-	// Name is that of the rule, in documents and in the database; Source says where it stands.
-	Name, Source string
+	// ID is that of documents and of the database, Name what people read; Source says where
+	// the rule stands.
+	ID     string
+	Name   Text
+	Source string
 	// LowPercent and HighPercent bound the relative humidity.
 	LowPercent, HighPercent float64
 	// LowCelsius and HighCelsius bound the temperature.
@@ -40,9 +57,27 @@ type Band struct {
 // ±10 % relative humidity in 24 hours. That these are meant about the mean of the day is our
 // reading; the protocol says no more.
 var Bizot = Band{
-	Name:       "bizot",
+	ID:         "bizot",
+	Name:       Text{DE: "Bizot Green Protocol", EN: "Bizot Green Protocol"},
 	Source:     "Bizot Green Protocol, refreshed 2023 (as quoted by the American Institute for Conservation, Sustainability Committee, 13 March 2024)",
 	LowPercent: 40, HighPercent: 60, LowCelsius: 16, HighCelsius: 25, SwingPercent: 10,
+}
+
+// None stands where a band could: nothing is kept here that asks for one, whatever holds for
+// the rooms around.
+const None = "none"
+
+// Bands are those that there are.
+func Bands() []Band { return []Band{Bizot} }
+
+// Find returns the band of an id.
+func Find(id string) (Band, bool) {
+	for _, b := range Bands() {
+		if b.ID == id {
+			return b, true
+		}
+	}
+	return Band{}, false
 }
 
 // What a verdict needs. That it does is no norm's, but ours.
@@ -104,25 +139,22 @@ type Verdict struct {
 	Exceedances []Exceedance
 }
 
-// Judge judges a period by the hours of one place. Hours beyond the period count for the 24
-// hours before its first one alone; they may be in any order, each once.
-func Judge(band Band, hours []Hour, from, to time.Time) Verdict {
-	hours = slices.Clone(hours)
-	slices.SortFunc(hours, func(a, b Hour) int { return a.Begin.Compare(b.Begin) })
+// Judge judges a period by the hours of one room, a series for each of its sensors. An hour is
+// outside when it is so at one of them: things hang in the bad corner, too. How far the
+// humidity moves is asked of each sensor by itself, for two are never quite alike. Hours
+// beyond the period count for the 24 hours before its first one alone; those of a series may
+// be in any order, each once.
+func Judge(band Band, from, to time.Time, series ...[]Hour) Verdict {
 	v := Verdict{Hours: int(to.Sub(from) / time.Hour), Outside: map[Kind]int{}}
 	open := map[Kind]int{} // the latest of each kind, as a place in Exceedances
-	for i, h := range hours {
-		if h.Begin.Before(from) || !h.Begin.Before(to) || h.TemperatureCelsius == nil || h.RelHumidityPercent == nil {
-			continue
-		}
+	for _, h := range judged(band, from, to, series) {
 		v.Known++
-		outside := band.outside(hours, i)
-		if len(outside) == 0 {
+		if len(h.outside) == 0 {
 			v.Inside++
 		}
-		for _, o := range outside {
+		for _, o := range h.outside {
 			v.Outside[o.Kind]++
-			if at, ok := open[o.Kind]; ok && v.Exceedances[at].To.Equal(h.Begin) {
+			if at, ok := open[o.Kind]; ok && v.Exceedances[at].To.Equal(h.begin) {
 				e := &v.Exceedances[at]
 				e.To, e.Extreme = o.To, farther(o.Kind, e.Extreme, o.Extreme)
 				continue
@@ -140,6 +172,45 @@ func Judge(band Band, hours []Hour, from, to time.Time) Verdict {
 		v.Outcome = Exceeded
 	}
 	return v
+}
+
+// judgedHour is an hour of which both quantities are known, and how it was outside.
+type judgedHour struct {
+	begin   time.Time
+	outside []Exceedance
+}
+
+// judged returns the known hours of a period, ascending, the worst of all sensors in each.
+func judged(band Band, from, to time.Time, series [][]Hour) []judgedHour {
+	var all []judgedHour
+	for _, hours := range series {
+		hours = slices.Clone(hours)
+		slices.SortFunc(hours, func(a, b Hour) int { return a.Begin.Compare(b.Begin) })
+		for i, h := range hours {
+			if !h.Begin.Before(from) && h.Begin.Before(to) && h.TemperatureCelsius != nil && h.RelHumidityPercent != nil {
+				all = append(all, judgedHour{h.Begin, band.outside(hours, i)})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b judgedHour) int { return a.begin.Compare(b.begin) })
+	together := all[:0]
+	for _, h := range all {
+		last := len(together) - 1
+		if last < 0 || !together[last].begin.Equal(h.begin) {
+			together = append(together, h)
+			continue
+		}
+		for _, o := range h.outside {
+			same := slices.IndexFunc(together[last].outside, func(e Exceedance) bool { return e.Kind == o.Kind })
+			if same < 0 {
+				together[last].outside = append(together[last].outside, o)
+			} else {
+				e := &together[last].outside[same]
+				e.Extreme = farther(o.Kind, e.Extreme, o.Extreme)
+			}
+		}
+	}
+	return together
 }
 
 // outside returns the ways in which an hour is outside.
@@ -194,11 +265,49 @@ func farther(k Kind, a, b float64) float64 {
 	return max(a, b)
 }
 
-// Enough reports whether from the first hour to a time there are as many months as judging
-// a room against its own past needs, and how many whole months there are.
-func Enough(first, now time.Time) (months int, enough bool) {
-	for !first.AddDate(0, months+1, 0).After(now) {
-		months++
+// History is what is known of the past of a room, as far back as judging it against that
+// would need.
+type History struct {
+	// First is the first hour of which both quantities are known, zero when there is none.
+	// No more than HistoryNeeded months are looked at.
+	First time.Time
+	// Months are whole ones from First on, Percent is the share of the hours since First that
+	// are known.
+	Months  int
+	Percent float64
+	// Enough: there are as many months as EN 15757 asks for, and of them as much as a verdict
+	// needs.
+	Enough bool
+}
+
+// Past returns what is known of a room at a time.
+func Past(now time.Time, series ...[]Hour) History {
+	known := map[int64]struct{}{}
+	var h History
+	for _, hours := range series {
+		for _, one := range hours {
+			if one.TemperatureCelsius == nil || one.RelHumidityPercent == nil || !one.Begin.Before(now) {
+				continue
+			}
+			known[one.Begin.Unix()] = struct{}{}
+			if h.First.IsZero() || one.Begin.Before(h.First) {
+				h.First = one.Begin
+			}
+		}
 	}
-	return months, months >= HistoryNeeded
+	if h.First.IsZero() {
+		return h
+	}
+	h.Months = months(h.First, now)
+	h.Percent = 100 * min(1, float64(len(known))/math.Ceil(now.Sub(h.First).Hours()))
+	h.Enough = h.Months >= HistoryNeeded && h.Percent >= 100*CoverageNeeded
+	return h
+}
+
+// months is how many whole months there are from a time to another.
+func months(first, now time.Time) (n int) {
+	for !first.AddDate(0, n+1, 0).After(now) {
+		n++
+	}
+	return n
 }

@@ -98,28 +98,83 @@ func TestJudgedByTheBizotBand(t *testing.T) {
 			if tt.want.Outside == nil {
 				tt.want.Outside = map[climate.Kind]int{}
 			}
-			if diff := cmp.Diff(tt.want, climate.Judge(climate.Bizot, tt.hours, at(0), at(24)), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+			if diff := cmp.Diff(tt.want, climate.Judge(climate.Bizot, at(0), at(24), tt.hours), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
+// Of two sensors the worse counts in each hour, each moves by itself, and what one does not
+// know the other may. By hand: A is at 50 % throughout but for 39 in the third hour; B comes
+// after twelve hours, at 65 %, which is outside for twelve hours, and 38 % in the last one. The
+// mean of B is never known for 18 hours. That of A in its third hour neither.
+func TestOfSeveralSensorsTheWorseCounts(t *testing.T) {
+	t.Parallel()
+	a := air(0, same(20, [2]float64{20, 50})...)
+	*a[2].RelHumidityPercent = 39
+	b := air(12, same(12, [2]float64{20, 65})...)
+	*b[11].RelHumidityPercent = 38
+	got := climate.Judge(climate.Bizot, at(0), at(24), a, b)
+	want := climate.Verdict{
+		Outcome: climate.Exceeded, Hours: 24, Known: 24, Inside: 11,
+		Outside: map[climate.Kind]int{climate.TooDry: 2, climate.TooHumid: 11},
+		Exceedances: []climate.Exceedance{
+			{Kind: climate.TooDry, From: at(2), To: at(3), Extreme: 39},
+			{Kind: climate.TooHumid, From: at(12), To: at(23), Extreme: 65},
+			{Kind: climate.TooDry, From: at(23), To: at(24), Extreme: 38},
+		},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if *a[2].RelHumidityPercent = 41; climate.Judge(climate.Bizot, at(0), at(24), a, air(0, same(24, [2]float64{20, 39})...)).Inside != 0 {
+		t.Error("an hour is inside where one of two sensors is outside")
+	}
+}
+
+func TestBandsAreFound(t *testing.T) {
+	t.Parallel()
+	for _, b := range climate.Bands() {
+		if found, ok := climate.Find(b.ID); !ok || found != b || b.ID == climate.None || b.Name.In("de") == "" || b.Name.In("fr") != b.Name.EN {
+			t.Errorf("%s: %+v, %v", b.ID, found, ok)
+		}
+	}
+	if _, ok := climate.Find("of-nobody"); ok {
+		t.Error("a band of nobody")
+	}
+}
+
 func TestHowMuchHistoryThereIs(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	hours := func(first time.Time, share int) (all []climate.Hour) {
+		value := 20.0
+		for at := first; at.Before(now); at = at.Add(time.Duration(share) * time.Hour) {
+			all = append(all, climate.Hour{Begin: at, TemperatureCelsius: &value, RelHumidityPercent: &value})
+		}
+		return all
+	}
+	long := time.Date(2025, 10, 29, 12, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
-		first  time.Time
-		months int
-		enough bool
+		name    string
+		series  [][]climate.Hour
+		months  int
+		percent float64
+		enough  bool
 	}{
-		{now, 0, false},
-		{time.Date(2025, 10, 29, 12, 0, 0, 0, time.UTC), 13, true},
-		{time.Date(2025, 10, 29, 13, 0, 0, 0, time.UTC), 12, false},
-		{now.AddDate(0, 0, 1), 0, false},
+		{"nothing", nil, 0, 0, false},
+		{"what is to come", [][]climate.Hour{{{Begin: now, TemperatureCelsius: new(1.0), RelHumidityPercent: new(1.0)}}}, 0, 0, false},
+		{"no humidity", [][]climate.Hour{{{Begin: long, TemperatureCelsius: new(1.0)}}}, 0, 0, false},
+		{"thirteen months", [][]climate.Hour{hours(long, 1)}, 13, 100, true},
+		{"an hour less", [][]climate.Hour{hours(long.Add(time.Hour), 1)}, 12, 100, false},
+		{"each second hour", [][]climate.Hour{hours(long, 2)}, 13, 50, false},
+		{"each second hour by one, the others by another", [][]climate.Hour{hours(long, 2), hours(long.Add(time.Hour), 2)}, 13, 100, true},
+		{"twice the same", [][]climate.Hour{hours(long, 2), hours(long, 2)}, 13, 50, false},
 	} {
-		if months, enough := climate.Enough(tt.first, now); months != tt.months || enough != tt.enough {
-			t.Errorf("since %s: %d months, %v, want %d, %v", tt.first, months, enough, tt.months, tt.enough)
+		got := climate.Past(now, tt.series...)
+		if got.Months != tt.months || got.Percent != tt.percent || got.Enough != tt.enough {
+			t.Errorf("%s: %+v, want %d months, %v %%, %v", tt.name, got, tt.months, tt.percent, tt.enough)
 		}
 	}
 }

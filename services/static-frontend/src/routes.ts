@@ -16,6 +16,7 @@ export const routes: Route[] = [
   { path: "/dashboard/:org/sites/:site", load: () => import("./pages/dashboard/Site.svelte") },
   { path: "/dashboard/:org/sites/:site/radio", load: () => import("./pages/dashboard/Radio.svelte") },
   { path: "/dashboard/:org/rooms/:room", load: () => import("./pages/dashboard/Room.svelte") },
+  { path: "/dashboard/:org/rooms/:room/norms", load: () => import("./pages/Norms.svelte") },
   { path: "/dashboard/:org/sites/:site/hours", load: () => import("./pages/dashboard/Hours.svelte") },
   { path: "/dashboard/:org/rooms/:room/hours", load: () => import("./pages/dashboard/Hours.svelte") },
   { path: "/dashboard/:org/sensors", load: () => import("./pages/dashboard/Sensors.svelte") },

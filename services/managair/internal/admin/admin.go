@@ -17,6 +17,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/hibiken/asynq"
 
+	"github.com/clairberlin/clair-stack/pkg/climate"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
@@ -120,6 +121,12 @@ func choiceText(lang, field, value string) string {
 	}
 	if p, ok := profile.Get(value); field == "verdict_profile" && ok {
 		return p.Name.In(lang)
+	}
+	if b, ok := climate.Find(value); field == "climate_band" && ok {
+		return b.Name.In(lang)
+	}
+	if field == "climate_band" && value == climate.None {
+		return words.NoBand.In(lang)
 	}
 	if t := words.Choices[value]; t.Is() {
 		return t.In(lang)

@@ -33,6 +33,8 @@ func fieldsOf[T any](kind *inventory.Kind[T]) []Field {
 			f.Kind, f.Choices = Choice, r
 		case inventory.ProfileID:
 			f.Kind, f.Choices = Choice, r.IDs()
+		case inventory.BandID:
+			f.Kind, f.Choices = Choice, r.IDs()
 		case inventory.EUI:
 			f.Kind = EUI
 		case inventory.UUID:

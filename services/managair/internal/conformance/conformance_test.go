@@ -107,6 +107,9 @@ var broken = []brokenValue{
 	{kind: "room", field: "verdict_profile", value: "of-nobody", why: reason.InvalidChoice, not: []string{"fixture"}}, // the predecessor knows none
 	{kind: "site", field: "verdict_profile", value: "De-Uba", why: reason.InvalidChoice, not: []string{"fixture"}},
 	{kind: "organization", field: "verdict_profile", value: "x", why: reason.InvalidChoice, not: []string{"fixture"}},
+	{kind: "room", field: "climate_band", value: "of-nobody", why: reason.InvalidChoice, not: []string{"fixture"}},
+	{kind: "site", field: "climate_band", value: "Bizot", why: reason.InvalidChoice, not: []string{"fixture"}},
+	{kind: "organization", field: "climate_band", value: "x", why: reason.InvalidChoice, not: []string{"fixture"}},
 	{kind: "node", field: "alias", value: strings.Repeat("x", 101), why: reason.MaxLength},
 	{kind: "node", field: "expected_interval_s", value: "59", why: reason.MinValue, not: []string{"fixture"}},
 	{kind: "node", field: "eui64", value: "9876B6000000000", why: reason.InvalidEUI64},

@@ -274,6 +274,9 @@ var matrix = map[string]row{
 	"GET /api/v1/rooms/{id}/verdicts/{month}":    {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}/ventilation":         {public: everyone, private: members0, foreign: hidden},
 	"GET /api/v1/rooms/{id}/ventilation/{month}": {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/climate":             {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/rooms/{id}/climate/{month}":     {public: everyone, private: members0, foreign: hidden},
+	"GET /api/v1/climate-bands":                  {public: everyone},
 	"GET /api/v1/verdict-profiles":               {public: everyone},
 	// Of the world's files only the first is published.
 	"GET /api/v1/rooms/{id}/air-files": {public: everyone, private: members0, foreign: hidden},

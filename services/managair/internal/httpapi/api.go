@@ -112,6 +112,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addVentilation(d.AirQuality)
 	a.addSigns()
 	a.addReports(report.Maker{Air: d.AirQuality, Inventory: d.Inventory, Store: d.Reports})
+	a.addClimate(d.AirQuality)
 	a.addFidelity(d.Nodes, d.Outages, d.Radio)
 	a.addHealth(d.Health)
 	a.addLive(d.Live)

@@ -62,7 +62,7 @@ func attribute(f inventory.Field) object {
 		}
 	case inventory.EUI:
 		of["pattern"] = "^[0-9A-F]{16}$"
-	case inventory.ProfileID:
+	case inventory.ProfileID, inventory.BandID:
 		of["pattern"] = profile.IDPattern
 	case inventory.Moment:
 		of = object{"type": []any{"string", "integer"}, "minimum": float64(r.Least()), "maximum": float64(inventory.MaxMoment)}

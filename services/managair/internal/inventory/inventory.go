@@ -24,6 +24,9 @@ type Organization struct {
 	// VerdictProfile is the id of the profile by which the air in its rooms is judged (see
 	// pkg/profile); nil: the default one.
 	VerdictProfile *string
+	// ClimateBand is the id of the band by which the climate for things is judged in its rooms
+	// (see pkg/climate); nil, and climate.None: by none.
+	ClimateBand *string
 	// Users are the ids of the members. They are empty for callers who are not one
 	// of them; Member tells the difference.
 	Users  []int64
@@ -83,6 +86,8 @@ type Site struct {
 	TimeZone string
 	// VerdictProfile is as with the organization, whose holds when it is nil.
 	VerdictProfile *string
+	// ClimateBand is as with the organization, whose holds when it is nil.
+	ClimateBand *string
 }
 
 // DefaultTimeZone is that of a site of which nothing is said.
@@ -125,6 +130,8 @@ type Room struct {
 	MaxOccupancy *int64   // persons
 	// VerdictProfile is as with the organization; that of the site holds when it is nil.
 	VerdictProfile *string
+	// ClimateBand is as with the organization; that of the site holds when it is nil.
+	ClimateBand *string
 	// Judged is what is read of the room's place.
 	Judged
 }

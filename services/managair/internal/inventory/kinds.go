@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/clairberlin/clair-stack/pkg/climate"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
@@ -25,6 +26,7 @@ var Organizations = Kind[Organization]{Table: "organization", parts: []part[Orga
 	{name(50), func(o *Organization) any { return &o.Name }},
 	{description, func(o *Organization) any { return &o.Description }},
 	{verdictProfile, func(o *Organization) any { return &o.VerdictProfile }},
+	{climateBand, func(o *Organization) any { return &o.ClimateBand }},
 }}
 
 // Memberships is the kind Membership.
@@ -55,6 +57,7 @@ var Sites = Kind[Site]{Table: "site", parts: []part[Site]{
 	{to("address", "address"), func(s *Site) any { return &s.AddressID }},
 	{Field{Name: "time_zone", Rule: rule.Text{Max: 64, Form: isTimeZone, Wrong: reason.InvalidTimeZone}, Default: DefaultTimeZone}, func(s *Site) any { return &s.TimeZone }},
 	{verdictProfile, func(s *Site) any { return &s.VerdictProfile }},
+	{climateBand, func(s *Site) any { return &s.ClimateBand }},
 }}
 
 // Rooms is the kind Room.
@@ -66,6 +69,7 @@ var Rooms = Kind[Room]{Table: "room", parts: []part[Room]{
 	{decimal("height_m", 3, 1, 0, rule.Unbounded), func(r *Room) any { return &r.HeightM }},
 	{Field{Name: "max_occupancy", Rule: count, Null: true}, func(r *Room) any { return &r.MaxOccupancy }},
 	{verdictProfile, func(r *Room) any { return &r.VerdictProfile }},
+	{climateBand, func(r *Room) any { return &r.ClimateBand }},
 }}
 
 // Quantities is the kind Quantity.
@@ -175,6 +179,7 @@ var (
 	count       = rule.Int{Low: 0, High: math.MaxInt32}
 
 	verdictProfile = Field{Name: "verdict_profile", Rule: ProfileID{}, Null: true}
+	climateBand    = Field{Name: "climate_band", Rule: BandID{}, Null: true}
 )
 
 func name(length int) Field { return text("name", length) }
@@ -246,6 +251,24 @@ func (ProfileID) IDs() []string {
 // Clean is part of rule.Rule.
 func (p ProfileID) Clean(text string) (string, *fault.Violation) {
 	return rule.Choice(p.IDs()).Clean(text)
+}
+
+// BandID is the id of one of the bands by which the climate may be judged in which things are
+// kept (pkg/climate), or climate.None.
+type BandID struct{}
+
+// IDs returns those that there are.
+func (BandID) IDs() []string {
+	ids := []string{climate.None}
+	for _, b := range climate.Bands() {
+		ids = append(ids, b.ID)
+	}
+	return ids
+}
+
+// Clean is part of rule.Rule.
+func (b BandID) Clean(text string) (string, *fault.Violation) {
+	return rule.Choice(b.IDs()).Clean(text)
 }
 
 // ParseNodeID reads a UUID with or without dashes.

@@ -22,7 +22,7 @@ type AirQuality struct{ Pool *pgxpool.Pool }
 func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64) (roomair.Room, error) {
 	room, installation := rooms(), installations()
 	rows, err := a.Pool.Query(ctx, `
-		SELECT rs.time_zone, `+chosenProfile("r", "rs")+`,
+		SELECT rs.time_zone, `+chosenProfile("r", "rs")+`, coalesce(`+chosenBand("r", "rs")+`, ''),
 		       EXISTS (SELECT FROM membership cm WHERE cm.organization_id = rs.operator_id AND cm.user_id = @caller),
 		       coalesce(r.size_sqm * r.height_m, 0)::float8, coalesce(r.max_occupancy, 0),
 		       visible.no, visible.from_time, visible.to_time, visible.protocol, visible.id, visible.node_id
@@ -41,7 +41,7 @@ func (a AirQuality) AirRoom(ctx context.Context, caller access.Caller, id int64)
 		var from, to *time.Time
 		var protocol, node *string
 		var installation *int64
-		_, err = pgx.ForEachRow(rows, []any{&found.Zone, &found.Chosen, &found.Member, &found.VolumeM3, &found.People, &no, &from, &to, &protocol, &installation, &node}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&found.Zone, &found.Chosen, &found.Band, &found.Member, &found.VolumeM3, &found.People, &no, &from, &to, &protocol, &installation, &node}, func() error {
 			if no != nil {
 				found.Installations = append(found.Installations, roomair.Installation{
 					Span: telemetry.Span{NodeNo: *no, From: *from, To: orZero(to)}, Protocol: *protocol,

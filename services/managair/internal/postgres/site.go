@@ -86,8 +86,11 @@ func rooms() kind[inventory.Room, int64] {
 	})
 }
 
-// chosenProfile is the profile that was chosen for a room: for itself, its site or its
-// organization.
-func chosenProfile(room, site string) string {
-	return "coalesce(" + room + ".verdict_profile, " + site + ".verdict_profile, (SELECT co.verdict_profile FROM organization co WHERE co.id = " + site + ".operator_id))"
+// chosenProfile is the profile that was chosen for a room, chosenBand the band.
+func chosenProfile(room, site string) string { return chosen("verdict_profile", room, site) }
+func chosenBand(room, site string) string    { return chosen("climate_band", room, site) }
+
+// chosen is what was chosen for a room: for itself, its site or its organization.
+func chosen(column, room, site string) string {
+	return "coalesce(" + room + "." + column + ", " + site + "." + column + ", (SELECT co." + column + " FROM organization co WHERE co.id = " + site + ".operator_id))"
 }

@@ -1,6 +1,6 @@
 // Package roomair says how the air in a room was, and how it was changed: it reads what
 // the room's sensors measured and when people were there, and hands it to packages
-// airquality, verdict and ventilation, which judge.
+// airquality, verdict, ventilation and climate, which judge.
 package roomair
 
 import (
@@ -23,6 +23,8 @@ type Room struct {
 	// judged.
 	inventory.Judged
 
+	// Band is the id of the band by which its climate is judged; "" and climate.None: by none.
+	Band string
 	// Member: the caller is a member of the organization of the site.
 	Member bool
 	// VolumeM3 is that of the room, and People how many it is meant for; 0 is not known.

@@ -66,6 +66,7 @@ var Fields = map[string]Text{
 	"base_unit":               {"Einheit", "Unit"},
 	"changes":                 {"Vorher, nachher", "Before, after"},
 	"city":                    {"Ort", "Town"},
+	"climate_band":            {"Klima für Sammlungen beurteilt nach", "Climate for collections judged by"},
 	"co2_ppm":                 {"CO2 (ppm)", "CO2 (ppm)"},
 	"created_at":              {"Angelegt (UTC)", "Created (UTC)"},
 	"description":             {"Beschreibung", "Description"},
@@ -181,6 +182,9 @@ var Fields = map[string]Text{
 	"disabled_at":             {"Abgeschaltet (UTC)", "Switched off (UTC)"},
 	"disabled_why":            {"Warum abgeschaltet", "Why switched off"},
 }
+
+// NoBand is the choice of a room whose climate is not judged, whatever holds around it.
+var NoBand = Text{"nichts (auch wenn der Standort oder die Organisation es anders hat)", "nothing (whatever site and organization have)"}
 
 // Choices are the names of values.
 var Choices = map[string]Text{

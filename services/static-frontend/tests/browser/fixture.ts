@@ -69,6 +69,8 @@ interface World {
   norm: string;
   /** There are no rules, and nothing is reported. */
   calm: boolean;
+  /** By which band the climate for things is judged; null: by none. */
+  band: string | null;
 }
 
 interface Norm {
@@ -77,6 +79,16 @@ interface Norm {
   name: object;
   levels: { id: string; role: string; below_ppm?: number; up_to_ppm?: number; name: object }[];
 }
+const BIZOT = {
+  name: { de: "Bizot Green Protocol", en: "Bizot Green Protocol" },
+  source: "Bizot Green Protocol, refreshed 2023",
+  low_percent: 40,
+  high_percent: 60,
+  low_celsius: 16,
+  high_celsius: 25,
+  swing_percent: 10,
+};
+
 /** The norms as managair has them. */
 const NORMS = Object.fromEntries(
   ["de-uba", "be", "fr-evaluation", "nl-frisse-scholen", "uk-dfe"].map((id) => [
@@ -267,6 +279,7 @@ export class Fixture {
       more: 0,
       norm: "de-uba",
       calm: false,
+      band: null,
     };
     this.server = createServer((request, response) => this.answer(request, response));
   }
@@ -552,6 +565,32 @@ export class Fixture {
             attributes: { ...attributes, paragraph_language: lang },
           })),
         );
+      case "rooms/:id/air-files":
+        return many(
+          [
+            {
+              from_date: "2023-10-01",
+              to_date: "2023-10-31",
+              version: 2,
+              published_at_s: this.world.now - 86_400,
+            },
+            { from_date: "2023-09-04", to_date: "2023-09-15", version: 1, published_at_s: null },
+          ].map((one, index) => ({
+            type: "AirFile",
+            id: String(index + 1),
+            attributes: {
+              ...one,
+              profile: this.world.norm,
+              made_at_s: this.world.now - 2 * 86_400,
+              page_url: `/api/v1/air-files/${index + 1}/page/`,
+              document_url: `/api/v1/air-files/${index + 1}/document.json`,
+            },
+          })),
+        );
+      case "climate-bands":
+        return many([{ type: "ClimateBand", id: "bizot", attributes: BIZOT }]);
+      case "rooms/:id/climate":
+        return single({ type: "room-climate", id, attributes: this.climate() });
       case "rooms/:id/ventilation":
         return single({
           type: "room-ventilation",
@@ -683,6 +722,41 @@ export class Fixture {
           this.memberApi(path, many, single)
         );
     }
+  }
+
+  private climate(): Record<string, unknown> {
+    const midnight = this.world.now - (this.world.now % 86_400);
+    const times = {
+      from_timestamp_s: midnight - 30 * 86_400,
+      to_timestamp_s: midnight,
+      query_timestamp_s: this.world.now,
+    };
+    if (!this.world.band) return { band: null, ...times };
+    const hour = (day: number, at: number) => midnight - day * 86_400 + at * 3600;
+    return {
+      band: this.world.band,
+      ...BIZOT,
+      outcome: "exceeded",
+      hour_count: 720,
+      known_hour_count: 716,
+      inside_hour_count: 707,
+      outside_hour_counts: { too_dry: 8, too_cold: 1 },
+      temperature_celsius: { low: 15.8, mean: 20.4, high: 22.1, hour_count: 716 },
+      rel_humidity_percent: { low: 34.2, mean: 44.1, high: 57.3, hour_count: 716 },
+      exceedances: [
+        { kind: "too_dry", from_timestamp_s: hour(9, 8), to_timestamp_s: hour(9, 16), extreme: 34.2 },
+        { kind: "too_cold", from_timestamp_s: hour(3, 5), to_timestamp_s: hour(3, 6), extreme: 15.8 },
+      ],
+      history: {
+        from_timestamp_s: hour(250, 0),
+        month_count: 8,
+        needed_month_count: 13,
+        known_percent: 98.6,
+        enough: false,
+      },
+      time_zone: "Europe/Berlin",
+      ...times,
+    };
   }
 
   private publicSites(url: URL): unknown {

@@ -43,6 +43,7 @@ const operatorPages = {
   "dash-site-new": "/dashboard/1/sites/new",
   "dash-room": "/dashboard/1/rooms/1",
   "dash-site-hours": "/dashboard/1/sites/1/hours",
+  "dash-room-norms": "/dashboard/1/rooms/1/norms",
   "dash-room-hours": "/dashboard/1/rooms/1/hours",
   "dash-sensors": "/dashboard/1/sensors",
   "dash-radio": "/dashboard/1/sites/1/radio",
@@ -160,6 +161,38 @@ test.each([
     }
   },
 );
+
+// Schools see nothing of it; a museum reads what was wrong and how badly, and sees the band.
+test("the climate for what is kept in a room is told where somebody asked for it", async () => {
+  fixture.world.role = "O";
+  try {
+    const visit = await open(browser, `${base}/rooms/1`);
+    await visit.page.getByText("Zu diesem Raum").waitFor();
+    expect(await visit.page.getByText("Klima für Sammlungen").count()).toBe(0);
+    fixture.world.band = "bizot";
+    await visit.page.reload();
+    const card = visit.page.getByRole("region", { name: "Klima für Sammlungen" });
+    await card.getByText("In 9 von 716 Stunden der letzten 30 Tage (1 %)").waitFor();
+    await card.getByText("8 Stunden zu trocken, bis 34,2 %").first().waitFor();
+    await card.getByText("eine Stunde zu kalt, bis 15,8 °C").first().waitFor();
+    await card.locator("canvas").nth(1).waitFor();
+    await card.getByText("Wie beurteilt wurde").click();
+    await card.getByText("8 Monate, davon 98 % gemessen. 13 Monate bräuchte es").waitFor();
+    await visit.close();
+    for (const [name, path] of Object.entries({
+      "room-climate": "/rooms/1",
+      "dash-room-climate": "/dashboard/1/rooms/1",
+    }))
+      expect(await look(browser, base + path, name)).toEqual([]);
+    const form = await open(browser, `${base}/dashboard/1/rooms/1`);
+    const choice = form.page.getByLabel("Klima für Sammlungen beurteilen nach");
+    await choice.selectOption({ label: "Bizot Green Protocol: 40 bis 60 %, 16 bis 25 °C" });
+    await form.close();
+  } finally {
+    fixture.world.band = null;
+    fixture.world.role = null;
+  }
+});
 
 // 320 px are what is left of 1280 px at 400 % (WCAG 1.4.10); 44 px is what a thumb hits.
 test("at 320 px nothing is cut off, and what is pressed is large enough", async () => {

@@ -300,6 +300,45 @@ describe("an owner", () => {
     await close();
   });
 
+  test("has the climate of a room judged for what is kept there, and sees all norms without leaving", async () => {
+    const { room } = somewhere();
+    const { page, problems, close } = await enter(`/dashboard/1/rooms/${room}`, "olga");
+    await page.getByLabel("Klima für Sammlungen beurteilen nach").selectOption("bizot");
+    await page.getByRole("button", { name: "Speichern", exact: true }).click();
+    const card = page.getByRole("region", { name: "Klima für Sammlungen" });
+    // The demo has measured for three days.
+    await card.getByText(/Nicht beurteilt: Nur von \d+ der 7\d\d Stunden/).waitFor();
+    await card.locator("canvas").nth(1).waitFor();
+    await page.getByLabel("Klima für Sammlungen beurteilen nach").selectOption("none");
+    await page.getByRole("button", { name: "Speichern", exact: true }).click();
+    await card.waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Alle Normen nebeneinander" }).click();
+    await page.getByText("Jede Zeile hat die Farben ihrer eigenen Norm.").waitFor();
+    expect(new URL(page.url()).pathname).toBe(`/dashboard/1/rooms/${room}/norms`);
+    expect(problems).toEqual([]);
+    await close();
+  });
+
+  test("makes an air file, reads it, and deletes it", async () => {
+    const { room } = somewhere();
+    const { page, problems, close } = await enter(`/dashboard/1/rooms/${room}`, "olga");
+    const card = page.getByRole("region", { name: "Luftakten" });
+    await card.getByRole("button", { name: "Luftakte anlegen" }).click();
+    await page.getByText("Die Luftakte ist angelegt.").waitFor();
+    await card.getByText(/Fassung 1 vom/).waitFor();
+    await card.getByRole("button", { name: "Luftakte anlegen" }).click();
+    await page.getByText("Seit der letzten Fassung hat sich nichts geändert.").waitFor();
+    const printed = await page.request.get(
+      (await card.getByRole("link", { name: "Ansehen" }).getAttribute("href"))!,
+    );
+    expect(await printed.text()).toContain("clairctl verdict verify");
+    await card.getByRole("button", { name: "Löschen" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Löschen" }).click();
+    await card.getByText("Von diesem Raum gibt es noch keine Luftakte.").waitFor();
+    expect(problems).toEqual([]);
+    await close();
+  });
+
   test("is told what becomes visible before a room is public, and can take it back", async () => {
     const { page, close } = await enter("/dashboard/1", "olga");
     await page.getByRole("link", { name: /Open-plan office/ }).click();

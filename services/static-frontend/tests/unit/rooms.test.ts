@@ -38,6 +38,7 @@ const site = (id: string, name: string): Site => ({
   description: "",
   timeZone: "Europe/Berlin",
   profile: "",
+  band: "",
   operatorId: null,
   address: {
     id,

@@ -8,6 +8,7 @@ export interface Organization {
   description: string;
   /** By which norm the air in its rooms is judged; empty: the default one. */
   profile: string;
+  band: string;
 }
 
 export type Role = "O" | "I";
@@ -24,7 +25,13 @@ export interface Membership {
 function toOrganization(resource: Resource): Organization {
   const { id } = resource;
   const a = attributes<"Organization">(resource);
-  return { id, name: text(a.name), description: text(a.description), profile: text(a.verdict_profile) };
+  return {
+    id,
+    name: text(a.name),
+    description: text(a.description),
+    profile: text(a.verdict_profile),
+    band: text(a.climate_band),
+  };
 }
 
 function toMembership(resource: Resource): Membership {
@@ -69,11 +76,22 @@ export interface OrganizationDraft {
   name: string;
   description: string;
   profile?: string;
+  band?: string;
 }
 
 /** What is not said stays as it is. */
-function organizationAttributes({ name, description, profile }: OrganizationDraft): Written<"Organization"> {
-  return { name, description, ...(profile !== undefined && { verdict_profile: profile || null }) };
+function organizationAttributes({
+  name,
+  description,
+  profile,
+  band,
+}: OrganizationDraft): Written<"Organization"> {
+  return {
+    name,
+    description,
+    ...(profile !== undefined && { verdict_profile: profile || null }),
+    ...(band !== undefined && { climate_band: band || null }),
+  };
 }
 
 export async function createOrganization(draft: OrganizationDraft): Promise<Organization> {

@@ -12,6 +12,8 @@ export interface Room {
   maxOccupancy: number | null;
   /** By which norm its air is judged; empty: that of the site. */
   profile: string;
+  /** Id of a climate band; empty: that of the site. */
+  band: string;
   /** What its air is held against at each moment. */
   scale: Scale | null;
   siteId: string | null;
@@ -27,6 +29,7 @@ export function toRoom(resource: Resource): Room {
     heightM: numberOrNull(a.height_m),
     maxOccupancy: numberOrNull(a.max_occupancy),
     profile: text(a.verdict_profile),
+    band: text(a.climate_band),
     scale: toScale(a.air_scale),
     siteId: relatedId(resource, "site"),
   };
@@ -68,6 +71,7 @@ function roomAttributes(draft: RoomDraft): Written<"Room"> {
     height_m: draft.heightM?.toFixed(1) ?? null,
     max_occupancy: draft.maxOccupancy,
     verdict_profile: draft.profile || null,
+    climate_band: draft.band || null,
   };
 }
 

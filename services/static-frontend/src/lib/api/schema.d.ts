@@ -6928,6 +6928,135 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/climate-bands/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bands by which the climate for things can be judged */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ClimateBandList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/climate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The climate for things in the last 30 days
+         * @description Up to the midnight before now. See the climate in a month.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Id of another climate band than that of the room. */
+                    band?: components["parameters"]["climateBand"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ClimateDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rooms/{id}/climate/{month}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The climate for things in a month
+         * @description Temperature and relative humidity of each hour, held against a band (museums, archives, churches). Where nobody chose a band, only `band` (null) and times are told. Of several sensors the worst counts in each hour. A month that is not over is judged up to the last whole hour.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Id of another climate band than that of the room. */
+                    band?: components["parameters"]["climateBand"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                    /** @example 2026-03 */
+                    month: components["parameters"]["month"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ClimateDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rooms/{id}/ventilation/": {
         parameters: {
             query?: never;
@@ -8117,6 +8246,8 @@ export interface components {
                 description?: string | null;
                 /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is that of the country of each site (its time zone), or else EN 16798-1. */
                 verdict_profile?: string | null;
+                /** @description Id of the ClimateBand by which the climate for things is judged in rooms of the organization; null, and none, is by none. */
+                climate_band?: string | null;
             };
             relationships?: {
                 users?: {
@@ -8164,6 +8295,8 @@ export interface components {
                     description?: string | null;
                     /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is that of the country of each site (its time zone), or else EN 16798-1. */
                     verdict_profile?: string | null;
+                    /** @description Id of the ClimateBand by which the climate for things is judged in rooms of the organization; null, and none, is by none. */
+                    climate_band?: string | null;
                 };
                 relationships?: {
                     users?: {
@@ -8186,6 +8319,8 @@ export interface components {
                     description?: string | null;
                     /** @description Id of the verdict profile by which the air in rooms of the organization is judged; null is that of the country of each site (its time zone), or else EN 16798-1. */
                     verdict_profile?: string | null;
+                    /** @description Id of the ClimateBand by which the climate for things is judged in rooms of the organization; null, and none, is by none. */
+                    climate_band?: string | null;
                 };
                 relationships?: {
                     users?: {
@@ -9080,6 +9215,8 @@ export interface components {
                 description?: string | null;
                 /** @description Id of the verdict profile by which the air in rooms of the site is judged; null is that of the organization. */
                 verdict_profile?: string | null;
+                /** @description Id of the ClimateBand by which the climate for things is judged in rooms of the site; null is that of the organization, none is by none. */
+                climate_band?: string | null;
                 /** @description IANA name; the days and hours of the air of this site are cut in it. Europe/Berlin by default. */
                 time_zone?: string;
             };
@@ -9128,6 +9265,8 @@ export interface components {
                     description?: string | null;
                     /** @description Id of the verdict profile by which the air in rooms of the site is judged; null is that of the organization. */
                     verdict_profile?: string | null;
+                    /** @description Id of the ClimateBand by which the climate for things is judged in rooms of the site; null is that of the organization, none is by none. */
+                    climate_band?: string | null;
                     /**
                      * @description IANA name; the days and hours of the air of this site are cut in it. Europe/Berlin by default.
                      * @default Europe/Berlin
@@ -9162,6 +9301,8 @@ export interface components {
                     description?: string | null;
                     /** @description Id of the verdict profile by which the air in rooms of the site is judged; null is that of the organization. */
                     verdict_profile?: string | null;
+                    /** @description Id of the ClimateBand by which the climate for things is judged in rooms of the site; null is that of the organization, none is by none. */
+                    climate_band?: string | null;
                     /** @description IANA name; the days and hours of the air of this site are cut in it. Europe/Berlin by default. */
                     time_zone?: string;
                 };
@@ -9194,6 +9335,8 @@ export interface components {
                 air_scale?: components["schemas"]["AirScale"];
                 /** @description Id of the verdict profile by which the air is judged; null is that of the site. */
                 verdict_profile?: string | null;
+                /** @description Id of the ClimateBand by which the climate for things is judged of the room; null is that of the site, none is by none. */
+                climate_band?: string | null;
                 /**
                  * Format: decimal
                  * @description Square metres, 0 to 9999.9.
@@ -9243,6 +9386,8 @@ export interface components {
                     description?: string | null;
                     /** @description Id of the verdict profile by which the air is judged; null is that of the site. */
                     verdict_profile?: string | null;
+                    /** @description Id of the ClimateBand by which the climate for things is judged of the room; null is that of the site, none is by none. */
+                    climate_band?: string | null;
                     /**
                      * Format: decimal
                      * @description Square metres, 0 to 9999.9.
@@ -9276,6 +9421,8 @@ export interface components {
                     description?: string | null;
                     /** @description Id of the verdict profile by which the air is judged; null is that of the site. */
                     verdict_profile?: string | null;
+                    /** @description Id of the ClimateBand by which the climate for things is judged of the room; null is that of the site, none is by none. */
+                    climate_band?: string | null;
                     /**
                      * Format: decimal
                      * @description Square metres, 0 to 9999.9.
@@ -10660,6 +10807,93 @@ export interface components {
                 name?: components["schemas"]["VerdictText"];
             }[];
         };
+        ClimateBand: {
+            /** @constant */
+            type: "ClimateBand";
+            id: string;
+            attributes: {
+                name: components["schemas"]["VerdictText"];
+                source: string;
+                /** @description The least relative humidity, included as all bounds are. */
+                low_percent: number;
+                high_percent: number;
+                low_celsius: number;
+                high_celsius: number;
+                /** @description How far the relative humidity of an hour may lie from the mean of the 24 hours that end with it. */
+                swing_percent: number;
+            };
+        };
+        ClimateBandList: {
+            data: components["schemas"]["ClimateBand"][];
+        };
+        /** @description The hours of the period of which something is known, of all sensors together; null when there are none. */
+        ClimateSeen: {
+            low: number;
+            mean: number;
+            high: number;
+            hour_count: number;
+        } | null;
+        ClimateDocument: {
+            data: {
+                /** @constant */
+                type: "room-climate";
+                /** @description Of the room. */
+                id: string;
+                attributes: {
+                    /** @description Id of a ClimateBand; null when nobody chose one, and all but the times is missing then. */
+                    band: string | null;
+                    name?: components["schemas"]["VerdictText"];
+                    source?: string;
+                    /** @description The least relative humidity, included as all bounds are. */
+                    low_percent?: number;
+                    high_percent?: number;
+                    low_celsius?: number;
+                    high_celsius?: number;
+                    /** @description How far the relative humidity of an hour may lie from the mean of the 24 hours that end with it. */
+                    swing_percent?: number;
+                    /**
+                     * @description Not judged is what less than three quarters of the hours are known of.
+                     * @enum {unknown}
+                     */
+                    outcome?: "not_judged" | "held" | "exceeded";
+                    hour_count?: number;
+                    /** @description Hours of which both temperature and relative humidity are known. */
+                    known_hour_count?: number;
+                    /** @description Known hours that were outside in no way. */
+                    inside_hour_count?: number;
+                    /** @description Hours outside, by kind; an hour may be of several. */
+                    outside_hour_counts?: {
+                        [key: string]: number;
+                    };
+                    temperature_celsius?: components["schemas"]["ClimateSeen"];
+                    rel_humidity_percent?: components["schemas"]["ClimateSeen"];
+                    /** @description Times in which hour after hour was outside in the same way, by their begins. */
+                    exceedances?: {
+                        /** @enum {unknown} */
+                        kind: "too_dry" | "too_humid" | "too_cold" | "too_warm" | "unsteady";
+                        from_timestamp_s: number;
+                        to_timestamp_s: number;
+                        /** @description The value farthest outside, °C or %; of `unsteady` the distance from the mean, in %. */
+                        extreme: number;
+                    }[];
+                    /** @description How much is known of the room's past, up to the end of the period. Norms that judge a room against its own past (EN 15757) need thirteen months of it. */
+                    history?: {
+                        /** @description Of the first known hour; not more than thirteen months are looked at. */
+                        from_timestamp_s: number | null;
+                        month_count: number;
+                        needed_month_count: number;
+                        /** @description The share of the hours since then that are known. */
+                        known_percent: number;
+                        enough: boolean;
+                    };
+                    from_timestamp_s: number;
+                    /** @description Not part of the period. */
+                    to_timestamp_s: number;
+                    query_timestamp_s: number;
+                    time_zone?: string;
+                };
+            };
+        };
         VerdictProfileList: {
             data: components["schemas"]["VerdictProfile"][];
             links: components["schemas"]["PageLinks"];
@@ -11022,6 +11256,8 @@ export interface components {
         id: string;
         /** @example 2026-03 */
         month: string;
+        /** @description Id of another climate band than that of the room. */
+        climateBand: string;
         /** @description Id of another verdict profile than that of the room. */
         verdictProfile: string;
         /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */

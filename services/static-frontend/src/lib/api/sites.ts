@@ -19,6 +19,7 @@ export interface Site {
   timeZone: string;
   /** By which norm the air in its rooms is judged; empty: that of the organization. */
   profile: string;
+  band: string;
   operatorId: string | null;
   address: Address | null;
 }
@@ -49,6 +50,7 @@ export function toSite(resource: Resource, included: readonly Resource[] = []): 
     description: text(a.description),
     timeZone: text(a.time_zone) || DEFAULT_TIME_ZONE,
     profile: text(a.verdict_profile),
+    band: text(a.climate_band),
     operatorId: relatedId(resource, "operator"),
     address: address ? toAddress(address) : null,
   };
@@ -69,6 +71,7 @@ export interface SiteDraft {
   description: string;
   timeZone: string;
   profile: string;
+  band: string;
   street1: string;
   zip: string;
   city: string;
@@ -93,6 +96,7 @@ function siteAttributes(draft: SiteDraft): Written<"Site"> {
     description: draft.description,
     time_zone: draft.timeZone,
     verdict_profile: draft.profile || null,
+    climate_band: draft.band || null,
   };
 }
 
