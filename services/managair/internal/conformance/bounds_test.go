@@ -122,7 +122,7 @@ func expected(f inventory.Field) (check, typ string) {
 		return oneOf(column, r...), "text"
 	case inventory.EUI:
 		return column + " " + euiForm, "text"
-	case inventory.ProfileID:
+	case inventory.ProfileID, inventory.BandID:
 		return column + " ~ " + profile.IDPattern, "text" // which there are is the program's
 	case inventory.UUID:
 		return "", "uuid"
