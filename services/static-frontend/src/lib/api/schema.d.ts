@@ -5407,7 +5407,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest value of each quantity beside those of samples */
+        /**
+         * The newest value of each quantity beside those of samples
+         * @description Quantities that tell when people are in the room (light, movement, people, noise), and the battery's, are for members of the organization only, also where the installation is public.
+         */
         get: {
             parameters: {
                 query?: {
@@ -5451,7 +5454,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The series of one quantity, also as CSV by Accept */
+        /**
+         * The series of one quantity, also as CSV by Accept
+         * @description Quantities that tell when people are in the room (light, movement, people, noise), and the battery's, are for members of the organization only, also where the installation is public.
+         */
         get: {
             parameters: {
                 query?: {
