@@ -126,6 +126,7 @@ var codecOfForwarder = map[string]string{"clairchen-forwarder": "clairchen", "er
 type redecoding struct {
 	Decoded  int               `json:"decoded"`
 	Failed   int               `json:"still_undecodable"`
+	Untaken  int               `json:"not_taken,omitempty"` // the ingestair is of before, and knows no readings
 	Outcomes map[string]int    `json:"samples"`
 	Readings map[string]int    `json:"readings,omitempty"`
 	codec    string            // for all; empty: by forwarder and profile
@@ -140,8 +141,9 @@ func (k *kept) redecodeCommand(out *output) *cobra.Command {
 		Use:   "redecode",
 		Short: "Decode kept uplinks with today's codecs, and store their samples",
 		Long: `Decodes kept uplinks with today's codecs, stores their samples, and forgets the
-uplinks that are stored. What still cannot be decoded stays. The exit code is 3
-when there is some of that.`,
+uplinks that are stored. What still cannot be decoded stays, and so do uplinks with
+readings where the ingestair is of a version that knows none: update it first. The
+exit code is 3 when there is some of that.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := r.check(); err != nil {
@@ -168,6 +170,9 @@ when there is some of that.`,
 			}
 			err = out.print(r, func(w io.Writer) {
 				fmt.Fprintf(w, "decoded\t%d\nstill undecodable\t%d\n", r.Decoded, r.Failed)
+				if r.Untaken > 0 {
+					fmt.Fprintf(w, "not taken: the ingestair knows no readings, update it first\t%d\n", r.Untaken)
+				}
 				for _, outcome := range slices.Sorted(maps.Keys(r.Outcomes)) {
 					fmt.Fprintf(w, "samples %s\t%d\n", outcome, r.Outcomes[outcome])
 				}
@@ -175,8 +180,8 @@ when there is some of that.`,
 					fmt.Fprintf(w, "readings %s\t%d\n", outcome, r.Readings[outcome])
 				}
 			})
-			if err == nil && r.Failed > 0 {
-				err = partlyError{r.Failed, r.Failed + r.Decoded}
+			if left := r.Failed + r.Untaken; err == nil && left > 0 {
+				err = partlyError{left, r.Failed + r.Decoded}
 			}
 			return err
 		},
@@ -236,6 +241,10 @@ func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept 
 		}
 		for _, o := range response.GetReadingOutcomes() {
 			r.Readings[ingestclient.OutcomeName(o)]++
+		}
+		if len(response.GetReadingOutcomes()) < len(m.Readings) {
+			r.Untaken++
+			return nil // it stays: nobody else has them
 		}
 	}
 	return r.forget(ctx, client, kept)
