@@ -253,7 +253,11 @@ func (c *courier) settle(ctx context.Context, batch []entry, a answered, began t
 	c.metrics.delivery.Observe(end.Sub(began).Seconds())
 	c.metrics.lastUplink.Set(float64(end.UnixMilli()) / 1e3)
 	c.metrics.countOutcomes(batch, a.response.GetOutcomes())
-	c.metrics.countReadings(batch, a.response.GetReadingOutcomes())
+	readings := 0
+	for i := range batch {
+		readings += int(batch[i].readings)
+	}
+	c.metrics.countReadings(readings, a.response.GetReadingOutcomes())
 	for i := range batch {
 		c.metrics.delay.Observe(end.Sub(batch[i].received).Seconds())
 		if c.log.Enabled(ctx, slog.LevelDebug) {
@@ -457,12 +461,8 @@ func (t *turns) first(ctx context.Context, turn int64) bool {
 // knows none.
 const untaken = "untaken"
 
-// countReadings counts the outcomes of a batch's readings.
-func (m *metrics) countReadings(batch []entry, outcomes []ingestv1.Outcome) {
-	sent := 0
-	for i := range batch {
-		sent += int(batch[i].readings)
-	}
+// countReadings counts the outcomes of readings that were sent.
+func (m *metrics) countReadings(sent int, outcomes []ingestv1.Outcome) {
 	if n := sent - len(outcomes); n > 0 {
 		m.readings.WithLabelValues(untaken).Add(float64(n))
 	}

@@ -10,6 +10,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/clairberlin/clair-stack/pkg/codec/elsys"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/redistest"
 	"github.com/clairberlin/clair-stack/pkg/relaytest"
@@ -148,4 +149,20 @@ func once(uplinks []*ingestv1.Uplink) []uint32 {
 		}
 	}
 	return all
+}
+
+// An ingestair of before does not answer for readings, also for those that waited on Redis.
+func TestReadingsFromRedisThatAreNotTaken(t *testing.T) {
+	t.Parallel()
+	broker, ingestair := startBroker(t), startIngestair(t)
+	mend := ingestair.hang()
+	var ports ports
+	start(t, broker, ingestair, options{service: uniqueService(), codec: elsys.Decoder{}, change: ports.watch, env: config.Env{
+		"REDIS_URL": redistest.URL(t), "SPOOL_AFTER": "500ms",
+	}})
+	broker.publish(t, ers(t, 5, "0100E20229")) // temperature and humidity
+	eventually(t, "it is on Redis", func() bool { return ports.metric(t, "forwarder_spooled_uplinks_total") == 1 })
+	mend()
+	ingestair.wait(t, 1)
+	eventually(t, "they are counted", func() bool { return ports.metric(t, `forwarder_readings_total{outcome="untaken"}`) == 2 })
 }

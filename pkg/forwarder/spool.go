@@ -9,6 +9,7 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/clairberlin/clair-stack/pkg/correlation"
 	"github.com/clairberlin/clair-stack/pkg/fault"
@@ -16,6 +17,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/pkg/logging"
 	"github.com/clairberlin/clair-stack/pkg/redisconn"
+	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
 
 // SpoolConfig is what the environment says about where uplinks wait when the
@@ -173,10 +175,20 @@ func (s *redisSpool) send(ctx context.Context, undecoded bool, request []byte) e
 	for _, o := range response.GetOutcomes() {
 		s.metrics.samples.WithLabelValues("redis", ingestclient.OutcomeName(o)).Inc()
 	}
-	for _, o := range response.GetReadingOutcomes() {
-		s.metrics.readings.WithLabelValues(ingestclient.OutcomeName(o)).Inc()
-	}
+	s.metrics.countReadings(readingsOf(undecoded, request), response.GetReadingOutcomes())
 	return nil
+}
+
+// readingsOf is how many readings a request has.
+func readingsOf(undecoded bool, request []byte) (n int) {
+	var r ingestv1.StoreRequest
+	if undecoded || proto.Unmarshal(request, &r) != nil { // the ingestair has read it
+		return 0
+	}
+	for _, u := range r.GetUplinks() {
+		n += len(u.GetReadings())
+	}
+	return n
 }
 
 // deliverSingly delivers the uplinks of a request of which one is invalid. The task is
