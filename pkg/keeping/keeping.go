@@ -120,6 +120,11 @@ func Foreign() *fault.Violation {
 	}
 }
 
+// ReadingConflict says what is wrong with a reading of which another value was there before.
+func ReadingConflict() *fault.Violation {
+	return &fault.Violation{Reason: reason.Conflict, Field: "time_s", Detail: "another value of this quantity, node and second was there before"}
+}
+
 // AsideFor are the codes of the reasons for which samples are kept aside.
 var AsideFor = rule.Choice{
 	reason.Conflict.Code(), reason.InFuture.Code(), reason.OutOfRange.Code(), reason.Refused.Code(), reason.TooOld.Code(),

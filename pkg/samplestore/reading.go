@@ -15,7 +15,6 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/quantity"
-	"github.com/clairberlin/clair-stack/pkg/reason"
 )
 
 // Readings of one node and second are a row, in which each quantity has the value that came
@@ -167,7 +166,7 @@ func (w *write) keepReadingConflicts() {
 		if uplink := w.flush.Uplinks[r.Uplink]; r.Outcome == keeping.Conflict && !uplink.Registered {
 			w.rejectedReadings = append(w.rejectedReadings, keeping.RejectedReading{
 				NodeID: uplink.NodeID, Reading: r.Reading, DevEUI: uplink.Meta.DevEUI,
-				Fault: &fault.Violation{Reason: reason.Conflict, Field: "time_s", Detail: "another value of this quantity, node and second was there before"},
+				Fault: keeping.ReadingConflict(),
 			})
 		}
 	}

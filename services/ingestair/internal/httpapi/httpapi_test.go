@@ -32,6 +32,9 @@ type memory struct {
 	away     bool
 }
 
+// conflicting are the steps of readings of which there is another value.
+const conflicting = 9999
+
 var registered = uuid.MustParse("00000000-0000-0000-0000-000000000001")
 
 func (m *memory) Keep(_ context.Context, f *keeping.Flush) error {
@@ -60,6 +63,10 @@ func (m *memory) Keep(_ context.Context, f *keeping.Flush) error {
 		r.Outcome = keeping.Stored
 		if f.Uplinks[r.Uplink].NodeID != registered {
 			r.Outcome = keeping.Parked
+		}
+		if r.Steps == conflicting {
+			r.Outcome = keeping.Conflict
+			continue
 		}
 		m.readings = append(m.readings, r.Reading)
 	}
@@ -189,21 +196,26 @@ func TestSamples(t *testing.T) {
 				{` + node2 + `,"time_s":1795345300,"readings":{"radon_bqm3":120}},
 				{` + node1 + `,"time_s":1795345300,"readings":{"radon_bqm3":-1}}]}`, 200,
 			`{"outcomes":["STORED","STORED","PARKED","REJECTED"],"rejections":[` +
-				`{"sample":0,"reason":"OUT_OF_RANGE","field":"light_lux","detail":"1000000000 is outside of 0 to 200000"},` +
-				`{"sample":3,"reason":"OUT_OF_RANGE","field":"radon_bqm3","detail":"-1 is outside of 0 to 60000"}]}`,
+				`{"sample":0,"quantity":"light_lux","reason":"OUT_OF_RANGE","field":"light_lux","detail":"1000000000 is outside of 0 to 200000"},` +
+				`{"sample":3,"quantity":"radon_bqm3","reason":"OUT_OF_RANGE","field":"radon_bqm3","detail":"-1 is outside of 0 to 60000"}]}`,
 		},
 		{
-			"no quantity", `{"samples":[{` + node1 + `,"time_s":1,"co2_ppm":1,"readings":{"pressure":1}}]}`, 400,
-			`{"error":"sample 0: \"pressure\" is no quantity that a reading can be of"}`,
+			"what is no reading costs nothing beside it", `{"samples":[{` + node1 + `,"time_s":1795345100,"co2_ppm":700,"readings":{` +
+				`"pm0_5_ugm3":3,"temperature_celsius":1,"voc_index":null,"light_lux":1e99,"co_ppm":1e9,"pressure_hpa":1013}},` +
+				`{` + node1 + `,"time_s":1795345100,"readings":{"pm0_5_ugm3":3}}]}`, 200,
+			`{"outcomes":["STORED","REJECTED"],"rejections":[` +
+				`{"sample":0,"quantity":"co_ppm","reason":"OUT_OF_RANGE","field":"co_ppm","detail":"this is no number that can be kept"},` +
+				`{"sample":0,"quantity":"light_lux","reason":"OUT_OF_RANGE","field":"light_lux","detail":"this is no number that can be kept"},` +
+				`{"sample":0,"quantity":"pm0_5_ugm3","reason":"OUT_OF_RANGE","field":"pm0_5_ugm3","detail":"there is no such quantity"},` +
+				`{"sample":0,"quantity":"temperature_celsius","reason":"OUT_OF_RANGE","field":"temperature_celsius","detail":"beside CO2 it belongs to the sample, not among its readings"},` +
+				`{"sample":1,"quantity":"pm0_5_ugm3","reason":"OUT_OF_RANGE","field":"pm0_5_ugm3","detail":"there is no such quantity"}]}`,
 		},
 		{
-			"temperature twice", `{"samples":[{` + node1 + `,"time_s":1,"co2_ppm":1,"readings":{"temperature_celsius":1}}]}`, 400,
-			`{"error":"sample 0: \"temperature_celsius\" is no quantity that a reading can be of"}`,
+			"conflicts of readings are told", `{"samples":[{` + node1 + `,"time_s":1795345000,"co2_ppm":700,"readings":{"pressure_hpa":999.9,"light_lux":3}}]}`, 200,
+			`{"outcomes":["STORED"],"rejections":[{"sample":0,"quantity":"pressure_hpa","reason":"CONFLICT","field":"time_s",` +
+				`"detail":"another value of this quantity, node and second was there before"}]}`,
 		},
-		{
-			"no number", `{"samples":[{` + node1 + `,"time_s":1,"readings":{"light_lux":1e99}}]}`, 400,
-			`{"error":"sample 0: \"light_lux\" is no number that can be kept"}`,
-		},
+		{"nothing but null", `{"samples":[{` + node1 + `,"time_s":1,"readings":{"light_lux":null}}]}`, 400, `{"error":"sample 0: \"co2_ppm\" is missing, and there are no readings"}`},
 	} {
 		status, body := request{"POST", "/ingest/v1/samples", "application/json; charset=utf-8", "bearer secret", tt.body}.send(h)
 		if diff := cmp.Diff(tt.want, body); status != tt.status || diff != "" {
@@ -216,6 +228,8 @@ func TestSamples(t *testing.T) {
 		{Time: at, Value: quantity.Value{Quantity: quantity.RelHumidity, Steps: 40}},
 		{Time: at, Value: quantity.Value{Quantity: quantity.Temperature, Steps: 215}},
 		{Time: at, Value: quantity.Value{Quantity: quantity.Radon, Steps: 120}},
+		{Time: time.Unix(1795345100, 0).UTC(), Value: quantity.Value{Quantity: quantity.Pressure, Steps: 10130}},
+		{Time: time.Unix(1795345000, 0).UTC(), Value: quantity.Value{Quantity: quantity.Light, Steps: 3}},
 	}
 	if diff := cmp.Diff(want, store.readings); diff != "" {
 		t.Errorf("readings (-want +got):\n%s", diff)

@@ -18,9 +18,11 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/keeping"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/quantity"
+	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/ingestair/internal/ingest"
 )
 
@@ -33,8 +35,8 @@ type jsonSample struct {
 	TemperatureCelsius *json.Number `json:"temperature_celsius"`
 	RelHumidityPercent *json.Number `json:"rel_humidity_percent"`
 	Status             string       `json:"status"`
-	// Readings are values by the names of their quantities, in their units.
-	Readings map[string]json.Number `json:"readings"`
+	// Readings are values by the names of their quantities, in their units; nil is none.
+	Readings map[string]*json.Number `json:"readings"`
 }
 
 // jsonAnswer has one outcome for each sample.
@@ -44,11 +46,14 @@ type jsonAnswer struct {
 	Rejections []jsonRejection `json:"rejections,omitempty"`
 }
 
+// jsonRejection is why a sample, or one of its readings, was not kept.
 type jsonRejection struct {
-	Sample int    `json:"sample"`
-	Reason string `json:"reason"`
-	Field  string `json:"field"`
-	Detail string `json:"detail"`
+	Sample int `json:"sample"`
+	// Quantity is the one of the reading; empty where it is the sample.
+	Quantity string `json:"quantity,omitempty"`
+	Reason   string `json:"reason"`
+	Field    string `json:"field"`
+	Detail   string `json:"detail"`
 }
 
 const mediaJSON = "application/json"
@@ -65,10 +70,10 @@ func problem(status int, text string) answer {
 // "co2_ppm":612,"temperature_celsius":21.5,"rel_humidity_percent":40}, ..]}.
 // Instead of time_s there may be "time" in RFC 3339, and beside or instead of the CO2
 // "readings" of other quantities: {"pressure_hpa":1013.2}. The answer is 200 also when
-// samples were rejected: "outcomes" tells of each. Only where all are of nodes that the
-// token may not write, it is 403.
+// samples were rejected: "outcomes" tells of each, and "rejections" also of each reading that
+// was not kept. Only where all are of nodes that the token may not write, it is 403.
 func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) answer {
-	batch, err := parseSamples(body)
+	batch, refused, err := parseSamples(body)
 	if err != nil {
 		return problem(http.StatusBadRequest, err.Error())
 	}
@@ -80,6 +85,9 @@ func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) a
 	a := jsonAnswer{Outcomes: make([]string, 0, len(batch.Uplinks))}
 	for i := range batch.Uplinks {
 		a.tell(batch, result, i)
+		for len(refused) > 0 && refused[0].Sample == i {
+			a.Rejections, refused = append(a.Rejections, refused[0]), refused[1:]
+		}
 	}
 	status := http.StatusOK
 	if result.Foreign {
@@ -93,7 +101,7 @@ func (s *Server) samples(ctx context.Context, scope ingest.Scope, body []byte) a
 }
 
 // tell adds what became of a sample: of its CO2, and where it has none, of its readings what is
-// the best of all. Each reading that was rejected is told.
+// the best of all. Each reading that was rejected, or has another value there, is told.
 func (a *jsonAnswer) tell(b *ingest.Batch, result *ingest.Result, i int) {
 	first, firstReading := 0, 0
 	if i > 0 {
@@ -111,19 +119,36 @@ func (a *jsonAnswer) tell(b *ingest.Batch, result *ingest.Result, i int) {
 		}
 	}
 	a.Outcomes = append(a.Outcomes, strings.ToUpper(best.String()))
-	add := func(all []ingest.Rejection, from, to int) {
-		at, _ := slices.BinarySearchFunc(all, from, func(r ingest.Rejection, i int) int { return cmp.Compare(r.Sample, i) })
-		for _, r := range all[at:] {
-			if r.Sample >= to {
-				return
-			}
-			a.Rejections = append(a.Rejections, jsonRejection{
-				Sample: i, Reason: strings.ToUpper(r.Fault.Code()), Field: jsonName(r.Fault.Field), Detail: r.Fault.Detail,
-			})
-		}
+	for _, r := range rejectionsOf(result.Rejections, first, u.End) {
+		a.Rejections = append(a.Rejections, rejection(i, "", r.Fault))
 	}
-	add(result.Rejections, first, u.End)
-	add(result.ReadingRejections, firstReading, u.ReadingsEnd)
+	rejected := rejectionsOf(result.ReadingRejections, firstReading, u.ReadingsEnd)
+	for at := firstReading; at < u.ReadingsEnd; at++ {
+		var why *fault.Violation
+		switch result.ReadingOutcomes[at] {
+		case keeping.Rejected:
+			why, rejected = rejected[0].Fault, rejected[1:]
+		case keeping.Conflict:
+			why = keeping.ReadingConflict()
+		default:
+			continue
+		}
+		q, _ := quantity.ByID(b.Readings[at].Quantity)
+		a.Rejections = append(a.Rejections, rejection(i, q.Name, why))
+	}
+}
+
+// rejectionsOf are those of a stretch of samples or readings.
+func rejectionsOf(all []ingest.Rejection, from, to int) []ingest.Rejection {
+	by := func(r ingest.Rejection, i int) int { return cmp.Compare(r.Sample, i) }
+	first, _ := slices.BinarySearchFunc(all, from, by)
+	end, _ := slices.BinarySearchFunc(all, to, by)
+	return all[first:max(first, end)]
+}
+
+// rejection is a fault of a sample, or of its reading of a quantity.
+func rejection(sample int, of string, why *fault.Violation) jsonRejection {
+	return jsonRejection{Sample: sample, Quantity: of, Reason: strings.ToUpper(why.Code()), Field: jsonName(why.Field), Detail: why.Detail}
 }
 
 // jsonName is what a field of the contract is called here.
@@ -134,7 +159,8 @@ func jsonName(field string) string {
 	return field
 }
 
-func parseSamples(body []byte) (*ingest.Batch, error) {
+// parseSamples returns the batch that a body is, and the readings that cannot be part of one.
+func parseSamples(body []byte) (b *ingest.Batch, refused []jsonRejection, err error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	// A misspelt name would silently be a value that was not measured.
 	d.DisallowUnknownFields()
@@ -142,66 +168,92 @@ func parseSamples(body []byte) (*ingest.Batch, error) {
 		Samples []jsonSample `json:"samples"`
 	}
 	if err := d.Decode(&in); err != nil {
-		return nil, fmt.Errorf("not the JSON that is expected here: %w", err)
+		return nil, nil, fmt.Errorf("not the JSON that is expected here: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("not the JSON that is expected here: there is something after it")
+		return nil, nil, errors.New("not the JSON that is expected here: there is something after it")
 	}
 	if in.Samples == nil {
-		return nil, errors.New(`"samples" is missing`)
+		return nil, nil, errors.New(`"samples" is missing`)
 	}
-	b := &ingest.Batch{
+	b = &ingest.Batch{
 		Uplinks: make([]ingest.Uplink, len(in.Samples)),
 		Samples: make([]measurement.Sample, 0, len(in.Samples)),
 	}
 	for i := range in.Samples {
-		if err := in.Samples[i].addTo(b, i); err != nil {
-			return nil, fmt.Errorf("sample %d: %w", i, err)
+		bad, err := in.Samples[i].addTo(b, i)
+		if err != nil {
+			return nil, nil, fmt.Errorf("sample %d: %w", i, err)
+		}
+		refused = append(refused, bad...)
+		if n := len(b.Readings) + len(refused); n > ingest.MaxReadings { // each that is refused is told
+			return nil, nil, fmt.Errorf("%d readings in a request; at most %d are allowed", n, ingest.MaxReadings)
 		}
 	}
-	return b, nil
+	return b, refused, nil
 }
 
 // addTo adds the sample and its readings to a batch. Temperature and humidity without CO2 are
-// readings.
-func (j *jsonSample) addTo(b *ingest.Batch, i int) error {
+// readings. refused are those that are none: they cost nothing beside them.
+func (j *jsonSample) addTo(b *ingest.Batch, i int) (refused []jsonRejection, err error) {
 	s, err := j.sample()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	more := maps.Clone(j.Readings)
+	all := j.readings()
 	if j.CO2PPM != nil {
 		b.Samples = append(b.Samples, s)
-	} else {
-		if more == nil {
-			more = map[string]json.Number{}
+	} else if len(all) == 0 {
+		return nil, errors.New(`"co2_ppm" is missing, and there are no readings`)
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		v, why := j.value(name, all[name])
+		if why != nil {
+			refused = append(refused, rejection(i, name, why))
+			continue
 		}
-		for _, own := range []struct {
-			name  string
-			value *json.Number
-		}{{"temperature_celsius", j.TemperatureCelsius}, {"rel_humidity_percent", j.RelHumidityPercent}} {
-			if own.value != nil {
-				more[own.name] = *own.value
+		b.Readings = append(b.Readings, quantity.Reading{Time: s.Time, Value: v})
+	}
+	b.Uplinks[i] = ingest.Uplink{Uplink: keeping.Uplink{NodeID: *j.Node}, End: len(b.Samples), ReadingsEnd: len(b.Readings)}
+	return refused, nil
+}
+
+// readings are those that have a value.
+func (j *jsonSample) readings() map[string]json.Number {
+	all := make(map[string]json.Number, len(j.Readings))
+	for name, n := range j.Readings {
+		if n != nil {
+			all[name] = *n
+		}
+	}
+	if j.CO2PPM == nil {
+		for name, n := range map[string]*json.Number{"temperature_celsius": j.TemperatureCelsius, "rel_humidity_percent": j.RelHumidityPercent} {
+			if n != nil {
+				all[name] = *n
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(more)) {
-		q, ok := quantity.ByName(name)
-		if !ok || j.CO2PPM != nil && (q.ID == quantity.Temperature || q.ID == quantity.RelHumidity) {
-			return fmt.Errorf("%q is no quantity that a reading can be of", name)
-		}
-		v, err := more[name].Float64()
-		steps, fits := q.Round(v)
-		if err != nil || !fits {
-			return fmt.Errorf("%q is no number that can be kept", name)
-		}
-		b.Readings = append(b.Readings, quantity.Reading{Time: s.Time, Value: quantity.Value{Quantity: q.ID, Steps: steps}})
+	return all
+}
+
+// value reads a reading, and says what is wrong with one that cannot be kept, nor kept aside.
+func (j *jsonSample) value(name string, n json.Number) (quantity.Value, *fault.Violation) {
+	wrong := func(detail string) *fault.Violation {
+		return &fault.Violation{Reason: reason.OutOfRange, Field: name, Detail: detail}
 	}
-	if j.CO2PPM == nil && len(more) == 0 {
-		return errors.New(`"co2_ppm" is missing, and there are no readings`)
+	q, ok := quantity.ByName(name)
+	if !ok {
+		return quantity.Value{}, wrong("there is no such quantity")
 	}
-	b.Uplinks[i] = ingest.Uplink{Uplink: keeping.Uplink{NodeID: *j.Node}, End: len(b.Samples), ReadingsEnd: len(b.Readings)}
-	return nil
+	if j.CO2PPM != nil && (q.ID == quantity.Temperature || q.ID == quantity.RelHumidity) {
+		return quantity.Value{}, wrong("beside CO2 it belongs to the sample, not among its readings")
+	}
+	v, err := n.Float64()
+	steps, fits := q.Round(v)
+	if err != nil || !fits {
+		return quantity.Value{}, wrong("this is no number that can be kept")
+	}
+	return quantity.Value{Quantity: q.ID, Steps: steps}, nil
 }
 
 func (j *jsonSample) sample() (measurement.Sample, error) {
