@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/samplestore/nodetest"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
+	"github.com/clairberlin/clair-stack/services/ingestair/internal/app"
 )
 
 func readingAt(at time.Time, of quantity.ID, value int32) *ingestv1.Reading {
@@ -73,5 +75,41 @@ func TestReadingsHaveOutcomesOfTheirOwn(t *testing.T) {
 	}
 	if n := pgtest.Value[int](t, pool, "SELECT count(*) FROM rejected_reading"); n != 2 {
 		t.Errorf("%d are kept aside, want 2", n)
+	}
+}
+
+// TestRejudgeRowsOfSeveralReadings: those of an archived month are a row for each second, which
+// stays as long as one of them does.
+func TestRejudgeRowsOfSeveralReadings(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	pool := nodetest.Open(t, url)
+	node := measurement.NodeID("ELSYSERS", 1)
+	nodetest.Register(t, pool, node, 1)
+	const rows = 1500
+	all := make([]quantity.Value, len(quantity.Catalogue)) // 34,500 readings, more than a flush or a page
+	for i, q := range quantity.Catalogue {
+		all[i] = quantity.Value{Quantity: q.ID, Steps: q.Max}
+	}
+	unknown := append(slices.Clone(all), quantity.Value{Quantity: 60000, Steps: 1})
+	const reject = `
+		INSERT INTO rejected_reading (node_id, time_s, readings, reason, field, detail)
+		SELECT $1, $2::bigint - i, CASE i WHEN 7 THEN $3::bytea ELSE $4 END, 'too_old', 'time_s', '' FROM generate_series(1, $5) i`
+	pgtest.Exec(t, pool, reject, node, now.Unix(), quantity.AppendPacked(nil, unknown), quantity.AppendPacked(nil, all), rows)
+	client := dial(t, start(t, url, func(a *app.App) { a.Config.Retention.MaxRejected = 10 * rows }).GRPC)
+	ctx := withToken(t.Context(), token)
+	for _, want := range []*ingestv1.RejudgeSamplesResponse{
+		{Stored: rows * uint64(len(all)), Rejected: 1}, {Duplicate: uint64(len(all)), Rejected: 1},
+	} {
+		got, err := client.RejudgeSamples(ctx, &ingestv1.RejudgeSamplesRequest{})
+		if diff := cmp.Diff(want, got, protocmp.Transform()); err != nil || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+		if left := pgtest.Value[[]int64](t, pool, "SELECT array_agg(time_s) FROM rejected_reading"); !slices.Equal(left, []int64{now.Unix() - 7}) {
+			t.Errorf("%d rows stay: %v, want the one with a reading that stays", len(left), left)
+		}
+	}
+	if n := pgtest.Value[int](t, pool, "SELECT count(*) FROM reading"); n != rows {
+		t.Errorf("%d seconds are stored, want %d", n, rows)
 	}
 }

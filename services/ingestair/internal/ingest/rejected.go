@@ -21,7 +21,8 @@ type RejectedStore interface {
 	ListRejected(ctx context.Context, q RejectedQuery) ([]KeptSample, error)
 	// ForgetRejected deletes samples.
 	ForgetRejected(ctx context.Context, ids []int64) error
-	// ListRejectedReadings and ForgetRejectedReadings are the same for readings.
+	// ListRejectedReadings and ForgetRejectedReadings are the same for readings. A page has so
+	// many rows, with all their readings, one behind the other.
 	ListRejectedReadings(ctx context.Context, q RejectedQuery) ([]KeptReading, error)
 	ForgetRejectedReadings(ctx context.Context, ids []int64) error
 }
@@ -141,40 +142,86 @@ func (in *Ingester) rejudgeReadings(ctx context.Context, store RejectedStore, q 
 			return total, err
 		}
 		q.AfterID = kept[len(kept)-1].ID
-		read := len(kept)
-		now := in.now()
-		kept = slices.DeleteFunc(kept, func(k KeptReading) bool { return k.Reading.Check(now) != nil })
-		total[keeping.Rejected] += read - len(kept)
-		b := &Batch{Uplinks: make([]Uplink, len(kept)), Readings: make([]quantity.Reading, len(kept))}
-		for i, k := range kept {
-			b.Uplinks[i] = Uplink{
-				Uplink:      keeping.Uplink{NodeID: k.NodeID, Meta: keeping.Metadata{DevEUI: k.DevEUI, ReceivedAt: k.Reading.Time}},
-				ReadingsEnd: i + 1,
+		for len(kept) > 0 {
+			n := wholeRows(kept)
+			outcomes, done, err := in.storeKeptReadings(ctx, kept[:n])
+			if err != nil {
+				return total, err
 			}
-			b.Readings[i] = k.Reading
-		}
-		result, err := in.Store(ctx, b)
-		if err != nil {
-			return total, err
-		}
-		var done []int64
-		for i, outcome := range result.ReadingOutcomes {
-			total[outcome]++
-			// As with samples: a conflict that was kept as one stays, and so does what is rejected.
-			if outcome != keeping.Rejected && (outcome != keeping.Conflict || kept[i].Reason != reason.Conflict.Code()) {
-				done = append(done, kept[i].ID)
+			for outcome, n := range outcomes {
+				total[outcome] += n
 			}
-		}
-		// Rejected for another reason, by the database, it was kept aside once more.
-		for _, r := range result.ReadingRejections {
-			if r.Fault.Code() != kept[r.Sample].Reason {
-				done = append(done, kept[r.Sample].ID)
+			if err := store.ForgetRejectedReadings(ctx, done); err != nil {
+				return total, err
 			}
-		}
-		if err := store.ForgetRejectedReadings(ctx, done); err != nil {
-			return total, err
+			kept = kept[n:]
 		}
 	}
+}
+
+// wholeRows is how many readings of whole rows are judged at once: a row has one, but those of
+// an archived month have all of a second.
+func wholeRows(kept []KeptReading) (n int) {
+	for n < len(kept) && (n < rejudgePage || kept[n].ID == kept[n-1].ID) {
+		n++
+	}
+	return n
+}
+
+// storeKeptReadings is storeKept for readings; a row that has some that stay, stays.
+func (in *Ingester) storeKeptReadings(ctx context.Context, kept []KeptReading) (total Outcomes, done []int64, err error) {
+	now, b, from := in.now(), new(Batch), []int{}
+	stays := map[int64]bool{} // rows
+	for i, k := range kept {
+		if _, seen := stays[k.ID]; !seen {
+			stays[k.ID] = false
+			b.Uplinks = append(b.Uplinks, Uplink{
+				Uplink:      keeping.Uplink{NodeID: k.NodeID, Meta: keeping.Metadata{DevEUI: k.DevEUI, ReceivedAt: k.Reading.Time}},
+				ReadingsEnd: len(b.Readings),
+			})
+		}
+		if k.Reading.Check(now) != nil {
+			stays[k.ID] = true
+			total[keeping.Rejected]++
+			continue
+		}
+		b.Readings, from = append(b.Readings, k.Reading), append(from, i)
+		b.Uplinks[len(b.Uplinks)-1].ReadingsEnd = len(b.Readings)
+	}
+	if len(b.Readings) == 0 {
+		return total, nil, nil
+	}
+	// Nothing is heard of a node whose readings all stay.
+	first := 0
+	b.Uplinks = slices.DeleteFunc(b.Uplinks, func(u Uplink) bool {
+		none := u.ReadingsEnd == first
+		first = u.ReadingsEnd
+		return none
+	})
+	result, err := in.Store(ctx, b)
+	if err != nil {
+		return total, nil, err
+	}
+	rejected := result.ReadingRejections
+	for i, outcome := range result.ReadingOutcomes {
+		k := kept[from[i]]
+		total[outcome]++
+		switch outcome {
+		case keeping.Rejected:
+			// For another reason, by the database, it was kept aside once more.
+			stays[k.ID] = stays[k.ID] || rejected[0].Fault.Code() == k.Reason
+			rejected = rejected[1:]
+		case keeping.Conflict:
+			// As with samples: one that was kept as such stays, any other was kept aside now.
+			stays[k.ID] = stays[k.ID] || k.Reason == reason.Conflict.Code()
+		}
+	}
+	for id, stay := range stays {
+		if !stay {
+			done = append(done, id)
+		}
+	}
+	return total, done, nil
 }
 
 // RunRejudge judges samples from the future again when their time has come, until ctx ends:
