@@ -21,25 +21,28 @@ const (
 	  FROM reading
 	 WHERE node_no = $1 AND time BETWEEN $2 AND $3
 	 ORDER BY time`
+	// The tables are in the order in which those who write and detach_sample_partition lock them:
+	// readers and those must not wait for each other. Where both have a value of a second, that of
+	// the sample counts.
 	readingsAnd = `
-	SELECT time, readings, NULL::smallint
-	  FROM reading
-	 WHERE node_no = $1 AND time BETWEEN $2 AND $3
-	 UNION ALL
 	SELECT time, NULL, %[1]s
 	  FROM sample
 	 WHERE node_no = $1 AND time BETWEEN $2 AND $3 AND %[1]s IS NOT NULL AND status <> 'E'
+	 UNION ALL
+	SELECT time, readings, NULL::smallint
+	  FROM reading
+	 WHERE node_no = $1 AND time BETWEEN $2 AND $3
 	 ORDER BY time`
 
-	// A node may send its quantities in turns. A day of a node that measures each minute is
-	// bounded by the limit.
+	// A node may send its quantities in turns. A day of a node that measures each minute has 1,440
+	// rows.
 	latestReadings = `
 	WITH newest AS (SELECT max(time) AS time FROM reading WHERE node_no = @node AND time BETWEEN @from AND @to)
 	SELECT r.time, r.readings
 	  FROM newest, reading r
 	 WHERE r.node_no = @node AND r.time BETWEEN greatest(@from::timestamptz, newest.time - interval '1 day') AND newest.time
 	 ORDER BY r.time DESC
-	 LIMIT 300`
+	 LIMIT 1500`
 )
 
 // Readings is part of telemetry.Readings.
@@ -56,26 +59,48 @@ func (t *Telemetry) Readings(ctx context.Context, span telemetry.Span, of quanti
 		return fmt.Errorf("readings: %w", pgdb.Translate(err))
 	}
 	defer rows.Close()
+	var held second
 	for rows.Next() {
 		c := rows.RawValues()
-		var steps int32
-		found := true
-		if c[2] != nil {
-			steps = int32(int16be(c[2]))
+		next := second{at: int64be(c[0]), found: true, sample: c[2] != nil}
+		if next.sample {
+			next.steps = int32(int16be(c[2]))
 		} else {
-			steps, found = quantity.Find(c[1], of)
+			next.steps, next.found = quantity.Find(c[1], of)
 		}
-		if !found {
+		switch {
+		case !next.found:
+			continue
+		case held.found && held.at == next.at:
+			if next.sample {
+				held = next
+			}
 			continue
 		}
-		if err := yield(time.UnixMicro(int64be(c[0])+epoch).UTC(), steps); err != nil {
+		if err := held.yield(yield); err != nil {
 			return err
 		}
+		held = next
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("readings: %w", pgdb.Translate(err))
 	}
-	return nil
+	return held.yield(yield)
+}
+
+// second is the value of a quantity at a point in time, if one was found.
+type second struct {
+	at     int64 // as PostgreSQL has it
+	steps  int32
+	found  bool
+	sample bool // it is of a sample
+}
+
+func (s second) yield(yield func(time.Time, int32) error) error {
+	if !s.found {
+		return nil
+	}
+	return yield(time.UnixMicro(s.at+epoch).UTC(), s.steps)
 }
 
 // LatestReadings is part of telemetry.Readings.
@@ -84,19 +109,26 @@ func (t *Telemetry) LatestReadings(ctx context.Context, span telemetry.Span) ([]
 	if err != nil {
 		return nil, fmt.Errorf("latest readings: %w", pgdb.Translate(err))
 	}
+	defer rows.Close()
 	newest := map[quantity.ID]quantity.Reading{}
-	var at time.Time
-	var packed []byte
-	_, err = pgx.ForEachRow(rows, []any{&at, &packed}, func() error {
+	for len(newest) < len(quantity.Catalogue) && rows.Next() {
+		var at time.Time
+		var packed []byte
+		if err := rows.Scan(&at, &packed); err != nil {
+			return nil, fmt.Errorf("latest readings: %w", err)
+		}
 		values, err := quantity.Unpack(nil, packed)
+		if err != nil {
+			return nil, fmt.Errorf("latest readings: %w", err)
+		}
 		for _, v := range values {
 			if _, there := newest[v.Quantity]; !there {
 				newest[v.Quantity] = quantity.Reading{Time: at.UTC(), Value: v}
 			}
 		}
-		return err
-	})
-	if err != nil {
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("latest readings: %w", pgdb.Translate(err))
 	}
 	var all []quantity.Reading
