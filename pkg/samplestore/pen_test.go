@@ -68,6 +68,7 @@ var seeds = map[string]int{
 	// One sample at a time that an evaluation is to find without hearing of it, or nights.
 	"services/managair/internal/postgres/alert_test.go":   1,
 	"services/managair/internal/postgres/nightly_test.go": 1,
+	"services/managair/internal/postgres/reading_test.go": 3,
 	"tools/devstack/internal/faults/alert_test.go":        1,
 	// Weeks that package simulate made, as they would be long after.
 	"services/managair/internal/postgres/timetable_test.go": 1,
