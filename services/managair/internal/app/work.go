@@ -79,7 +79,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	if err != nil {
 		return err
 	}
-	shelf, err := media.NewShelf(mediaCfg)
+	shelf, err := media.NewShelf(mediaCfg, export.IsPart)
 	if err != nil {
 		return err
 	}

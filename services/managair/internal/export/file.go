@@ -20,6 +20,12 @@ func partName(id int64, attempt int, n int64) string {
 
 var partForm = regexp.MustCompile(`^([0-9]{1,18})-([0-9]{1,9})-[0-9]{1,9}\.part$`)
 
+// IsPart reports whether it is the name of a part.
+func IsPart(name string) bool {
+	_, _, ok := partOf(name)
+	return ok
+}
+
 // partOf returns what a part is of.
 func partOf(name string) (id int64, attempt int, ok bool) {
 	m := partForm.FindStringSubmatch(name)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clairberlin/clair-stack/services/managair/internal/export"
+	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 )
 
@@ -303,4 +304,24 @@ func TestWhatIsTooMuchNamesItsField(t *testing.T) {
 	if got := post(`"site":{"data":{"type":"Site","id":"3"}}`); got.status != http.StatusConflict {
 		t.Errorf("one too many, of what is not there: %d %s", got.status, got.body)
 	}
+}
+
+// The shelf keeps the parts that the sweep knows, and no others: there is one form of their names.
+func TestAShelfKeepsPartsOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.maker(t, w.shelf)
+	for name, kept := range map[string]bool{
+		"5-2-0.part": true, "999999999999999999-999999999-999999999.part": true,
+		"5-2.part": false, "--.part": false, "5-2-0-1.part": false, "1000000000000000000-1-0.part": false, "../5-2-0.part": false, "5-2-0.png": false,
+	} {
+		err := w.shelf.Put(t.Context(), name, strings.NewReader("some"), 4)
+		if (err == nil) != kept || export.IsPart(name) != kept {
+			t.Errorf("%s: kept %v, a part %v", name, err, export.IsPart(name))
+		}
+	}
+	if _, parts, err := export.Sweep(t.Context(), postgres.Exports{Pool: w.as}, w.shelf, worldNow); parts != 2 || err != nil {
+		t.Errorf("%d swept, %v", parts, err)
+	}
+	w.shelfIsEmpty(t, "swept")
 }

@@ -200,7 +200,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 	sessions := session.NewAuthenticator(accounts, log, "", func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
-	shelf, err := media.NewShelf(media.Config{Folder: t.TempDir()})
+	shelf, err := media.NewShelf(media.Config{Folder: t.TempDir()}, export.IsPart)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,12 +34,13 @@ func (c Config) Validate() error {
 }
 
 // New returns the store that the configuration describes. It connects when it is used.
-func New(c Config) (Store, error) { return open(c, "", pictures) }
+func New(c Config) (Store, error) { return open(c, "", kind{}) }
 
 // NewShelf returns the store of parts of other files, beside the pictures: whatever keeps those for all replicas keeps
-// these, too.
-func NewShelf(c Config) (*Shelf, error) {
-	store, err := open(c, "exports", parts)
+// these, too. isPart reports which names are those of parts: all others are refused, so it must know none that leads
+// elsewhere.
+func NewShelf(c Config, isPart func(name string) bool) (*Shelf, error) {
+	store, err := open(c, "exports", kind{isPart})
 	return &Shelf{store}, err
 }
 

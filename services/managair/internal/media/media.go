@@ -46,23 +46,19 @@ type File struct {
 // which are taken over as they are.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.(?i:png|jpg|jpeg|gif|webp)$`)
 
-// partForm is that of the names of parts of other files.
-var partForm = regexp.MustCompile(`^[0-9-]{1,60}\.part$`)
+// kind is what a store keeps. The zero kind are pictures; of others it says what their names are.
+type kind struct {
+	named func(name string) bool
+}
 
-// kind is what a store keeps. The zero kind are pictures.
-type kind uint8
-
-const (
-	pictures kind = iota
-	parts
-)
+func (k kind) pictures() bool { return k.named == nil }
 
 // fits reports whether it is a name of such a file.
 func (k kind) fits(name string) bool {
-	if k == pictures {
+	if k.pictures() {
 		return nameForm.MatchString(name)
 	}
-	return partForm.MatchString(name)
+	return k.named(name)
 }
 
 // check refuses what is no name of such a file.
@@ -74,14 +70,14 @@ func (k kind) check(name string) error {
 }
 
 func (k kind) notFound() error {
-	if k == pictures {
+	if k.pictures() {
 		return ErrNotFound()
 	}
 	return fault.New(fault.NotFound, "no such part of a file")
 }
 
 func (k kind) contentType(name string) string {
-	if k == pictures {
+	if k.pictures() {
 		return ContentType(name)
 	}
 	return "application/octet-stream"
@@ -123,7 +119,7 @@ func ErrNotFound() error { return fault.New(fault.NotFound, "no such picture") }
 
 // CheckName refuses what is no name of a picture, such as a path that leads elsewhere.
 func CheckName(name string) error {
-	return pictures.check(name)
+	return kind{}.check(name)
 }
 
 // ContentType returns the media type that belongs to a name.
