@@ -61,6 +61,8 @@ var seeds = map[string]int{
 	"services/managair/internal/httpapi/table_test.go":       2,
 	"services/managair/internal/httpapi/ventilation_test.go": 1,
 	"services/managair/internal/httpapi/verdict_test.go":     1,
+	"services/managair/internal/httpapi/climate_test.go":     1,
+	"services/managair/internal/httpapi/exportend_test.go":   1,
 	"services/managair/internal/httpapi/reading_test.go":     1,
 	"services/managair/internal/httpapi/world_test.go":       1,
 	"services/managair/internal/postgres/stuck_test.go":      3,

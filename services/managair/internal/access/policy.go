@@ -52,8 +52,8 @@ var (
 	Memberships = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Concerned}
 	Users       = Permissions{Read: Fellows}
 
-	Sites         = Permissions{Read: Public, Create: Owners, Change: Owners, Delete: Owners}
-	Rooms         = Sites
+	Sites = Permissions{Read: Public, Create: Owners, Change: Owners, Delete: Owners}
+	Rooms = Sites
 	// Some of what an installation measures is for members only (quantity.Quantity.MembersOnly).
 	Installations = Sites
 	Nodes         = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
