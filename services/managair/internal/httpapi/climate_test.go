@@ -36,7 +36,8 @@ func TestClimateOfACollection(t *testing.T) {
 		History struct {
 			Months int `json:"month_count"`
 		}
-	}) {
+	},
+	) {
 		t.Helper()
 		var document struct {
 			Data struct{ Attributes json.RawMessage }
