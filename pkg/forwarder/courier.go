@@ -177,8 +177,9 @@ func (c *courier) overdue(ctx context.Context, batch []entry) bool {
 	return c.spool != nil && c.breaker.failingFor(now) > 0 && !now.Before(c.due(ctx, now, batch))
 }
 
-// answered is what came of a call.
+// answered is what came of a call, which its context tells in logs.
 type answered struct {
+	ctx      context.Context //nolint:containedctx // it goes to whoever logs what came of the call
 	response *ingestv1.StoreResponse
 	err      error
 }
@@ -194,11 +195,11 @@ func (c *courier) send(ctx, hard context.Context, batch []entry, message []byte,
 	answers := make(chan answered, 1)
 	var call sync.WaitGroup
 	call.Go(func() {
-		response, err := c.call(calling, batch, message)
-		if err == nil {
+		a := c.call(calling, batch, message)
+		if a.err == nil {
 			taken() // Redis needs it no more
 		}
-		answers <- answered{response, err}
+		answers <- a
 	})
 	defer func() {
 		giveUp()
@@ -218,7 +219,7 @@ func (c *courier) send(ctx, hard context.Context, batch []entry, message []byte,
 	for {
 		select {
 		case a := <-answers:
-			c.settle(hard, batch, a, began)
+			c.settle(batch, a, began)
 			return false, a.err
 		case <-late.C:
 			if c.handBatchOver(unanswered, batch, message, turn) {
@@ -235,14 +236,16 @@ func (c *courier) send(ctx, hard context.Context, batch []entry, message []byte,
 }
 
 // call is one call of the ingestair.
-func (c *courier) call(ctx context.Context, batch []entry, message []byte) (response *ingestv1.StoreResponse, err error) {
+func (c *courier) call(ctx context.Context, batch []entry, message []byte) (a answered) {
 	ctx, span := c.tracer.Start(ctx, "deliver uplinks", attribute.Int("uplinks", len(batch)))
-	defer func() { span.End(err) }()
-	return deliverRequest(ctx, c.client, batch[0].undecoded, message)
+	defer func() { span.End(a.err) }()
+	response, err := deliverRequest(ctx, c.client, batch[0].undecoded, message)
+	return answered{ctx, response, err}
 }
 
 // settle notes what the ingestair answered, and is done with what it has stored.
-func (c *courier) settle(ctx context.Context, batch []entry, a answered, began time.Time) {
+func (c *courier) settle(batch []entry, a answered, began time.Time) {
+	ctx := a.ctx
 	if a.err != nil {
 		c.complain(ctx, a.err, len(batch), began)
 		return
