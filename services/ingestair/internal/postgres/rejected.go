@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/quantity"
 	"github.com/clairberlin/clair-stack/pkg/reason"
@@ -54,9 +53,7 @@ func (s *Store) ListRejected(ctx context.Context, q ingest.RejectedQuery) ([]ing
 		}
 		k.Sample.Time, k.Sample.Status = time.Unix(seconds, 0).UTC(), measurement.Status(status[0])
 		k.Sample.TemperatureDecicelsius, k.Sample.RelHumidityPercent = known(temperature), known(humidity)
-		if eui != nil {
-			k.DevEUI, err = lorawan.ParseEUI64(*eui)
-		}
+		k.DevEUI, err = euiOf(eui)
 		return k, err
 	})
 	if err != nil {
@@ -98,11 +95,9 @@ func (s *Store) ListRejectedReadings(ctx context.Context, q ingest.RejectedQuery
 	var packed []byte
 	var eui *string
 	_, err = pgx.ForEachRow(rows, []any{&k.ID, &k.NodeID, &seconds, &packed, &eui, &k.Reason}, func() (err error) {
-		k.Reading.Time, k.DevEUI = time.Unix(seconds, 0).UTC(), 0
-		if eui != nil {
-			if k.DevEUI, err = lorawan.ParseEUI64(*eui); err != nil {
-				return err
-			}
+		k.Reading.Time = time.Unix(seconds, 0).UTC()
+		if k.DevEUI, err = euiOf(eui); err != nil {
+			return err
 		}
 		values, err := quantity.Unpack(nil, packed)
 		for _, v := range values {

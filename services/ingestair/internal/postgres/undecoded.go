@@ -94,6 +94,14 @@ func known(v *int) measurement.Reading {
 	return measurement.Known(*v)
 }
 
+// euiOf reads an EUI that may be missing: 0.
+func euiOf(text *string) (lorawan.EUI64, error) {
+	if text == nil {
+		return 0, nil
+	}
+	return lorawan.ParseEUI64(*text)
+}
+
 const listUndecoded = `
 	SELECT id, kept_at, forwarder, dev_eui, device_id, f_port, f_cnt, data_rate_index,
 	       received_at, payload, envelope, reason
@@ -127,9 +135,7 @@ func (s *Store) ListUndecoded(ctx context.Context, q ingest.UndecodedQuery) ([]i
 		if received != nil {
 			u.Meta.ReceivedAt = *received
 		}
-		if eui != nil {
-			u.Meta.DevEUI, err = lorawan.ParseEUI64(*eui)
-		}
+		u.Meta.DevEUI, err = euiOf(eui)
 		return u, err
 	})
 	if err != nil {

@@ -2,13 +2,10 @@ package httpapi
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
-	"github.com/clairberlin/clair-stack/pkg/airquality"
 	"github.com/clairberlin/clair-stack/pkg/climate"
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
-	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 )
@@ -21,37 +18,7 @@ const (
 // addClimate adds the routes that judge the climate of rooms in which things are kept, and
 // the one that lists the bands.
 func (a *API) addClimate(service roomair.Service) {
-	a.addPeriods(Base+"/rooms/{id}/climate", func(w http.ResponseWriter, r *http.Request, period func(*time.Location) airquality.Period) error {
-		id, ok := int64ID(r.PathValue("id"))
-		if !ok {
-			return errNotFound()
-		}
-		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{"band"}, Unpaged: true})
-		if err != nil {
-			return err
-		}
-		by := q.Extra["band"]
-		if _, known := climate.Find(by); by != "" && !known {
-			return jsonapi.Errors{{
-				Status: http.StatusBadRequest, Reason: reason.InvalidChoice, Parameter: "band", Args: []any{by, strings.Join(bandIDs(), ", ")},
-			}}
-		}
-		v := a.newView(r)
-		defer v.free()
-		v.query, v.detail = q, true
-		now := a.now()
-		told, err := inTurn(r, a.charts, func() (roomair.Climate, error) {
-			return service.Climate(r.Context(), v.caller, id, period, by, now)
-		})
-		if err != nil {
-			return err
-		}
-		resource, err := showClimate(v, id, &told, now)
-		if err != nil {
-			return err
-		}
-		return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{One: &resource})
-	})
+	addJudged(a, "climate", judged[roomair.Climate]{parameter: "band", choices: bandIDs, judge: service.Climate, show: showClimate})
 	a.add(Route{Method: http.MethodGet, Pattern: Base + "/climate-bands", Audience: access.Everyone, Handler: a.listClimateBands})
 }
 

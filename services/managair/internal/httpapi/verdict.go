@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,43 +28,54 @@ const (
 // addVerdicts adds the routes that judge the air in a room, and the one that lists the
 // norms.
 func (a *API) addVerdicts(service roomair.Service) {
-	const pattern = Base + "/rooms/{id}/verdicts"
-	answer := func(w http.ResponseWriter, r *http.Request, period func(*time.Location) airquality.Period) error {
+	addJudged(a, "verdicts", judged[roomair.Judgement]{
+		parameter: "profile", choices: inventory.ProfileID{}.IDs, judge: service.Verdict, show: showVerdict,
+	})
+	a.add(
+		Route{Method: http.MethodGet, Pattern: Base + "/verdict-profiles", Audience: access.Everyone, Handler: a.listVerdictProfiles},
+	)
+}
+
+// judged is what a room is held against something for, over a period: against what a parameter
+// names, or else against what was chosen for the room.
+type judged[T any] struct {
+	parameter string
+	choices   func() []string
+	judge     func(ctx context.Context, caller access.Caller, room int64, period func(*time.Location) airquality.Period, by string, now time.Time) (T, error)
+	show      func(v *view, room int64, told *T, now time.Time) (jsonapi.Resource, error)
+}
+
+// addJudged adds the routes of what is judged of a room.
+func addJudged[T any](a *API, name string, j judged[T]) {
+	a.addPeriods(Base+"/rooms/{id}/"+name, func(w http.ResponseWriter, r *http.Request, period func(*time.Location) airquality.Period) error {
 		id, ok := int64ID(r.PathValue("id"))
 		if !ok {
 			return errNotFound()
 		}
-		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{"profile"}, Unpaged: true})
+		q, err := jsonapi.ParseQuery(r.URL.RawQuery, jsonapi.Known{Extra: []string{j.parameter}, Unpaged: true})
 		if err != nil {
 			return err
 		}
-		by := q.Extra["profile"]
-		if _, known := profile.Get(by); by != "" && !known {
+		by := q.Extra[j.parameter]
+		if by != "" && !slices.Contains(j.choices(), by) {
 			return jsonapi.Errors{{
-				Status: http.StatusBadRequest, Reason: reason.InvalidChoice, Parameter: "profile",
-				Args: []any{by, strings.Join(inventory.ProfileID{}.IDs(), ", ")},
+				Status: http.StatusBadRequest, Reason: reason.InvalidChoice, Parameter: j.parameter, Args: []any{by, strings.Join(j.choices(), ", ")},
 			}}
 		}
 		v := a.newView(r)
 		defer v.free()
 		v.query, v.detail = q, true
 		now := a.now()
-		judged, err := inTurn(r, a.charts, func() (roomair.Judgement, error) {
-			return service.Verdict(r.Context(), v.caller, id, period, by, now)
-		})
+		told, err := inTurn(r, a.charts, func() (T, error) { return j.judge(r.Context(), v.caller, id, period, by, now) })
 		if err != nil {
 			return err
 		}
-		resource, err := showVerdict(v, id, &judged, now)
+		resource, err := j.show(v, id, &told, now)
 		if err != nil {
 			return err
 		}
 		return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{One: &resource})
-	}
-	a.addPeriods(pattern, answer)
-	a.add(
-		Route{Method: http.MethodGet, Pattern: Base + "/verdict-profiles", Audience: access.Everyone, Handler: a.listVerdictProfiles},
-	)
+	})
 }
 
 // addPeriods adds what is asked about the last thirty days, or about a month.
