@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/boombuler/barcode"
-	"github.com/boombuler/barcode/qr"
 	"golang.org/x/net/idna"
+	"rsc.io/qr"
 
 	"github.com/clairberlin/clair-stack/pkg/profile"
 	"github.com/clairberlin/clair-stack/services/managair/internal/paper"
@@ -218,19 +217,19 @@ const quiet = 4
 
 // code sets the code of an address, the white around it included.
 func (p *printer) code(address string, x, y, size float64) error {
-	code, err := qr.Encode(address, qr.M, qr.Auto)
+	code, err := qr.Encode(address, qr.M)
 	if err != nil {
 		return fmt.Errorf("code of %q: %w", address, err)
 	}
-	n := code.Bounds().Dx()
+	n := code.Size
 	module := size / float64(n+2*quiet)
 	for row := range n {
 		for from := 0; from < n; from++ {
-			if !dark(code, from, row) {
+			if !code.Black(from, row) {
 				continue
 			}
 			to := from + 1
-			for to < n && dark(code, to, row) {
+			for to < n && code.Black(to, row) {
 				to++
 			}
 			// A little higher than it is, so that no hair of white is between rows.
@@ -239,11 +238,6 @@ func (p *printer) code(address string, x, y, size float64) error {
 		}
 	}
 	return nil
-}
-
-func dark(code barcode.Barcode, x, y int) bool {
-	r, _, _, _ := code.At(x, y).RGBA()
-	return r == 0
 }
 
 // Shown is an address as people read it: without its scheme, and with the letters of its domain.
