@@ -132,38 +132,45 @@ func (p *printer) door(r *Room) error {
 	return nil
 }
 
+// Of the box of a level: how high it is, where its names begin, how large they are at most, in
+// how many lines of all languages, and what is between two languages. Millimetres and points.
+const (
+	levelHigh, levelNames, levelBetween = 32.0, 10.0, 0.8
+	levelPoints                         = 10.5
+	levelLines                          = 4
+)
+
 // levels sets the levels of the norm beside each other.
 func (p *printer) levels(r *Room, x, y, width float64) {
 	u := p.scale
 	levels := levelsOf(&r.Profile)
 	gap := 3 * u
 	each := (width - gap*float64(len(levels)-1)) / float64(len(levels))
-	const high = 27.0
 	for i, l := range levels {
 		ink, soft := paper.RoleColours(l.Role)
 		at := x + float64(i)*(each+gap)
-		p.paper.Round(at, y, each, high*u, 2*u, soft)
+		p.paper.Round(at, y, each, levelHigh*u, 2*u, soft)
 		p.paper.Rect(at+3*u, y, each-6*u, 1.4*u, ink)
 		bound, line := p.paper.Fit(l.bound(p.signs.Languages[0]), each-6*u, p.style(14, true, ink), 7*u, 1)
 		p.paper.Set(at+each/2, y+3*u, line[0], bound, paper.Centre)
-		below := y + 10*u
+		below := y + levelNames*u
 		for n, language := range p.signs.Languages {
 			colour := paper.Ink
 			if n > 0 {
 				colour = paper.InkSoft
 			}
-			most := 4 / len(p.signs.Languages)
-			style, lines := p.paper.Fit(l.name(language), each-5*u, p.style(10.5, false, colour), 5.5*u, most)
+			most := levelLines / len(p.signs.Languages)
+			style, lines := p.paper.Fit(l.name(language), each-5*u, p.style(levelPoints, false, colour), 5.5*u, most)
 			for _, one := range lines {
 				p.paper.Set(at+each/2, below, one, style, paper.Centre)
 				below += paper.LineHeight(style)
 			}
-			below += 0.8 * u
+			below += levelBetween * u
 		}
 	}
 	norm := words.SignScale.In(p.signs.Languages[0], normName(&r.Profile, p.signs.Languages[0]))
 	style, line := p.paper.Fit(norm, width, p.style(7.5, false, paper.InkSoft), 5*u, 1)
-	p.paper.Set(x+width/2, y+(high+1.5)*u, line[0], style, paper.Centre)
+	p.paper.Set(x+width/2, y+(levelHigh+1.5)*u, line[0], style, paper.Centre)
 }
 
 // Measures of sheets of labels, in millimetres.
