@@ -17,6 +17,8 @@ fi
 # The race detector waits a second at the end of each of some eighty test binaries, for what
 # goes on in goroutines that nobody waited for. What the tests wait for is over by then.
 export GORACE="atexit_sleep_ms=50 ${GORACE-}"
+# A package compiled in one checkout serves the next.
+export GOFLAGS="${GOFLAGS:+$GOFLAGS }-trimpath"
 # What the story tests run. Not "go run" below: it neither passes on signals nor exit codes.
 tools/dev/build.sh
 CLAIR_TEST_BIN=$PWD/bin

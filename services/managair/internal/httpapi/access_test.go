@@ -394,7 +394,7 @@ func checkRow(t *testing.T, shared *world, other *mutable, route httpapi.Route, 
 	}
 	for i, status := range strings.Fields(want) {
 		role, user := roles[i].name, strconv.FormatInt(roles[i].user, 10)
-		fill := strings.NewReplacer("{id}", thing, "{node}", node, "{month}", "2026-01", "{name}", "nichts", "{quantity}", "light_lux", "{me}", user)
+		fill := strings.NewReplacer("{id}", thing, "{node}", node, "{month}", "2026-01", "{name}", "nichts", "{quantity}", "pressure_hpa", "{me}", user)
 		rq := request{method: route.Method, path: fill.Replace(route.Pattern) + "/", body: fill.Replace(row.body)}
 		if row.media != "" {
 			rq.header = map[string]string{"Content-Type": row.media}

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -153,10 +152,9 @@ func buildIngestair(t *testing.T) string {
 	if bin := os.Getenv("CLAIR_TEST_BIN"); bin != "" {
 		return filepath.Join(bin, "ingestair")
 	}
-	_, here, _, _ := runtime.Caller(0)
 	path := filepath.Join(t.TempDir(), "ingestair")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
-	build.Dir = filepath.Join(filepath.Dir(here), "../../../../services/ingestair")
+	build.Dir = "../../../../services/ingestair"
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -26,8 +25,7 @@ type RedisUsers struct {
 
 func newRedisUsers(t testing.TB) RedisUsers {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(here), "../../../..")
+	root := repository(t)
 	dir := t.TempDir()
 	environment := filepath.Join(dir, "test.env")
 	check(t, os.WriteFile(environment, fmt.Appendf(nil,

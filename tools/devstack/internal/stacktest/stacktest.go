@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -146,14 +145,30 @@ func (*Stack) tellLogs(t testing.TB, dir string) {
 	}
 }
 
+// repository returns the root of the repository that the test belongs to.
+func repository(t testing.TB) string {
+	t.Helper()
+	root, err := os.Getwd()
+	check(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(root, "go.work")); err == nil {
+			return root
+		}
+		above := filepath.Dir(root)
+		if above == root {
+			t.Fatal("no go.work above the test")
+		}
+		root = above
+	}
+}
+
 // binaries returns the folder named by CLAIR_TEST_BIN, or builds what is needed.
 func binaries(t testing.TB) string {
 	t.Helper()
 	if bin := os.Getenv("CLAIR_TEST_BIN"); bin != "" {
 		return bin
 	}
-	_, here, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(here), "../../../..")
+	root := repository(t)
 	bin := t.TempDir()
 	build := exec.CommandContext(t.Context(), filepath.Join(root, "tools/dev/build.sh"), "-o", bin,
 		"./services/managair", "./services/ingestair", "./services/clairchen-forwarder", "./services/ers-forwarder")
