@@ -4,9 +4,8 @@
 // acknowledgement that is none. So what kind an event is of stands in its topic, or in the
 // webhook's query, and can be told by its members only almost always.
 //
-// An uplink's object, which a codec of the device's profile there has made, is not read: what
-// counts is a codec of ours, and the bytes. Of an uplink that none of ours reads, the whole event
-// is kept, object included.
+// An uplink's object, which a codec of the device's profile there has made, is handed on as it
+// is. Who has a codec of their own for the bytes does not look at it.
 //
 // Source: github.com/chirpstack/chirpstack-docs, src/chirpstack/integrations;
 // api/proto/integration/integration.proto of github.com/chirpstack/chirpstack.
@@ -77,6 +76,10 @@ func DownlinkTopic(application string, device lorawan.EUI64) string {
 	return "application/" + application + "/device/" + strings.ToLower(device.String()) + "/command/down"
 }
 
+// mappingTag is the tag of a device, or of its profile, that names the mapping by which its
+// object is read.
+const mappingTag = "clair_mapping"
+
 // ParseUplink reads an event that arrived at a time, and that is most likely an uplink. An
 // error is a *codec.Error, with which is returned what could be read, or a *lorawan.OtherEvent.
 func ParseUplink(message []byte, arrived time.Time) (lorawan.Uplink, error) {
@@ -103,6 +106,10 @@ func ParseEvent(kind string, message []byte, arrived time.Time) (lorawan.Uplink,
 		Profile:     device.Get("deviceProfileName").String(),
 		Session:     event.Get("devAddr").String(),
 		FCnt:        uint32(event.Get("fCnt").Uint()),
+		Mapping:     device.Get("tags." + mappingTag).String(),
+	}
+	if object := event.Get("object"); object.IsObject() {
+		u.Decoded = object.Raw
 	}
 	heard(&u, event.Get("rxInfo"))
 	var err error

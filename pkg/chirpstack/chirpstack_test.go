@@ -233,3 +233,20 @@ func FuzzParseUplink(f *testing.F) {
 		}
 	})
 }
+
+// What a codec there has made, and the tag by which an operator names a mapping, are handed on.
+func TestDecodedThere(t *testing.T) {
+	t.Parallel()
+	message := strings.NewReplacer(`"tags": {"key": "value"}`, `"tags": {"clair_mapping": "decentlab"}`, `"data": "qg=="`, `"data": "qg==", "object": {"co2": 455 }`).Replace(documented)
+	u, err := chirpstack.ParseUplink([]byte(message), arrived)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.Decoded != `{"co2": 455 }` || u.Mapping != "decentlab" {
+		t.Errorf("got %q by %q", u.Decoded, u.Mapping)
+	}
+	u, err = chirpstack.ParseUplink([]byte(strings.Replace(message, `{"co2": 455 }`, `"none"`, 1)), arrived)
+	if err != nil || u.Decoded != "" {
+		t.Errorf("of a text: got %q, %v, want nothing", u.Decoded, err)
+	}
+}

@@ -39,6 +39,9 @@ type Message struct {
 	// Unread is what of the payload could not be read, when the samples before it are
 	// complete; nil when all was read.
 	Unread *Error
+	// By is the way on which it was read, where a decoder has several: one of a small closed
+	// set, which serves as a label of metrics. Else it is empty.
+	By string
 }
 
 // Error says why an uplink could not be decoded.
@@ -60,6 +63,7 @@ const (
 	BadDataRate Reason = "data_rate" // the sensor does not send with this data rate
 	BadFormat   Reason = "format"    // the payload is cut short or not structured as it must
 	BadContent  Reason = "content"   // the payload says what cannot be
+	NoDecoder   Reason = "decoder"   // nobody has said how uplinks of this device are read
 )
 
 // Errorf returns an *Error.

@@ -120,7 +120,7 @@ func (c *configurator) observe(ctx context.Context, u *lorawan.Uplink, m codec.M
 		return
 	}
 	o := order{uplink: *u, downlink: downlink, state: fmt.Sprintf("%s/%d", u.DataRate, len(m.Samples))}
-	o.uplink.Payload = nil
+	o.uplink.Payload, o.uplink.Decoded, o.uplink.Normalized = nil, "", ""
 	select {
 	case c.queue <- o:
 	default:

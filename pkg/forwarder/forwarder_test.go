@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -251,6 +252,7 @@ type options struct {
 	service string
 	codec   codec.Decoder
 	change  func(*forwarder.Config)
+	log     io.Writer // beside that of the test
 }
 
 // start runs a forwarder until the test ends, or stop is called. It returns when it
@@ -276,7 +278,11 @@ func start(t *testing.T, broker *broker, ingestair *ingestair, o options) (stop 
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	out := t.Output()
+	if o.log != nil {
+		out = io.MultiWriter(out, o.log)
+	}
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	go func() { ended <- forwarder.Run(ctx, log, cmp.Or(o.service, "test-forwarder"), cfg, o.codec) }()
 	stop = sync.OnceValue(func() error {
 		cancel()

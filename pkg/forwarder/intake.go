@@ -29,6 +29,7 @@ type intake struct {
 	codecs  codecs
 	outbox  *outbox
 	repeats repeats
+	told    told
 	clock   *ownClock
 	now     func() time.Time
 	// configurator sees every uplink that was decoded, before it is stored; may be nil.
@@ -166,6 +167,9 @@ func (in *intake) entry(ctx context.Context, source ingestv1.Source, u *lorawan.
 		})
 		return e, resultUndecodable, err
 	}
+	if m.By != "" {
+		in.metrics.decoded.WithLabelValues(m.By).Inc()
+	}
 	result := resultDecoded
 	switch {
 	case len(m.Samples) == 0 && len(m.Readings) == 0:
@@ -186,6 +190,9 @@ func (in *intake) complain(ctx context.Context, u *lorawan.Uplink, err error) {
 		reason = e.Reason
 	}
 	in.metrics.undecodable.WithLabelValues(string(reason)).Inc()
+	if reason == codec.NoDecoder && !in.told.first(u.DevEUI, err.Error()) {
+		return // each of its uplinks says the same, and all are kept
+	}
 	in.log.WarnContext(ctx, "uplink kept undecoded", "dev_eui", u.DevEUI, "device_id", u.DeviceID, "f_port", u.FPort, "err", err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
+	"github.com/clairberlin/clair-stack/pkg/codec/anysensor"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -33,6 +34,7 @@ const (
 type metrics struct {
 	uplinks       *prometheus.CounterVec
 	undecodable   *prometheus.CounterVec
+	decoded       *prometheus.CounterVec
 	events        *prometheus.CounterVec
 	margin        prometheus.Histogram
 	webhook       *prometheus.CounterVec
@@ -62,8 +64,12 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 		}, []string{"source", "result"}),
 		undecodable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_undecodable_total",
-			Help: "Uplinks that could not be decoded, by reason (envelope, f_port, data_rate, format, content).",
+			Help: "Uplinks that could not be decoded, by reason (envelope, f_port, data_rate, format, content, decoder: nobody has said how uplinks of the device are read).",
 		}, []string{"reason"}),
+		decoded: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forwarder_decoded_total",
+			Help: "Uplinks that a service for all kinds of sensors has read, by the way on which (normalized: the network server's normalized_payload, mapping: what the network server has decoded, codec: the bytes).",
+		}, []string{"by"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forwarder_events_total",
 			Help: "Messages of the network server that are no uplinks, by their kind (join_accept, downlink_queued, location_solved ...).",
@@ -136,7 +142,7 @@ func newMetrics(r prometheus.Registerer, waiting func() int) *metrics {
 			Name: "forwarder_last_stored_timestamp_seconds", Help: "When the last uplink was stored.",
 		}),
 	}
-	r.MustRegister(m.uplinks, m.undecodable, m.events, m.margin, m.webhook, m.clockOffset, m.clockDisputes, m.samples, m.readings, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
+	r.MustRegister(m.uplinks, m.undecodable, m.decoded, m.events, m.margin, m.webhook, m.clockOffset, m.clockDisputes, m.samples, m.readings, m.deliveries, m.delivery, m.delay, m.connected, m.lastUplink,
 		m.spooled, m.batches, m.sweeps, m.sweepUntil, m.downlinks, m.keyRights, m.rightsAsked,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "forwarder_waiting_uplinks", Help: "Uplinks in memory that wait for delivery.",
@@ -170,8 +176,11 @@ func (m *metrics) begin() {
 			}
 		}
 	}
-	for _, reason := range []codec.Reason{codec.BadEnvelope, codec.BadPort, codec.BadDataRate, codec.BadFormat, codec.BadContent} {
+	for _, reason := range []codec.Reason{codec.BadEnvelope, codec.BadPort, codec.BadDataRate, codec.BadFormat, codec.BadContent, codec.NoDecoder} {
 		m.undecodable.WithLabelValues(string(reason))
+	}
+	for _, way := range anysensor.Ways {
+		m.decoded.WithLabelValues(way)
 	}
 	for _, result := range []string{"ok", fault.Invalid.String(), fault.Unauthenticated.String(), fault.Unavailable.String(), fault.Exhausted.String()} {
 		m.deliveries.WithLabelValues(result)

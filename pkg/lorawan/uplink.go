@@ -72,6 +72,15 @@ type Uplink struct {
 	// BatteryPercent is what the device has last told the network server of its battery, with
 	// this uplink or before; nil when that is not given.
 	BatteryPercent *uint8
+	// Decoded is what the network server's own codec has made of the payload, as JSON: The
+	// Things Stack's decoded_payload, ChirpStack's object; empty where there is none.
+	Decoded string
+	// Normalized is the same in The Things Stack's terms (normalized_payload, a list); empty
+	// where there is none.
+	Normalized string
+	// Mapping names the mapping that reads Decoded, where the network server's operator has said
+	// so: the value of ChirpStack's tag clair_mapping. May be empty.
+	Mapping string
 }
 
 // Reception is how one gateway heard an uplink.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
@@ -21,6 +22,11 @@ func EncodeUplink(app Application, u *lorawan.Uplink) []byte {
 		ReceivedAt:      u.ReceivedAt.UTC().Format(time.RFC3339Nano),
 		ConsumedAirtime: fmt.Sprintf("%.6fs", u.DataRate.Airtime(len(u.Payload)).Seconds()),
 		Confirmed:       false,
+		Decoded:         json.RawMessage(u.Decoded),
+		Normalized:      json.RawMessage(u.Normalized),
+	}
+	if brand, model, ok := strings.Cut(u.Profile, "/"); ok {
+		m.VersionIDs = &versionIDs{brand, model}
 	}
 	if r := u.Reception; r != nil {
 		// A second gateway that hears it worse, as is usual in a city.
@@ -56,7 +62,7 @@ func EncodeUplink(app Application, u *lorawan.Uplink) []byte {
 		Simulated:     u.Simulated,
 	})
 	if err != nil {
-		panic(fmt.Sprintf("ttn: encode uplink: %v", err)) // a float that is no number
+		panic(fmt.Sprintf("ttn: encode uplink: %v", err)) // a float that is no number, or what was decoded is no JSON
 	}
 	return encoded
 }
@@ -118,6 +124,15 @@ type uplinkMessage struct {
 	Confirmed       bool         `json:"confirmed,omitempty"`
 	ConsumedAirtime string       `json:"consumed_airtime"`
 	NetworkIDs      networkIDs   `json:"network_ids"`
+
+	Decoded    json.RawMessage `json:"decoded_payload,omitempty"`
+	Normalized json.RawMessage `json:"normalized_payload,omitempty"`
+	VersionIDs *versionIDs     `json:"version_ids,omitempty"`
+}
+
+type versionIDs struct {
+	Brand string `json:"brand_id"`
+	Model string `json:"model_id"`
 }
 
 type rxMetadata struct {

@@ -147,6 +147,12 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, outer string, arrived
 			encrypted = true // it is given to whoever has to decrypt
 		case "last_battery_percentage":
 			u.BatteryPercent = battery(value)
+		case "decoded_payload":
+			u.Decoded = object(value)
+		case "normalized_payload":
+			if value.IsArray() {
+				u.Normalized = value.Raw
+			}
 		case "version_ids":
 			if brand, model := value.Get("brand_id").String(), value.Get("model_id").String(); brand != "" || model != "" {
 				u.Profile = brand + "/" + model
@@ -166,6 +172,14 @@ func parseMessage(u *lorawan.Uplink, message gjson.Result, outer string, arrived
 		err = codec.Errorf(codec.BadContent, "the payload is encrypted: the application skips payload crypto (skip_payload_crypto)")
 	}
 	return err
+}
+
+// object returns an object as it stands in the message, and nothing of what is none.
+func object(value gjson.Result) string {
+	if !value.IsObject() {
+		return ""
+	}
+	return value.Raw
 }
 
 // battery reads what the device has last answered to the network server's question how it is

@@ -3,6 +3,7 @@ package ttn_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -286,6 +287,22 @@ func BenchmarkParseUplink(b *testing.B) {
 	for b.Loop() {
 		if _, err := ttn.ParseUplink(message, arrived); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestDecodedThere(t *testing.T) {
+	t.Parallel()
+	const message = `{"end_device_ids":{"dev_eui":"0101010101010101"},"received_at":"2026-11-30T09:00:00Z",
+		"uplink_message":{"f_port":1,"decoded_payload":%s,"normalized_payload":%s}}`
+	for _, tt := range []struct{ decoded, normalized, wantDecoded, wantNormalized string }{
+		{`{"co2": 455}`, `[{"air":{"co2":455}}]`, `{"co2": 455}`, `[{"air":{"co2":455}}]`},
+		{`"x"`, `{}`, "", ""},
+		{`null`, `null`, "", ""},
+	} {
+		u, err := ttn.ParseUplink(fmt.Appendf(nil, message, tt.decoded, tt.normalized), time.Time{})
+		if err != nil || u.Decoded != tt.wantDecoded || u.Normalized != tt.wantNormalized {
+			t.Errorf("of %s and %s: got %q, %q, %v", tt.decoded, tt.normalized, u.Decoded, u.Normalized, err)
 		}
 	}
 }

@@ -237,7 +237,7 @@ func readNodeMap(path string) (map[uuid.UUID]uuid.UUID, error) {
 		if len(fields) == 0 {
 			continue
 		}
-		before, after, err := mapping(fields)
+		before, after, err := idsOf(fields)
 		if err != nil {
 			return nil, fmt.Errorf("%s, line %d: %w", path, number, err)
 		}
@@ -246,7 +246,7 @@ func readNodeMap(path string) (map[uuid.UUID]uuid.UUID, error) {
 	return nodes, lines.Err()
 }
 
-func mapping(fields []string) (before, after uuid.UUID, err error) {
+func idsOf(fields []string) (before, after uuid.UUID, err error) {
 	if len(fields) != 2 {
 		return before, after, errors.New("want two words")
 	}

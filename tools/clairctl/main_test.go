@@ -171,7 +171,7 @@ func TestSampleDump(t *testing.T) {
 	if err := os.WriteFile(nodes, []byte("# the red one\nCLAIRCHEN 9876B600001193E0\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before, _, err := mapping([]string{"CLAIRCHEN", "9876B600001193E0"})
+	before, _, err := idsOf([]string{"CLAIRCHEN", "9876B600001193E0"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
+	"github.com/clairberlin/clair-stack/pkg/codec/mapping"
 	"github.com/clairberlin/clair-stack/pkg/config"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
@@ -120,7 +121,7 @@ func (k *kept) listCommand(out *output) *cobra.Command {
 }
 
 // codecOfForwarder has the codecs of the services.
-var codecOfForwarder = map[string]string{"clairchen-forwarder": "clairchen", "ers-forwarder": "elsys"}
+var codecOfForwarder = map[string]string{"clairchen-forwarder": "clairchen", "ers-forwarder": "elsys", "lorawan-forwarder": catalog.AnySensor}
 
 // redecoding is what became of uplinks.
 type redecoding struct {
@@ -131,6 +132,7 @@ type redecoding struct {
 	Readings map[string]int    `json:"readings,omitempty"`
 	codec    string            // for all; empty: by forwarder and profile
 	profiles map[string]string // codecs by profile
+	mappings string            // folder of those that an operator has beside ours
 	dryRun   bool
 	codecs   map[string]codec.Decoder // found before
 }
@@ -188,12 +190,22 @@ exit code is 3 when there is some of that.`,
 	}
 	addCodec(cmd, &r.codec)
 	cmd.Flags().StringToStringVar(&r.profiles, "codec-by-profile", nil, "codecs of device profiles, as profile=codec")
+	cmd.Flags().StringVar(&r.mappings, "mappings", "", "folder with mappings, as MAPPINGS_FOLDER of the lorawan-forwarder")
 	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "decode, but store and forget nothing")
 	return cmd
 }
 
 // check refuses codecs that there are not, though no uplink may need them.
 func (r *redecoding) check() error {
+	if r.mappings != "" {
+		set, err := mapping.Load(r.mappings)
+		if err != nil {
+			return usageError{fmt.Errorf("--mappings: %w", err)}
+		}
+		if r.codecs[catalog.AnySensor], err = catalog.ForSensors(set); err != nil {
+			return usageError{fmt.Errorf("--mappings: %w", err)}
+		}
+	}
 	if r.codec != "" {
 		if _, err := findCodec(r.codec); err != nil {
 			return err

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -62,16 +64,7 @@ func TestRedecodeKeepsWhatIsNotTaken(t *testing.T) {
 			Forwarder: "ers-forwarder", Payload: payload, Envelope: ttn.EncodeUplink(ttn.Application{ID: "a"}, &u),
 		}})
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer()
-	ingestv1.RegisterIngestServiceServer(server, k)
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(server.Stop)
-	t.Setenv("INGESTAIR_ADDRESS", listener.Addr().String())
-	t.Setenv("INGEST_TOKEN", "secret")
+	k.serve(t)
 	for _, tt := range []struct {
 		name      string
 		old       bool
@@ -87,5 +80,49 @@ func TestRedecodeKeepsWhatIsNotTaken(t *testing.T) {
 		if code != tt.code || !strings.Contains(stdout, tt.printed) || !slices.Equal(k.forgotten, tt.forgotten) {
 			t.Errorf("%s: exit code %d, want %d; forgotten %v, want %v; printed %q, %q, want %q", tt.name, code, tt.code, k.forgotten, tt.forgotten, stdout, stderr, tt.printed)
 		}
+	}
+}
+
+// serve lets clairctl find the keeper.
+func (k *keeper) serve(t *testing.T) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	ingestv1.RegisterIngestServiceServer(server, k)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	t.Setenv("INGESTAIR_ADDRESS", listener.Addr().String())
+	t.Setenv("INGEST_TOKEN", "secret")
+}
+
+// What came of a sensor before somebody described it is read once there is a mapping.
+func TestRedecodeByMapping(t *testing.T) {
+	k := &keeper{}
+	u := lorawan.Uplink{DevEUI: 1, FPort: 5, Payload: []byte{1}, ReceivedAt: time.Unix(1598966251, 0), Profile: "acme/one", Decoded: `{"Lux":40}`}
+	k.kept = []*ingestv1.KeptUplink{{Id: 7, KeptAt: timestamppb.New(u.ReceivedAt), Uplink: &ingestv1.UndecodedUplink{
+		Forwarder: "lorawan-forwarder", Payload: u.Payload, Envelope: ttn.EncodeUplink(ttn.Application{ID: "a"}, &u),
+	}}}
+	k.serve(t)
+	folder := t.TempDir()
+	write := func(content string) {
+		if err := os.WriteFile(filepath.Join(folder, "acme.json"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, code := clairctl(t, "", "uplinks", "redecode"); code != exitPartly || len(k.forgotten) != 0 {
+		t.Errorf("without a mapping: exit code %d, forgotten %v", code, k.forgotten)
+	}
+	write(`{"form":1,"name":"acme","version":1,"title":"Acme","source":{"url":"https://acme.example","licence":"own"},"profiles":["acme/one"],
+		"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/Lux"}]}]}`)
+	stdout, stderr, code := clairctl(t, "", "uplinks", "redecode", "--mappings", folder)
+	if code != exitOK || !strings.Contains(stdout, "readings stored    1") || !slices.Equal(k.forgotten, []int64{7}) {
+		t.Errorf("exit code %d, forgotten %v, printed %q, %q", code, k.forgotten, stdout, stderr)
+	}
+	write(`{}`)
+	if _, stderr, code := clairctl(t, "", "uplinks", "redecode", "--mappings", folder); code != exitUsage || !strings.Contains(stderr, "acme.json: /form: required") {
+		t.Errorf("with a broken mapping: exit code %d, printed %q", code, stderr)
 	}
 }

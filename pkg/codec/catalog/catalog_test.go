@@ -15,6 +15,9 @@ func TestForProtocol(t *testing.T) {
 		"ELSYSERSPROT_V01":  "ELSYSERS",
 		"elsysers":          "ELSYSERS",
 		"TALKPOOLOY1012":    "TALKPOOLOY1012",
+		"LORAWAN":           "LORAWAN",
+		"LoRaWAN":           "LORAWAN",
+		"LORAWAN_V1":        "", // somebody's own
 		"ELSYS":             "",
 		"Zigbee CLAIRCHEN":  "",
 		"":                  "",

@@ -1,0 +1,223 @@
+package mapping
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/reason"
+)
+
+// Set are documents that are used together, and the devices that somebody has given one.
+type Set struct {
+	documents map[string]*Document // by name
+	profiles  map[string]string    // names by profile, in lower case
+	devices   map[lorawan.EUI64]string
+}
+
+//go:embed ready/*.json
+var ready embed.FS
+
+// Ready returns the documents that come with this package. Where each is from stands in its
+// source.
+func Ready() *Set {
+	s := newSet()
+	if err := s.add(ready, "ready"); err != nil {
+		panic(err) // a test reads them
+	}
+	return s
+}
+
+func newSet() *Set {
+	return &Set{documents: map[string]*Document{}, profiles: map[string]string{}, devices: map[lorawan.EUI64]string{}}
+}
+
+// devicesFile is the file of a folder that says which devices and profiles have which
+// document, whatever the documents themselves say.
+const devicesFile = "devices.json"
+
+// Load returns the documents that come with this package, and over them those of a folder: its
+// files whose names end in .json. A document there takes the place of one of its name, and its
+// profiles are no longer another's. The file devices.json has neither, but says by which
+// document, or codec, devices and profiles are read:
+//
+//	{"form": 1, "devices": {"24E124710B000001": "milesight-am307"}, "profiles": {"my profile": "elsys"}}
+//
+// An error names the files, and in them the places.
+func Load(folder string) (*Set, error) {
+	s := Ready()
+	if folder == "" {
+		return s, nil
+	}
+	own := newSet()
+	if err := own.add(os.DirFS(folder), "."); err != nil {
+		return nil, err
+	}
+	for name, d := range own.documents {
+		if old := s.documents[name]; old != nil {
+			for _, profile := range old.Profiles {
+				if key := strings.ToLower(profile); s.profiles[key] == name {
+					delete(s.profiles, key)
+				}
+			}
+		}
+		s.documents[name] = d
+	}
+	for profile, name := range own.profiles {
+		s.profiles[profile] = name
+	}
+	s.devices = own.devices
+	return s, nil
+}
+
+// add adds the files of a folder. All that is wrong is told at once.
+func (s *Set) add(from fs.FS, folder string) error {
+	entries, err := fs.ReadDir(from, folder)
+	if err != nil {
+		return fmt.Errorf("read the mappings: %w", err)
+	}
+	var problems []error
+	var devices []byte
+	for _, e := range entries {
+		// Mounted configurations have links to folders of hidden names beside the files.
+		if e.IsDir() || path.Ext(e.Name()) != ".json" || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		content, err := fs.ReadFile(from, path.Join(folder, e.Name()))
+		switch {
+		case err != nil:
+			problems = append(problems, fmt.Errorf("read the mappings: %w", err))
+		case e.Name() == devicesFile:
+			devices = content
+		default:
+			if err := s.addDocument(content); err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", e.Name(), err))
+			}
+		}
+	}
+	if devices != nil {
+		if err := s.assign(devices); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", devicesFile, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (s *Set) addDocument(content []byte) error {
+	d, err := Parse(content)
+	if err != nil {
+		return err
+	}
+	if s.documents[d.Name] != nil {
+		return fmt.Errorf("/name: another file has %q, too", d.Name)
+	}
+	s.documents[d.Name] = d
+	for i, profile := range d.Profiles {
+		key := strings.ToLower(profile)
+		if other, ok := s.profiles[key]; ok && other != d.Name {
+			return fmt.Errorf("/profiles/%d: %q is one of %q, too", i, profile, other)
+		}
+		s.profiles[key] = d.Name
+	}
+	return nil
+}
+
+// assign reads devices.json.
+func (s *Set) assign(content []byte) error {
+	var r reader
+	if !gjson.ValidBytes(content) {
+		r.wrong("", reason.Invalid, "it is no JSON")
+		return r.problems
+	}
+	names := func(take func(key, name string) error) func(string, gjson.Result) {
+		return func(at string, v gjson.Result) {
+			if !v.IsObject() {
+				r.wrong(at, reason.Invalid, "an object of names is expected")
+				return
+			}
+			seen := map[string]bool{}
+			v.ForEach(func(key, value gjson.Result) bool {
+				place := at + "/" + escape.Replace(key.Str)
+				var name string
+				r.name(&name)(place, value)
+				if err := take(key.Str, name); err != nil {
+					r.wrong(place, reason.Invalid, "%v", err)
+				}
+				if seen[strings.ToUpper(key.Str)] {
+					r.wrong(place, reason.Invalid, "it stands there twice")
+				}
+				seen[strings.ToUpper(key.Str)] = true
+				return len(r.problems) < maxProblems
+			})
+		}
+	}
+	r.object("", gjson.ParseBytes(content), members{
+		"form": r.whole(Form, Form, func(int) {}),
+		"devices": names(func(key, name string) error {
+			eui, err := lorawan.ParseDevEUI(key)
+			s.devices[eui] = name
+			return err
+		}),
+		"profiles": names(func(key, name string) error {
+			s.profiles[strings.ToLower(key)] = name
+			return nil
+		}),
+	}, "form")
+	if len(r.problems) > 0 {
+		return r.problems
+	}
+	return nil
+}
+
+// Document returns a document by its name, nil where there is none.
+func (s *Set) Document(name string) *Document { return s.documents[name] }
+
+// Names returns the names of all documents, sorted.
+func (s *Set) Names() []string {
+	names := make([]string, 0, len(s.documents))
+	for name := range s.documents {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Assign gives a profile a document, or a codec, by its name.
+func (s *Set) Assign(profile, name string) { s.profiles[strings.ToLower(profile)] = name }
+
+// Choose returns the name of the document, or codec, by which a device's uplinks are read:
+// that of the device, else that of its tag at the network server, else that of its profile;
+// empty where nobody has said.
+func (s *Set) Choose(u *lorawan.Uplink) string {
+	if name, ok := s.devices[u.DevEUI]; ok {
+		return name
+	}
+	if u.Mapping != "" {
+		return u.Mapping
+	}
+	if u.Profile == "" {
+		return ""
+	}
+	return s.profiles[strings.ToLower(u.Profile)]
+}
+
+// Assigned returns all names that devices and profiles were given, sorted, each once.
+func (s *Set) Assigned() []string {
+	var names []string
+	for _, name := range s.devices {
+		names = append(names, name)
+	}
+	for _, name := range s.profiles {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -1,0 +1,104 @@
+package mapping_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/clairberlin/clair-stack/pkg/codec/mapping"
+	"github.com/clairberlin/clair-stack/pkg/lorawan"
+)
+
+// folder makes a folder of files.
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// document is one of a name with profiles.
+func document(name, profiles string) string {
+	return `{"form":1,"name":"` + name + `","version":2,"title":"T","source":{"url":"https://a.example","licence":"own"},"profiles":[` + profiles +
+		`],"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/l"}]}]}`
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	set, err := mapping.Load(folder(t, map[string]string{
+		"a.json":       document("milesight-am307", `"Our profile"`),
+		"b.json":       document("ours", `"decentlab/dl-iam"`),
+		"devices.json": `{"form":1,"devices":{"24e124710b000001":"ours"},"profiles":{"Hall":"elsys"}}`,
+		"notes.txt":    "no mapping",
+		".hidden.json": "no mapping",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		uplink lorawan.Uplink
+		want   string
+	}{
+		{"a device before all", lorawan.Uplink{DevEUI: 0x24E124710B000001, Mapping: "decentlab", Profile: "hall"}, "ours"},
+		{"a tag before the profile", lorawan.Uplink{Mapping: "decentlab", Profile: "hall"}, "decentlab"},
+		{"a profile, in any case", lorawan.Uplink{Profile: "HALL"}, "elsys"},
+		{"a profile of a document of one's own", lorawan.Uplink{Profile: "our profile"}, "milesight-am307"},
+		{"one that takes it from another", lorawan.Uplink{Profile: "Decentlab/DL-IAM"}, "ours"},
+		{"one that the document it replaces had", lorawan.Uplink{Profile: "milesight-iot/am307"}, ""},
+		{"others stay", lorawan.Uplink{Profile: "decentlab/dl-pm"}, "decentlab"},
+		{"nobody's", lorawan.Uplink{DevEUI: 7}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := set.Choose(&tt.uplink); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+	if d := set.Document("milesight-am307"); d.Version != 2 {
+		t.Errorf("version %d, want that of the folder", d.Version)
+	}
+}
+
+// An operator is told all files and places that are wrong, at once.
+func TestLoadTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		files map[string]string
+		want  string
+	}{
+		{"two of a name", map[string]string{"a.json": document("a", ""), "b.json": document("a", "")}, `b.json: /name: another file has "a", too`},
+		{"two of a profile", map[string]string{"a.json": document("a", `"P"`), "b.json": document("b", `"x","p"`)}, `b.json: /profiles/1: "p" is one of "a", too`},
+		{"several", map[string]string{"a.json": "{", "b.json": "[]", "devices.json": "1"},
+			"a.json: invalid it is no JSON\nb.json: invalid an object is expected\ndevices.json: invalid an object is expected"},
+		{"devices", map[string]string{"devices.json": `{"form":1,"devices":{"24E124":"ours","24E124710B000001":"o/","24e124710b000001":"ours"},"profile":{}}`},
+			`devices.json: /devices/24E124: invalid device EUI "24E124": want 16 hexadecimal digits; /devices/24E124710B000001: invalid a name of small letters, digits and hyphens is expected; ` +
+				`/devices/24e124710b000001: invalid it stands there twice; /profile: invalid there is no such member`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := mapping.Load(folder(t, tt.files))
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+	if _, err := mapping.Load("/there/is/none"); err == nil {
+		t.Error("a folder that is not there is no error")
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add(`{"form":1,"devices":{"24e124710b000001":"ours"},"profiles":{"Hall":"elsys"}}`)
+	f.Fuzz(func(t *testing.T, content string) {
+		if set, err := mapping.Load(folder(t, map[string]string{"devices.json": content})); err == nil {
+			set.Choose(&lorawan.Uplink{DevEUI: 1, Profile: "a"})
+		}
+	})
+}
