@@ -18,7 +18,7 @@ const name = "lorawan-forwarder"
 
 // settings are those of the sensors.
 type settings struct {
-	MappingsFolder string `env:"MAPPINGS_FOLDER" desc:"folder with mappings (*.json) beside those that come with the service; its devices.json says by what single devices and profiles are read"`
+	MappingsFolder string `env:"MAPPINGS_FOLDER" desc:"folder with mappings (*.json) beside those that come with the service; its mappings.json may hold several, and says by what single devices and profiles are read"`
 }
 
 func main() {

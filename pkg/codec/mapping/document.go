@@ -161,7 +161,7 @@ func Parse(content []byte) (*Document, error) {
 	case !utf8.Valid(content) || !gjson.ValidBytes(content):
 		r.wrong("", reason.Invalid, "it is no JSON")
 	default:
-		d := r.document(gjson.ParseBytes(content))
+		d := r.document("", gjson.ParseBytes(content))
 		if len(r.problems) == 0 {
 			return d, nil
 		}
@@ -311,9 +311,10 @@ func (r *reader) scalar(to func(string)) func(string, gjson.Result) {
 	}
 }
 
-func (r *reader) document(v gjson.Result) *Document {
+func (r *reader) document(at string, v gjson.Result) *Document {
 	d := &Document{}
-	r.object("", v, members{
+	before := len(r.problems)
+	r.object(at, v, members{
 		"form":    r.whole(Form, Form, func(int) {}),
 		"name":    r.name(&d.Name),
 		"version": r.whole(1, maxVersion, func(n int) { d.Version = n }),
@@ -331,8 +332,8 @@ func (r *reader) document(v gjson.Result) *Document {
 		"blocks": func(at string, v gjson.Result) { r.list(at, v, maxBlocks, r.block(&d.Blocks)) },
 		"silent": func(at string, v gjson.Result) { r.list(at, v, maxBlocks, r.silent(&d.Silent)) },
 	}, "form", "name", "version", "title", "source")
-	if len(d.Blocks) == 0 && d.Codec == "" && len(r.problems) == 0 {
-		r.wrong("/blocks", reason.Required, "there are neither blocks nor a codec")
+	if len(d.Blocks) == 0 && d.Codec == "" && len(r.problems) == before {
+		r.wrong(at+"/blocks", reason.Required, "there are neither blocks nor a codec")
 	}
 	return d
 }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 
@@ -40,16 +41,22 @@ func newSet() *Set {
 	return &Set{documents: map[string]*Document{}, profiles: map[string]string{}, devices: map[lorawan.EUI64]string{}}
 }
 
-// devicesFile is the file of a folder that says which devices and profiles have which
-// document, whatever the documents themselves say.
-const devicesFile = "devices.json"
+// setFile is the file of a folder that says which devices and profiles have which document,
+// whatever the documents themselves say. It may hold documents, too.
+const setFile = "mappings.json"
+
+// maxSetBytes bounds it: a swarm's configurations are no larger.
+const maxSetBytes = 1 << 20
+
+// maxDocuments bounds how many documents one file may hold.
+const maxDocuments = 1000
 
 // Load returns the documents that come with this package, and over them those of a folder: its
 // files whose names end in .json. A document there takes the place of one of its name, and its
-// profiles are no longer another's. The file devices.json has neither, but says by which
-// document, or codec, devices and profiles are read:
+// profiles are no longer another's. The file mappings.json says by which document, or codec,
+// devices and profiles are read, and may hold documents, all of it as it needs:
 //
-//	{"form": 1, "devices": {"24E124710B000001": "milesight-am307"}, "profiles": {"my profile": "elsys"}}
+//	{"form": 1, "documents": [], "devices": {"24E124710B000001": "milesight-am307"}, "profiles": {"my profile": "elsys"}}
 //
 // An error names the files, and in them the places.
 func Load(folder string) (*Set, error) {
@@ -85,7 +92,7 @@ func (s *Set) add(from fs.FS, folder string) error {
 		return fmt.Errorf("read the mappings: %w", err)
 	}
 	var problems []error
-	var devices []byte
+	var set []byte
 	for _, e := range entries {
 		// Mounted configurations have links to folders of hidden names beside the files.
 		if e.IsDir() || path.Ext(e.Name()) != ".json" || strings.HasPrefix(e.Name(), ".") {
@@ -95,17 +102,17 @@ func (s *Set) add(from fs.FS, folder string) error {
 		switch {
 		case err != nil:
 			problems = append(problems, fmt.Errorf("read the mappings: %w", err))
-		case e.Name() == devicesFile:
-			devices = content
+		case e.Name() == setFile:
+			set = content
 		default:
 			if err := s.addDocument(content); err != nil {
 				problems = append(problems, fmt.Errorf("%s: %w", e.Name(), err))
 			}
 		}
 	}
-	if devices != nil {
-		if err := s.assign(devices); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", devicesFile, err))
+	if set != nil {
+		if err := s.addSet(set); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", setFile, err))
 		}
 	}
 	return errors.Join(problems...)
@@ -116,65 +123,88 @@ func (s *Set) addDocument(content []byte) error {
 	if err != nil {
 		return err
 	}
+	var r reader
+	if s.take(&r, "", d); len(r.problems) > 0 {
+		return r.problems
+	}
+	return nil
+}
+
+// take adds a document that stands at a place.
+func (s *Set) take(r *reader, at string, d *Document) {
 	if s.documents[d.Name] != nil {
-		return fmt.Errorf("/name: another file has %q, too", d.Name)
+		r.wrong(at+"/name", reason.Unique, "another document has %q, too", d.Name)
+		return
 	}
 	s.documents[d.Name] = d
 	for i, profile := range d.Profiles {
 		key := strings.ToLower(profile)
 		if other, ok := s.profiles[key]; ok && other != d.Name {
-			return fmt.Errorf("/profiles/%d: %q is one of %q, too", i, profile, other)
+			r.wrong(fmt.Sprintf("%s/profiles/%d", at, i), reason.Unique, "%q is one of %q, too", profile, other)
+			continue
 		}
 		s.profiles[key] = d.Name
 	}
-	return nil
 }
 
-// assign reads devices.json.
-func (s *Set) assign(content []byte) error {
+// addSet reads mappings.json.
+func (s *Set) addSet(content []byte) error {
 	var r reader
-	if !gjson.ValidBytes(content) {
+	switch {
+	case len(content) > maxSetBytes:
+		r.wrong("", reason.MaxLength, "more than %d bytes", maxSetBytes)
+	case !utf8.Valid(content) || !gjson.ValidBytes(content):
 		r.wrong("", reason.Invalid, "it is no JSON")
-		return r.problems
+	default:
+		r.object("", gjson.ParseBytes(content), members{
+			"form": r.whole(Form, Form, func(int) {}),
+			"documents": func(at string, v gjson.Result) {
+				r.list(at, v, maxDocuments, func(at string, v gjson.Result) {
+					before := len(r.problems)
+					if d := r.document(at, v); len(r.problems) == before {
+						s.take(&r, at, d)
+					}
+				})
+			},
+			"devices": r.names(func(key, name string) error {
+				eui, err := lorawan.ParseDevEUI(key)
+				s.devices[eui] = name
+				return err
+			}),
+			"profiles": r.names(func(key, name string) error {
+				s.Assign(key, name)
+				return nil
+			}),
+		}, "form")
 	}
-	names := func(take func(key, name string) error) func(string, gjson.Result) {
-		return func(at string, v gjson.Result) {
-			if !v.IsObject() {
-				r.wrong(at, reason.Invalid, "an object of names is expected")
-				return
-			}
-			seen := map[string]bool{}
-			v.ForEach(func(key, value gjson.Result) bool {
-				place := at + "/" + escape.Replace(key.Str)
-				var name string
-				r.name(&name)(place, value)
-				if err := take(key.Str, name); err != nil {
-					r.wrong(place, reason.Invalid, "%v", err)
-				}
-				if seen[strings.ToUpper(key.Str)] {
-					r.wrong(place, reason.Invalid, "it stands there twice")
-				}
-				seen[strings.ToUpper(key.Str)] = true
-				return len(r.problems) < maxProblems
-			})
-		}
-	}
-	r.object("", gjson.ParseBytes(content), members{
-		"form": r.whole(Form, Form, func(int) {}),
-		"devices": names(func(key, name string) error {
-			eui, err := lorawan.ParseDevEUI(key)
-			s.devices[eui] = name
-			return err
-		}),
-		"profiles": names(func(key, name string) error {
-			s.profiles[strings.ToLower(key)] = name
-			return nil
-		}),
-	}, "form")
 	if len(r.problems) > 0 {
 		return r.problems
 	}
 	return nil
+}
+
+// names reads an object whose members have names of documents, or codecs.
+func (r *reader) names(take func(key, name string) error) func(string, gjson.Result) {
+	return func(at string, v gjson.Result) {
+		if !v.IsObject() {
+			r.wrong(at, reason.Invalid, "an object of names is expected")
+			return
+		}
+		seen := map[string]bool{}
+		v.ForEach(func(key, value gjson.Result) bool {
+			place := at + "/" + escape.Replace(key.Str)
+			var name string
+			r.name(&name)(place, value)
+			if err := take(key.Str, name); err != nil {
+				r.wrong(place, reason.Invalid, "%v", err)
+			}
+			if seen[strings.ToUpper(key.Str)] {
+				r.wrong(place, reason.Invalid, "it stands there twice")
+			}
+			seen[strings.ToUpper(key.Str)] = true
+			return len(r.problems) < maxProblems
+		})
+	}
 }
 
 // Document returns a document by its name, nil where there is none.

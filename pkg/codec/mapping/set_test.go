@@ -30,11 +30,11 @@ func document(name, profiles string) string {
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	set, err := mapping.Load(folder(t, map[string]string{
-		"a.json":       document("milesight-am307", `"Our profile"`),
-		"b.json":       document("ours", `"decentlab/dl-iam"`),
-		"devices.json": `{"form":1,"devices":{"24e124710b000001":"ours"},"profiles":{"Hall":"elsys"}}`,
-		"notes.txt":    "no mapping",
-		".hidden.json": "no mapping",
+		"a.json":        document("milesight-am307", `"Our profile"`),
+		"b.json":        document("ours", `"decentlab/dl-iam"`),
+		"mappings.json": `{"form":1,"documents":[` + document("bundled", `"Loft"`) + `],"devices":{"24e124710b000001":"ours"},"profiles":{"Hall":"elsys"}}`,
+		"notes.txt":     "no mapping",
+		".hidden.json":  "no mapping",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +51,7 @@ func TestChoose(t *testing.T) {
 		{"one that takes it from another", lorawan.Uplink{Profile: "Decentlab/DL-IAM"}, "ours"},
 		{"one that the document it replaces had", lorawan.Uplink{Profile: "milesight-iot/am307"}, ""},
 		{"others stay", lorawan.Uplink{Profile: "decentlab/dl-pm"}, "decentlab"},
+		{"one of several in a file", lorawan.Uplink{Profile: "loft"}, "bundled"},
 		{"nobody's", lorawan.Uplink{DevEUI: 7}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,13 +74,16 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		{"two of a name", map[string]string{"a.json": document("a", ""), "b.json": document("a", "")}, `b.json: /name: another file has "a", too`},
-		{"two of a profile", map[string]string{"a.json": document("a", `"P"`), "b.json": document("b", `"x","p"`)}, `b.json: /profiles/1: "p" is one of "a", too`},
-		{"several", map[string]string{"a.json": "{", "b.json": "[]", "devices.json": "1"},
-			"a.json: invalid it is no JSON\nb.json: invalid an object is expected\ndevices.json: invalid an object is expected"},
-		{"devices", map[string]string{"devices.json": `{"form":1,"devices":{"24E124":"ours","24E124710B000001":"o/","24e124710b000001":"ours"},"profile":{}}`},
-			`devices.json: /devices/24E124: invalid device EUI "24E124": want 16 hexadecimal digits; /devices/24E124710B000001: invalid a name of small letters, digits and hyphens is expected; ` +
+		{"two of a name", map[string]string{"a.json": document("a", ""), "b.json": document("a", "")}, `b.json: /name: unique another document has "a", too`},
+		{"two of a profile", map[string]string{"a.json": document("a", `"P"`), "b.json": document("b", `"x","p"`)}, `b.json: /profiles/1: unique "p" is one of "a", too`},
+		{"several", map[string]string{"a.json": "{", "b.json": "[]", "mappings.json": "1"},
+			"a.json: invalid it is no JSON\nb.json: invalid an object is expected\nmappings.json: invalid an object is expected"},
+		{"devices", map[string]string{"mappings.json": `{"form":1,"devices":{"24E124":"ours","24E124710B000001":"o/","24e124710b000001":"ours"},"profile":{}}`},
+			`mappings.json: /devices/24E124: invalid device EUI "24E124": want 16 hexadecimal digits; /devices/24E124710B000001: invalid a name of small letters, digits and hyphens is expected; ` +
 				`/devices/24e124710b000001: invalid it stands there twice; /profile: invalid there is no such member`},
+		{"documents", map[string]string{"a.json": document("a", ""), "mappings.json": `{"form":1,"documents":[` + document("a", "") + `,{"form":1},[]]}`},
+			`mappings.json: /documents/0/name: unique another document has "a", too; /documents/1/name: required it is missing; /documents/1/version: required it is missing; ` +
+				`/documents/1/title: required it is missing; /documents/1/source: required it is missing; /documents/2: invalid an object is expected`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,9 +99,10 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
+	f.Add(`{"form":1,"documents":[` + document("a", `"p"`) + `]}`)
 	f.Add(`{"form":1,"devices":{"24e124710b000001":"ours"},"profiles":{"Hall":"elsys"}}`)
 	f.Fuzz(func(t *testing.T, content string) {
-		if set, err := mapping.Load(folder(t, map[string]string{"devices.json": content})); err == nil {
+		if set, err := mapping.Load(folder(t, map[string]string{"mappings.json": content})); err == nil {
 			set.Choose(&lorawan.Uplink{DevEUI: 1, Profile: "a"})
 		}
 	})
