@@ -28,6 +28,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON notification_channel, notification, noti
 -- What accounts have exported.
 GRANT SELECT, INSERT, UPDATE, DELETE ON data_export TO :role;
 
+-- Who gets reports by mail.
+GRANT SELECT, INSERT, UPDATE, DELETE ON report_subscription, report_mail TO :role;
+
 -- What people want to be told, and what came of it.
 GRANT SELECT, INSERT, UPDATE, DELETE ON alert_rule, alert_episode, alert_event TO :role;
 

@@ -96,7 +96,7 @@ func newWorldWithMails(t *testing.T, limits identity.Limits, mails mail.Way) *wo
 		http.Error(rw, fault.Text(err), fault.HTTPStatus(err))
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/accounts/", account.NewPages(accounts, doors, mails, postgres.Notifications{Pool: pgtest.As(t, schema.Managair, w.pool)}, log).Handler())
+	mux.Handle("/accounts/", account.NewPages(accounts, doors, mails, postgres.Notifications{Pool: pgtest.As(t, schema.Managair, w.pool)}, postgres.ReportMails{Pool: pgtest.As(t, schema.Managair, w.pool)}, log).Handler())
 	mux.HandleFunc("/api/v1/whoami", func(rw http.ResponseWriter, r *http.Request) {
 		caller := access.CallerFrom(r.Context())
 		switch {

@@ -21,6 +21,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
+	"github.com/clairberlin/clair-stack/services/managair/internal/reportmail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
@@ -40,6 +41,13 @@ type Pages struct {
 	log      *slog.Logger
 	// channels are left by links in mails.
 	channels Channels
+	reports  Reports
+}
+
+// Reports is what the pages need of reports by mail (reportmail.Store).
+type Reports interface {
+	Leaving(ctx context.Context, id int64, key string) (reportmail.Subscription, error)
+	Leave(ctx context.Context, id int64, key string, kind reportmail.Kind) (reportmail.Subscription, error)
 }
 
 // Channels is what the pages need of the channels of notifications.
@@ -49,8 +57,8 @@ type Channels interface {
 }
 
 // NewPages returns the pages. They say where mails are that nobody sends.
-func NewPages(accounts *identity.Accounts, doors *session.Authenticator, mails mail.Way, channels Channels, log *slog.Logger) *Pages {
-	return &Pages{accounts, doors, mails, log, channels}
+func NewPages(accounts *identity.Accounts, doors *session.Authenticator, mails mail.Way, channels Channels, reports Reports, log *slog.Logger) *Pages {
+	return &Pages{accounts, doors, mails, log, channels, reports}
 }
 
 // written says that there was a mail, and where it is if nobody sends it.
@@ -143,6 +151,7 @@ func (p *Pages) Handler() http.Handler {
 	page("/accounts/password/reset", p.showReset, p.requestReset, false)
 	page("/accounts/password/reset/key/{key}", p.showResetKey, p.reset, false)
 	page("/accounts/notifications/{id}/{key}", p.showLeave, p.leave, false)
+	page("/accounts/reports/{id}/{kind}/{key}", p.showLeaveReports, p.leaveReports, false)
 	page("/accounts/sessions", p.showSessions, p.changeSessions, true)
 	page("/accounts/delete", p.showDelete, p.deleteAccount, true)
 	mux.HandleFunc("GET "+web.StylePath, web.ServeStyle)

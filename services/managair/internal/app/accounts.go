@@ -38,7 +38,7 @@ func newPeople(log *slog.Logger, pool *pgxpool.Pool, queue *asynq.Client, public
 	sessions := session.NewAuthenticator(accounts, log, publicURL, func(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteRefusal(w, r, log, err)
 	})
-	return people{accounts, sessions, account.NewPages(accounts, sessions, mails, postgres.Notifications{Pool: pool}, log)}
+	return people{accounts, sessions, account.NewPages(accounts, sessions, mails, postgres.Notifications{Pool: pool}, postgres.ReportMails{Pool: pool}, log)}
 }
 
 func newAccounts(pool *pgxpool.Pool, mails worker.Mails, limits identity.Limits) *identity.Accounts {

@@ -30,10 +30,8 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
-	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
-	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
 )
 
@@ -118,12 +116,13 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 	}
 	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
 		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now}, Readings: samples,
-		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: pool}, Samples: samples, Occupancy: timetable.Past{Store: postgres.Timetables{Pool: pool}, Samples: samples}, Log: log},
+		AirQuality: judge(log, pool),
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),
 		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool}, AirFiles: files,
 		Alerts:        postgres.NewAlertDesk(pool),
 		Reports:       postgres.Reports{Pool: pool},
+		ReportMails:   postgres.ReportMails{Pool: pool},
 		Notifications: ways,
 		Exports:       export.Service{Store: postgres.Exports{Pool: pool}, Shelf: shelf, Limit: exported.PerAccount},
 		Images:        httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},

@@ -85,6 +85,7 @@ var elsewhere = []string{
 	"installation_ends_after_start", "node_epoch_one_row", "node_fidelity_fault_has_begin", "node_fidelity_fault_known", "node_fidelity_known", "node_outage_ends_after_start",
 	"air_file_days", "air_file_deleted_is_empty", "air_file_deleted_is_private", "air_file_profile_form", "air_file_version_counts", "signing_key_seed_goes", "signing_key_size",
 	"data_export_state", "data_export_wanted_size",
+	"report_mail_kind", "report_mail_state", "report_mail_why", "report_subscription_language", "report_subscription_leave_key_length",
 	"occupied_day_holiday", "occupied_day_how", "occupied_day_spans",
 	"notification_attempt_outcome", "notification_channel_kind", "notification_channel_owner", "notification_channel_secret_size", "notification_data_size",
 	"notification_state", "timetable_holder", "timetable_region_length", "timetable_rooms_have_no_calendar", "timetable_size",

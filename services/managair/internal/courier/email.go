@@ -7,6 +7,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/services/managair/internal/mail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
+	"github.com/clairberlin/clair-stack/services/managair/internal/reportmail"
 )
 
 // email sends by the mail server of all mails. report is told what is not for people.
@@ -39,4 +40,19 @@ func (e email) Send(ctx context.Context, d *notify.Delivery) (notify.Answer, err
 		return answer, fault.New(fault.Unavailable, "the mail server does not take mails")
 	}
 	return answer, nil
+}
+
+// Reports sends reports by mail.
+type Reports struct{ Letters mail.Deliverer }
+
+// Send is part of reportmail.Letters.
+func (r Reports) Send(ctx context.Context, l *reportmail.Letter) error {
+	m, err := mail.WriteReport(ctx, mail.Report{
+		ID: l.ID, To: l.To, Monthly: l.Kind == reportmail.Month, Content: l.Content, Measured: l.Measured, PDF: l.PDF, File: l.File,
+		Page: l.Page, Leave: l.Leave, PublicURL: l.PublicURL,
+	})
+	if err != nil {
+		return err
+	}
+	return r.Letters.Deliver(ctx, m)
 }

@@ -123,6 +123,11 @@ var matrix = map[string]row{
 	"GET /api/v1/invitations/{id}":    {public: "401 404 404 200 404", foreign: nobody},
 	"DELETE /api/v1/invitations/{id}": {public: "401 404 404 204 404", foreign: nobody},
 
+	"GET /api/v1/report-subscriptions":                 {public: accounts},
+	"GET /api/v1/sites/{id}/report-subscription":       {public: members, private: members, foreign: nobody},
+	"PATCH /api/v1/sites/{id}/report-subscription":     {public: members, private: members, foreign: nobody, body: `{"data":{"type":"ReportSubscription","id":"{id}","attributes":{"weekly":true}}}`},
+	"POST /api/v1/sites/{id}/report-subscription/send": {public: "401 404 202 202 404", private: "401 404 202 202 404", foreign: nobody, body: `{"data":{"type":"ReportSubscription","id":"{id}","attributes":{"kind":"week"}}}`},
+
 	"GET /api/v1/sites/{id}/timetable":     {public: members, private: members, foreign: nobody},
 	"PATCH /api/v1/sites/{id}/timetable":   {public: "401 404 403 200 404", private: "401 404 403 200 404", foreign: nobody, body: `{"data":{"type":"Timetable","id":"site-{id}","attributes":{"holiday_region":"DE-BE"}}}`},
 	"GET /api/v1/rooms/{id}/timetable":     {public: members, private: members, foreign: nobody},

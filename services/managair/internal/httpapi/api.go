@@ -25,6 +25,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
 	"github.com/clairberlin/clair-stack/services/managair/internal/notify"
 	"github.com/clairberlin/clair-stack/services/managair/internal/report"
+	"github.com/clairberlin/clair-stack/services/managair/internal/reportmail"
 	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/sensorhealth"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
@@ -83,6 +84,8 @@ type Domain struct {
 	AirFiles   roomair.FileStore
 	Alerts     alert.Desk
 	Reports    report.Store
+	// ReportMails are who gets reports by mail.
+	ReportMails reportmail.Store
 	// Notifications says what is done with channels; its clock is the API's.
 	Notifications notify.Service
 	// Exports says where files are that are made in the background; it finds what they are of as the API does.
@@ -112,6 +115,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addVentilation(d.AirQuality)
 	a.addSigns()
 	a.addReports(report.Maker{Air: d.AirQuality, Inventory: d.Inventory, Store: d.Reports})
+	a.addReportMails(d.ReportMails)
 	a.addClimate(d.AirQuality)
 	a.addFidelity(d.Nodes, d.Outages, d.Radio)
 	a.addHealth(d.Health)

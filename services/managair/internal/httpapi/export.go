@@ -205,13 +205,7 @@ func wantedExport(r *http.Request, body jsonapi.Body) (export.Wanted, error) {
 	wanted := export.Wanted{Language: web.LanguageOf(r), SheetPerRoom: true}
 	f := jsonapi.NewFields(body, true)
 	choose := func(name string, need jsonapi.Need, set func(string), among ...string) {
-		f.Take(name, rule.Choice(among), need, jsonapi.NotNull, func(text *string) *fault.Violation {
-			clean, wrong := rule.Choice(among).Clean(*text)
-			if wrong == nil {
-				set(clean)
-			}
-			return wrong
-		})
+		takeChoice(f, name, among, need, set)
 	}
 	formats := make([]string, len(dataset.Formats))
 	for i, format := range dataset.Formats {
@@ -226,11 +220,7 @@ func wantedExport(r *http.Request, body jsonapi.Body) (export.Wanted, error) {
 		readers = []string{readerOf(format)}
 	}
 	choose("for", jsonapi.Optional, func(text string) { wanted.People = text == forPeople }, readers...)
-	languages := make([]string, len(words.Languages))
-	for i, l := range words.Languages {
-		languages[i] = l.Code
-	}
-	choose("language", jsonapi.Optional, func(text string) { wanted.Language = text }, languages...)
+	choose("language", jsonapi.Optional, func(text string) { wanted.Language = text }, codes(words.Languages)...)
 	choose("sheets", jsonapi.Optional, func(text string) { wanted.SheetPerRoom = text == sheetPerRoom }, sheetPerRoom, oneSheet)
 	choose("resolution", jsonapi.Optional, func(text string) { wanted.Resolution = resolutions[text] }, "raw", "10m", "1h", "1d")
 	f.JSON("quantities", jsonapi.Nullable, func(data json.RawMessage) *fault.Violation {
@@ -258,6 +248,17 @@ func wantedExport(r *http.Request, body jsonapi.Body) (export.Wanted, error) {
 	}
 	takeSelection(f, &wanted)
 	return wanted, f.Err()
+}
+
+// takeChoice takes one of a few texts.
+func takeChoice(f *jsonapi.Fields, name string, among []string, need jsonapi.Need, set func(clean string)) {
+	f.Take(name, rule.Choice(among), need, jsonapi.NotNull, func(text *string) *fault.Violation {
+		clean, wrong := rule.Choice(among).Clean(*text)
+		if wrong == nil {
+			set(clean)
+		}
+		return wrong
+	})
 }
 
 // takeEnd takes an end of the time that is wanted; without one, it is as far as there are measurements.

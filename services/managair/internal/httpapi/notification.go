@@ -176,12 +176,8 @@ func wantedOf(f *jsonapi.Fields, creating bool) notify.Wanted {
 			return nil
 		})
 	}
-	languages := make(rule.Choice, len(words.Languages))
-	for i, l := range words.Languages {
-		languages[i] = l.Code
-	}
 	take("name", notify.Name, need, &wanted.Name)
-	take("language", languages, need, &wanted.Language)
+	take("language", rule.Choice(codes(words.Languages)), need, &wanted.Language)
 	take("address", rule.Text{Max: notify.MaxAddress, Blank: true}, jsonapi.Optional, &wanted.Address)
 	take("room", rule.Text{Max: notify.MaxRoom, Blank: true}, jsonapi.Optional, &wanted.Room)
 	take("token", rule.Text{Max: notify.MaxToken, Blank: true}, jsonapi.Optional, &wanted.Token)

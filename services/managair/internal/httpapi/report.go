@@ -124,7 +124,7 @@ func (rs *reports) answer(w http.ResponseWriter, r *http.Request, id, site int64
 // file sets a report as PDF.
 func (rs *reports) file(r *http.Request, c *report.Content, madeAt time.Time) (func(http.ResponseWriter) error, error) {
 	all, err := setPDF(report.Print(c, madeAt))
-	return func(w http.ResponseWriter) error { return writePDF(w, r, all, c.Title+" "+c.Foot+".pdf") }, err
+	return func(w http.ResponseWriter) error { return writePDF(w, r, all, c.File()) }, err
 }
 
 // setPDF makes the bytes of a document.
@@ -136,7 +136,7 @@ func setPDF(p *paper.Paper) ([]byte, error) {
 
 // writePDF answers with a document.
 func writePDF(w http.ResponseWriter, r *http.Request, all []byte, name string) error {
-	attach(w.Header(), mediaPDF, strings.NewReplacer("/", "-", "\\", "-").Replace(name))
+	attach(w.Header(), mediaPDF, name)
 	w.Header().Set("Content-Length", strconv.Itoa(len(all)))
 	if r.Method != http.MethodHead {
 		_, _ = newStallGuard(w).Write(all) // the client may be gone
@@ -150,7 +150,7 @@ func (rs *reports) page(r *http.Request, c *report.Content, _ time.Time) (func(h
 	page := reportPage(reportShown{
 		Content: c, PDF: file.String(),
 		Frame: web.Frame{
-			Lang: c.Language, Title: c.Title + ": " + c.Foot + " – Clair", Sheets: []string{schemaPath + "/files/report.css"},
+			Lang: c.Language, Title: words.ReportPair.In(c.Language, c.Title, c.Foot) + " – Clair", Sheets: []string{schemaPath + "/files/report.css"},
 			Brand: web.Link{Address: "/", Text: "Clair"},
 		},
 	})
@@ -197,12 +197,18 @@ var reportMatcher = func() language.Matcher {
 	return language.NewMatcher(tags)
 }()
 
+// codes are those of languages.
+func codes(of []words.Language) []string {
+	all := make([]string, len(of))
+	for i, l := range of {
+		all[i] = l.Code
+	}
+	return all
+}
+
 // reportLanguage is the language of a report or sign: the one that is asked for, or else the reader's.
 func reportLanguage(r *http.Request, q jsonapi.Query) (string, error) {
-	codes := make([]string, len(words.ReportLanguages))
-	for i, l := range words.ReportLanguages {
-		codes[i] = l.Code
-	}
+	codes := codes(words.ReportLanguages)
 	if asked, given := q.Extra["lang"]; given {
 		if !slices.Contains(codes, asked) {
 			return "", jsonapi.Errors{{Status: http.StatusBadRequest, Reason: reason.InvalidChoice, Parameter: "lang", Args: []any{asked, strings.Join(codes, ", ")}}}

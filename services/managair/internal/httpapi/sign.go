@@ -10,6 +10,7 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/reason"
 	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
+	"github.com/clairberlin/clair-stack/services/managair/internal/paper"
 	"github.com/clairberlin/clair-stack/services/managair/internal/sign"
 	"github.com/clairberlin/clair-stack/services/managair/internal/words"
 )
@@ -74,7 +75,7 @@ func (a *API) addSign(path, file string, of func(context.Context, access.Caller,
 			}
 			w.Header().Set("Cache-Control", "private, no-cache")
 			w.Header().Add("Vary", "Accept-Language")
-			return writePDF(w, r, printed, words.SignTitle.In(languages[0])+" "+site.Name+".pdf")
+			return writePDF(w, r, printed, paper.FileName(words.SignTitle.In(languages[0])+" "+site.Name))
 		},
 	})
 }

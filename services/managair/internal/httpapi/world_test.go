@@ -213,6 +213,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as}, AirFiles: postgres.AirFiles{Pool: as},
 		Alerts:        postgres.NewAlertDesk(as),
 		Reports:       postgres.Reports{Pool: as},
+		ReportMails:   postgres.ReportMails{Pool: as},
 		Notifications: notify.Service{Store: postgres.Notifications{Pool: as, Limit: 3}},
 		Exports:       export.Service{Store: postgres.Exports{Pool: as}, Shelf: shelf, Limit: 3},
 		Images: httpapi.Images{

@@ -1,4 +1,4 @@
-// Package mail writes the mails of accounts, in German and English, as plain text
+// Package mail writes the mails of accounts, of alerts and of reports, as plain text
 // and HTML, and delivers them by SMTP. Without a mail server they are kept in the
 // database, where administrators read them: nothing goes to the world by mistake,
 // and nothing is lost.
@@ -72,6 +72,16 @@ type Message struct {
 	// Unsubscribe is where a POST has no more of these sent (RFC 8058); "": they are no
 	// such mails.
 	Unsubscribe string `json:"-"`
+	// Attached are files that come with it.
+	Attached []Attachment `json:"-"`
+}
+
+// Attachment is a file.
+type Attachment struct {
+	Name string
+	// Media is its type, such as application/pdf.
+	Media   string
+	Content []byte
 }
 
 // Deliverer brings a message on its way. An error of kind fault.Invalid says that
@@ -208,6 +218,9 @@ func (s SMTP) Deliver(ctx context.Context, m Message) error {
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	if m.HTML != "" {
 		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
+	for _, a := range m.Attached {
+		msg.AttachReadSeeker(a.Name, bytes.NewReader(a.Content), gomail.WithFileContentType(gomail.ContentType(a.Media)))
 	}
 	client, err := gomail.NewClient(s.Config.Host, s.options()...)
 	if err != nil {

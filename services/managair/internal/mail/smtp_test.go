@@ -248,3 +248,22 @@ func TestDomainsBeyondASCII(t *testing.T) {
 		t.Errorf("to a domain that cannot be: %v", err)
 	}
 }
+
+// What is attached arrives as it was, under its name, and the text stays what mail programs show.
+func TestFilesArriveWithMails(t *testing.T) {
+	t.Parallel()
+	s := mailtest.Start(t, mailtest.Options{Security: "starttls"})
+	file := []byte("%PDF-1.4\r\n\x00\xff\n.\n..\r\nend")
+	m := test
+	m.Attached = []mail.Attachment{{Name: "Luftbericht Größe · 1.2.2026.pdf", Media: "application/pdf", Content: file}}
+	if err := settings(t, s, "starttls", "", "").Deliver(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	got := s.Wait(t)
+	if diff := cmp.Diff(map[string][]byte{m.Attached[0].Name: file}, got.Attached); diff != "" {
+		t.Errorf("want(-) got(+):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"text/plain": test.Text, "text/html": test.HTML}, got.Parts); diff != "" {
+		t.Errorf("want(-) got(+):\n%s", diff)
+	}
+}

@@ -59,13 +59,21 @@ type piece struct {
 	family, text string
 }
 
+// noBreak is a space that keeps what is beside it on one line.
+const noBreak = '\u00a0'
+
+// apart reports whether a line may break at a character.
+func apart(r rune) bool { return unicode.IsSpace(r) && r != noBreak }
+
 // Clean is a text without what cannot be set: pictures, marks that choose their look, and
 // control characters. Where nothing else is in it, a box stands for it.
 func Clean(text string) string {
 	var b strings.Builder
 	for _, r := range norm.NFC.String(strings.ToValidUTF8(text, string(missing))) {
 		switch {
-		case r == '\n' || r == '\t' || unicode.IsSpace(r):
+		case r == noBreak || r == '\u202f':
+			b.WriteRune(noBreak)
+		case unicode.IsSpace(r):
 			b.WriteByte(' ')
 		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs), r >= 0xFE00 && r <= 0xFE0F:
 		case houseCoverage().has(r), restCoverage().has(r):
@@ -75,7 +83,7 @@ func Clean(text string) string {
 			b.WriteRune(missing)
 		}
 	}
-	clean := strings.Join(strings.Fields(b.String()), " ")
+	clean := strings.Join(strings.FieldsFunc(b.String(), apart), " ")
 	if clean == "" && strings.TrimSpace(text) != "" {
 		return string(missing)
 	}
@@ -90,7 +98,7 @@ func pieces(line string) []piece {
 		if !houseCoverage().has(r) {
 			family = rest
 		}
-		if n := len(all); n > 0 && (all[n-1].family == family || r == ' ') {
+		if n := len(all); n > 0 && (all[n-1].family == family || r == ' ' || r == noBreak) {
 			all[n-1].text += string(r)
 			continue
 		}

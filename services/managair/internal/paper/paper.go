@@ -51,6 +51,11 @@ type Paper struct {
 	rest     bool // the font of other scripts is there
 }
 
+// FileName is what a document is called as a file.
+func FileName(title string) string {
+	return strings.NewReplacer("/", "-", "\\", "-").Replace(title) + ".pdf"
+}
+
 // About is what a document says of itself.
 type About struct {
 	Title, Language string
@@ -150,7 +155,7 @@ func (p *Paper) Set(x, y float64, text string, s Style, a Align) {
 func (p *Paper) Lines(text string, width float64, s Style) []string {
 	var lines []string
 	line := ""
-	for word := range strings.FieldsSeq(Clean(text)) {
+	for word := range strings.FieldsFuncSeq(Clean(text), apart) {
 		with := strings.TrimSpace(line + " " + word)
 		if p.width(with, s) <= width {
 			line = with
@@ -210,7 +215,7 @@ func (p *Paper) Fit(text string, width float64, s Style, least float64, most int
 	for {
 		lines := p.Lines(text, width, s)
 		whole := true
-		for word := range strings.FieldsSeq(Clean(text)) {
+		for word := range strings.FieldsFuncSeq(Clean(text), apart) {
 			whole = whole && p.width(word, s) <= width
 		}
 		if len(lines) <= most && (whole || s.Points <= least) {

@@ -67,6 +67,23 @@ func TestLinesAreNeverTooWide(t *testing.T) {
 	}
 }
 
+// A space that is to break no line breaks none, in French before a mark.
+func TestNoBreakSpaces(t *testing.T) {
+	t.Parallel()
+	p := New(A4, About{Title: "x", Language: "fr", MadeAt: time.Unix(0, 0)})
+	p.Page()
+	style := Style{Points: 10}
+	for _, mark := range []string{"\u00a0:", "\u202f?"} {
+		for width := max(p.Width("niveau\u00a0:", style), p.Width("niveau\u00a0?", style)) + 0.1; width < 40; width += 0.25 {
+			for _, line := range p.Lines("Quel est le niveau"+mark+" bon", width, style) {
+				if r, _ := utf8.DecodeRuneInString(line); r == ':' || r == '?' {
+					t.Fatalf("%q begins a line of %v mm", line, width)
+				}
+			}
+		}
+	}
+}
+
 // Names are anybody's. Whatever they are, there is a document.
 func FuzzSet(f *testing.F) {
 	f.Add("Raum 101")

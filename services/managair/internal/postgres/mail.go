@@ -18,8 +18,11 @@ type KeptMail struct{ Pool *pgxpool.Pool }
 // maxKeptMails bounds the table; the oldest go.
 const maxKeptMails = 1000
 
-// Deliver keeps the message.
+// Deliver keeps the message, and of what is attached the names.
 func (k KeptMail) Deliver(ctx context.Context, m mail.Message) error {
+	for _, a := range m.Attached {
+		m.Text += fmt.Sprintf("\n[%s, %d bytes]\n", a.Name, len(a.Content))
+	}
 	_, err := k.Pool.Exec(ctx, `
 		WITH old AS (
 		    DELETE FROM kept_mail WHERE id <= (SELECT max(id) FROM kept_mail) - @max::bigint

@@ -17,6 +17,11 @@ type Content struct {
 	Sections []Section `json:"sections"`
 }
 
+// File is what it is called as a file.
+func (c *Content) File() string {
+	return paper.FileName(c.Title + " " + c.Foot)
+}
+
 // Section is a part of it.
 type Section struct {
 	Title string `json:"title"`

@@ -12,6 +12,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/airquality"
@@ -124,6 +125,11 @@ type Report struct {
 	Rooms  []Room
 	// More is how many rooms there are beside them.
 	More int
+}
+
+// Measured reports whether anything was measured in a room.
+func (r *Report) Measured() bool {
+	return slices.ContainsFunc(r.Rooms, func(room Room) bool { return room.Course.Measured() })
 }
 
 // Maker makes reports.

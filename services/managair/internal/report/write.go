@@ -25,7 +25,7 @@ func Write(r *Report, language string) *Content {
 	}
 	c.About = []string{where + " · " + r.Organization, w.period(r.Period), w.in(words.ReportMade, w.day(civil.DateOf(r.MadeAt.In(r.Zone))))}
 	c.Foot = where + " · " + w.period(r.Period)
-	legend := Section{Title: w.in(words.ReportLegend), Blocks: []Block{{Soft: w.in(words.ReportExplain)}}}
+	legend := Section{Title: w.in(words.ReportLegend), Summary: true, Blocks: []Block{{Soft: w.in(words.ReportExplain)}}}
 	if !r.One {
 		c.Sections = append(c.Sections, w.overview(), legend)
 	}
@@ -107,7 +107,7 @@ func (w *writer) overview() Section {
 		s.Blocks = []Block{{Text: w.in(words.ReportNoRooms)}}
 		return s
 	}
-	judged, good, measured := 0, 0, false
+	measured := false
 	table := &Table{
 		Head: []string{
 			w.in(words.ReportRoom), w.in(words.ReportVerdict), w.in(words.ReportStale), w.in(words.ReportWorst), w.in(words.ReportBefore),
@@ -117,25 +117,24 @@ func (w *writer) overview() Section {
 	for i := range w.r.Rooms {
 		room := &w.r.Rooms[i]
 		measured = measured || room.Course.Measured()
-		if room.Now.Judged() {
-			judged++
-		}
-		if room.Now.Good {
-			good++
-		}
 		table.Rows = append(table.Rows, []string{room.Name, w.short(&room.Now), w.staleDays(&room.Now), w.worst(&room.Now), w.short(&room.Before)})
 		table.Roles = append(table.Roles, role(&room.Now))
 	}
 	if !measured {
 		s.Blocks = append(s.Blocks, Block{Text: w.in(words.ReportNothing)})
 	}
+	good, judged := w.good(func(r *Room) *roomair.Judgement { return &r.Now })
 	if judged > 0 {
 		b := Block{Verdict: w.in(words.ReportGoodRooms, good, judged), Role: profile.Elevated}
 		if good == judged {
 			b.Role = profile.Good
 		}
 		s.Blocks = append(s.Blocks, b)
+		if good, judged := w.good(func(r *Room) *roomair.Judgement { return &r.Before }); judged > 0 {
+			s.Blocks = append(s.Blocks, Block{Text: w.in(words.ReportGoodBefore, good, judged)})
+		}
 	}
+	s.Blocks = append(s.Blocks, w.findings()...)
 	if rest := len(w.r.Rooms) - judged; rest > 0 {
 		s.Blocks = append(s.Blocks, Block{Text: w.in(words.ReportUnjudged, rest)})
 	}
@@ -144,6 +143,66 @@ func (w *writer) overview() Section {
 		s.Blocks = append(s.Blocks, Block{Text: w.in(words.ReportMore, w.r.More, MaxRooms)})
 	}
 	return s
+}
+
+// good counts the rooms that were good in a period, and those that were judged.
+func (w *writer) good(of func(*Room) *roomair.Judgement) (good, judged int) {
+	for i := range w.r.Rooms {
+		j := of(&w.r.Rooms[i])
+		if j.Judged() {
+			judged++
+		}
+		if j.Good {
+			good++
+		}
+	}
+	return good, judged
+}
+
+// maxNamed is how many rooms or sensors are named in a sentence.
+const maxNamed = 5
+
+// findings is what to know of a site beside its verdict: a paragraph each.
+func (w *writer) findings() (all []Block) {
+	if rooms := w.stalest(); len(rooms) > 0 {
+		all = append(all, Block{Text: w.in(words.ReportStalest, strings.Join(rooms, "; "))})
+	}
+	var sensors []string
+	for i := range w.r.Rooms {
+		room := &w.r.Rooms[i]
+		for k := range room.Sensors {
+			if s := &room.Sensors[k]; s.ailing() && len(sensors) <= maxNamed {
+				sensors = append(sensors, s.Name+" ("+room.Name+")")
+			}
+		}
+	}
+	if len(sensors) > maxNamed {
+		sensors[maxNamed] = "…"
+	}
+	if len(sensors) > 0 {
+		all = append(all, Block{Text: w.in(words.ReportLookAfter, strings.Join(sensors, "; "))})
+	}
+	return all
+}
+
+// stalest are the rooms whose air was stale on the largest part of their days.
+func (w *writer) stalest() []string {
+	type stale struct {
+		name       string
+		days, most int
+	}
+	var rooms []stale
+	for i := range w.r.Rooms {
+		if j := &w.r.Rooms[i].Now; j.Judged() && j.StaleDays() > 0 {
+			rooms = append(rooms, stale{w.r.Rooms[i].Name, j.StaleDays(), len(j.Days)})
+		}
+	}
+	slices.SortStableFunc(rooms, func(a, b stale) int { return cmp.Compare(b.days*a.most, a.days*b.most) })
+	var told []string
+	for _, r := range rooms[:min(3, len(rooms))] {
+		told = append(told, w.in(words.ReportStaleOf, r.name, r.days, r.most))
+	}
+	return told
 }
 
 // short is a verdict in a table.
@@ -312,6 +371,11 @@ func (w *writer) was(j *roomair.Judgement) string {
 
 // lowBattery is from when on a battery is told, in percent.
 const lowBattery = 25
+
+// ailing reports whether somebody should look after a sensor.
+func (s *Sensor) ailing() bool {
+	return s.Faulty || s.Suspected || s.Silences > 0 || s.BatteryPercent != nil && *s.BatteryPercent <= lowBattery
+}
 
 func (w *writer) sensors(room *Room) string {
 	var told []string

@@ -25,5 +25,11 @@ var (
 	LeaveTitle = Text{"Mitteilungen abbestellen", "Unsubscribe from messages"}
 	LeaveAsk   = Text{"Soll Clair an diese Adresse keine Mitteilungen dieses Kanals mehr senden? Ihr Konto bleibt, wie es ist.", "Shall Clair send no more messages of this channel to this address? Your account stays as it is."}
 	LeaveDo    = Text{"Abbestellen", "Unsubscribe"}
-	LeaveDone  = Text{"Abbestellt. Von diesem Kanal kommen keine Mitteilungen mehr.", "Unsubscribed. No more messages come by this channel."}
+	// Of mails with reports: the kind and the site.
+	LeaveReportsTitle = Text{"Berichte abbestellen", "Unsubscribe from reports"}
+	LeaveReports      = Text{"Soll Clair Ihnen keinen %s Luftbericht über „%s“ mehr senden? Ihr Konto bleibt, wie es ist.", "Shall Clair send you no %s air report on “%s” any more? Your account stays as it is."}
+	LeaveReportsDone  = Text{"Abbestellt. Es kommen keine weiteren Berichte dieser Art.", "Unsubscribed. No more reports of this kind come."}
+	LeaveWeekly       = Text{"wöchentlichen", "weekly"}
+	LeaveMonthly      = Text{"monatlichen", "monthly"}
+	LeaveDone         = Text{"Abbestellt. Von diesem Kanal kommen keine Mitteilungen mehr.", "Unsubscribed. No more messages come by this channel."}
 )

@@ -1,6 +1,9 @@
 package words
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Told is a text of what goes to people who did not choose the pages' languages: reports and
 // signs, which are in French, too.
@@ -16,13 +19,17 @@ func (t Told) In(language string, args ...any) string {
 	case "en":
 		s = t.english
 	case "fr":
-		s = t.french
+		s = spaced.Replace(t.french)
 	}
 	if len(args) == 0 {
 		return s
 	}
 	return fmt.Sprintf(s, args...)
 }
+
+// spaced has French marks stay with their words: the spaces beside them break no line
+// (Imprimerie nationale, Lexique des règles typographiques).
+var spaced = strings.NewReplacer(" :", "\u00a0:", " ;", "\u202f;", " !", "\u202f!", " ?", "\u202f?", "« ", "«\u00a0", " »", "\u00a0»", " %%", "\u00a0%%")
 
 // and adds the French to a text that there is already.
 func (t Text) and(french string) Told { return Told{t.german, t.english, french} }
@@ -79,14 +86,18 @@ func LevelIn(language, profile, level string, name named) string {
 }
 
 // FrenchNorm returns the French name of a profile, or "".
-func FrenchNorm(profile string) string { return frenchNorms[profile].name }
+func FrenchNorm(profile string) string { return spaced.Replace(frenchNorms[profile].name) }
 
 // FrenchLevel returns the French name of a level of a profile, or "".
-func FrenchLevel(profile, level string) string { return frenchNorms[profile].levels[level] }
+func FrenchLevel(profile, level string) string {
+	return spaced.Replace(frenchNorms[profile].levels[level])
+}
 
 // Texts of reports.
 var (
-	ReportTitle  = Told{"Luftbericht", "Air report", "Rapport sur l’air"}
+	ReportTitle = Told{"Luftbericht", "Air report", "Rapport sur l’air"}
+	// ReportPair says of what something is.
+	ReportPair   = Told{"%s: %s", "%s: %s", "%s : %s"}
 	ReportPeriod = Told{"%s bis %s", "%s to %s", "du %s au %s"}
 
 	ReportMade       = Told{"Erstellt am %s", "Made on %s", "Établi le %s"}
@@ -145,6 +156,31 @@ var (
 		"CO2 shows how much exhaled air is in a room. Only the time when people were there is judged, by the norm that was chosen for the room. Fresh air outdoors has some 420 ppm.",
 		"Le CO2 montre combien d’air expiré se trouve dans une pièce. Seul le temps de présence est jugé, selon la norme choisie pour la pièce. L’air frais extérieur a environ 420 ppm.",
 	}
+)
+
+// Texts of the overview of a site.
+var (
+	ReportGoodBefore = Told{"Im Zeitraum davor waren es %d von %d.", "In the period before there were %d of %d.", "Pendant la période précédente, il y en avait %d sur %d."}
+	ReportStalest    = Told{"Am häufigsten verbraucht war die Luft hier: %s.", "The air was stale most often here: %s.", "L’air a été vicié le plus souvent ici : %s."}
+	ReportStaleOf    = Told{"%s (an %d von %d Tagen)", "%s (on %d of %d days)", "%s (%d jours sur %d)"}
+	ReportLookAfter  = Told{"Nach diesen Sensoren sollte jemand sehen: %s.", "Somebody should look after these sensors: %s.", "Ces capteurs demandent votre attention : %s."}
+)
+
+// Texts of mails with reports.
+var (
+	ReportMailOpen     = Told{"Bericht ansehen", "See the report", "Voir le rapport"}
+	ReportMailAttached = Told{"Der ganze Bericht mit den Verläufen aller Räume ist angehängt (PDF).", "The whole report with the courses of all rooms is attached (PDF).", "Le rapport complet avec les courbes de toutes les pièces est joint (PDF)."}
+	ReportMailTooLarge = Told{"Der ganze Bericht ist zu groß für eine Mail; hier ist er zu sehen:", "The whole report is too large for a mail; it can be seen here:", "Le rapport complet est trop volumineux pour un courriel ; vous pouvez le voir ici :"}
+	ReportMailNothing  = Told{
+		"In diesem Zeitraum wurde hier nichts gemessen. Solange das so bleibt, kommt kein weiterer Bericht.",
+		"Nothing was measured here in this period. While that stays so, no further report comes.",
+		"Rien n’a été mesuré ici pendant cette période. Tant que cela reste ainsi, aucun autre rapport n’est envoyé.",
+	}
+	ReportMailWeekly  = Told{"Sie bekommen diesen Bericht jede Woche, weil Sie das in Clair so eingestellt haben.", "You get this report each week because you have set it so in Clair.", "Vous recevez ce rapport chaque semaine parce que vous l’avez demandé dans Clair."}
+	ReportMailMonthly = Told{"Sie bekommen diesen Bericht jeden Monat, weil Sie das in Clair so eingestellt haben.", "You get this report each month because you have set it so in Clair.", "Vous recevez ce rapport chaque mois parce que vous l’avez demandé dans Clair."}
+	ReportMailAsked   = Told{"Sie haben diesen Bericht in Clair angefordert.", "You have asked for this report in Clair.", "Vous avez demandé ce rapport dans Clair."}
+	ReportMailLeave   = LeaveDo.and("Se désabonner")
+	ReportMailForward = Told{"(Löschen Sie diese Zeile, wenn Sie die Mail weiterleiten.)", "(Delete this line when you forward the mail.)", "(Supprimez cette ligne si vous transférez le courriel.)"}
 )
 
 // ReportReasons say why air is not judged.

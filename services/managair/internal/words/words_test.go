@@ -146,3 +146,21 @@ func texted(n ast.Node, visit func(*ast.BasicLit)) {
 		return true
 	})
 }
+
+// In French a mark stands apart from its word, and with it on one line.
+func TestFrenchMarksStayWithTheirWords(t *testing.T) {
+	t.Parallel()
+	for got, want := range map[string]string{
+		words.SignAsk.In("fr"):                      "Comment est l’air ici\u202f?",
+		words.SignScale.In("fr", "norme"):           "CO2 en ppm, selon\u00a0: norme",
+		words.ReportGood.In("fr", "bon : très"):     "L’air était bon – «\u00a0bon : très\u00a0».",
+		words.FrenchLevel("nl-frisse-scholen", "a"): "classe A\u00a0: excellent",
+		words.ReportBattery.In("fr", "ERS", 12):     "ERS\u00a0: pile à 12\u00a0%",
+		words.ReportMore.In("fr", 2, 60):            "2 autres pièces ne figurent pas dans ce rapport\u202f; un rapport en a 60 au plus.",
+		words.SignScale.In("en", "norm"):            "CO2 in ppm, by: norm",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -67,6 +67,8 @@ type Mail struct {
 	// Parts are the bodies by their content types, of which a mail for people has
 	// two: text/plain and text/html.
 	Parts map[string]string
+	// Attached are the files that came with it, by their names.
+	Attached map[string][]byte
 	// Order lists the content types as they came: the last one is the sender's favourite.
 	Order []string
 }
@@ -269,7 +271,7 @@ func (m *Mail) read(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	m.Header, m.Parts = message.Header, map[string]string{}
+	m.Header, m.Parts, m.Attached = message.Header, map[string]string{}, map[string][]byte{}
 	for {
 		part, err := message.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -285,6 +287,14 @@ func (m *Mail) read(r io.Reader) error {
 		content, err := io.ReadAll(part.Body)
 		if err != nil {
 			return err
+		}
+		if attachment, ok := part.Header.(*mail.AttachmentHeader); ok {
+			name, err := attachment.Filename()
+			if err != nil {
+				return err
+			}
+			m.Attached[name] = content
+			continue
 		}
 		m.Parts[kind] = string(bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")))
 		m.Order = append(m.Order, kind)
