@@ -58,6 +58,8 @@ type watch struct {
 	base, state State
 	// episode is that of the store, 0: none.
 	episode int64
+	// dirty says that it is known to differ from the store.
+	dirty bool
 }
 
 // sensor is one that is watched.
@@ -88,13 +90,31 @@ func newEngine(occupied func(room, at int64) bool) *engine {
 	return &engine{sensors: map[int32]*sensor{}, watches: map[key]*watch{}, occupied: occupied}
 }
 
-// watchAll makes the targets those that are watched. What is watched as before keeps its state.
-// It returns the sensors of which readings are missing: fill takes them, and then begin makes the
-// states of what is new.
-func (e *engine) watchAll(targets []Target) (unread map[int32]time.Duration) {
+// unread returns of which sensors readings are missing, of how many seconds, if what is had of each is this.
+func unread(targets []Target, had map[int32]int64) map[int32]int64 {
+	missing := map[int32]int64{}
+	for i := range targets {
+		if t := &targets[i]; t.Kind.measured() && t.Condition.For+lateness > had[t.NodeNo] {
+			missing[t.NodeNo] = max(missing[t.NodeNo], t.Condition.For+lateness)
+		}
+	}
+	return missing
+}
+
+// had returns how many seconds of readings there are of each sensor.
+func (e *engine) had() map[int32]int64 {
+	had := make(map[int32]int64, len(e.sensors))
+	for no, s := range e.sensors {
+		had[no] = s.read
+	}
+	return had
+}
+
+// watchAll makes the targets those that are watched. What is watched as before keeps its state. Then
+// fill takes readings that are missing, and begin makes the states of what is new.
+func (e *engine) watchAll(targets []Target) {
 	before, known := e.sensors, e.watches
 	e.sensors, e.watches = make(map[int32]*sensor, len(before)), make(map[key]*watch, len(targets))
-	unread = map[int32]time.Duration{}
 	e.fresh, e.changed, e.behind = nil, map[key]bool{}, nil
 	for _, t := range targets {
 		if e.watches[t.key()] != nil {
@@ -119,19 +139,19 @@ func (e *engine) watchAll(targets []Target) (unread map[int32]time.Duration) {
 		}
 		s.watches = append(s.watches, w)
 		s.keep = max(s.keep, t.Condition.For+lateness)
-		if t.Kind.measured() && s.keep > s.read {
-			unread[t.NodeNo] = time.Duration(s.keep) * time.Second
-		}
 	}
-	return unread
 }
 
-// fill takes a sample that is from before.
-func (e *engine) fill(node int32, sample measurement.Sample) {
+// fill takes the readings of a sensor that are from before.
+func (e *engine) fill(node int32, w window) {
 	s := e.sensors[node]
-	if r, ok := read(sample); ok && s != nil {
-		s.window.put(r, s.keep)
+	if s == nil {
+		return
 	}
+	for _, r := range s.window.readings {
+		w.put(r, s.keep)
+	}
+	s.window = w
 }
 
 // begin makes the states of what is new, by the open episodes of the store. It returns those

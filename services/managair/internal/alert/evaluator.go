@@ -2,7 +2,6 @@ package alert
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"math"
@@ -12,9 +11,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/live"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
+	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
 )
 
 // Config has how often things are done; the zero value is right.
@@ -52,10 +51,10 @@ const (
 	rest    = time.Second
 	refresh = time.Minute
 	settle  = 200 * time.Millisecond
-	// atOnce is how many alerts are told in one transaction, and nodesAtOnce of how many
-	// nodes samples are read. tellFor is how long is told until the stream is read again.
-	atOnce, nodesAtOnce = 50, 1000
-	tellFor             = 500 * time.Millisecond
+	// atOnce is how many alerts are written in one transaction, and nodesAtOnce of how many nodes the
+	// samples are read, or rowsAtOnce samples. tellFor is how long is told until the stream is read again.
+	atOnce, nodesAtOnce, rowsAtOnce = 500, 1000, 10_000
+	tellFor                         = 500 * time.Millisecond
 )
 
 // Evaluator judges rules. Of all that run, one does; the others wait until it ends.
@@ -128,22 +127,42 @@ type leader struct {
 
 	engine   *engine
 	presence *presence
-	// dirty are watches that differ from the store.
-	dirty map[*watch]struct{}
+	// dirty are watches that differ from the store, in the order in which they were found to.
+	dirty []*watch
 	// published is when the oldest sample was that is not settled yet.
 	published time.Time
 	position  live.ID
 	// deaf says that the stream cannot be read, lost that samples may have been missed.
 	deaf, lost bool
+	// reading is where what is to be watched comes from, while it is being read; unknown are the samples that were heard meanwhile
+	// of sensors that nobody watches yet.
+	reading chan news
+	unknown []live.Sample
+	// rereading reads samples again, swinging looks at the change of a day.
+	rereading, swinging round
 	// When each was done last.
 	refreshed, swept, swung, toldDue, reread, cleared time.Time
+	// rest is until when what is to be watched is not read again.
+	rest time.Time
 }
 
 // lead judges until something fails, or another one may.
 func (e *Evaluator) lead(ctx context.Context) error {
-	l := &leader{Evaluator: e, presence: &presence{}, dirty: map[*watch]struct{}{}}
+	ctx, stop := context.WithCancel(ctx)
+	l := &leader{Evaluator: e, presence: &presence{}}
+	defer func() {
+		stop()
+		if l.reading != nil {
+			<-l.reading
+		}
+	}()
 	l.engine = newEngine(l.presence.at)
 	l.connect(ctx) // before anything is read: what comes in meanwhile comes twice, and not never
+	l.lost = false
+	due(&l.refreshed, refresh)
+	if err := l.refresh(ctx, l.gather(ctx, l.now(), nil), l.now()); err != nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		if err := l.turn(ctx); err != nil {
 			return err
@@ -171,36 +190,35 @@ func (l *leader) turn(ctx context.Context) error {
 	now := l.now()
 	select {
 	case <-l.changed:
-		sleep(ctx, settle)
 		l.refreshed = time.Time{}
+	case read := <-l.reading:
+		l.reading = nil
+		if err := l.timed("refresh", func() error { return l.refresh(ctx, read, now) }); err != nil {
+			return err
+		}
 	default:
 	}
-	if due(&l.refreshed, refresh) {
-		if err := l.refresh(ctx, now); err != nil {
-			return err
-		}
+	if l.reading == nil && time.Now().After(l.rest) && due(&l.refreshed, refresh) {
+		l.beginReading(ctx, now)
 	}
-	reread := l.config.Reread
-	if l.deaf {
-		reread = l.config.Sweep
+	if err := l.readAgain(ctx, now); err != nil {
+		return err
 	}
-	if due(&l.reread, reread) || l.lost {
-		if err := l.readAgain(ctx, now); err != nil {
-			return err
-		}
+	if err := l.sweepSwings(ctx, now); err != nil {
+		return err
 	}
 	if due(&l.swept, l.config.Sweep) {
-		if err := l.sweep(ctx, now); err != nil {
+		if err := l.timed("sweep", func() error { return l.sweep(ctx, now) }); err != nil {
 			return err
 		}
 	}
-	if err := l.settle(ctx); err != nil {
+	if err := l.timed("settle", func() error { return l.settle(ctx) }); err != nil {
 		return err
 	}
 	if !due(&l.toldDue, l.config.Due) {
 		return nil
 	}
-	return l.tellDue(ctx, now)
+	return l.timed("tell", func() error { return l.tellDue(ctx, now) })
 }
 
 // tellDue tells what is due: as much as can be told within a while.
@@ -223,16 +241,7 @@ func (l *leader) tellDue(ctx context.Context, now time.Time) error {
 	}
 }
 
-// skip passes over what fails of one alert, which must not stop the others. It returns what stops
-// all: that the database is away.
-func (l *leader) skip(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {
-		return err
-	}
-	l.passOver(ctx, err)
-	return nil
-}
-
+// passOver passes over what is refused of one alert, which must not stop the others.
 func (l *leader) passOver(ctx context.Context, err error) {
 	l.metrics.skipped.Inc()
 	l.log.ErrorContext(ctx, "one alert is passed over; it is tried again within minutes", "err", err)
@@ -256,7 +265,11 @@ func (l *leader) hear(ctx context.Context) {
 		l.connect(ctx)
 		return
 	}
-	entries, err := l.source.Read(ctx, l.position, readCount, readWait)
+	wait := min(readWait, l.rereading.pause(), l.swinging.pause())
+	if len(l.dirty) > 0 {
+		wait = 0
+	}
+	entries, err := l.source.Read(ctx, l.position, readCount, wait)
 	if err != nil {
 		l.deaf = true
 		return
@@ -267,6 +280,9 @@ func (l *leader) hear(ctx context.Context) {
 		l.lost = l.lost || entry.Gap
 		for _, s := range entry.Samples {
 			l.engine.put(s.NodeNo, s.Sample, l.differs)
+			if l.reading != nil && l.engine.sensors[s.NodeNo] == nil {
+				l.unknown = append(l.unknown, s)
+			}
 		}
 		l.metrics.samples.Add(float64(len(entry.Samples)))
 		if l.published.IsZero() {
@@ -276,125 +292,266 @@ func (l *leader) hear(ctx context.Context) {
 	l.engine.catchUp(l.differs)
 }
 
-func (l *leader) differs(w *watch) { l.dirty[w] = struct{}{} }
+func (l *leader) differs(w *watch) {
+	if !w.dirty {
+		w.dirty = true
+		l.dirty = append(l.dirty, w)
+	}
+}
 
-// refresh reads what is to be watched.
-func (l *leader) refresh(ctx context.Context, now time.Time) error {
-	targets, err := l.store.Targets(ctx)
-	if err != nil {
-		return err
+// news is what is to be watched, as the store had it.
+type news struct {
+	targets []Target
+	plans   map[int64]timetable.Plan
+	// windows are the readings of sensors of which they are missing.
+	windows map[int32]*window
+	took    time.Duration
+	err     error
+}
+
+// beginReading begins to read what is to be watched. It takes seconds where there are many rules, in which samples are heard.
+func (l *leader) beginReading(ctx context.Context, now time.Time) {
+	had, reading := l.engine.had(), make(chan news, 1)
+	l.reading, l.unknown = reading, nil
+	go func() {
+		sleep(ctx, settle)
+		select {
+		case <-l.changed: // it is read now
+		default:
+		}
+		reading <- l.gather(ctx, now, had)
+	}()
+}
+
+// gather reads what is to be watched. had is how many seconds of readings there are of each sensor.
+func (e *Evaluator) gather(ctx context.Context, now time.Time, had map[int32]int64) (n news) {
+	began := time.Now()
+	defer func() { n.took = time.Since(began) }()
+	if n.targets, n.err = e.store.Targets(ctx); n.err != nil {
+		return n
 	}
-	plans, err := l.store.Plans(ctx)
-	if err != nil {
-		return err
+	if n.plans, n.err = e.store.Plans(ctx); n.err != nil {
+		return n
 	}
-	l.presence.set(plans)
-	unread := l.engine.watchAll(targets)
-	clear(l.dirty) // they may be watched no more; begin finds the others
-	if err := l.read(ctx, now, unread); err != nil {
-		return err
+	n.windows = map[int32]*window{}
+	byAge := map[int64][]int32{}
+	for node, age := range unread(n.targets, had) {
+		byAge[age] = append(byAge[age], node)
+		n.windows[node] = &window{}
 	}
+	for age, nodes := range byAge {
+		for some := range slices.Chunk(nodes, nodesAtOnce) {
+			n.err = e.store.Samples(ctx, some, now.Add(-time.Duration(age)*time.Second), func(node int32, s measurement.Sample) {
+				n.windows[node].take(s, age)
+			})
+			if n.err != nil {
+				return n
+			}
+		}
+	}
+	return n
+}
+
+// refresh watches what is to be watched.
+func (l *leader) refresh(ctx context.Context, read news, now time.Time) error {
+	if read.err != nil {
+		return read.err
+	}
+	const share = 4 // a quarter of the time, however often rules are changed
+	l.rest = time.Now().Add((share - 1) * read.took)
+	l.presence.set(read.plans)
+	l.engine.watchAll(read.targets)
+	l.dirty = nil // they may be watched no more; begin finds the others
+	for node, w := range read.windows {
+		l.engine.fill(node, *w)
+	}
+	for _, s := range l.unknown {
+		if sensor := l.engine.sensors[s.NodeNo]; sensor != nil {
+			sensor.window.take(s.Sample, sensor.keep)
+		}
+	}
+	l.unknown = nil
 	open, err := l.store.OpenEpisodes(ctx)
 	if err != nil {
 		return err
 	}
+	var endings []Ending
 	for _, gone := range l.engine.begin(open, l.differs) {
-		if err := l.store.Close(ctx, Ending{Episode: gone.ID, At: now, Now: now, Why: NotWatched}); err != nil {
-			if err := l.skip(ctx, err); err != nil {
-				return err
-			}
-			continue
+		endings = append(endings, Ending{Episode: gone.ID, At: now, Why: NotWatched})
+	}
+	for some := range slices.Chunk(endings, atOnce) {
+		if _, err := l.end(ctx, some, now); err != nil {
+			return err
 		}
-		l.metrics.episodes.WithLabelValues("closed").Inc()
 	}
 	l.metrics.watches.Set(float64(len(l.engine.watches)))
 	return nil
 }
 
-// read fills windows that have too little.
-func (l *leader) read(ctx context.Context, now time.Time, unread map[int32]time.Duration) error {
-	byAge := map[time.Duration][]int32{}
-	for node, age := range unread {
-		byAge[age] = append(byAge[age], node)
+// readAgain judges the samples of the last while, those that came already without effect: all where some may have been missed, and
+// now and then, in case that nobody knows of it.
+func (l *leader) readAgain(ctx context.Context, now time.Time) error {
+	every := l.config.Reread
+	if l.deaf {
+		every = l.config.Sweep
 	}
-	for age, nodes := range byAge {
-		for some := range slices.Chunk(nodes, nodesAtOnce) {
-			if err := l.store.Samples(ctx, some, now.Add(-age), l.engine.fill); err != nil {
-				return err
-			}
-		}
+	const inCase, needed = 20, 4
+	share := 0
+	switch {
+	case l.lost && (l.rereading.over() || l.rereading.share == inCase):
+		share = needed
+	case l.rereading.over() && due(&l.reread, every):
+		share = inCase
 	}
-	return nil
+	if share > 0 {
+		l.rereading = round{left: slices.Collect(maps.Keys(l.engine.sensors)), share: share}
+		l.lost = false
+	}
+	return l.rereading.goOn(l.deaf, l.few, func(some []int32) error {
+		return l.timed("reread", func() error {
+			err := l.store.Samples(ctx, some, now.Add(-lateness*time.Second), func(node int32, s measurement.Sample) {
+				l.engine.put(node, s, l.differs)
+			})
+			l.engine.catchUp(l.differs)
+			return err
+		})
+	})
 }
 
-// readAgain judges the samples of the last while, those that came already without effect.
-func (l *leader) readAgain(ctx context.Context, now time.Time) error {
-	nodes := slices.Collect(maps.Keys(l.engine.sensors))
-	for some := range slices.Chunk(nodes, nodesAtOnce) {
-		err := l.store.Samples(ctx, some, now.Add(-lateness*time.Second), func(node int32, s measurement.Sample) {
-			l.engine.put(node, s, l.differs)
-		})
-		if err != nil {
+// few returns how many of the sensors have as many samples as are read at once.
+func (l *leader) few(nodes []int32) (n int) {
+	for rows := 0; n < min(len(nodes), nodesAtOnce) && rows < rowsAtOnce; n++ {
+		if s := l.engine.sensors[nodes[n]]; s != nil {
+			rows += len(s.window.readings)
+		}
+	}
+	return n
+}
+
+// round is what is done for all sensors, for some of them at a time. Samples are heard meanwhile, and it takes a share of the time only.
+type round struct {
+	left []int32
+	// share is by what the time is divided.
+	share int
+	rest  time.Time
+}
+
+func (r *round) over() bool { return len(r.left) == 0 }
+
+// pause returns how long it is until it goes on.
+func (r *round) pause() time.Duration {
+	if r.over() {
+		return readWait
+	}
+	return max(0, time.Until(r.rest))
+}
+
+// goOn does it for a few, or for all, if it is time.
+func (r *round) goOn(all bool, few func([]int32) int, do func([]int32) error) error {
+	for !r.over() && (all || !time.Now().Before(r.rest)) {
+		n, began := few(r.left), time.Now()
+		if err := do(r.left[:n]); err != nil {
 			return err
 		}
+		r.left, r.rest = r.left[n:], time.Now().Add(time.Duration(r.share-1)*time.Since(began))
 	}
-	l.engine.catchUp(l.differs)
-	l.lost = false
 	return nil
 }
 
-// settle makes the store have what is so.
+// settle makes the store have what is so: of as many as are written in one transaction. Whatever more there is waits
+// until samples were heard.
 func (l *leader) settle(ctx context.Context) error {
 	now := l.now()
-	for w := range l.dirty {
-		if err := l.settleOne(ctx, w, now); err != nil {
-			if err := l.skip(ctx, fmt.Errorf("rule %d, node %d: %w", w.RuleID, w.NodeNo, err)); err != nil {
-				return err
+	some := l.dirty[:min(len(l.dirty), atOnce)]
+	l.dirty = l.dirty[len(some):]
+	var openings []Opening
+	var endings []Ending
+	var opened, ended []*watch
+	for _, w := range some {
+		// What is refused is found to differ again by its next sample, or sweep, or refresh.
+		w.dirty = false
+		switch {
+		case w.state.Open() && w.episode == 0:
+			if now.Sub(time.Unix(w.state.Last, 0)) <= lateness*time.Second { // or it was so; nobody is called for that
+				openings, opened = append(openings, w.opening()), append(opened, w)
 			}
+		case !w.state.Open() && w.episode != 0:
+			endings, ended = append(endings, w.ending()), append(ended, w)
 		}
-		// What was passed over is found to differ again by its next sample, or sweep, or refresh.
-		delete(l.dirty, w)
 	}
-	if !l.published.IsZero() {
+	if err := l.open(ctx, opened, openings, now); err != nil {
+		return err
+	}
+	refused, err := l.end(ctx, endings, now)
+	if err != nil {
+		return err
+	}
+	for i, w := range ended {
+		if refused[i] == nil {
+			w.episode = 0
+		}
+	}
+	if !l.published.IsZero() && len(l.dirty) == 0 {
 		l.metrics.judged(l.published, l.now())
 		l.published = time.Time{}
 	}
 	return nil
 }
 
-func (l *leader) settleOne(ctx context.Context, w *watch, now time.Time) error {
-	last := time.Unix(w.state.Last, 0).UTC()
-	switch {
-	case w.state.Open() && w.episode == 0:
-		if now.Sub(last) > lateness*time.Second {
-			return nil // it was so; nobody is called for that
-		}
-		o := Opening{Target: w.Target, OpenedAt: time.Unix(w.state.OpenedAt, 0).UTC(), Now: now}
-		if w.figures() {
-			o.Threshold, o.Value, o.Worst = new(w.Figure), finite(w.state.Value), finite(w.state.Worst)
-		}
-		id, err := l.store.Open(ctx, o)
-		if err != nil {
-			return err
-		}
-		if w.episode = id; id != 0 {
+func (l *leader) open(ctx context.Context, watches []*watch, openings []Opening, now time.Time) error {
+	if len(openings) == 0 {
+		return nil
+	}
+	ids, refused, err := l.store.Open(ctx, now, openings)
+	if err != nil {
+		return err
+	}
+	for i, w := range watches {
+		if w.episode = ids[i]; w.episode != 0 {
 			l.metrics.episodes.WithLabelValues("opened").Inc()
 		}
-	case !w.state.Open() && w.episode != 0:
-		e := Ending{Episode: w.episode, At: last, Now: now, Why: w.state.Ended}
-		switch {
-		case e.Why == "":
-			e.Why = Corrected
-		case w.Kind.measured():
-			e.Worst = &w.state.Worst
+		if refused[i] != nil {
+			l.passOver(ctx, refused[i])
 		}
-		if err := l.store.Close(ctx, e); err != nil {
-			return err
-		}
-		w.episode = 0
-		l.metrics.episodes.WithLabelValues("closed").Inc()
 	}
 	return nil
+}
+
+// end ends episodes and returns what was refused of each.
+func (l *leader) end(ctx context.Context, endings []Ending, now time.Time) (refused []error, err error) {
+	if len(endings) == 0 {
+		return nil, nil
+	}
+	if refused, err = l.store.Close(ctx, now, endings); err != nil {
+		return nil, err
+	}
+	for _, err := range refused {
+		if err != nil {
+			l.passOver(ctx, err)
+			continue
+		}
+		l.metrics.episodes.WithLabelValues("closed").Inc()
+	}
+	return refused, nil
+}
+
+func (w *watch) opening() Opening {
+	o := Opening{Target: w.Target, OpenedAt: time.Unix(w.state.OpenedAt, 0).UTC()}
+	if w.figures() {
+		o.Threshold, o.Value, o.Worst = new(w.Figure), finite(w.state.Value), finite(w.state.Worst)
+	}
+	return o
+}
+
+func (w *watch) ending() Ending {
+	e := Ending{Episode: w.episode, At: time.Unix(w.state.Last, 0).UTC(), Why: w.state.Ended}
+	switch {
+	case e.Why == "":
+		e.Why = Corrected
+	case w.Kind.measured():
+		e.Worst = new(w.state.Worst)
+	}
+	return e
 }
 
 // figures reports whether there is something to hold something against.

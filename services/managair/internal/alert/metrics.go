@@ -12,6 +12,7 @@ type metrics struct {
 	episodes             *prometheus.CounterVec
 	failures, skipped    prometheus.Counter
 	delay                prometheus.Histogram
+	parts                *prometheus.HistogramVec
 	swept                prometheus.Gauge
 }
 
@@ -28,14 +29,24 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "managair_alert_delay_seconds", Help: "From the publishing of samples until they were judged and what came of it was written.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 10, 30},
 		}),
+		parts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "managair_alert_part_seconds", Help: "How long a part of the judging took, in which no sample was heard.",
+			Buckets: []float64{.001, .01, .1, .5, 1, 2, 5, 10, 30},
+		}, []string{"part"}),
 		swept: prometheus.NewGauge(prometheus.GaugeOpts{Name: "managair_alert_swept_timestamp_seconds", Help: "When this process last looked after everything; in the leading one it should be less than two minutes ago."}),
 	}
 	if r != nil {
-		r.MustRegister(m.leads, m.watches, m.open, m.samples, m.episodes, m.failures, m.skipped, m.delay, m.swept)
+		r.MustRegister(m.leads, m.watches, m.open, m.samples, m.episodes, m.failures, m.skipped, m.delay, m.parts, m.swept)
 	}
 	return m
 }
 
 func (m *metrics) judged(published, now time.Time) {
 	m.delay.Observe(max(0, now.Sub(published).Seconds()))
+}
+
+// timed does a part of the judging and keeps how long it took.
+func (l *leader) timed(part string, do func() error) error {
+	defer prometheus.NewTimer(l.metrics.parts.WithLabelValues(part)).ObserveDuration()
+	return do()
 }

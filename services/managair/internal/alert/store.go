@@ -38,7 +38,7 @@ type Span struct {
 type Opening struct {
 	Target
 
-	OpenedAt, Now time.Time
+	OpenedAt time.Time
 	// Threshold and Value are figures of the alert, nil: it has none.
 	Threshold, Value, Worst *float64
 }
@@ -46,7 +46,7 @@ type Opening struct {
 // Ending is an episode that ends.
 type Ending struct {
 	Episode int64
-	At, Now time.Time
+	At      time.Time
 	Why     Closing
 	// Worst is nil where nothing new is known of it.
 	Worst *float64
@@ -73,12 +73,12 @@ type Store interface {
 	// Spans returns those of the 24 hours before now. What told nothing has none.
 	Spans(ctx context.Context, nodes []int32, now time.Time) ([]Span, error)
 
-	// Open writes an episode and what is to be told of it. It returns the id of the one that is
-	// open afterwards; 0: the rule or the right is gone, and it was not written.
-	Open(ctx context.Context, o Opening) (int64, error)
-	// Close ends an episode, and tells so if the rule says so and somebody was told that it is
-	// open. It does nothing to one that is closed.
-	Close(ctx context.Context, e Ending) error
+	// Open writes episodes and what is to be told of them, in the order of the openings. It returns the ids of those that are open
+	// afterwards, 0: the rule or the right is gone, and it was not written; and what was refused of each, nil: nothing.
+	Open(ctx context.Context, now time.Time, openings []Opening) (ids []int64, refused []error, err error)
+	// Close ends episodes, and tells so of those of which the rule says so and somebody was told that they are
+	// open. It does nothing to those that are closed. It returns what was refused of each, nil: nothing.
+	Close(ctx context.Context, now time.Time, endings []Ending) (refused []error, err error)
 	// NoteWorst keeps the worst values of open episodes.
 	NoteWorst(ctx context.Context, worst map[int64]float64) error
 	// TellDue tells what is to be told by now, at most so many, and returns how many were due. What

@@ -13,11 +13,6 @@ func (l *leader) sweep(ctx context.Context, now time.Time) error {
 	if err := l.sweepFacts(ctx, now); err != nil {
 		return err
 	}
-	if due(&l.swung, l.config.Swings) {
-		if err := l.sweepSwings(ctx, now); err != nil {
-			return err
-		}
-	}
 	worst := map[int64]float64{}
 	open := 0
 	for _, w := range l.engine.watches {
@@ -126,29 +121,41 @@ func (l *leader) asOf(w *watch, now time.Time) {
 	}
 }
 
+// sweepSwings looks after the change of a day, which takes a while where many rules are for it.
 func (l *leader) sweepSwings(ctx context.Context, now time.Time) error {
-	watching := map[int32][]*watch{}
-	var nodes []int32
-	for _, w := range l.engine.watches {
-		if w.Kind != Swing {
-			continue
+	if l.swinging.over() && due(&l.swung, l.config.Swings) {
+		l.swinging = round{share: 4}
+		for no, s := range l.engine.sensors {
+			if slices.ContainsFunc(s.watches, (*watch).swings) {
+				l.swinging.left = append(l.swinging.left, no)
+			}
 		}
-		if watching[w.NodeNo] == nil {
-			nodes = append(nodes, w.NodeNo)
-		}
-		watching[w.NodeNo] = append(watching[w.NodeNo], w)
 	}
-	for some := range slices.Chunk(nodes, nodesAtOnce) {
-		spans, err := l.store.Spans(ctx, some, now)
-		if err != nil {
-			return err
+	const days = 50 // of 24 hours each
+	few := func(nodes []int32) int { return min(len(nodes), days) }
+	return l.swinging.goOn(false, few, func(some []int32) error {
+		return l.timed("swings", func() error { return l.judgeSwings(ctx, some, now) })
+	})
+}
+
+func (w *watch) swings() bool { return w.Kind == Swing }
+
+func (l *leader) judgeSwings(ctx context.Context, nodes []int32, now time.Time) error {
+	spans, err := l.store.Spans(ctx, nodes, now)
+	if err != nil {
+		return err
+	}
+	of := make(map[int32]*Span, len(spans))
+	for i := range spans {
+		of[spans[i].NodeNo] = &spans[i]
+	}
+	for _, no := range nodes {
+		s := l.engine.sensors[no]
+		if s == nil {
+			continue // it was taken away meanwhile
 		}
-		of := make(map[int32]*Span, len(spans))
-		for i := range spans {
-			of[spans[i].NodeNo] = &spans[i]
-		}
-		for _, no := range some {
-			for _, w := range watching[no] {
+		for _, w := range s.watches {
+			if w.swings() {
 				l.judgeSwing(w, of[no], now)
 			}
 		}

@@ -34,6 +34,13 @@ func tenths(f float64) float64 { return math.Round(f*10) / 10 }
 // window has the latest readings of a sensor in the order of their times, each time once.
 type window struct{ readings []reading }
 
+// take takes a sample, if it says something of the air.
+func (w *window) take(s measurement.Sample, keep int64) {
+	if r, ok := read(s); ok {
+		w.put(r, keep)
+	}
+}
+
 // put puts a reading in its place and returns which one that is. It is refused where there is one
 // of the same time, which was first, or where it comes too late.
 func (w *window) put(r reading, keep int64) (i int, ok bool) {

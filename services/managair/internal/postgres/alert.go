@@ -84,22 +84,34 @@ func (a Alerts) WaitForChanges(ctx context.Context, changed func()) error {
 }
 
 // targetsSQL expands rules to the sensors that they watch at present. A sensor without a room is
-// watched by its own rule only: one in a cupboard may be silent.
+// watched by its own rule only: one in a cupboard may be silent. Rules of each scope find their sensors by its
+// key: all sensors of the organization held against each of its rules would be millions of pairs.
 const targetsSQL = `
-	SELECT ar.id, ar.condition, coalesce(ar.quantity, ''), ar.threshold::float8, ar.hysteresis::float8, ar.for_s, ar.occupied_only,
-	       n.no, n.id, coalesce(i.room_id, 0), coalesce(extract(epoch FROM i.from_time)::bigint, 0),
-	       coalesce(r.verdict_profile, s.verdict_profile, o.verdict_profile, CASE WHEN s.id IS NULL THEN @profile END), coalesce(s.time_zone, '')
-	  FROM alert_rule ar
-	  JOIN organization o ON o.id = ar.organization_id
-	  JOIN node n ON n.owner_id = ar.organization_id AND (ar.node_id IS NULL OR n.id = ar.node_id)
-	  LEFT JOIN installation i ON i.node_id = n.id AND i.from_time <= now() AND (i.to_time IS NULL OR i.to_time > now())
-	  LEFT JOIN room r ON r.id = i.room_id
-	  LEFT JOIN site s ON s.id = r.site_id
-	 WHERE ar.enabled AND (` + ruleSpeaks + `)
-	   AND (i.id IS NOT NULL OR ar.node_id IS NOT NULL)
-	   AND (ar.site_id IS NULL OR r.site_id = ar.site_id)
-	   AND (ar.room_id IS NULL OR i.room_id = ar.room_id)
-	 ORDER BY ar.id, n.no, i.from_time DESC`
+	WITH rule AS MATERIALIZED (
+	    SELECT ar.id, ar.organization_id, ar.site_id AS of_site, ar.room_id AS of_room, ar.node_id AS of_node,
+	           ar.condition, coalesce(ar.quantity, '') AS quantity, ar.threshold, ar.hysteresis, ar.for_s, ar.occupied_only
+	      FROM alert_rule ar WHERE ar.enabled AND (` + ruleSpeaks + `)),
+	sensor AS MATERIALIZED (
+	    SELECT n.no, n.id AS node_id, n.owner_id, i.room_id, r.site_id, i.from_time, coalesce(s.time_zone, '') AS time_zone,
+	           coalesce(r.verdict_profile, s.verdict_profile, o.verdict_profile, CASE WHEN s.id IS NULL THEN @profile END) AS profile
+	      FROM node n
+	      JOIN organization o ON o.id = n.owner_id
+	      LEFT JOIN installation i ON i.node_id = n.id AND i.from_time <= now() AND (i.to_time IS NULL OR i.to_time > now())
+	      LEFT JOIN room r ON r.id = i.room_id
+	      LEFT JOIN site s ON s.id = r.site_id),
+	watched AS (
+	    SELECT * FROM rule JOIN sensor ON node_id = of_node AND owner_id = organization_id
+	     UNION ALL
+	    SELECT * FROM rule JOIN sensor ON room_id = of_room AND owner_id = organization_id
+	     UNION ALL
+	    SELECT * FROM rule JOIN sensor ON site_id = of_site AND owner_id = organization_id
+	     UNION ALL
+	    SELECT * FROM rule JOIN sensor ON owner_id = organization_id AND room_id IS NOT NULL
+	     WHERE num_nonnulls(of_node, of_room, of_site) = 0)
+	SELECT id, condition, quantity, threshold::float8, hysteresis::float8, for_s, occupied_only,
+	       no, node_id, coalesce(room_id, 0), coalesce(extract(epoch FROM from_time)::bigint, 0), profile, time_zone
+	  FROM watched
+	 ORDER BY id, no, from_time DESC`
 
 // ruleSpeaks is the condition that somebody may still be told by rule ar.
 const ruleSpeaks = `NOT ar.personal OR EXISTS (

@@ -376,12 +376,12 @@ func TestTwoLeaders(t *testing.T) {
 	ids := make([]int64, 8)
 	for i := range ids {
 		wg.Go(func() {
-			id, err := store.Open(t.Context(), alert.Opening{Target: targets[0], OpenedAt: w.now(), Now: w.now()})
-			if err != nil {
-				t.Error(err)
+			opened, refused, err := store.Open(t.Context(), w.now(), []alert.Opening{{Target: targets[0], OpenedAt: w.now()}})
+			if err != nil || refused[0] != nil {
+				t.Error(err, refused)
 				return
 			}
-			ids[i] = id
+			ids[i] = opened[0]
 		})
 	}
 	wg.Wait()
@@ -403,8 +403,8 @@ func TestTwoLeaders(t *testing.T) {
 	w.counts(1, "SELECT count(*) FROM alert_event WHERE kind = 'reminded'")
 	for range ids {
 		wg.Go(func() {
-			if err := store.Close(t.Context(), alert.Ending{Episode: ids[0], At: w.now(), Now: w.now(), Why: alert.Recovered}); err != nil {
-				t.Error(err)
+			if refused, err := store.Close(t.Context(), w.now(), []alert.Ending{{Episode: ids[0], At: w.now(), Why: alert.Recovered}}); err != nil || refused[0] != nil {
+				t.Error(err, refused)
 			}
 		})
 	}
@@ -475,7 +475,12 @@ func TestNormAndTimetableOfARoom(t *testing.T) {
 	all := `[{"from": "00:00", "to": "24:00"}]`
 	w.exec(t, `INSERT INTO timetable (room_id, weekly) VALUES (1, '{"Mo": `+all+`, "Tu": `+all+`, "We": `+all+`, "Th": `+all+`, "Fr": `+all+`, "Sa": `+all+`, "Su": `+all+`}')`)
 	w.exec(t, "UPDATE alert_rule SET name = 'Changed'") // timetables are read again with rules
-	w.stream.publish(w.measure(at.Add(-10*time.Minute), 1500))
+	// Samples are judged by it from then on.
+	w.until("a sample that is judged by the new timetable", func() bool {
+		at = at.Add(time.Second)
+		w.stream.publish(w.measure(at.Add(-20*time.Minute), 1500))
+		return w.count(t, "SELECT count(*) FROM alert_episode") > 0
+	})
 	w.becomes("opened Mine")
 	if got := pgtest.Value[float64](t, w.Pool, "SELECT threshold FROM alert_episode"); got != 420+800 {
 		t.Errorf("held against %v ppm", got)

@@ -275,9 +275,9 @@ func TestNobodyIsToldOnceARightIsLost(t *testing.T) {
 		if err != nil || len(targets) != 1 {
 			t.Fatalf("%v, %v", targets, err)
 		}
-		id, err := store.Open(t.Context(), alert.Opening{Target: targets[0], OpenedAt: w.now(), Now: w.now()})
-		if err != nil {
-			t.Fatal(err)
+		ids, refused, err := store.Open(t.Context(), w.now(), []alert.Opening{{Target: targets[0], OpenedAt: w.now()}})
+		if err != nil || refused[0] != nil {
+			t.Fatal(err, refused)
 		}
 		w.becomes("opened Mine")
 		w.exec(t, lost)
@@ -287,8 +287,8 @@ func TestNobodyIsToldOnceARightIsLost(t *testing.T) {
 				t.Errorf("%s: %d are due at %d, %v, %v", lost, n, i, failed, err)
 			}
 		}
-		if err := store.Close(t.Context(), alert.Ending{Episode: id, At: w.now(), Now: w.now(), Why: alert.Recovered}); err != nil {
-			t.Fatal(err)
+		if refused, err := store.Close(t.Context(), w.now(), []alert.Ending{{Episode: ids[0], At: w.now(), Why: alert.Recovered}}); err != nil || refused[0] != nil {
+			t.Fatal(err, refused)
 		}
 		w.becomes("opened Mine")
 	}

@@ -3,6 +3,9 @@ package postgres
 // Summaries is the query of Telemetry.Summaries.
 const Summaries = summaries
 
+// TargetsSQL is the query of Alerts.Targets.
+const TargetsSQL = targetsSQL
+
 // EnqueueNotifications is for those of this package only, in their transactions.
 var EnqueueNotifications = enqueueNotifications
 

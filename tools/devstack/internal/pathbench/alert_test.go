@@ -233,12 +233,33 @@ func BenchmarkAlert(b *testing.B) {
 	s.watched(b, receiver.URL)
 	b.Run("path", func(b *testing.B) {
 		b.StopTimer()
-		before := cpu(b, s.Worker.PID())
-		began := time.Now()
+		parts, used, began := s.alertParts(b), cpu(b, s.Worker.PID()), time.Now()
 		s.alerted(b, told, app.UplinkTopic, publisher, alertRounds*probesOfRound, func() int { return s.stored(b) })
+		took := time.Since(began).Seconds()
+		used = cpu(b, s.Worker.PID()) - used
+		b.ReportMetric(used.Seconds()/took, "worker-cores")
+		b.ReportMetric(used.Seconds()*10_000/float64(b.N*alertNodes*alertRounds), "cores-at-10k/s")
+		for part, seconds := range s.alertParts(b) {
+			b.ReportMetric((seconds-parts[part])/took*100, part+"-%")
+		}
 		s.stages(b)
-		b.ReportMetric((cpu(b, s.Worker.PID())-before).Seconds()/time.Since(began).Seconds(), "worker-cores")
 	})
+}
+
+// alertParts returns how many seconds the parts of the judging took in which no sample is heard.
+func (s *installation) alertParts(b *testing.B) map[string]float64 {
+	b.Helper()
+	m, err := stack.ReadMetrics(b.Context(), s.Worker)
+	if err != nil {
+		b.Fatal(err)
+	}
+	parts := map[string]float64{}
+	for name, seconds := range m {
+		if part, ok := strings.CutPrefix(name, `managair_alert_part_seconds_sum{part="`); ok {
+			parts[strings.TrimSuffix(part, `"}`)] = seconds
+		}
+	}
+	return parts
 }
 
 // alerted plays the load and waits until the receiver was told of all that was alarming.
