@@ -38,6 +38,8 @@ var (
 	ImageTooLarge            = Reason{"invalid", "Das Bild hat zu viele Bildpunkte[: mehr als %v].", "The image has too many pixels[: more than %v]."}
 	InFuture                 = Reason{"in_future", "Der Zeitpunkt liegt in der Zukunft.", "The time is in the future."}
 	InUse                    = Reason{"in_use", "Es wird noch benutzt und kann nicht gelöscht werden.", "It is still in use and cannot be deleted."}
+	FormChanged              = Reason{"conflict", "Das Formular wurde inzwischen geändert. Bitte neu laden und die Änderung noch einmal eintragen.", "The form was changed meanwhile. Please load it anew and enter the change once more."}
+	FormTooLong              = Reason{"max_length", "Was im Formular steht, wird zu lang[: mehr als %v Bytes].", "What stands in the form gets too long[: more than %v bytes]."}
 	IncludeUnknown           = Reason{"invalid", "Das kann nicht eingeschlossen werden[: „%v“; möglich: %v].", "This cannot be included[: “%v”; possible: %v]."}
 	IncorrectType            = Reason{"incorrect_type", "Falscher Typ: ein Objekt mit type und id wird erwartet.", "Incorrect type: an object with type and id is expected."}
 	InstalledElsewhere       = Reason{"conflict", "Es hat Installationen in der bisherigen Organisation.", "It has installations in its present organization."}
@@ -62,6 +64,7 @@ var (
 	NotOfCondition           = Reason{"invalid", "Das gehört nicht zu dieser Bedingung.", "This is no part of that condition."}
 	OneScope                 = Reason{"invalid", "Eine Regel gilt für einen Standort, einen Raum oder einen Sensor, oder für die ganze Organisation: nicht für mehrere davon.", "A rule is for a site, a room or a sensor, or for the whole organization: not for several of these."}
 	RuleStays                = Reason{"read_only", "Wem eine Regel gehört und wofür sie gilt, bleibt, wie es ist. Bitte eine neue anlegen.", "Whose a rule is and what it is for stays as it is. Please make a new one."}
+	InvalidSIRET             = Reason{"invalid", "Eine SIRET-Nummer hat 14 Ziffern.", "A SIRET number has 14 digits."}
 	InvalidText              = Reason{"invalid", "Ein Text wird erwartet.", "A text is expected."}
 	InvalidTimetable         = Reason{"invalid", "Das ist kein Stundenplan in der Form, die hier gilt.", "This is no timetable in the form that holds here."}
 	InvalidTimeZone          = Reason{"invalid", "Das ist keine Zeitzone. Gemeint ist ein Name wie Europe/Berlin.", "This is not a time zone. What is meant is a name such as Europe/Berlin."}
@@ -128,6 +131,8 @@ var (
 	Throttled                = Reason{"throttled", "Zu viele Anfragen; bitte später wieder[, in %v Sekunden].", "Too many requests; try again later[, in %v seconds]."}
 	TooLarge                 = Reason{"too_large", "Die Anfrage ist zu groß.", "The request is too large."}
 	TooManyAirFiles          = Reason{"conflict", "Der Raum hat so viele Luftakten, wie er haben kann[: %v]. Bitte alte löschen.", "The room has as many air files as it may have[: %v]. Please delete old ones."}
+	TooManyForms             = Reason{"conflict", "Der Standort hat so viele Formulare, wie er haben kann[: %v]. Bitte alte löschen.", "The site has as many forms as it may have[: %v]. Please delete old ones."}
+	TooManyFormVersions      = Reason{"conflict", "Das Formular hat so viele Versionen, wie es haben kann[: %v].", "The form has as many versions as it may have[: %v]."}
 	TooManyHours             = Reason{"max_value", "Das sind zu viele Zeiten an einem Tag.", "These are too many times in a day."}
 	TooManyInstallations     = Reason{"too_many_installations", "Das sind mehr Installationen, als eine Tabelle umfasst[: %v, möglich sind %v]. Bitte Raum für Raum herunterladen.", "These are more installations than a table takes[: %v, and %v are possible]. Please download room by room."}
 	TooManyInvitations       = Reason{"conflict", "Zu viele Einladungen warten schon auf eine Antwort.", "Too many invitations wait for an answer already."}
@@ -138,6 +143,7 @@ var (
 	TooSlow                  = Reason{"unavailable", "Die Antwort hat zu lange gedauert.", "The answer took too long."}
 	Unavailable              = Reason{"unavailable", "Der Dienst ist vorübergehend nicht verfügbar.", "The service is temporarily unavailable."}
 	Unique                   = Reason{"unique", "Das wird schon benutzt.", "This is in use already."}
+	UnknownField             = Reason{"invalid", "Dieses Feld gibt es nicht[: „%v“].", "There is no such field[: “%v”]."}
 	UnknownFilter            = Reason{"invalid", "Diesen Filter gibt es nicht[: „%v“; möglich: %v].", "There is no such filter[: “%v”; possible: %v]."}
 	UnknownSort              = Reason{"invalid", "Danach kann nicht sortiert werden[: „%v“; möglich: %v].", "This cannot be sorted by[: “%v”; possible: %v]."}
 	UnsupportedMediaType     = Reason{"unsupported_media_type", "Dieser Medientyp wird nicht unterstützt[: „%v“].", "This media type is not supported[: “%v”]."}

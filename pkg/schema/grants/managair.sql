@@ -40,6 +40,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON timetable, occupied_day, occupancy_progr
 -- Air files, and what they are signed with.
 GRANT SELECT, INSERT, UPDATE ON air_file, signing_key TO :role;
 
+-- Forms that laws ask for. Versions stay as they are; the form is locked while one is made.
+GRANT SELECT, INSERT, UPDATE, DELETE ON site_form TO :role;
+GRANT SELECT, INSERT ON site_form_version TO :role;
+
 -- Samples: read, adopted, loaded, copied from the predecessor. Roll-ups are the ingestair's,
 -- but for hours that have to be rolled up again.
 GRANT SELECT, INSERT ON sample, sample_late TO :role;
@@ -68,5 +72,5 @@ GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample
 --   rename_picture, sample_day_changed, installation_one_organization, node_stays_in_organization,
 --   room_stays_in_organization, site_stays_in_organization, organization_keeps_owner,
 --   audit_change, audit_token, audit_forget, audit_claim_code, audit_ingestion_token, audit_timetable, audit_notification_channel,
---   audit_air_file, audit_signing_key
+--   audit_air_file, audit_signing_key, audit_site_form
 -- The owner's alone: detach_sample_partition, share_sample_privileges, share_privileges, ensure_month_of, blank_audit

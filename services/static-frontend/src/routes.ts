@@ -15,6 +15,11 @@ export const routes: Route[] = [
   { path: "/dashboard/:org", load: () => import("./pages/dashboard/Rooms.svelte") },
   { path: "/dashboard/:org/sites/:site", load: () => import("./pages/dashboard/Site.svelte") },
   { path: "/dashboard/:org/sites/:site/radio", load: () => import("./pages/dashboard/Radio.svelte") },
+  { path: "/dashboard/:org/sites/:site/forms", load: () => import("./pages/dashboard/Forms.svelte") },
+  {
+    path: "/dashboard/:org/sites/:site/forms/:form",
+    load: () => import("./pages/dashboard/SiteForm.svelte"),
+  },
   { path: "/dashboard/:org/rooms/:room", load: () => import("./pages/dashboard/Room.svelte") },
   { path: "/dashboard/:org/rooms/:room/norms", load: () => import("./pages/Norms.svelte") },
   { path: "/dashboard/:org/sites/:site/hours", load: () => import("./pages/dashboard/Hours.svelte") },

@@ -71,6 +71,8 @@ var (
 	// Air files say when people were in a room, so they are the organization's, until it
 	// publishes one: then whoever sees the room reads it. What is published is not deleted.
 	AirFiles = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
+	// Forms that laws ask for name people and say when rooms are used.
+	SiteForms = Permissions{Read: Members, Create: Owners, Change: Owners, Delete: Owners}
 	// Fidelity is the health of a node, seen by those who see the node.
 	Fidelity = Permissions{Read: Members}
 	Outages  = Fidelity

@@ -119,7 +119,7 @@ func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
 		AirQuality: judge(log, pool),
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),
-		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool}, AirFiles: files,
+		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool}, AirFiles: files, SiteForms: postgres.SiteForms{Pool: pool},
 		Alerts:        postgres.NewAlertDesk(pool),
 		Reports:       postgres.Reports{Pool: pool},
 		ReportMails:   postgres.ReportMails{Pool: pool},

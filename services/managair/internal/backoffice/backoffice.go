@@ -197,6 +197,17 @@ var Subjects = []*Subject{
 		Columns: []string{"room_id", "from_date", "to_date", "profile", "version", "made_at", "published_at", "deleted_at"}, Search: []string{"profile", "content"},
 	},
 	{
+		Name: "site_form", Group: "places", Order: "-id", Fixed: true,
+		Fields: []Field{
+			{Name: "site_id", Kind: Ref, Of: "site"},
+			{Name: "form", Kind: Text},
+			{Name: "from_date", Kind: Date},
+			{Name: "to_date", Kind: Date},
+			{Name: "made_at", Kind: Time},
+		},
+		Columns: []string{"site_id", "form", "from_date", "to_date", "made_at"}, Search: []string{"form"}, Filters: []string{"site_id"},
+	},
+	{
 		Name: "node", Group: "devices", Order: "alias",
 		Fields:  fieldsOf(&inventory.Nodes),
 		Columns: []string{"alias", "eui64", "owner_id", "model_id", "protocol_id"}, Search: []string{"alias", "eui64", "description", "id"},

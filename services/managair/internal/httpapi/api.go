@@ -20,6 +20,7 @@ import (
 	"github.com/clairberlin/clair-stack/services/managair/internal/alert"
 	"github.com/clairberlin/clair-stack/services/managair/internal/export"
 	"github.com/clairberlin/clair-stack/services/managair/internal/fidelity"
+	"github.com/clairberlin/clair-stack/services/managair/internal/form"
 	"github.com/clairberlin/clair-stack/services/managair/internal/identity"
 	"github.com/clairberlin/clair-stack/services/managair/internal/inventory"
 	"github.com/clairberlin/clair-stack/services/managair/internal/live"
@@ -82,6 +83,7 @@ type Domain struct {
 	Tokens     token.Store
 	Timetables timetable.Store
 	AirFiles   roomair.FileStore
+	SiteForms  form.Store
 	Alerts     alert.Desk
 	Reports    report.Store
 	// ReportMails are who gets reports by mail.
@@ -116,6 +118,7 @@ func New(cfg Config, log *slog.Logger, r prometheus.Registerer, d Domain, now fu
 	a.addSigns()
 	a.addReports(report.Maker{Air: d.AirQuality, Inventory: d.Inventory, Store: d.Reports})
 	a.addReportMails(d.ReportMails)
+	a.addSiteForms(form.Maker{Air: d.AirQuality, Inventory: d.Inventory, Store: d.SiteForms})
 	a.addClimate(d.AirQuality)
 	a.addFidelity(d.Nodes, d.Outages, d.Radio)
 	a.addHealth(d.Health)

@@ -47,7 +47,7 @@ func (a *API) listClimateBands(w http.ResponseWriter, r *http.Request) error {
 		}
 		resources = append(resources, jsonapi.Resource{Identifier: jsonapi.Identifier{Type: typeClimateBand, ID: b.ID}, Attributes: list.list})
 	}
-	return a.respond(w, r, http.StatusOK, v, &jsonapi.Document{Many: resources})
+	return a.respondFew(w, r, v, resources)
 }
 
 func (a *attributes) addBand(b *climate.Band) {

@@ -144,16 +144,21 @@ func writePDF(w http.ResponseWriter, r *http.Request, all []byte, name string) e
 	return nil
 }
 
-// page sets a report for people.
-func (rs *reports) page(r *http.Request, c *report.Content, _ time.Time) (func(http.ResponseWriter) error, error) {
-	file := url.URL{Path: strings.TrimSuffix(r.URL.Path, "/") + ".pdf", RawQuery: r.URL.RawQuery}
-	page := reportPage(reportShown{
-		Content: c, PDF: file.String(),
+// contentShown is a content as a page; pdf is where the same is to be had as a file.
+func contentShown(c *report.Content, pdf string) reportShown {
+	return reportShown{
+		Content: c, PDF: pdf,
 		Frame: web.Frame{
 			Lang: c.Language, Title: words.ReportPair.In(c.Language, c.Title, c.Foot) + " – Clair", Sheets: []string{schemaPath + "/files/report.css"},
 			Brand: web.Link{Address: "/", Text: "Clair"},
 		},
-	})
+	}
+}
+
+// page sets a report for people.
+func (rs *reports) page(r *http.Request, c *report.Content, _ time.Time) (func(http.ResponseWriter) error, error) {
+	file := url.URL{Path: strings.TrimSuffix(r.URL.Path, "/") + ".pdf", RawQuery: r.URL.RawQuery}
+	page := reportPage(contentShown(c, file.String()))
 	return func(w http.ResponseWriter) error {
 		web.Headers(w.Header())
 		w.Header().Set("Cache-Control", "private, no-cache")

@@ -131,7 +131,7 @@ SELECT id, sha256(convert_to('session-' || id, 'UTF8')), 'csrf-' || id, '2027-01
 `
 
 // worldSQL makes the world: a file for each room is with it.
-var worldSQL = worldRows + airFileRows()
+var worldSQL = worldRows + airFileRows() + siteFormRows()
 
 // Ids of the world's users.
 const (
@@ -210,7 +210,7 @@ func newWorldAt(t testing.TB, at time.Time) *world {
 		AirQuality: roomair.Service{Rooms: postgres.AirQuality{Pool: as}, Samples: postgres.NewTelemetry(as), Occupancy: timetable.Past{Store: postgres.Timetables{Pool: as}, Samples: postgres.NewTelemetry(as)}, Log: slog.New(slog.DiscardHandler)},
 		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
 		Health:   postgres.SensorHealth{Pool: as}.Nodes(),
-		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as}, AirFiles: postgres.AirFiles{Pool: as},
+		Accounts: accounts, Sessions: sessions, Tokens: postgres.Tokens{Pool: as, Limit: 3}, Timetables: postgres.Timetables{Pool: as}, AirFiles: postgres.AirFiles{Pool: as}, SiteForms: postgres.SiteForms{Pool: as},
 		Alerts:        postgres.NewAlertDesk(as),
 		Reports:       postgres.Reports{Pool: as},
 		ReportMails:   postgres.ReportMails{Pool: as},

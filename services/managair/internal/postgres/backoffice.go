@@ -47,6 +47,7 @@ var labels = map[string]string{
 	"calibration":          nodeAlias + " || ' – ' || " + dayOf("performed_at"),
 	"timetable":            "coalesce((SELECT s.name FROM site s WHERE s.id = x.site_id), (SELECT r.name FROM room r WHERE r.id = x.room_id))",
 	"air_file":             "(SELECT r.name FROM room r WHERE r.id = x.room_id) || ' – ' || x.from_date || '/' || x.to_date || ' – ' || x.version",
+	"site_form":            "(SELECT s.name FROM site s WHERE s.id = x.site_id) || ' – ' || x.form || ' – ' || x.from_date || '/' || x.to_date",
 	"alert_rule":           "x.name",
 	"notification_channel": "x.name || ' (' || x.kind || ')'",
 	"invitation":           "x.email",

@@ -46,10 +46,12 @@ type writer struct {
 
 func (w *writer) in(t words.Told, args ...any) string { return t.In(w.language, args...) }
 
-// day writes a day as the language does.
-func (w *writer) day(d civil.Date) string {
+func (w *writer) day(d civil.Date) string { return Day(w.language, d) }
+
+// Day writes a day as a language does.
+func Day(language string, d civil.Date) string {
 	t := d.In(time.UTC)
-	switch w.language {
+	switch language {
 	case "en":
 		return t.Format("2 Jan 2006")
 	case "fr":

@@ -25,6 +25,7 @@ var Subjects = map[string]Text{
 	"rejected_sample":      {"Abgelehnte Messwerte", "Rejected samples"},
 	"room":                 {"Räume", "Rooms"},
 	"site":                 {"Standorte", "Sites"},
+	"site_form":            {"Formulare", "Forms"},
 	"staff_right":          {"Rechte", "Rights"},
 	"stuck_sensor":         {"Sensoren mit stehendem Wert", "Stuck sensors"},
 	"undecoded_uplink":     {"Nicht lesbare Uplinks", "Undecoded uplinks"},

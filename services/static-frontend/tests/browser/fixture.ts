@@ -89,6 +89,14 @@ const BIZOT = {
   swing_percent: 10,
 };
 
+/** Forms that laws ask for, and one of a site, as managair answers. */
+const answer = (name: string) =>
+  JSON.parse(
+    readFileSync(join(import.meta.dirname, `../../../managair/internal/httpapi/testdata/${name}.json`), "utf8"),
+  ) as { data: unknown };
+const FORMS = answer("forms").data as object[];
+const SITE_FORM = answer("site_form").data as { attributes: object };
+
 /** The norms as managair has them. */
 const NORMS = Object.fromEntries(
   ["de-uba", "be", "fr-evaluation", "nl-frisse-scholen", "uk-dfe"].map((id) => [
@@ -587,6 +595,12 @@ export class Fixture {
             },
           })),
         );
+      case "forms":
+        return many(FORMS);
+      case "sites/:id/forms":
+        return many([SITE_FORM]);
+      case "site-forms/:id":
+        return single(SITE_FORM);
       case "climate-bands":
         return many([{ type: "ClimateBand", id: "bizot", attributes: BIZOT }]);
       case "rooms/:id/climate":

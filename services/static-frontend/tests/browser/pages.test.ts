@@ -47,6 +47,8 @@ const operatorPages = {
   "dash-room-hours": "/dashboard/1/rooms/1/hours",
   "dash-sensors": "/dashboard/1/sensors",
   "dash-radio": "/dashboard/1/sites/1/radio",
+  "dash-forms": "/dashboard/1/sites/1/forms",
+  "dash-form": "/dashboard/1/sites/1/forms/101",
   "dash-sensor": "/dashboard/1/sensors/00000001-0000-4000-8000-000000000000",
   "dash-sensor-faulty": "/dashboard/1/sensors/00000002-0000-4000-8000-000000000000",
   "dash-sensor-suspected": "/dashboard/1/sensors/00000003-0000-4000-8000-000000000000",

@@ -7364,6 +7364,269 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/forms/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Forms that laws ask for
+         * @description What each asks of a site and of its rooms, and where in the law. A paragraph that is empty is not asked by the law.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["FormList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{id}/forms/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The forms of a site
+         * @description For members. Those that were begun, the latest period first; what stands in them is left out.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["SiteFormList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        /**
+         * Begin a form
+         * @description Needs OWNER. The period, up to 62 whole days by the clocks of the site, and over, is that in which was measured. What Clair knows is entered. Of a site, form and period there is one (200).
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["SiteFormWanted"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["SiteFormDocument"];
+                    };
+                };
+                /** @description The answer. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["SiteFormDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/site-forms/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A form
+         * @description For members.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The latest one, if it is not given. */
+                    version?: number;
+                    /** @description The language of the page or PDF; that of the authority, if it is not given. */
+                    lang?: "de" | "en" | "fr";
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["SiteFormDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Delete a form
+         * @description Needs OWNER. With all its versions.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: components["responses"]["NoContent"];
+                default: components["responses"]["Error"];
+            };
+        };
+        options?: never;
+        head?: never;
+        /**
+         * Fill in a form
+         * @description Needs OWNER. Makes the next version; `version` is the one that was seen, and another one a conflict (409). Fields that are not named stay. Rooms that are not in `rooms` were not looked at. Pointers of errors lead into the fields (`/data/attributes/rooms/0/fields/opening_count`).
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["SiteFormChange"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["SiteFormDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/site-forms/{id}/document.pdf/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A form as PDF
+         * @description For members. The page that is made to be printed is `page_url`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The latest one, if it is not given. */
+                    version?: number;
+                    /** @description The language of the page or PDF; that of the authority, if it is not given. */
+                    lang?: "de" | "en" | "fr";
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The file. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/pdf": string;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/login/": {
         parameters: {
             query?: never;
@@ -10831,6 +11094,8 @@ export interface components {
         };
         ClimateBandList: {
             data: components["schemas"]["ClimateBand"][];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
         };
         /** @description The hours of the period of which something is known, of all sensors together; null when there are none. */
         ClimateSeen: {
@@ -10975,6 +11240,148 @@ export interface components {
                 id: string;
                 attributes?: {
                     published?: boolean;
+                };
+            };
+        };
+        Told: {
+            de: string;
+            en: string;
+            fr: string;
+        };
+        FormField: {
+            id: string;
+            /** @description Where in the law; empty: it does not ask. */
+            paragraph: string;
+            name: components["schemas"]["Told"];
+            /** @enum {unknown} */
+            kind: "line" | "text" | "count" | "date" | "boolean";
+            /** @description Asked for where there is such a thing. */
+            optional: boolean;
+            /** @description Clair may know it. */
+            known: boolean;
+        };
+        Form: {
+            /** @constant */
+            type: "Form";
+            id: string;
+            attributes: {
+                title: components["schemas"]["Told"];
+                /** @description ISO 3166. */
+                country: string;
+                /** @description That of the authority. */
+                language: string;
+                /** @description The id of the VerdictProfile by which what was measured is held against bounds. */
+                profile: string;
+                source: {
+                    title: string;
+                    article: string;
+                    /**
+                     * Format: date
+                     * @description From when on the version that was read is in force.
+                     */
+                    since_date: string;
+                    url: string;
+                };
+                note: components["schemas"]["Told"];
+                site_fields: components["schemas"]["FormField"][];
+                room_fields: components["schemas"]["FormField"][];
+            };
+            links: Record<string, never>;
+        };
+        FormList: {
+            data: components["schemas"]["Form"][];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        /** @description By the ids of fields; what is empty is left out. Dates are like 2026-01-31, numbers in digits, booleans true or false. */
+        FormValues: {
+            [key: string]: string;
+        };
+        FormRoom: {
+            room: string;
+            name: string;
+            fields: components["schemas"]["FormValues"];
+        };
+        SiteForm: {
+            /** @constant */
+            type: "SiteForm";
+            id: string;
+            attributes: {
+                /** @description The id of a Form. */
+                form: string;
+                /** Format: date */
+                from_date: string;
+                /**
+                 * Format: date
+                 * @description The last day.
+                 */
+                to_date: string;
+                version: number;
+                /** @description When this version was made. */
+                made_at_s: number;
+                /** @description A page for people, made to be printed. */
+                page_url: string;
+                pdf_url: string;
+                /** @description How many fields are empty that the law asks for in any case. As the following, only of a single form. */
+                missing_count?: number;
+                fields?: components["schemas"]["FormValues"];
+                rooms?: components["schemas"]["FormRoom"][];
+                /** @description What Clair knew when it was last asked. */
+                known?: {
+                    fields: components["schemas"]["FormValues"];
+                    rooms: components["schemas"]["FormRoom"][];
+                };
+                /** @description The latest first. */
+                versions?: {
+                    version: number;
+                    made_at_s: number;
+                }[];
+            };
+            relationships: Record<string, never>;
+            links: Record<string, never>;
+        };
+        SiteFormDocument: {
+            data: components["schemas"]["SiteForm"];
+        };
+        SiteFormList: {
+            data: components["schemas"]["SiteForm"][];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        SiteFormWanted: {
+            data: {
+                /** @constant */
+                type: "SiteForm";
+                attributes: {
+                    /** @description The id of a Form. */
+                    form: string;
+                    /** Format: date */
+                    from_date: string;
+                    /**
+                     * Format: date
+                     * @description The last day.
+                     */
+                    to_date: string;
+                };
+            };
+        };
+        SiteFormChange: {
+            data: {
+                /** @constant */
+                type: "SiteForm";
+                id: string;
+                attributes: {
+                    /** @description The version that was seen. */
+                    version: number;
+                    fields?: components["schemas"]["FormValues"];
+                    rooms?: {
+                        room: string;
+                        /** @description Not read: a room is called what it is called. */
+                        name?: string;
+                        fields?: components["schemas"]["FormValues"];
+                    }[];
+                    /** @description What Clair knows is looked up anew, and takes the place of what it knew before and nobody changed. */
+                    refresh?: boolean;
                 };
             };
         };
