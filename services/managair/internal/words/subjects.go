@@ -81,6 +81,7 @@ var Fields = map[string]Text{
 	"f_cnt":                   {"Zähler", "Frame counter"},
 	"f_port":                  {"Port", "Frame port"},
 	"field":                   {"Feld", "Field"},
+	"form":                    {"Formular", "Form"},
 	"first_name":              {"Vorname", "First name"},
 	"found_at":                {"Gefunden (UTC)", "Found (UTC)"},
 	"forwarder":               {"Forwarder", "Forwarder"},
