@@ -92,7 +92,10 @@ const BIZOT = {
 /** Forms that laws ask for, and one of a site, as managair answers. */
 const answer = (name: string) =>
   JSON.parse(
-    readFileSync(join(import.meta.dirname, `../../../managair/internal/httpapi/testdata/${name}.json`), "utf8"),
+    readFileSync(
+      join(import.meta.dirname, `../../../managair/internal/httpapi/testdata/${name}.json`),
+      "utf8",
+    ),
   ) as { data: unknown };
 const FORMS = answer("forms").data as object[];
 const SITE_FORM = answer("site_form").data as { attributes: object };

@@ -6069,6 +6069,180 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/report-subscriptions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List
+         * @description What the caller gets by mail of sites: those of which reports are wanted.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `page[number]` (1-based, or `last`) and `page[size]` (up to 1000). Without a size the whole list comes on one page. */
+                    page?: components["parameters"]["page"];
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                    /** @description `filter[organization]`. Others are refused. */
+                    filter?: {
+                        organization?: string;
+                    };
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ReportSubscriptionList"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{id}/report-subscription/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the caller gets of a site
+         * @description Of one who gets nothing, what it would be: that is no 404. Only members of the organization get reports by mail.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Relationship paths to include, comma-separated, for example `site.operator`. Relationships without linkage cannot be included. */
+                    include?: components["parameters"]["include"];
+                    /** @description `fields[Room]=name,site`: leave only these attributes and relationships of resources of that type. */
+                    fields?: components["parameters"]["fields"];
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ReportSubscriptionDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change
+         * @description What is not given stays. What was over before is not mailed. Where nothing was, `language` is that of the request.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["ReportSubscriptionChange"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ReportSubscriptionDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/v1/sites/{id}/report-subscription/send/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send the last report now
+         * @description Of the last week or month whose report was due, whether reports are wanted each time or not. An account may ask for ten an hour (429).
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["id"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/vnd.api+json": components["schemas"]["ReportRequest"];
+                };
+            };
+            responses: {
+                /** @description The answer. */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/vnd.api+json": components["schemas"]["ReportSubscriptionDocument"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{id}/report.pdf/": {
         parameters: {
             query?: never;
@@ -9072,6 +9246,96 @@ export interface components {
                             id: string;
                         }[];
                     };
+                };
+            };
+        };
+        /** @description What the caller gets of a site by mail. Its id is that of the site. */
+        ReportSubscription: {
+            /** @constant */
+            type: "ReportSubscription";
+            id: string;
+            attributes: {
+                /** @description A report of each week, Monday to Sunday; mailed at six on Monday by the clock of the site. */
+                weekly?: boolean;
+                /** @description A report of each month, mailed at six on the first of the next. */
+                monthly?: boolean;
+                /** @enum {string} */
+                language?: "de" | "en" | "fr";
+                /** @description Where the mails go: the primary address of the account; null: it has none that is confirmed, and nothing is sent. */
+                readonly address?: string | null;
+                /** @description Unix time in seconds. */
+                readonly next_weekly_at_s?: number | null;
+                readonly next_monthly_at_s?: number | null;
+                readonly site_name?: string;
+                readonly organization_name?: string;
+                /** @description The latest, the newest first. */
+                readonly mails?: {
+                    /** @enum {string} */
+                    kind: "week" | "month";
+                    /** Format: date */
+                    first_day: string;
+                    /** Format: date */
+                    last_day: string;
+                    /** @enum {string} */
+                    state: "waiting" | "sent" | "skipped" | "failed";
+                    /** @description `nothing_measured`: nor in the time before, which was told. `not_wanted`: it was unsubscribed, or the site is not seen any more. `no_address`: none was confirmed. `refused`: by the mail server. `error`: it was tried for two days. */
+                    why: string | null;
+                    ended_at_s: number | null;
+                }[];
+            };
+            relationships?: {
+                site?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Site";
+                        id: string;
+                    };
+                };
+                organization?: {
+                    links?: components["schemas"]["RelationshipLinks"];
+                    data?: {
+                        /** @constant */
+                        type: "Organization";
+                        id: string;
+                    };
+                };
+            };
+            links?: {
+                self?: string;
+            };
+        };
+        ReportSubscriptionDocument: {
+            data: components["schemas"]["ReportSubscription"];
+            included?: components["schemas"]["Included"];
+        };
+        ReportSubscriptionList: {
+            data: components["schemas"]["ReportSubscription"][];
+            included?: components["schemas"]["Included"];
+            links: components["schemas"]["PageLinks"];
+            meta: components["schemas"]["PageMeta"];
+        };
+        ReportSubscriptionChange: {
+            data: {
+                /** @constant */
+                type: "ReportSubscription";
+                id: string;
+                attributes: {
+                    weekly?: boolean;
+                    monthly?: boolean;
+                    /** @enum {string} */
+                    language?: "de" | "en" | "fr";
+                };
+            };
+        };
+        ReportRequest: {
+            data: {
+                /** @constant */
+                type: "ReportSubscription";
+                id: string;
+                attributes: {
+                    /** @enum {string} */
+                    kind: "week" | "month";
                 };
             };
         };

@@ -98,7 +98,12 @@ export async function fetchSiteForm(id: string, signal?: AbortSignal): Promise<F
   return toFilled((await get(one(id), {}, signal)).data);
 }
 
-export async function makeSiteForm(site: string, form: string, from: string, to: string): Promise<FilledForm> {
+export async function makeSiteForm(
+  site: string,
+  form: string,
+  from: string,
+  to: string,
+): Promise<FilledForm> {
   const { data } = await create(ofSite(site), "SiteForm", {
     attributes: { form, from_date: from, to_date: to },
   });

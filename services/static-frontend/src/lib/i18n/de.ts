@@ -585,12 +585,14 @@ export const de = {
   "sensor.protocol": "Protokoll",
   "sensor.protocolHint": "Wie der Sensor seine Messwerte kodiert; es steht in seiner Anleitung.",
   "siteForm.title": "Formulare",
-  "siteForm.lead": "Was das Gesetz von Betreibern jedes Jahr aufgeschrieben haben will. Was Clair misst und weiß, ist schon eingetragen; jedes Speichern ist eine neue Fassung, und alte bleiben.",
+  "siteForm.lead":
+    "Was das Gesetz von Betreibern jedes Jahr aufgeschrieben haben will. Was Clair misst und weiß, ist schon eingetragen; jedes Speichern ist eine neue Fassung, und alte bleiben.",
   "siteForm.new": "Neues Formular",
   "siteForm.kind": "Formular",
   "siteForm.from": "Gemessen vom",
   "siteForm.to": "bis",
-  "siteForm.periodHint": "Höchstens 62 Tage, die vorbei sind: am besten Wochen der Heizperiode mit dem üblichen Betrieb.",
+  "siteForm.periodHint":
+    "Höchstens 62 Tage, die vorbei sind: am besten Wochen der Heizperiode mit dem üblichen Betrieb.",
   "siteForm.make": "Anlegen",
   "siteForm.begun": "Angelegte Formulare",
   "siteForm.none": "An diesem Standort gibt es noch keines.",
@@ -598,7 +600,8 @@ export const de = {
   "siteForm.page": "Ansehen und drucken",
   "siteForm.delete": "Löschen",
   "siteForm.deleteTitle": "Formular {period} löschen?",
-  "siteForm.deleteText": "Alle Fassungen sind dann fort. Das Gesetz verlangt, sie mindestens bis zur nächsten Bewertung aufzubewahren.",
+  "siteForm.deleteText":
+    "Alle Fassungen sind dann fort. Das Gesetz verlangt, sie mindestens bis zur nächsten Bewertung aufzubewahren.",
   "siteForm.gone": "Dieses Formular gibt es nicht mehr.",
   "siteForm.about": "{site}, gemessen {period}, Fassung {version}",
   "siteForm.missing.one": "{n} Feld, nach dem das Gesetz fragt, ist noch leer.",

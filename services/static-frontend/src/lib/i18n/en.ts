@@ -573,12 +573,14 @@ export const en: Messages = {
   "sensor.protocol": "Protocol",
   "sensor.protocolHint": "How the sensor encodes its measurements; its manual says so.",
   "siteForm.title": "Forms",
-  "siteForm.lead": "What laws ask operators to write down each year. What Clair measures and knows is entered already; each time you save makes a new version, and old ones stay.",
+  "siteForm.lead":
+    "What laws ask operators to write down each year. What Clair measures and knows is entered already; each time you save makes a new version, and old ones stay.",
   "siteForm.new": "New form",
   "siteForm.kind": "Form",
   "siteForm.from": "Measured from",
   "siteForm.to": "until",
-  "siteForm.periodHint": "At most 62 days that are over: best some weeks of the heating season with the usual use.",
+  "siteForm.periodHint":
+    "At most 62 days that are over: best some weeks of the heating season with the usual use.",
   "siteForm.make": "Begin",
   "siteForm.begun": "Forms that were begun",
   "siteForm.none": "There is none at this site yet.",
@@ -586,7 +588,8 @@ export const en: Messages = {
   "siteForm.page": "Read and print",
   "siteForm.delete": "Delete",
   "siteForm.deleteTitle": "Delete the form of {period}?",
-  "siteForm.deleteText": "All its versions are gone then. The law wants them kept until the next evaluation at the least.",
+  "siteForm.deleteText":
+    "All its versions are gone then. The law wants them kept until the next evaluation at the least.",
   "siteForm.gone": "This form is gone.",
   "siteForm.about": "{site}, measured {period}, version {version}",
   "siteForm.missing.one": "{n} field that the law asks for is still empty.",
