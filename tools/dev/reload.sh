@@ -21,6 +21,7 @@ declare -A SERVICES=(
   [clairchen-forwarder]=clairchen_forwarder
   [ers-forwarder]=ers_forwarder
 )
+! services | grep -qx "${CLAIR_STACK}_lorawan_forwarder" || SERVICES[lorawan-forwarder]=lorawan_forwarder
 export_secret_versions
 # What is newer than "done" has not been looked at.
 stamps=$(mktemp -d)

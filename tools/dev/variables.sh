@@ -9,9 +9,9 @@ cd "$(dirname "$0")/../.."
 fixed=compose/fixed-variables.txt
 bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
-tools/dev/build.sh -o "$bin" ./services/ingestair ./services/clairchen-forwarder ./services/ers-forwarder ./services/managair
+tools/dev/build.sh -o "$bin" ./services/ingestair ./services/clairchen-forwarder ./services/ers-forwarder ./services/lorawan-forwarder ./services/managair
 names=$({
-  for service in ingestair clairchen-forwarder ers-forwarder; do "$bin/$service" --help; done
+  for service in ingestair clairchen-forwarder ers-forwarder lorawan-forwarder; do "$bin/$service" --help; done
   "$bin/managair" variables
 } | awk '$1 ~ /^[A-Z][A-Z0-9_]+$/ && NF > 1 {print $1}' | sort -u)
 [ "$(wc -l <<<"$names")" -gt 30 ] || {

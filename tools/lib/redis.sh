@@ -31,13 +31,18 @@ redis_digests() {
 # write_redis_acl brings the secret redis_acl up to date. With REDIS_OPEN=true Redis also
 # takes callers without a name, as it did before it had users.
 write_redis_acl() {
-  local line user acl=''
+  local line user acl='' deployed
+  deployed=$(deployed_secret_names)
   while read -r line; do
     user=$(cut -d' ' -f2 <<<"$line")
     case $line in
       '' | '#'*) continue ;;
       *' PASSWORD '*)
-        [ -s "$SECRETS/redis_$user" ] || return 0 # whoever asks for the secrets is told
+        if [ ! -s "$SECRETS/redis_$user" ]; then
+          # A service that is not deployed is not missed. Whoever asks for the secrets of the others is told.
+          [[ $'\n'$deployed$'\n' != *$'\n'redis_$user$'\n'* ]] || return 0
+          continue
+        fi
         if [ "$user" = default ] && [ "${REDIS_OPEN-}" = true ]; then
           line=${line/PASSWORD /nopass }
         else

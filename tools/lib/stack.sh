@@ -95,7 +95,9 @@ load_environment() {
   export PUBLIC_URL=${PUBLIC_URL:-http://$CLAIR_DOMAIN} HSTS_SECONDS=${HSTS_SECONDS:-0}
   # As with secrets, each content has a name of its own.
   VERSION_CONFIGS=$(cat compose/mosquitto.conf compose/socket-proxy.conf compose/broker/* compose/monitoring/* | sha256sum | cut -c1-10)
-  export VERSION_CONFIGS
+  LORAWAN_MAPPINGS=$(realpath -m "${LORAWAN_MAPPINGS:-compose/lorawan/mappings.json}")
+  VERSION_MAPPINGS=$(sha256sum <"$LORAWAN_MAPPINGS" | cut -c1-10) || fail -2 "LORAWAN_MAPPINGS: there is no file '$LORAWAN_MAPPINGS'"
+  export VERSION_CONFIGS LORAWAN_MAPPINGS VERSION_MAPPINGS
   SECRETS_FOLDER=${CLAIR_SECRETS:-secrets}
   # Compose files read paths from their own folder.
   SECRETS=$(realpath -m "$SECRETS_FOLDER")
@@ -422,7 +424,7 @@ services_say() {
   said=$(grep -v '^managair: ' <<<"$said") || return 1
   # A forwarder that the environment file wants no task of cannot be found, and is not missed.
   local service replicas
-  for service in clairchen_forwarder ers_forwarder; do
+  for service in clairchen_forwarder ers_forwarder lorawan_forwarder; do
     replicas=${service^^}_REPLICAS
     [ "${!replicas-}" != 0 ] || said=$(grep -v "^$service " <<<"$said" || true)
   done

@@ -34,7 +34,7 @@ func TestRedisUsersCannotMore(t *testing.T) {
 			t.Fatal(command, err)
 		}
 	}
-	everybody := []string{"managair", "worker", "ingestair", "clairchen_forwarder", "ers_forwarder", "exporter", "health"}
+	everybody := []string{"managair", "worker", "ingestair", "clairchen_forwarder", "ers_forwarder", "lorawan_forwarder", "exporter", "health"}
 	for _, tt := range []struct {
 		command string
 		may     string // those of everybody who may
@@ -47,6 +47,7 @@ func TestRedisUsersCannotMore(t *testing.T) {
 		{"LRANGE " + clairchen + " 0 -1", "managair clairchen_forwarder"},
 		{"LPUSH " + clairchen + " 2", "managair clairchen_forwarder"},
 		{"LRANGE " + ers + " 0 -1", "managair ers_forwarder"},
+		{"LPUSH asynq:{forward:lorawan-forwarder}:pending 1", "managair lorawan_forwarder"},
 		{"COPY " + mails + " asynq:{forward:ers-forwarder}:t:1", "managair"},
 		{"RENAME " + clairchen + " asynq:{forward:clairchen-forwarder}:gone", "managair clairchen_forwarder"},
 		{"GET " + bookmark, "clairchen_forwarder"},
@@ -54,8 +55,8 @@ func TestRedisUsersCannotMore(t *testing.T) {
 		{"XADD " + stream + " * s 1", "managair worker ingestair"},
 		{"XRANGE " + stream + " - +", "managair worker"},
 		{"DEL " + stream, "managair worker"},
-		{"HGETALL " + workers, "managair worker clairchen_forwarder ers_forwarder"},
-		{"SADD asynq:queues managair", "managair worker clairchen_forwarder ers_forwarder"},
+		{"HGETALL " + workers, "managair worker clairchen_forwarder ers_forwarder lorawan_forwarder"},
+		{"SADD asynq:queues managair", "managair worker clairchen_forwarder ers_forwarder lorawan_forwarder"},
 		{"PUBLISH asynq:cancel 1", ""},
 		{"SUBSCRIBE clair", ""},
 		{"KEYS *", ""},
@@ -79,8 +80,8 @@ func TestRedisUsersCannotMore(t *testing.T) {
 		{"ACL LIST", ""},
 		{"ACL SETUSER exporter on nopass ~* +@all", ""},
 		{"CONFIG GET maxmemory", "exporter"},
-		{"INFO", "managair worker clairchen_forwarder ers_forwarder exporter"},
-		{"PING", "managair worker ingestair clairchen_forwarder ers_forwarder exporter health"},
+		{"INFO", "managair worker clairchen_forwarder ers_forwarder lorawan_forwarder exporter"},
+		{"PING", "managair worker ingestair clairchen_forwarder ers_forwarder lorawan_forwarder exporter health"},
 	} {
 		for _, user := range everybody {
 			client := users.Client(t, server, user)
