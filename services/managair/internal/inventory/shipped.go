@@ -1,13 +1,14 @@
 package inventory
 
 import (
+	"github.com/clairberlin/clair-stack/pkg/codec/anysensor"
 	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
 	"github.com/clairberlin/clair-stack/pkg/codec/elsys"
 	"github.com/clairberlin/clair-stack/pkg/codec/oy1210"
 	"github.com/clairberlin/clair-stack/pkg/verdict"
 )
 
-// Shipped is a kind of sensor that we have a codec for.
+// Shipped is a kind of sensor that we can read.
 type Shipped struct {
 	Protocol string
 	Model    Model
@@ -29,6 +30,8 @@ var ShippedSensors = []Shipped{
 	{oy1210.Protocol, Model{Name: "Talkpool OY1210", TradeName: "OY1210", Manufacturer: "Talkpool", SensorType: "NDIR"}, verdict.Sensor{
 		ResolutionPPM: 1, // of the payload; the rest was not to be had with a source
 	}},
+	// Of sensors that are read by mappings, the model says more; nothing is known of all of them.
+	{anysensor.Protocol, Model{Name: "LoRaWAN sensor", TradeName: "LoRaWAN", Manufacturer: "any", SensorType: "as the model has it"}, verdict.Sensor{}},
 }
 
 // SensorOf returns what is known of the sensors of a protocol.

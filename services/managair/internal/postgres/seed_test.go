@@ -43,17 +43,17 @@ func TestSeed(t *testing.T) {
 		models       []string // that are told of as added
 	}{
 		{"fresh", "", []string{
-			"CLAIRCHEN", "CO2 ppm", "Clairchen: 3", "ELSYS ERS CO2: 3", "ELSYSERS", "Relative humidity %", "TALKPOOLOY1012", "Talkpool OY1210: 3", "Temperature °C",
-		}, []string{"model Clairchen", "model ELSYS ERS CO2", "model Talkpool OY1210"}},
+			"CLAIRCHEN", "CO2 ppm", "Clairchen: 3", "ELSYS ERS CO2: 3", "ELSYSERS", "LORAWAN", "LoRaWAN sensor: 3", "Relative humidity %", "TALKPOOLOY1012", "Talkpool OY1210: 3", "Temperature °C",
+		}, []string{"model Clairchen", "model ELSYS ERS CO2", "model Talkpool OY1210", "model LoRaWAN sensor"}},
 		{
 			"a model of that name is there", `
 			INSERT INTO quantity (name, base_unit) VALUES ('CO2', 'ppm');
 			INSERT INTO node_model (name, trade_name, manufacturer, sensor_type) VALUES ('Clairchen', 'x', 'y', 'z'), ('Talkpool OY1210', 'x', 'y', 'z');
 			INSERT INTO node_model_quantity (node_model_id, quantity_id) SELECT m.id, q.id FROM node_model m, quantity q WHERE m.name = 'Clairchen'`,
 			[]string{
-				"CLAIRCHEN", "CO2 ppm", "Clairchen: 3", "ELSYS ERS CO2: 3", "ELSYSERS", "Relative humidity %", "TALKPOOLOY1012", "Talkpool OY1210: 3", "Temperature °C",
+				"CLAIRCHEN", "CO2 ppm", "Clairchen: 3", "ELSYS ERS CO2: 3", "ELSYSERS", "LORAWAN", "LoRaWAN sensor: 3", "Relative humidity %", "TALKPOOLOY1012", "Talkpool OY1210: 3", "Temperature °C",
 			},
-			[]string{"model ELSYS ERS CO2"},
+			[]string{"model ELSYS ERS CO2", "model LoRaWAN sensor"},
 		},
 		{
 			"from the predecessor", `
@@ -63,10 +63,10 @@ func TestSeed(t *testing.T) {
 			SELECT reset_identity.* FROM (SELECT setval(pg_get_serial_sequence('quantity', 'id'), 3), setval(pg_get_serial_sequence('node_protocol', 'id'), 2),
 			       setval(pg_get_serial_sequence('node_model', 'id'), 1)) reset_identity`,
 			[]string{
-				"CLAIRCHENPROT_V01", "CLAIRCHEN_PROTOTYPE_01: 0", "CO2 PPM", "ELSYSERSPROT_V01", "Relative Humidity %", "TALKPOOLOY1012",
+				"CLAIRCHENPROT_V01", "CLAIRCHEN_PROTOTYPE_01: 0", "CO2 PPM", "ELSYSERSPROT_V01", "LORAWAN", "LoRaWAN sensor: 3", "Relative Humidity %", "TALKPOOLOY1012",
 				"Talkpool OY1210: 3", "Temperature °C",
 			},
-			[]string{"model Talkpool OY1210"},
+			[]string{"model Talkpool OY1210", "model LoRaWAN sensor"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestSeedLeavesWhatWasDeleted(t *testing.T) {
 			t.Errorf("added %q, %v, want %d", added, err, want)
 		}
 	}
-	seed(false, 9)
+	seed(false, 11)
 	pgtest.Exec(t, pool, "DELETE FROM node_protocol WHERE identifier = 'CLAIRCHEN'")
 	pgtest.Exec(t, pool, "DELETE FROM node_model WHERE name IN ('Clairchen', 'Talkpool OY1210')")
 	seed(false, 0)
