@@ -66,6 +66,7 @@ type Model struct{ Name, TradeName, Manufacturer, SensorType string }
 // The kinds of nodes that the forwarders know.
 var (
 	Clairchen = Model{Name: "Clairchen", TradeName: "Clairchen", Manufacturer: "Clair Berlin", SensorType: "Sensirion SCD30"}
+	AM307     = Model{Name: "AM307", TradeName: "AM307", Manufacturer: "Milesight", SensorType: "NDIR"}
 	ERSCO2    = Model{Name: "ERS CO2", TradeName: "ERS CO2", Manufacturer: "Elsys", SensorType: "NDIR"}
 )
 

@@ -21,10 +21,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clairberlin/clair-stack/pkg/benchsize"
+	"github.com/clairberlin/clair-stack/pkg/codec/anysensor"
 	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/inventory"
+	"github.com/clairberlin/clair-stack/tools/devstack/internal/server"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/stack"
 	"github.com/clairberlin/clair-stack/tools/devstack/internal/stacktest"
 )
@@ -32,8 +34,10 @@ import (
 const (
 	nodes     = 500
 	firstNode = lorawan.EUI64(0x02C1A1BE00000000)
-	perUplink = 3 // samples
-	uplinkGap = 10 * time.Minute
+	// firstMapped is the first of the nodes of another make.
+	firstMapped = lorawan.EUI64(0x02C1A1BE01000000)
+	perUplink   = 3 // samples
+	uplinkGap   = 10 * time.Minute
 )
 
 // uplinkCount is how many uplinks are published as fast as can be, each time.
@@ -49,6 +53,19 @@ func message(after time.Time, i int) (topic string, payload []byte) {
 		Payload: []byte{2, 0x1B, 0xE4, 0x1A, 0xE4, 0x19, 0xE3}, ReceivedAt: receivedAt(after, i),
 		DataRate: lorawan.SF9BW125, Reception: &lorawan.Reception{RSSIdBm: -80, SNRdB: 7.5},
 	}
+	return app.UplinkTopic(u.DeviceID), ttn.EncodeUplink(app, &u)
+}
+
+// mapped is the same of a sensor of another make: what the network server has decoded is read,
+// a sample and a reading.
+func mapped(after time.Time, i int) (topic string, payload []byte) {
+	u := lorawan.Uplink{
+		DevEUI: firstMapped + lorawan.EUI64(i%nodes), DeviceID: fmt.Sprintf("node-%d", i%nodes), FPort: 85, FCnt: uint32(i),
+		Payload: []byte("\x01\x75\x5C\x03\x67\xEE\x00\x04\x68\x7C\x05\x00\x01\x06\xCB\x02\x07\x7D\xE7\x04\x08\xE6\x64\x00\x09\x73\xF4\x27"),
+		Profile: "milesight-iot/am307", ReceivedAt: receivedAt(after, i), DataRate: lorawan.SF9BW125, Reception: &lorawan.Reception{RSSIdBm: -80, SNRdB: 7.5},
+		Decoded: `{"battery":92,"co2":1255,"humidity":62,"light_level":2,"pir":"trigger","pressure":1022.8,"temperature":23.8,"tvoc":100}`,
+	}
+	app := ttn.Application{ID: stack.LoRaWANApplication, Tenant: stack.Tenant}
 	return app.UplinkTopic(u.DeviceID), ttn.EncodeUplink(app, &u)
 }
 
@@ -86,6 +103,9 @@ func start(b *testing.B) *installation {
 		room.Nodes = append(room.Nodes, inventory.Node{
 			DevEUI: firstNode + lorawan.EUI64(i), Protocol: clairchen.Protocol, Model: inventory.Clairchen,
 			Alias: fmt.Sprint("node ", i), From: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
+		}, inventory.Node{
+			DevEUI: firstMapped + lorawan.EUI64(i), Protocol: anysensor.Protocol, Model: inventory.AM307,
+			Alias: fmt.Sprint("other node ", i), From: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC),
 		})
 	}
 	s.Load(b, &o)
@@ -103,12 +123,25 @@ func BenchmarkPath(b *testing.B) {
 		b.ReportMetric(0, "ns/op")
 	})
 	publisher := s.NetworkServer(b)
-	b.Run("floor", func(b *testing.B) { s.floor(b, publisher) })
+	b.Run("floor", func(b *testing.B) { s.floor(b, publisher, message) })
 	b.Run("throughput", func(b *testing.B) {
 		for b.Loop() {
-			s.throughput(b, publisher, s.month())
+			s.throughput(b, publisher, s.month(), forwarder, message, perUplink)
 		}
 	})
+	other := s.NewForwarder(stack.LoRaWANApplication, "lorawan-forwarder")
+	if err := other.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("mapped-floor", func(b *testing.B) { s.floor(b, publisher, mapped) })
+	b.Run("mapped", func(b *testing.B) {
+		for b.Loop() {
+			s.throughput(b, publisher, s.month(), other, mapped, 1)
+		}
+	})
+	if err := other.Stop(b.Context()); err != nil {
+		b.Fatal(err)
+	}
 	b.Run("latency", func(b *testing.B) {
 		for b.Loop() {
 			s.latency(b, publisher, s.month())
@@ -135,7 +168,7 @@ func publish(b *testing.B, publisher mqtt.Client, messages [][2]string, done fun
 	return time.Since(begin)
 }
 
-func messages(after time.Time, count int) [][2]string {
+func messages(after time.Time, count int, message func(time.Time, int) (string, []byte)) [][2]string {
 	all := make([][2]string, count)
 	for i := range all {
 		topic, payload := message(after, i)
@@ -144,7 +177,7 @@ func messages(after time.Time, count int) [][2]string {
 	return all
 }
 
-func (s *installation) floor(b *testing.B, publisher mqtt.Client) {
+func (s *installation) floor(b *testing.B, publisher mqtt.Client, message func(time.Time, int) (string, []byte)) {
 	b.Helper()
 	consumer := s.NetworkServer(b)
 	var received atomic.Int64
@@ -152,7 +185,7 @@ func (s *installation) floor(b *testing.B, publisher mqtt.Client) {
 	if token.Wait() && token.Error() != nil {
 		b.Fatal(token.Error())
 	}
-	all := messages(s.month(), uplinkCount)
+	all := messages(s.month(), uplinkCount, message)
 	for i := range all {
 		all[i][0] = "floor/" + all[i][0]
 	}
@@ -165,12 +198,14 @@ func (s *installation) floor(b *testing.B, publisher mqtt.Client) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func (s *installation) throughput(b *testing.B, publisher mqtt.Client, after time.Time) {
+func (s *installation) throughput(
+	b *testing.B, publisher mqtt.Client, after time.Time, forwarder *server.Server, message func(time.Time, int) (string, []byte), perUplink int,
+) {
 	b.Helper()
 	b.StopTimer()
-	all := messages(after, uplinkCount)
+	all := messages(after, uplinkCount, message)
 	stages := map[string]int{
-		"broker": s.Broker.PID(), "forwarder": s.ClairchenForwarder.PID(), "ingestair": s.Ingestair.PID(),
+		"broker": s.Broker.PID(), "forwarder": forwarder.PID(), "ingestair": s.Ingestair.PID(),
 		"postgres": s.Postgres.PID(), "redis": s.Redis.PID(),
 	}
 	before := map[string]time.Duration{}
@@ -301,7 +336,7 @@ func (s *installation) waiting(b *testing.B, publisher mqtt.Client) {
 		b.Fatal(err)
 	}
 	s.Ingestair.Kill()
-	batch := messages(s.month(), count/10)
+	batch := messages(s.month(), count/10, message)
 	for i := range batch {
 		batch[i][0] = app.UplinkTopic("node")
 	}

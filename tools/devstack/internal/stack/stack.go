@@ -26,7 +26,10 @@ import (
 const (
 	ClairchenApplication = "clairchen"
 	ERSApplication       = "ers"
-	Tenant               = "ttn"
+	// LoRaWANApplication is that of sensors of any make. Its forwarder is not among the
+	// services: whoever wants it calls NewForwarder.
+	LoRaWANApplication = "lorawan"
+	Tenant             = "ttn"
 )
 
 // MQTTUser is the name with which an application's forwarder enters the broker.
@@ -130,7 +133,9 @@ func (s *Stack) others() []string {
 // NewForwarder prepares a forwarder for an application, beside the one that is
 // there: a name of its own and further settings. Whoever starts it ends it.
 func (s *Stack) NewForwarder(application, name string, env ...string) *server.Server {
-	binary := map[string]string{ClairchenApplication: "clairchen-forwarder", ERSApplication: "ers-forwarder"}[application]
+	binary := map[string]string{
+		ClairchenApplication: "clairchen-forwarder", ERSApplication: "ers-forwarder", LoRaWANApplication: "lorawan-forwarder",
+	}[application]
 	return s.service(name, binary, nil, s.redis(strings.ReplaceAll(binary, "-", "_")),
 		s.forwarderEnv(application), s.options.ForwarderEnv[application], env)
 }

@@ -70,6 +70,7 @@ func Start(t testing.TB, o Options) *Stack {
 	s := &Stack{passwords: map[string]string{
 		stack.MQTTUser(stack.ClairchenApplication): "clairchen's key",
 		stack.MQTTUser(stack.ERSApplication):       "ers' key",
+		stack.MQTTUser(stack.LoRaWANApplication):   "lorawan's key",
 		publisher:                                  "publisher's key",
 	}}
 	s.Postgres, err = server.NewPostgres(server.PostgresOptions{Dir: filepath.Join(dir, "postgres"), Durable: o.Durable, Settings: o.PostgresSettings})
@@ -171,7 +172,7 @@ func binaries(t testing.TB) string {
 	root := repository(t)
 	bin := t.TempDir()
 	build := exec.CommandContext(t.Context(), filepath.Join(root, "tools/dev/build.sh"), "-o", bin,
-		"./services/managair", "./services/ingestair", "./services/clairchen-forwarder", "./services/ers-forwarder")
+		"./services/managair", "./services/ingestair", "./services/clairchen-forwarder", "./services/ers-forwarder", "./services/lorawan-forwarder")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
