@@ -62,65 +62,91 @@ func TestApply(t *testing.T) {
 			"CO2 makes a sample with what is of its time", `"blocks":[{"fields":[
 				{"quantity":"co2_ppm","pointer":"/co2"},{"quantity":"temperature_celsius","pointer":"/t"},
 				{"quantity":"rel_humidity_percent","pointer":"/h"},{"quantity":"pressure_hpa","pointer":"/p"}]}]`,
-			`{"h":41.5,"t":21.44,"co2":612.4,"p":1013.24}`, 85, []string{"0 co2 612 t 214 h 42", "0 pressure_hpa 1013.2"}, false,
+			`{"h":41.5,"t":21.44,"co2":612.4,"p":1013.24}`, 85,
+			[]string{"0 co2 612 t 214 h 42", "0 pressure_hpa 1013.2"},
+			false,
 		},
 		{
 			"without it all are readings", `"blocks":[{"fields":[{"quantity":"rel_humidity_percent","pointer":"/h"},{"quantity":"temperature_celsius","pointer":"/t"}]}]`,
-			`{"h":41,"t":-3.25}`, 1, []string{"0 temperature_celsius -3.3", "0 rel_humidity_percent 41"}, false,
+			`{"h":41,"t":-3.25}`, 1,
+			[]string{"0 temperature_celsius -3.3", "0 rel_humidity_percent 41"},
+			false,
 		},
 		{
 			"factor and offset", `"blocks":[{"fields":[{"quantity":"temperature_celsius","pointer":"/f","factor":0.5,"offset":-10}]}]`,
-			`{"f":60}`, 1, []string{"0 temperature_celsius 20.0"}, false,
+			`{"f":60}`, 1,
+			[]string{"0 temperature_celsius 20.0"},
+			false,
 		},
 		{
 			"numbers as texts", `"blocks":[{"fields":[{"quantity":"temperature_celsius","pointer":"/t"},{"quantity":"light_lux","pointer":"/l"}]}]`,
-			`{"t":" 21.50","l":"1e3"}`, 1, []string{"0 temperature_celsius 21.5", "0 light_lux 1000"}, false,
+			`{"t":" 21.50","l":"1e3"}`, 1,
+			[]string{"0 temperature_celsius 21.5", "0 light_lux 1000"},
+			false,
 		},
 		{
 			"what is no number is told, and costs nothing beside it", `"blocks":[{"fields":[{"quantity":"co2_ppm","pointer":"/co2"},
 				{"quantity":"temperature_celsius","pointer":"/t"},{"quantity":"rel_humidity_percent","pointer":"/h"},{"quantity":"light_lux","pointer":"/l"}]}]`,
-			`{"co2":500,"t":"NaN","h":{"a":1},"l":"0x10"}`, 1, []string{
+			`{"co2":500,"t":"NaN","h":{"a":1},"l":"0x10"}`, 1,
+			[]string{
 				"0 co2 500", `content: /t (temperature_celsius): "\"NaN\"" is no number; /h (rel_humidity_percent): "{\"a\":1}" is no number; /l (light_lux): "\"0x10\"" is no number`,
-			}, false,
+			},
+			false,
 		},
 		{
 			"so is what cannot be kept", `"blocks":[{"fields":[{"quantity":"co2_ppm","pointer":"/co2"},{"quantity":"pressure_hpa","pointer":"/p"},{"quantity":"light_lux","pointer":"/l"}]}]`,
-			`{"co2":-1,"p":1e300,"l":1e999}`, 1, []string{
+			`{"co2":-1,"p":1e300,"l":1e999}`, 1,
+			[]string{
 				`content: /co2 (co2_ppm): -1 cannot be kept; /p (pressure_hpa): 1e+300 cannot be kept; /l (light_lux): "1e999" is no number`,
-			}, false,
+			},
+			false,
 		},
 		{
 			"values out of range are handed on, for the ingestair keeps them aside", `"blocks":[{"fields":[{"quantity":"pressure_hpa","pointer":"/p"},{"quantity":"co2_ppm","pointer":"/co2"}]}]`,
-			`{"p":6553.5,"co2":65535}`, 1, []string{"0 co2 65535", "0 pressure_hpa 6553.5"}, false,
+			`{"p":6553.5,"co2":65535}`, 1,
+			[]string{"0 co2 65535", "0 pressure_hpa 6553.5"},
+			false,
 		},
 		{
 			"codes for no value", `"blocks":[{"fields":[{"quantity":"external_temperature_celsius","pointer":"/x","none":[327.67,"NoSensor"]},{"quantity":"no2_ppb","pointer":"/n","none":["NoSensor"]}]}]`,
-			`{"x":327.67,"n":"NoSensor"}`, 1, []string{}, false,
+			`{"x":327.67,"n":"NoSensor"}`, 1,
+			[]string{},
+			false,
 		},
 		{
 			"words for numbers", `"blocks":[{"fields":[{"quantity":"motion_count","pointer":"/m","words":{"true":1,"false":0}},{"quantity":"people_count","pointer":"/p","words":{"none":0}}]}]`,
-			`{"m":true,"p":"none"}`, 1, []string{"0 motion_count 1", "0 people_count 0"}, false,
+			`{"m":true,"p":"none"}`, 1,
+			[]string{"0 motion_count 1", "0 people_count 0"},
+			false,
 		},
 		{
 			"null and nothing are no values", `"blocks":[{"fields":[{"quantity":"co2_ppm","pointer":"/co2"},{"quantity":"light_lux","pointer":"/a/b/c"}]}]`,
-			`{"co2":null,"a":{"b":7}}`, 1, []string{}, false,
+			`{"co2":null,"a":{"b":7}}`, 1,
+			[]string{},
+			false,
 		},
 		{
 			"batteries are told as the node's state", `"blocks":[{"fields":[{"quantity":"battery_millivolts","pointer":"/v","factor":1000},{"quantity":"battery_percent","pointer":"/p"}]}]`,
-			`{"v":3.6,"p":92}`, 1, []string{"battery 3600 mV", "battery 92 %"}, false,
+			`{"v":3.6,"p":92}`, 1,
+			[]string{"battery 3600 mV", "battery 92 %"},
+			false,
 		},
 		{
 			"a list whose elements say what they are", `"blocks":[
 				{"list":"/messages","when":[{"pointer":"/id","equals":4100}],"fields":[{"quantity":"co2_ppm","pointer":"/value"}]},
 				{"list":"/messages","when":[{"pointer":"/id","equals":4097}],"fields":[{"quantity":"temperature_celsius","pointer":"/value"}]}]`,
-			`{"messages":[{"id":4097,"value":21.5},{"id":4100,"value":700},{"id":9,"value":1}]}`, 1, []string{"0 co2 700 t 215"}, false,
+			`{"messages":[{"id":4097,"value":21.5},{"id":4100,"value":700},{"id":9,"value":1}]}`, 1,
+			[]string{"0 co2 700 t 215"},
+			false,
 		},
 		{
 			"history with absolute times, the oldest first", `"blocks":[
 				{"fields":[{"quantity":"co2_ppm","pointer":"/co2"}]},
 				{"list":"/history","time":{"pointer":"/at","as":"unix_s"},"fields":[{"quantity":"co2_ppm","pointer":"/co2"},{"quantity":"light_lux","pointer":"/lux"}]}]`,
 			fmt.Sprintf(`{"co2":600,"history":[{"at":%d,"co2":590,"lux":3},{"at":%d,"co2":580}]}`, received.Unix()-600, received.Unix()-1200),
-			1, []string{"1200 co2 580", "600 co2 590", "0 co2 600", "600 light_lux 3"}, false,
+			1,
+			[]string{"1200 co2 580", "600 co2 590", "0 co2 600", "600 light_lux 3"},
+			false,
 		},
 		{
 			"other clocks", `"blocks":[
@@ -129,37 +155,53 @@ func TestApply(t *testing.T) {
 				{"list":"/c","time":{"pointer":"/at","as":"age_s"},"fields":[{"quantity":"light_lux","pointer":"/l"}]},
 				{"list":"/d","time":{"pointer":"/at","as":"age_min"},"fields":[{"quantity":"light_lux","pointer":"/l"}]}]`,
 			fmt.Sprintf(`{"a":[{"at":%d,"l":1}],"b":[{"at":"2026-11-30T09:58:00+01:00","l":2}],"c":[{"at":"60","l":3}],"d":[{"at":5,"l":4}]}`, received.UnixMilli()-30_000),
-			1, []string{"300 light_lux 4", "120 light_lux 2", "60 light_lux 3", "30 light_lux 1"}, false,
+			1,
+			[]string{"300 light_lux 4", "120 light_lux 2", "60 light_lux 3", "30 light_lux 1"},
+			false,
 		},
 		{
 			"values whose time cannot be read are not taken", `"blocks":[
 				{"list":"","time":{"pointer":"/at","as":"rfc3339"},"fields":[{"quantity":"light_lux","pointer":"/l"}]}]`,
 			`[{"l":1},{"at":"yesterday","l":2},{"at":"2026-11-30T09:00:00Z","l":3}]`,
-			1, []string{"0 light_lux 3", `content: /at: the values have no time; /at: "\"yesterday\"" is no time as in RFC 3339`}, false,
+			1,
+			[]string{"0 light_lux 3", `content: /at: the values have no time; /at: "\"yesterday\"" is no time as in RFC 3339`},
+			false,
 		},
 		{
 			"but for those that may have none", `"blocks":[{"list":"","time":{"pointer":"/at","as":"unix_s","optional":true},"fields":[{"quantity":"light_lux","pointer":"/l"}]}]`,
-			`[{"l":1},{"at":1e300,"l":2}]`, 1, []string{"0 light_lux 1", `content: /at: "1e300" is no time`}, false,
+			`[{"l":1},{"at":1e300,"l":2}]`, 1,
+			[]string{"0 light_lux 1", `content: /at: "1e300" is no time`},
+			false,
 		},
 		{
 			"of two values of one time the first counts, and the other is told", `"blocks":[{"list":"/a","fields":[{"quantity":"light_lux","pointer":"/l"}]}]`,
-			`{"a":[{"l":1},{"l":1},{"l":2}]}`, 1, []string{"0 light_lux 1", "content: /l (light_lux): another value of the same time stands before it"}, false,
+			`{"a":[{"l":1},{"l":1},{"l":2}]}`, 1,
+			[]string{"0 light_lux 1", "content: /l (light_lux): another value of the same time stands before it"},
+			false,
 		},
 		{
 			"ports", `"blocks":[{"f_ports":[2],"fields":[{"quantity":"light_lux","pointer":"/l"}]},{"f_ports":[3,4],"fields":[{"quantity":"light_lux","pointer":"/m"}]}]`,
-			`{"l":1,"m":2}`, 4, []string{"0 light_lux 2"}, false,
+			`{"l":1,"m":2}`, 4,
+			[]string{"0 light_lux 2"},
+			false,
 		},
 		{
 			"what is no list is told", `"blocks":[{"list":"/a","fields":[{"quantity":"light_lux","pointer":"/l"}]}]`,
-			`{"a":{"l":1}}`, 1, []string{"content: /a: it is no list"}, false,
+			`{"a":{"l":1}}`, 1,
+			[]string{"content: /a: it is no list"},
+			false,
 		},
 		{
 			"messages that have nothing", `"silent":[{"f_ports":[6]},{"when":[{"pointer":"/type","equals":"boot"}]}],"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/l"}]}]`,
-			`{"type":"boot"}`, 1, []string{}, true,
+			`{"type":"boot"}`, 1,
+			[]string{},
+			true,
 		},
 		{
 			"pointers as RFC 6901 writes them", `"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/a~1b/m~0n/1"},{"quantity":"people_count","pointer":"/a~1b/m~0n/01"},{"quantity":"motion_count","pointer":"/"}]}]`,
-			`{"a/b":{"m~n":[7,8]},"":5}`, 1, []string{"0 light_lux 8", "0 motion_count 5"}, false,
+			`{"a/b":{"m~n":[7,8]},"":5}`, 1,
+			[]string{"0 light_lux 8", "0 motion_count 5"},
+			false,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -221,17 +263,23 @@ func TestParseTellsWhereItIsWrong(t *testing.T) {
 		{"no pointer", "{" + head + `,"blocks":[{"fields":[{"quantity":"light_lux","pointer":"l"}]}]}`, `/blocks/0/fields/0/pointer: invalid a JSON pointer begins with a slash`},
 		{"a wrong tilde", "{" + head + `,"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/a~2"}]}]}`, `/blocks/0/fields/0/pointer: invalid in a JSON pointer, ~ is written ~0`},
 		{"a deep pointer", "{" + head + `,"blocks":[{"fields":[{"quantity":"light_lux","pointer":"` + strings.Repeat("/a", 17) + `"}]}]}`, `/blocks/0/fields/0/pointer: invalid it is too long`},
-		{"factor", "{" + head + `,"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/l","factor":0},{"quantity":"light_lux","pointer":"/l","factor":"1"},{"quantity":"light_lux","pointer":"/l","offset":1e999}]}]}`,
-			`/blocks/0/fields/0/factor: invalid a factor of 0 would make every value the same; /blocks/0/fields/1/factor: invalid a number is expected; /blocks/0/fields/2/offset: invalid a number is expected`},
+		{
+			"factor", "{" + head + `,"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/l","factor":0},{"quantity":"light_lux","pointer":"/l","factor":"1"},{"quantity":"light_lux","pointer":"/l","offset":1e999}]}]}`,
+			`/blocks/0/fields/0/factor: invalid a factor of 0 would make every value the same; /blocks/0/fields/1/factor: invalid a number is expected; /blocks/0/fields/2/offset: invalid a number is expected`,
+		},
 		{"no fields", "{" + head + `,"blocks":[{"fields":[]},{}]}`, `/blocks/0/fields: required a block needs fields; /blocks/1/fields: required it is missing; /blocks/1/fields: required a block needs fields`},
-		{"ports", "{" + head + `,"blocks":[{"f_ports":[0,256,1.5,"1"],` + fields + `}]}`,
-			`/blocks/0/f_ports/0: invalid a whole number from 1 to 255 is expected; /blocks/0/f_ports/1: invalid a whole number from 1 to 255 is expected; /blocks/0/f_ports/2: invalid a whole number from 1 to 255 is expected; /blocks/0/f_ports/3: invalid a whole number from 1 to 255 is expected`},
+		{
+			"ports", "{" + head + `,"blocks":[{"f_ports":[0,256,1.5,"1"],` + fields + `}]}`,
+			`/blocks/0/f_ports/0: invalid a whole number from 1 to 255 is expected; /blocks/0/f_ports/1: invalid a whole number from 1 to 255 is expected; /blocks/0/f_ports/2: invalid a whole number from 1 to 255 is expected; /blocks/0/f_ports/3: invalid a whole number from 1 to 255 is expected`,
+		},
 		{"time", "{" + head + `,"blocks":[{"time":{"as":"iso"},` + fields + `}]}`, `/blocks/0/time/as: invalid_choice want one of [unix_s unix_ms rfc3339 age_s age_min]; /blocks/0/time/pointer: required it is missing`},
 		{"when", "{" + head + `,"blocks":[{"when":[{"pointer":"/a","equals":null}],` + fields + `}]}`, `/blocks/0/when/0/equals: invalid a text, a number, true or false is expected`},
 		{"all is silent", "{" + head + `,"codec":"elsys","silent":[{}]}`, `/silent/0: required it must say which uplinks have no measurements: f_ports, when`},
 		{"name", strings.Replace("{"+head+`,"codec":"E"}`, `"name":"a"`, `"name":"../a"`, 1), `/name: invalid a name of small letters, digits and hyphens is expected; /codec: invalid a name of small letters, digits and hyphens is expected`},
-		{"words", "{" + head + `,"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/l","words":{"on":1,"on":2}},{"quantity":"light_lux","pointer":"/l","words":{"on":"1"}}]}]}`,
-			`/blocks/0/fields/0/words/on: invalid it stands there twice, or there are more than 64; /blocks/0/fields/1/words/on: invalid a number is expected`},
+		{
+			"words", "{" + head + `,"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/l","words":{"on":1,"on":2}},{"quantity":"light_lux","pointer":"/l","words":{"on":"1"}}]}]}`,
+			`/blocks/0/fields/0/words/on: invalid it stands there twice, or there are more than 64; /blocks/0/fields/1/words/on: invalid a number is expected`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -76,14 +76,23 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 	}{
 		{"two of a name", map[string]string{"a.json": document("a", ""), "b.json": document("a", "")}, `b.json: /name: unique another document has "a", too`},
 		{"two of a profile", map[string]string{"a.json": document("a", `"P"`), "b.json": document("b", `"x","p"`)}, `b.json: /profiles/1: unique "p" is one of "a", too`},
-		{"several", map[string]string{"a.json": "{", "b.json": "[]", "mappings.json": "1"},
-			"a.json: invalid it is no JSON\nb.json: invalid an object is expected\nmappings.json: invalid an object is expected"},
-		{"devices", map[string]string{"mappings.json": `{"form":1,"devices":{"24E124":"ours","24E124710B000001":"o/","24e124710b000001":"ours"},"profile":{}}`},
+		{
+			"several",
+			map[string]string{"a.json": "{", "b.json": "[]", "mappings.json": "1"},
+			"a.json: invalid it is no JSON\nb.json: invalid an object is expected\nmappings.json: invalid an object is expected",
+		},
+		{
+			"devices",
+			map[string]string{"mappings.json": `{"form":1,"devices":{"24E124":"ours","24E124710B000001":"o/","24e124710b000001":"ours"},"profile":{}}`},
 			`mappings.json: /devices/24E124: invalid device EUI "24E124": want 16 hexadecimal digits; /devices/24E124710B000001: invalid a name of small letters, digits and hyphens is expected; ` +
-				`/devices/24e124710b000001: invalid it stands there twice; /profile: invalid there is no such member`},
-		{"documents", map[string]string{"a.json": document("a", ""), "mappings.json": `{"form":1,"documents":[` + document("a", "") + `,{"form":1},[]]}`},
+				`/devices/24e124710b000001: invalid it stands there twice; /profile: invalid there is no such member`,
+		},
+		{
+			"documents",
+			map[string]string{"a.json": document("a", ""), "mappings.json": `{"form":1,"documents":[` + document("a", "") + `,{"form":1},[]]}`},
 			`mappings.json: /documents/0/name: unique another document has "a", too; /documents/1/name: required it is missing; /documents/1/version: required it is missing; ` +
-				`/documents/1/title: required it is missing; /documents/1/source: required it is missing; /documents/2: invalid an object is expected`},
+				`/documents/1/title: required it is missing; /documents/1/source: required it is missing; /documents/2: invalid an object is expected`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
