@@ -111,6 +111,9 @@ func showChannel(v *view, c *notify.Channel, more ...jsonapi.Attribute) jsonapi.
 		{Name: "answered_at_s", Value: seconds(c.AnsweredAt)},
 		{Name: "confirmed_at_s", Value: seconds(c.ConfirmedAt)},
 		{Name: "disabled_at_s", Value: seconds(c.DisabledAt)},
+		{Name: "failed_at_s", Value: seconds(c.FailedAt)},
+		{Name: "failed_why", Value: optText(c.FailedWhy)},
+		{Name: "works_since_s", Value: seconds(c.WorksSince)},
 	}
 	return jsonapi.Resource{
 		Identifier:    jsonapi.Identifier{Type: typeChannel, ID: id},

@@ -34,7 +34,7 @@ var (
 
 const selectChannels = `
 	SELECT c.id, coalesce(c.user_id, 0), coalesce(c.organization_id, 0), coalesce(o.name, ''), c.kind, c.name, c.language, c.target,
-	       c.made_at, c.answered_at, c.confirmed_at, c.disabled_at, c.disabled_why, c.secret, c.code_digest, c.code_made_at, c.code_tries
+	       c.made_at, c.answered_at, c.confirmed_at, c.disabled_at, c.disabled_why, c.failed_at, c.failed_why, c.works_since, c.secret, c.code_digest, c.code_made_at, c.code_tries
 	  FROM notification_channel c
 	  LEFT JOIN organization o ON o.id = c.organization_id`
 
@@ -45,7 +45,7 @@ func scanChannel(row pgx.CollectableRow) (notify.Kept, error) {
 	var k notify.Kept
 	var secret []byte
 	err := row.Scan(&k.ID, &k.UserID, &k.OrganizationID, &k.Organization, &k.Kind, &k.Name, &k.Language, &k.Target,
-		&k.MadeAt, &k.AnsweredAt, &k.ConfirmedAt, &k.DisabledAt, &k.DisabledWhy, &secret, &k.CodeDigest, &k.CodeMadeAt, &k.CodeTries)
+		&k.MadeAt, &k.AnsweredAt, &k.ConfirmedAt, &k.DisabledAt, &k.DisabledWhy, &k.FailedAt, &k.FailedWhy, &k.WorksSince, &secret, &k.CodeDigest, &k.CodeMadeAt, &k.CodeTries)
 	if err == nil {
 		err = json.Unmarshal(secret, &k.Secret)
 	}
@@ -168,6 +168,7 @@ func (s Notifications) Change(ctx context.Context, caller access.Caller, id int6
 		if err != nil {
 			return err
 		}
+		before := k.Secret
 		messages, err := edit(&k, counter(ctx, tx))
 		if err != nil {
 			return err
@@ -176,10 +177,16 @@ func (s Notifications) Change(ctx context.Context, caller access.Caller, id int6
 		if err != nil {
 			return err
 		}
+		// What another receiver said says nothing of this one.
+		if before.Address != k.Secret.Address || before.Room != k.Secret.Room {
+			k.FailedAt, k.FailedWhy, k.WorksSince = nil, "", nil
+		}
+		args["failed"], args["failed_why"], args["works"] = k.FailedAt, k.FailedWhy, k.WorksSince
 		if err := exec(ctx, tx, `
 			UPDATE notification_channel
 			   SET name = @name, language = @language, target = @target, secret = @secret, code_digest = @digest, code_made_at = @code_at,
 			       code_tries = @tries, answered_at = @answered, confirmed_at = @confirmed, disabled_at = @disabled, disabled_why = @why,
+			       failed_at = @failed, failed_why = @failed_why, works_since = @works,
 			       rests_until = CASE WHEN secret ->> 'address' IS NOT DISTINCT FROM @secret::jsonb ->> 'address' THEN rests_until END
 			 WHERE id = @id`, args); err != nil {
 			return err

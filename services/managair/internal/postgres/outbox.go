@@ -175,7 +175,7 @@ func (s Notifications) Done(ctx context.Context, p notify.Parcel, r notify.Resul
 	err := inTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		a := r.Attempt
 		args := pgx.NamedArgs{
-			"id": p.ID, "began": a.BeganAt, "took": a.TookMS, "outcome": a.Outcome, "status": a.Status, "answer": a.Answer, "sent": a.Sent,
+			"id": p.ID, "began": a.BeganAt, "took": a.TookMS, "outcome": a.Outcome, "delivered": notify.OutcomeDelivered, "status": a.Status, "answer": a.Answer, "sent": a.Sent,
 			"state": string(r.State), "why": r.Why, "at": r.At, "due": r.DueAt, "disable": r.Disable, "answered": r.Answered, "rests": orNull(r.RestsUntil),
 			"confirm": notify.KindConfirm, "channel": p.Messages[0].Channel, "digest": p.Channel.CodeDigest,
 			"address": p.Channel.Secret.Address, "room": p.Channel.Secret.Room, "token": p.Channel.Secret.Token,
@@ -222,7 +222,10 @@ func keepAnswer(ctx context.Context, tx pgx.Tx, r notify.Result, args pgx.NamedA
 	}
 	return exec(ctx, tx, `
 		UPDATE notification_channel
-		   SET failures = @failures, failing_since = @since::timestamptz, rests_until = coalesce(@rests::timestamptz, rests_until)
+		   SET failures = @failures, failing_since = @since::timestamptz, rests_until = coalesce(@rests::timestamptz, rests_until),
+		       failed_at = CASE WHEN @outcome = @delivered THEN failed_at ELSE @at::timestamptz END,
+		       failed_why = CASE WHEN @outcome = @delivered THEN failed_why ELSE @why END,
+		       works_since = CASE WHEN @outcome = @delivered AND failed_at IS NOT NULL THEN coalesce(works_since, @at::timestamptz) END
 		 WHERE `+leadsThere, args)
 }
 

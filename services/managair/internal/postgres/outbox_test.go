@@ -339,6 +339,78 @@ func TestFailingChannelRests(t *testing.T) {
 	}
 }
 
+// Of a channel it is known when it failed last and why, and since when it works again, also after the log was forgotten; and
+// nothing of that once it leads elsewhere.
+func TestLastFailureOfAChannel(t *testing.T) {
+	t.Parallel()
+	h := told(t)
+	s := postgres.Notifications{Pool: h.as}
+	if err := enqueue(t, h, message(1, "a"), message(1, "b"), message(1, "c")); err != nil {
+		t.Fatal(err)
+	}
+	caller := access.Caller{UserID: 1}
+	is := func(failed, works time.Time, why string) {
+		t.Helper()
+		c, err := s.Channel(t.Context(), caller, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := func(at *time.Time) time.Time {
+			if at == nil {
+				return time.Time{}
+			}
+			return at.UTC()
+		}
+		if !at(c.FailedAt).Equal(failed) || c.FailedWhy != why || !at(c.WorksSince).Equal(works) {
+			t.Errorf("failed at %v (%s), works since %v; want %v (%s), %v", c.FailedAt, c.FailedWhy, c.WorksSince, failed, why, works)
+		}
+	}
+	start := time.Now().Add(time.Minute).Truncate(time.Microsecond).UTC()
+	var none time.Time
+	for i, one := range []struct {
+		good          bool
+		failed, works time.Time
+		why           string
+	}{
+		{true, none, none, ""},
+		{false, start.Add(time.Hour), none, "down"},
+		{true, start.Add(time.Hour), start.Add(2 * time.Hour), "down"},
+		{true, start.Add(time.Hour), start.Add(2 * time.Hour), "down"},
+		{false, start.Add(4 * time.Hour), none, "down"},
+	} {
+		now := start.Add(time.Duration(i) * time.Hour)
+		if err := enqueue(t, h, message(1, fmt.Sprint("more ", i))); err != nil {
+			t.Fatal(err)
+		}
+		k := taken(t, s, 1, int64(i+1), now)
+		p, _ := next(t, s, k, int64(i+1), now)
+		r := failed(now, time.Second)
+		if one.good {
+			r.State, r.Why, r.Attempt.Outcome = notify.Delivered, "", notify.OutcomeDelivered
+		}
+		if err := s.Done(t.Context(), p, r); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Release(t.Context(), 1, int64(i+1)); err != nil {
+			t.Fatal(err)
+		}
+		is(one.failed, one.works, one.why)
+	}
+	change := func(edit func(*notify.Kept)) {
+		t.Helper()
+		if _, err := s.Change(t.Context(), caller, 1, func(k *notify.Kept, _ notify.Counter) ([]notify.Message, error) {
+			edit(k)
+			return nil, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(k *notify.Kept) { k.Name = "Renamed" })
+	is(start.Add(4*time.Hour), none, "down")
+	change(func(k *notify.Kept) { k.Secret.Address = "https://elsewhere.example/" })
+	is(none, none, "")
+}
+
 // What is forgotten goes in steps.
 func TestLogIsForgottenInSteps(t *testing.T) {
 	t.Parallel()

@@ -173,7 +173,9 @@ function channels(now: number, owner: boolean) {
       answered_at_s: now - 899_000,
       confirmed_at_s: now - 898_000,
       disabled_at_s: null,
-      last_failure: null,
+      failed_at_s: null,
+      failed_why: null,
+      works_since_s: null,
       ...over,
     },
     relationships: { organization: organization ? related("Organization", "1") : { data: null } },
@@ -190,7 +192,18 @@ function channels(now: number, owner: boolean) {
     }),
     ...(owner
       ? [
-          channel("2", { kind: "webhook", name: "Leitstelle", target: "https://leitstelle.example/…" }, true),
+          channel(
+            "2",
+            {
+              kind: "webhook",
+              name: "Leitstelle",
+              target: "https://leitstelle.example/…",
+              failed_at_s: now - 200_000,
+              failed_why: "it answered 502",
+              works_since_s: now - 196_400,
+            },
+            true,
+          ),
           channel(
             "3",
             {
@@ -200,6 +213,8 @@ function channels(now: number, owner: boolean) {
               state: "disabled",
               disabled_why: "failing",
               disabled_at_s: now - 86_400,
+              failed_at_s: now - 86_400,
+              failed_why: "the receiver does not answer in time",
             },
             true,
           ),

@@ -32,6 +32,11 @@ export interface Channel {
   state: (typeof STATES)[number];
   disabledWhy: (typeof DISABLED)[number] | null;
   disabledAt: number | null;
+  /** When something could last not be delivered, and why; null: never. */
+  failedAt: number | null;
+  failedWhy: string;
+  /** When something was first delivered after that; null: nothing yet. */
+  worksSince: number | null;
   /** When its receiver took the code. */
   answeredAt: number | null;
   confirmedAt: number | null;
@@ -50,6 +55,9 @@ function toChannel(resource: Resource): Channel {
     state: STATES.find((one) => one === a.state) ?? "unconfirmed",
     disabledWhy: DISABLED.find((one) => one === a.disabled_why) ?? null,
     disabledAt: numberOrNull(a.disabled_at_s),
+    failedAt: numberOrNull(a.failed_at_s),
+    failedWhy: text(a.failed_why),
+    worksSince: numberOrNull(a.works_since_s),
     answeredAt: numberOrNull(a.answered_at_s),
     confirmedAt: numberOrNull(a.confirmed_at_s),
   };
