@@ -72,5 +72,5 @@ GRANT EXECUTE ON FUNCTION sample_month_is_open, open_sample_month, ensure_sample
 --   rename_picture, sample_day_changed, installation_one_organization, node_stays_in_organization,
 --   room_stays_in_organization, site_stays_in_organization, organization_keeps_owner,
 --   audit_change, audit_token, audit_forget, audit_claim_code, audit_ingestion_token, audit_timetable, audit_notification_channel,
---   audit_air_file, audit_signing_key, audit_site_form
+--   audit_air_file, audit_signing_key, audit_site_form, channel_chosen_no_more
 -- The owner's alone: detach_sample_partition, share_sample_privileges, share_privileges, ensure_month_of, blank_audit

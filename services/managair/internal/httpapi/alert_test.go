@@ -38,6 +38,15 @@ func TestRulesForAlerts(t *testing.T) {
 		{"of others", create(stranger, "AlertRule", `"name":"a","condition":"faulty"`, organization), 403, ""},
 		{"a rule changes hands", change(owner, "AlertRule", "1", `"personal":true`), 400, "/data/attributes/personal"},
 		{"a rule changes what it is for", change(owner, "AlertRule", "1", "", ref("site", "Site", "1")), 400, "/data/relationships/site"},
+		{"by a channel of its owner", change(owner, "AlertRule", "1", "", channelsRef("1", "1")), 200, `"channels":{"data":[{"type":"NotificationChannel","id":"1"}]`},
+		{"by all again", change(owner, "AlertRule", "1", "", channelsRef()), 200, `"channels":{"data":[]`},
+		{"one's own by one's own channel", change(owner, "AlertRule", "2", "", channelsRef("2")), 200, `"channels":{"data":[{"type":"NotificationChannel","id":"2"}]`},
+		{"a new one by a channel", create(owner, "AlertRule", `"name":"a","condition":"faulty"`, organization, channelsRef("2")), 201, `"id":"2"}]`},
+		{"the organization's by one's own channel", change(owner, "AlertRule", "1", "", channelsRef("1", "2")), 400, "/data/relationships/channels"},
+		{"one's own by the organization's channel", change(owner, "AlertRule", "2", "", channelsRef("1")), 400, "/data/relationships/channels"},
+		{"by a channel of others", change(owner, "AlertRule", "1", "", channelsRef("3")), 400, "/data/relationships/channels"},
+		{"by no channel that is", change(owner, "AlertRule", "1", "", channelsRef("99")), 400, "/data/relationships/channels"},
+		{"by what is no channel", change(owner, "AlertRule", "1", "", `"channels":{"data":[{"type":"Room","id":"1"}]}`), 409, ""},
 		{"an alert is forgotten", change(owner, "AlertEpisode", "1", `"acknowledged":false`), 400, "/data/attributes/acknowledged"},
 		{"a member puts off the organization's", change(inspector, "AlertEpisode", "1", `"snoozed_until_s":1769000000`), 403, ""},
 		{"an OWNER does", change(owner, "AlertEpisode", "1", `"snoozed_until_s":1769000000`), 200, "snoozed_until_s"},
@@ -51,6 +60,15 @@ func TestRulesForAlerts(t *testing.T) {
 			t.Errorf("%s: %s %d, want %d %s\n%s", test.name, request.path, got.status, test.status, test.source, got.body)
 		}
 	}
+}
+
+// channelsRef is the relationship of a rule to channels.
+func channelsRef(ids ...string) string {
+	all := make([]string, len(ids))
+	for i, id := range ids {
+		all[i] = `{"type":"NotificationChannel","id":"` + id + `"}`
+	}
+	return `"channels":{"data":[` + strings.Join(all, ",") + `]}`
 }
 
 func TestTemplatesMakeRulesOnce(t *testing.T) {

@@ -19,7 +19,12 @@ func (a *API) alertRules() *resource[inventory.AlertRule, int64] {
 		filters: []string{"organization", "site", "room", "node", "search"}, sorts: []string{"id", "name"},
 		show:   showAlertRule,
 		kind:   &inventory.AlertRules,
-		decode: takeScope,
+		decode: func(f *jsonapi.Fields, r *inventory.AlertRule) {
+			takeScope(f, r)
+			if ids, given := f.ToManyIDs("channels", typeChannel, jsonapi.Optional); given {
+				r.ChannelIDs = ids
+			}
+		},
 	}
 }
 
@@ -34,6 +39,7 @@ func showAlertRule(v *view, r *inventory.AlertRule) jsonapi.Resource {
 			toNumbered(v, "site", typeSite, "sites", r.SiteID),
 			toNumbered(v, "room", typeRoom, "rooms", r.RoomID),
 			toNode(v, r.NodeID),
+			{Name: "channels", Linkage: jsonapi.ToMany(identifiers(typeChannel, r.ChannelIDs, formatInt64))},
 		}),
 		Self: v.url("alert-rules", id),
 	}

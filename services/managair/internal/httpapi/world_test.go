@@ -113,6 +113,7 @@ INSERT INTO notification_channel (id, user_id, organization_id, kind, name, lang
 	(2, 1, NULL, 'webhook', 'Olgas', 'en', 'https://example.org/…', '{"address": "https://example.org/secret", "key": "whsec_c2VjcmV0"}', '2026-01-19T12:00:00Z', '2026-01-19T12:30:00Z'),
 	(3, NULL, 2, 'webhook', 'Fremder', 'de', 'https://example.org/…', '{"address": "https://example.org/secret", "key": "whsec_c2VjcmV0"}', '2026-01-19T12:00:00Z', '2026-01-19T12:30:00Z');
 UPDATE notification_channel SET failed_at = '2026-01-19T12:40:00Z', failed_why = 'it answered 502', works_since = '2026-01-19T12:45:00Z' WHERE id = 1;
+UPDATE alert_rule SET channel_ids = '{1}' WHERE id = 1;
 SELECT setval(pg_get_serial_sequence('notification_channel', 'id'), 100);
 INSERT INTO notification (id, channel_id, key, kind, organization_id, group_key, data, written_at, state, due_at, parcel_id, attempts, ended_at) OVERRIDING SYSTEM VALUE
 SELECT id, id, 'k', 'alert.opened', organization_id, '', '{"room": "Klasse 1"}', '2026-01-19T13:00:00Z', 'delivered', '2026-01-19T13:00:00Z', id, 1, '2026-01-19T13:00:01Z'

@@ -246,6 +246,8 @@ type AlertRule struct {
 	QuietFrom, QuietTo *string
 	TimeZone           string
 	SnoozedUntil       *time.Time
+	// ChannelIDs are the channels of its owner by which it tells; none: all of them.
+	ChannelIDs []int64
 	// Template is what it was made of by one request; nil: it was written.
 	Template *string
 }

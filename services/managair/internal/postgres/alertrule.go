@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -39,6 +40,7 @@ func alertRules() kind[inventory.AlertRule, int64] {
 			{sql: "ar.site_id", at: func(r *inventory.AlertRule) any { return &r.SiteID }},
 			{sql: "ar.room_id", at: func(r *inventory.AlertRule) any { return &r.RoomID }},
 			{sql: "ar.node_id", at: func(r *inventory.AlertRule) any { return &r.NodeID }},
+			{sql: "ar.channel_ids", at: func(r *inventory.AlertRule) any { return &r.ChannelIDs }},
 			{sql: "ar.template", at: func(r *inventory.AlertRule) any { return &r.Template }},
 		},
 		filters: filters{
@@ -136,6 +138,9 @@ func checkScope(ctx context.Context, tx pgx.Tx, r *inventory.AlertRule) error {
 }
 
 func afterAlertRule(ctx context.Context, tx pgx.Tx, caller access.Caller, old, r *inventory.AlertRule) error {
+	if err := chooseChannels(ctx, tx, caller, old, r); err != nil {
+		return err
+	}
 	if old == nil {
 		return scopeAlertRule(ctx, tx, caller, old, r)
 	}
@@ -153,6 +158,34 @@ func scopeAlertRule(ctx context.Context, tx pgx.Tx, _ access.Caller, old, r *inv
 	}
 	return exec(ctx, tx, "UPDATE alert_rule SET site_id = @site, room_id = @room, node_id = @node, template = @template WHERE id = @id",
 		pgx.NamedArgs{"id": r.ID, "site": r.SiteID, "room": r.RoomID, "node": r.NodeID, "template": r.Template})
+}
+
+// chooseChannels keeps by which channels a rule tells: they are those of its owner. A personal one is changed by its owner alone.
+func chooseChannels(ctx context.Context, tx pgx.Tx, caller access.Caller, old, r *inventory.AlertRule) error {
+	slices.Sort(r.ChannelIDs)
+	r.ChannelIDs = slices.Compact(r.ChannelIDs)
+	if old == nil && len(r.ChannelIDs) == 0 || old != nil && slices.Equal(old.ChannelIDs, r.ChannelIDs) {
+		return nil
+	}
+	// The lock keeps them from going meanwhile.
+	rows, err := tx.Query(ctx, `
+		SELECT id FROM notification_channel
+		 WHERE id = ANY (@ids::bigint[]) AND CASE WHEN @personal THEN user_id = @user ELSE organization_id = @organization END
+		 ORDER BY id FOR KEY SHARE`,
+		pgx.NamedArgs{"ids": r.ChannelIDs, "personal": r.Personal, "user": caller.UserID, "organization": r.OrganizationID})
+	if err != nil {
+		return err
+	}
+	own, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	for _, id := range r.ChannelIDs {
+		if !slices.Contains(own, id) {
+			return &fault.Violation{Field: "channels", Reference: true, Reason: reason.DoesNotExist, Args: []any{id}}
+		}
+	}
+	return exec(ctx, tx, "UPDATE alert_rule SET channel_ids = @ids WHERE id = @id", pgx.NamedArgs{"ids": own, "id": r.ID})
 }
 
 func organizationRules(q inventory.Quotas, _ access.Caller, r *inventory.AlertRule) crowd {

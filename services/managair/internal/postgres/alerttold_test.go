@@ -201,6 +201,30 @@ func TestAlertWaitsForAChannel(t *testing.T) {
 	w.becomes("opened Mine", "recovered Mine")
 }
 
+// A rule tells by the channels that were chosen for it; by all of its owner's, once the last of them is gone. Who was told hears
+// that it is over, whatever is chosen then.
+func TestRuleTellsByChosenChannels(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	w.exec(t, `INSERT INTO notification_channel (user_id, kind, name, language, target, secret, confirmed_at) VALUES (1, 'webhook', 'Second', 'de', 'x', '{}', now())`)
+	w.rule(aboveFields+", remind_after_s", above+", 1800")
+	w.exec(t, "UPDATE alert_rule SET channel_ids = ARRAY(SELECT id FROM notification_channel WHERE name = 'Second')")
+	w.start()
+	w.stream.publish(w.measure(w.now().Add(-2*time.Minute), 1200))
+	w.becomes("opened Second")
+	w.exec(t, "UPDATE alert_rule SET channel_ids = ARRAY(SELECT id FROM notification_channel WHERE name = 'Mine')")
+	w.later(31 * time.Minute)
+	w.becomes("opened Second", "reminder Mine")
+	w.stream.publish(w.measure(w.now().Add(-6*time.Minute), 700), w.measure(w.now(), 700))
+	w.becomes("opened Second", "reminder Mine", "recovered Mine", "recovered Second")
+	w.exec(t, "DELETE FROM notification_channel WHERE name = 'Second'")
+	w.counts(1, "SELECT count(*) FROM alert_rule WHERE cardinality(channel_ids) = 1")
+	w.exec(t, `INSERT INTO notification_channel (user_id, kind, name, language, target, secret, confirmed_at) VALUES (1, 'webhook', 'Third', 'de', 'x', '{}', now())`)
+	w.exec(t, "UPDATE alert_rule SET channel_ids = ARRAY(SELECT id FROM notification_channel WHERE name = 'Third')")
+	w.exec(t, "DELETE FROM notification_channel WHERE name = 'Third'")
+	w.counts(1, "SELECT count(*) FROM alert_rule WHERE channel_ids = '{}'")
+}
+
 // A rule that says something else now does not say that the air is well again.
 func TestChangedRuleDoesNotSayItIsOver(t *testing.T) {
 	t.Parallel()

@@ -371,8 +371,8 @@ type outgoing struct {
 	channels []int64
 }
 
-// send writes the messages for all channels of whoever owns the rules, and notes which those are. That it
-// is over is for those that were told that it is so.
+// send writes the messages for all channels of whoever owns the rules, or those that the rules choose of them, and notes which
+// those are. That it is over is for those that were told that it is so.
 func send(ctx context.Context, tx pgx.Tx, all []outgoing) error {
 	if len(all) == 0 {
 		return nil
@@ -390,8 +390,11 @@ func send(ctx context.Context, tx pgx.Tx, all []outgoing) error {
 		SELECT w.place, c.id
 		  FROM unnest(@ids::bigint[], @over::boolean[], @users::bigint[], @organizations::bigint[])
 		       WITH ORDINALITY AS w (id, over, user_id, organization_id, place)
+		  JOIN alert_episode e ON e.id = w.id
+		  JOIN alert_rule ar ON ar.id = e.rule_id
 		  JOIN notification_channel c ON c.user_id = w.user_id OR c.organization_id = w.organization_id
 		 WHERE c.confirmed_at IS NOT NULL AND c.disabled_at IS NULL
+		   AND (w.over OR ar.channel_ids = '{}' OR c.id = ANY (ar.channel_ids))
 		   AND (NOT w.over OR EXISTS (
 		       SELECT FROM alert_event v
 		        WHERE v.episode_id = w.id AND v.kind IN ('told', 'reminded') AND v.detail -> 'channels' @> to_jsonb(c.id)))

@@ -28,7 +28,7 @@ function rule(id: string, over: Record<string, unknown>, scope: Record<string, u
       template: null,
       ...over,
     },
-    relationships: { organization: related("Organization", "1"), ...scope },
+    relationships: { organization: related("Organization", "1"), channels: { data: [] }, ...scope },
   };
 }
 
@@ -51,7 +51,7 @@ const RULES = [
       quiet_from: "22:00",
       quiet_to: "07:00",
     },
-    { room: related("Room", "6") },
+    { room: related("Room", "6"), channels: { data: [{ type: "NotificationChannel", id: "2" }] } },
   ),
   rule(
     "4",

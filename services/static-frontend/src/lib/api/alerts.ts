@@ -1,6 +1,6 @@
 // What somebody wants to be told (rules), and what came of it (episodes).
 import { attributes, numberOrNull, text, type Written } from "./attributes";
-import { create, get, list, relatedId, remove, request, type Resource, update } from "./client";
+import { create, get, list, relatedId, relatedIds, remove, request, type Resource, update } from "./client";
 
 export const CONDITIONS = ["profile", "above", "below", "swing", "silent", "faulty", "battery"] as const;
 export type Condition = (typeof CONDITIONS)[number];
@@ -55,6 +55,8 @@ export interface AlertRule {
   snoozedUntil: number | null;
   template: string | null;
   scope: Scope;
+  /** The channels by which it tells; none: all of whoever owns it. */
+  channels: string[];
 }
 
 function scopeOf(resource: Resource): Scope {
@@ -90,6 +92,7 @@ function toRule(resource: Resource): AlertRule {
     snoozedUntil: numberOrNull(a.snoozed_until_s),
     template: text(a.template) || null,
     scope: scopeOf(resource),
+    channels: relatedIds(resource, "channels"),
   };
 }
 
@@ -121,6 +124,7 @@ export const newRule = (): RuleDraft => ({
   timeZone: "",
   snoozedUntil: null,
   scope: { kind: "organization", id: "" },
+  channels: [],
 });
 
 const decimal = (value: number | null) => (value === null ? null : String(value));
@@ -154,16 +158,23 @@ function ownership(organization: string, { kind, id }: Scope) {
   };
 }
 
+const told = ({ channels }: RuleDraft) => ({
+  channels: channels.map((id) => ({ type: "NotificationChannel", id })),
+});
+
 export async function createRule(organization: string, draft: RuleDraft): Promise<AlertRule> {
   const { data } = await create("alert-rules/", "AlertRule", {
     attributes: { ...ruleAttributes(draft), personal: draft.personal },
-    relationships: ownership(organization, draft.scope),
+    relationships: { ...ownership(organization, draft.scope), ...told(draft) },
   });
   return toRule(data);
 }
 
 export async function updateRule(id: string, draft: RuleDraft): Promise<void> {
-  await update(`alert-rules/${id}/`, "AlertRule", id, { attributes: ruleAttributes(draft) });
+  await update(`alert-rules/${id}/`, "AlertRule", id, {
+    attributes: ruleAttributes(draft),
+    relationships: told(draft),
+  });
 }
 
 export async function enableRule(id: string, enabled: boolean): Promise<void> {

@@ -241,6 +241,12 @@ export async function count(path: string, query: Query = {}, signal?: AbortSigna
   return (await page(path, query, 1, signal)).count;
 }
 
+/** The ids of what a relationship to several leads to. */
+export function relatedIds(resource: Resource, name: string): string[] {
+  const data = resource.relationships?.[name]?.data;
+  return Array.isArray(data) ? data.map((one) => one.id) : [];
+}
+
 export function relatedId(resource: Resource, name: string): string | null {
   const data = resource.relationships?.[name]?.data;
   return data && !Array.isArray(data) ? data.id : null;

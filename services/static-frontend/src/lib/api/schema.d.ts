@@ -9368,6 +9368,12 @@ export interface components {
                 readonly answered_at_s?: number | null;
                 readonly confirmed_at_s?: number | null;
                 readonly disabled_at_s?: number | null;
+                /** @description When something could last not be delivered to it; null: never, since it leads there. */
+                readonly failed_at_s?: number | null;
+                /** @description What was wrong then, in English. */
+                readonly failed_why?: string | null;
+                /** @description When something was first delivered to it after that; null: nothing yet. */
+                readonly works_since_s?: number | null;
                 /** @description By which calls of a webhook are signed (Standard Webhooks). Only in the answer to its making. */
                 readonly signing_key?: string;
             };
@@ -10833,6 +10839,14 @@ export interface components {
                         id: string;
                     } | null;
                 };
+                /** @description By which channels of its owner it tells; empty: by all of them. */
+                channels?: {
+                    data?: {
+                        /** @constant */
+                        type: "NotificationChannel";
+                        id: string;
+                    }[];
+                };
                 node?: {
                     links?: components["schemas"]["RelationshipLinks"];
                     data?: {
@@ -10934,6 +10948,14 @@ export interface components {
                             id: string;
                         } | null;
                     };
+                    /** @description By which channels of its owner it tells; empty, or not given to a new one: by all of them. */
+                    channels?: {
+                        data: {
+                            /** @constant */
+                            type: "NotificationChannel";
+                            id: string;
+                        }[];
+                    };
                     node?: {
                         data: {
                             /** @constant */
@@ -11008,6 +11030,14 @@ export interface components {
                             type: "Room";
                             id: string;
                         } | null;
+                    };
+                    /** @description By which channels of its owner it tells; empty, or not given to a new one: by all of them. */
+                    channels?: {
+                        data: {
+                            /** @constant */
+                            type: "NotificationChannel";
+                            id: string;
+                        }[];
                     };
                     node?: {
                         data: {
