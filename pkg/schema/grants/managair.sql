@@ -38,7 +38,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON alert_rule, alert_episode, alert_event T
 GRANT SELECT, INSERT, UPDATE, DELETE ON timetable, occupied_day, occupancy_progress TO :role;
 
 -- Air files, and what they are signed with.
-GRANT SELECT, INSERT, UPDATE ON air_file, signing_key TO :role;
+GRANT SELECT, INSERT, UPDATE ON air_file, signing_key, air_file_month TO :role;
 
 -- Forms that laws ask for. Versions stay as they are; the form is locked while one is made.
 GRANT SELECT, INSERT, UPDATE, DELETE ON site_form TO :role;

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clairberlin/clair-stack/pkg/airfile"
@@ -48,117 +49,156 @@ type ServeConfig struct {
 // nodes is no younger.
 const listAge = 2 * time.Second
 
+// serveSettings is all that the environment says to a server.
+type serveSettings struct {
+	serve    ServeConfig
+	db       pgdb.Config
+	ops      ops.Config
+	api      httpapi.Config
+	media    media.Config
+	redis    RedisConfig
+	live     live.Config
+	limits   identity.Limits
+	guard    web.GuardConfig
+	quotas   inventory.Quotas
+	claims   claim.Config
+	mails    mail.Way
+	told     notify.Config
+	exported export.Config
+}
+
+func (s *serveSettings) load(env config.Env) error {
+	return env.Load(&s.serve, &s.db, &s.ops, &s.api, &s.media, &s.redis, &s.live, &s.limits, &s.guard, &s.quotas, &s.claims, &s.mails, &s.told, &s.exported)
+}
+
 // Serve serves HTTP until ctx ends.
 func Serve(ctx context.Context, log *slog.Logger, env config.Env) error {
-	var cfg ServeConfig
-	var db pgdb.Config
-	var opsCfg ops.Config
-	var apiCfg httpapi.Config
-	var mediaCfg media.Config
-	var redisCfg RedisConfig
-	var liveCfg live.Config
-	var limits identity.Limits
-	var guard web.GuardConfig
-	var quotas inventory.Quotas
-	var claims claim.Config
-	var mails mail.Way
-	var told notify.Config
-	var exported export.Config
-	if err := env.Load(&cfg, &db, &opsCfg, &apiCfg, &mediaCfg, &redisCfg, &liveCfg, &limits, &guard, &quotas, &claims, &mails, &told, &exported); err != nil {
+	var cfg serveSettings
+	if err := cfg.load(env); err != nil {
 		return err
 	}
-	pool, err := pgdb.Open(ctx, db, "managair")
+	pool, err := pgdb.Open(ctx, cfg.db, "managair")
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
 	o := ops.New()
 	o.AddCheck("postgresql", pool.Ping)
+	opsListener, err := lifecycle.Listen(ctx, "OPS_ADDRESS", cfg.ops.Address)
+	if err != nil {
+		return err
+	}
+	listener, err := lifecycle.Listen(ctx, "LISTEN_ADDRESS", cfg.serve.Address)
+	if err != nil {
+		return err
+	}
+	queue, inspector, redis := asynq.NewClient(cfg.redis.URL), asynq.NewInspector(cfg.redis.URL), cfg.redis.URL.Client()
+	defer func() { _, _, _ = queue.Close(), inspector.Close(), redis.Close() }()
+	o.AddCheck("redis", func(ctx context.Context) error { return redisconn.Keeps(ctx, redis) })
+	hub := live.New(cfg.live, log, stream.Stream{Client: redis}, postgres.NewLive(pool), httpapi.AppendLiveSample, o.Registry)
 
-	opsListener, err := lifecycle.Listen(ctx, "OPS_ADDRESS", opsCfg.Address)
+	d := door{cfg: &cfg, log: log, pool: pool, metrics: o.Registry, inspector: inspector}
+	d.people = newPeople(log, pool, queue, cfg.api.PublicURL, cfg.mails, cfg.limits.Owning(cfg.quotas.Organizations))
+	handler, err := d.handler(hub)
 	if err != nil {
 		return err
 	}
-	listener, err := lifecycle.Listen(ctx, "LISTEN_ADDRESS", cfg.Address)
-	if err != nil {
-		return err
-	}
-	queue := asynq.NewClient(redisCfg.URL)
-	defer func() { _ = queue.Close() }()
-	people := newPeople(log, pool, queue, apiCfg.PublicURL, mails, limits.Owning(quotas.Organizations))
-	pictures, err := media.New(mediaCfg)
-	if err != nil {
-		return err
-	}
-	shelf, err := media.NewShelf(mediaCfg, export.IsPart)
-	if err != nil {
-		return err
-	}
-	decoder, err := converter()
-	if err != nil {
-		return err
-	}
-	liveRedis := redisCfg.URL.Client()
-	defer func() { _ = liveRedis.Close() }()
-	o.AddCheck("redis", func(ctx context.Context) error { return redisconn.Keeps(ctx, liveRedis) })
-	hub := live.New(liveCfg, log, stream.Stream{Client: liveRedis}, postgres.NewLive(pool), httpapi.AppendLiveSample, o.Registry)
-	nodes := postgres.Fidelity{Pool: pool}
-	o.Registry.MustRegister(fidelityCollector{nodes}, prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "managair_transactions_repeated_total",
-		Help: "Transactions that were begun again, because the database ended them for the sake of others.",
-	}, func() float64 { return float64(postgres.Repeated()) }))
-	samples := postgres.NewTelemetry(pool)
-	tokens := postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens}
-	files := postgres.AirFiles{Pool: pool}
-	ways, err := channels(pool, told, quotas.Channels)
-	if err != nil {
-		return err
-	}
-	api := httpapi.New(apiCfg, log, o.Registry, httpapi.Domain{
-		Inventory: postgres.NewInventoryWithin(pool, postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: claims.Policy, Strangers: limits.SignUp == identity.SignUpOpen}}), Telemetry: &telemetry.Cached{Store: samples, For: listAge, Now: time.Now}, Readings: samples,
-		AirQuality: judge(log, pool),
-		Nodes:      nodes.NodeFidelity(), Outages: nodes.Outages(), Radio: nodes.Radio(),
-		Health:   postgres.SensorHealth{Pool: pool}.Nodes(),
-		Accounts: people.accounts, Sessions: people.sessions, Tokens: tokens, Timetables: postgres.Timetables{Pool: pool}, AirFiles: files, SiteForms: postgres.SiteForms{Pool: pool},
-		Alerts:        postgres.NewAlertDesk(pool),
-		Reports:       postgres.Reports{Pool: pool},
-		ReportMails:   postgres.ReportMails{Pool: pool},
-		Notifications: ways,
-		Exports:       export.Service{Store: postgres.Exports{Pool: pool}, Shelf: shelf, Limit: exported.PerAccount},
-		Images:        httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
-		Live:          hub,
-	}, time.Now)
-	apiHandler, err := api.Handler()
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/api/", apiHandler)
-	mux.Handle("GET "+airfile.KeysPath, api.ServeKeys(files))
-	mux.HandleFunc("GET "+httpapi.MediaPath+"{name}", api.ServeMedia)
-	mux.Handle("/accounts/", people.pages.Handler())
-	mux.Handle("/accounts", people.pages.Handler())
-	inspector := asynq.NewInspector(redisCfg.URL)
-	defer func() { _ = inspector.Close() }()
-	mux.Handle("/admin/", (&admin.Admin{
-		Store: postgres.Backoffice{Pool: pool}, Accounts: people.accounts, Tokens: tokens, Log: log,
-		Inspector: inspector, Services: cfg.Services,
-	}).Handler())
-	server := &http.Server{
-		Handler: web.Guard(guard, apiCfg.PublicURL, correlation.Middleware(
-			session.Limit(ratelimit.New(apiCfg.RateLimit, apiCfg.RateBurst), people.sessions.Middleware(mux)))),
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
 	// Streams do not end by themselves, and the server waits for all requests.
 	server.RegisterOnShutdown(hub.Close)
-	return lifecycle.Run(ctx, log, cfg.Drain+cfg.Grace,
+	return lifecycle.Run(ctx, log, cfg.serve.Drain+cfg.serve.Grace,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
 		liveValues(hub),
 		lifecycle.HTTP("http", server, listener),
 		lifecycle.Started(o),
-		lifecycle.Drain(cfg.Drain),
+		lifecycle.Drain(cfg.serve.Drain),
 	)
+}
+
+// door is what a server answers with.
+type door struct {
+	cfg       *serveSettings
+	log       *slog.Logger
+	pool      *pgxpool.Pool
+	metrics   prometheus.Registerer
+	people    people
+	inspector *asynq.Inspector
+}
+
+// handler answers all that comes: the API, accounts, and the admin pages.
+func (d *door) handler(hub *live.Hub) (http.Handler, error) {
+	domain, err := d.domain(hub)
+	if err != nil {
+		return nil, err
+	}
+	api := httpapi.New(d.cfg.api, d.log, d.metrics, domain, time.Now)
+	apiHandler, err := api.Handler()
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/", apiHandler)
+	mux.Handle("GET "+airfile.KeysPath, api.ServeKeys(domain.AirFiles))
+	mux.HandleFunc("GET "+httpapi.MediaPath+"{name}", api.ServeMedia)
+	mux.Handle("/accounts/", d.people.pages.Handler())
+	mux.Handle("/accounts", d.people.pages.Handler())
+	mux.Handle("/admin/", (&admin.Admin{
+		Store: postgres.Backoffice{Pool: d.pool}, Accounts: d.people.accounts, Tokens: domain.Tokens, Log: d.log,
+		Inspector: d.inspector, Services: d.cfg.serve.Services,
+	}).Handler())
+	return web.Guard(d.cfg.guard, d.cfg.api.PublicURL, correlation.Middleware(
+		session.Limit(ratelimit.New(d.cfg.api.RateLimit, d.cfg.api.RateBurst), d.people.sessions.Middleware(mux)))), nil
+}
+
+// domain is what the API answers from.
+func (d *door) domain(hub *live.Hub) (httpapi.Domain, error) {
+	var domain httpapi.Domain
+	pictures, err := media.New(d.cfg.media)
+	if err != nil {
+		return domain, err
+	}
+	shelf, err := media.NewShelf(d.cfg.media, export.IsPart)
+	if err != nil {
+		return domain, err
+	}
+	decoder, err := converter()
+	if err != nil {
+		return domain, err
+	}
+	ways, err := channels(d.pool, d.cfg.told, d.cfg.quotas.Channels)
+	if err != nil {
+		return domain, err
+	}
+	pool, quotas := d.pool, d.cfg.quotas
+	nodes, samples := postgres.Fidelity{Pool: pool}, postgres.NewTelemetry(pool)
+	d.metrics.MustRegister(fidelityCollector{nodes}, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "managair_transactions_repeated_total",
+		Help: "Transactions that were begun again, because the database ended them for the sake of others.",
+	}, func() float64 { return float64(postgres.Repeated()) }))
+	terms := postgres.Terms{Quotas: quotas, Claims: claim.Terms{Policy: d.cfg.claims.Policy, Strangers: d.cfg.limits.SignUp == identity.SignUpOpen}}
+	return httpapi.Domain{
+		Inventory:     postgres.NewInventoryWithin(pool, terms),
+		Telemetry:     &telemetry.Cached{Store: samples, For: listAge, Now: time.Now},
+		Readings:      samples,
+		AirQuality:    judge(d.log, pool),
+		Nodes:         nodes.NodeFidelity(),
+		Outages:       nodes.Outages(),
+		Radio:         nodes.Radio(),
+		Health:        postgres.SensorHealth{Pool: pool}.Nodes(),
+		Accounts:      d.people.accounts,
+		Sessions:      d.people.sessions,
+		Tokens:        postgres.Tokens{Pool: pool, Limit: quotas.IngestionTokens},
+		Timetables:    postgres.Timetables{Pool: pool},
+		AirFiles:      postgres.AirFiles{Pool: pool},
+		SiteForms:     postgres.SiteForms{Pool: pool},
+		Alerts:        postgres.NewAlertDesk(pool),
+		Reports:       postgres.Reports{Pool: pool},
+		ReportMails:   postgres.ReportMails{Pool: pool},
+		Notifications: ways,
+		Exports:       export.Service{Store: postgres.Exports{Pool: pool}, Shelf: shelf, Limit: d.cfg.exported.PerAccount},
+		Images:        httpapi.Images{Store: pictures, Pictures: postgres.Pictures{Pool: pool}, Convert: decoder.Convert},
+		Live:          hub,
+	}, nil
 }
 
 // liveValues is the part of the process that reads live values.

@@ -8,9 +8,11 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/clairberlin/clair-stack/pkg/lifecycle"
 	"github.com/clairberlin/clair-stack/services/managair/internal/calendar"
 	"github.com/clairberlin/clair-stack/services/managair/internal/media"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
+	"github.com/clairberlin/clair-stack/services/managair/internal/roomair"
 	"github.com/clairberlin/clair-stack/services/managair/internal/sensorhealth"
 	"github.com/clairberlin/clair-stack/services/managair/internal/telemetry"
 	"github.com/clairberlin/clair-stack/services/managair/internal/timetable"
@@ -18,13 +20,14 @@ import (
 )
 
 // backgroundTasks is all that the worker does. Each subject adds its own.
-func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool, pictures media.Store, auditLog time.Duration) *worker.Tasks {
+func backgroundTasks(log *slog.Logger, pool *pgxpool.Pool, pictures media.Store, auditLog time.Duration, instance string) *worker.Tasks {
 	tasks := &worker.Tasks{}
 	addFidelity(tasks, log, postgres.Fidelity{Pool: pool})
 	addHealth(tasks, log, postgres.SensorHealth{Pool: pool})
 	addHousekeeping(tasks, log, postgres.NewIdentity(pool), auditLog)
 	addPictures(tasks, log, pictures, postgres.Pictures{Pool: pool})
 	addOccupancy(tasks, log, postgres.Timetables{Pool: pool}, postgres.NewTelemetry(pool))
+	addMonths(tasks, log, pool, instance)
 	return tasks
 }
 
@@ -119,6 +122,28 @@ func addOccupancy(tasks *worker.Tasks, log *slog.Logger, store postgres.Timetabl
 			read, failed, err := timetable.ReadCalendars(ctx, store, calendar.New(log), time.Now)
 			if read+failed > 0 {
 				log.InfoContext(ctx, "calendars read", "count", read, "failed", failed)
+			}
+			return err
+		})
+	})
+}
+
+// addMonths makes the air files of months. They name the instance by its address, which is
+// set or not, and never guessed.
+func addMonths(tasks *worker.Tasks, log *slog.Logger, pool *pgxpool.Pool, instance string) {
+	files := postgres.AirFiles{Pool: pool}
+	months := roomair.Months{
+		Files: roomair.Files{Air: judge(log, pool), Store: files, Software: lifecycle.Version},
+		Store: files, Instance: instance, Log: log,
+	}
+	tasks.HandlePeriodic(worker.Periodic{
+		Type: "airfile:monthly", Every: time.Hour,
+		Summary: "Makes the air files of the month that is over, for organizations that want them: a day after its end, and once more a week after it for late samples.",
+	}, func(ctx context.Context) error {
+		return inTime(ctx, func(ctx context.Context) error {
+			n, err := months.Run(ctx, time.Now())
+			if n > 0 {
+				log.InfoContext(ctx, "air files of months made", "count", n)
 			}
 			return err
 		})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -108,7 +109,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	})
 	client := asynq.NewClient(redisCfg.URL)
 	defer func() { _ = client.Close() }()
-	tasks := backgroundTasks(log, pool, pictures, cfg.auditRetention(ctx, log))
+	tasks := backgroundTasks(log, pool, pictures, cfg.auditRetention(ctx, log), strings.TrimSuffix(links.PublicURL, "/"))
 	tasks.HandleMail(postgres.OutgoingMail{Pool: pool}, client, deliverer(mailCfg, pool))
 	maker := exportMaker(log, pool, shelf, exported, cmp.Or(links.PublicURL, defaultPublicURL))
 	addExports(tasks, log, maker)

@@ -86,7 +86,7 @@ var elsewhere = []string{
 	"alert_episode_closed", "alert_episode_close_reason", "alert_episode_not_due", "alert_event_kind", "alert_rule_quiet_both", "alert_rule_scope", "alert_rule_template_length",
 	"installation_ends_after_start", "node_epoch_one_row", "node_fidelity_fault_has_begin", "node_fidelity_fault_known", "node_fidelity_known", "node_outage_ends_after_start",
 	"air_file_days", "air_file_deleted_is_empty", "air_file_deleted_is_private", "air_file_profile_form", "air_file_version_counts", "signing_key_seed_goes", "signing_key_size",
-	"site_form_days", "site_form_form", "site_form_version_counts",
+	"air_file_month_begins", "air_file_month_looks", "site_form_days", "site_form_form", "site_form_version_counts",
 	"data_export_state", "data_export_wanted_size",
 	"report_mail_kind", "report_mail_state", "report_mail_why", "report_subscription_language", "report_subscription_leave_key_length",
 	"occupied_day_holiday", "occupied_day_how", "occupied_day_spans",

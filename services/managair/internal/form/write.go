@@ -71,7 +71,7 @@ func (w *writer) table(fields []Field, filled, known Values) *report.Table {
 		} else if known[f.ID] != "" && filled[f.ID] == known[f.ID] {
 			entry += " *"
 		}
-		t.Rows = append(t.Rows, []string{f.Paragraph, w.in(f.Name), entry})
+		t.Rows = append(t.Rows, []string{strings.ReplaceAll(f.Paragraph, " ", "\u00a0"), w.in(f.Name), entry})
 		t.Roles = append(t.Roles, "")
 	}
 	return t

@@ -27,6 +27,8 @@ type Organization struct {
 	// ClimateBand is the id of the band by which the climate for things is judged in its rooms
 	// (see pkg/climate); nil, and climate.None: by none.
 	ClimateBand *string
+	// MonthlyAirFiles says that an air file of each of its rooms is made when a month is over.
+	MonthlyAirFiles bool
 	// Users are the ids of the members. They are empty for callers who are not one
 	// of them; Member tells the difference.
 	Users  []int64

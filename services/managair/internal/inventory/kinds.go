@@ -27,6 +27,7 @@ var Organizations = Kind[Organization]{Table: "organization", parts: []part[Orga
 	{description, func(o *Organization) any { return &o.Description }},
 	{verdictProfile, func(o *Organization) any { return &o.VerdictProfile }},
 	{climateBand, func(o *Organization) any { return &o.ClimateBand }},
+	{Field{Name: "monthly_air_files", Rule: rule.Bool{}, Default: "false"}, func(o *Organization) any { return &o.MonthlyAirFiles }},
 }}
 
 // Memberships is the kind Membership.

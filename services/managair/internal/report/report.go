@@ -41,8 +41,8 @@ func LastWeek(today civil.Date) Period {
 
 // LastMonth is the last one that is over on a day.
 func LastMonth(today civil.Date) Period {
-	last := today.AddDays(-today.Day)
-	return Period{last.AddDays(1 - last.Day), last}
+	first, last := roomair.LastMonth(today)
+	return Period{first, last}
 }
 
 // Days is how many they are.

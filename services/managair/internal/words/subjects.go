@@ -109,6 +109,7 @@ var Fields = map[string]Text{
 	"manufacturer":            {"Hersteller", "Manufacturer"},
 	"max_occupancy":           {"Platz für Personen", "Max. occupancy"},
 	"method":                  {"Wie", "How"},
+	"monthly_air_files":       {"Luftakten jeden Monat", "Air files each month"},
 	"model_id":                {"Modell", "Model"},
 	"name":                    {"Name", "Name"},
 	"no":                      {"Nummer", "Number"},

@@ -9,6 +9,8 @@ export interface Organization {
   /** By which norm the air in its rooms is judged; empty: the default one. */
   profile: string;
   band: string;
+  /** An air file of each room is made when a month is over. */
+  monthlyFiles: boolean;
 }
 
 export type Role = "O" | "I";
@@ -31,6 +33,7 @@ function toOrganization(resource: Resource): Organization {
     description: text(a.description),
     profile: text(a.verdict_profile),
     band: text(a.climate_band),
+    monthlyFiles: a.monthly_air_files === true,
   };
 }
 
@@ -77,6 +80,7 @@ export interface OrganizationDraft {
   description: string;
   profile?: string;
   band?: string;
+  monthlyFiles?: boolean;
 }
 
 /** What is not said stays as it is. */
@@ -85,12 +89,14 @@ function organizationAttributes({
   description,
   profile,
   band,
+  monthlyFiles,
 }: OrganizationDraft): Written<"Organization"> {
   return {
     name,
     description,
     ...(profile !== undefined && { verdict_profile: profile || null }),
     ...(band !== undefined && { climate_band: band || null }),
+    ...(monthlyFiles !== undefined && { monthly_air_files: monthlyFiles }),
   };
 }
 

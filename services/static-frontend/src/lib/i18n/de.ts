@@ -182,6 +182,9 @@ export const de = {
   "airFile.none": "Von diesem Raum gibt es noch keine Luftakte.",
   "airFile.line": "{norm}, Fassung {version} vom {day}",
   "airFile.public": "veröffentlicht",
+  "airFile.monthly": "Luftakten jeden Monat",
+  "airFile.monthlyHint":
+    "Von jedem Raum, in dem ein Sensor ist, wird nach dem Ende eines Monats eine Luftakte angelegt. Veröffentlicht wird keine von selbst.",
   "airFile.page": "Ansehen und drucken",
   "airFile.document": "Dokument (JSON)",
   "airFile.publish": "Veröffentlichen",

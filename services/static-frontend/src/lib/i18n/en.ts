@@ -181,6 +181,9 @@ export const en: Messages = {
   "airFile.none": "There is no air file of this room yet.",
   "airFile.line": "{norm}, version {version} of {day}",
   "airFile.public": "published",
+  "airFile.monthly": "Air files each month",
+  "airFile.monthlyHint":
+    "An air file is made of each room with a sensor when a month is over. None is published by itself.",
   "airFile.page": "Read and print",
   "airFile.document": "Document (JSON)",
   "airFile.publish": "Publish",
