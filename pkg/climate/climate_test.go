@@ -178,3 +178,18 @@ func TestHowMuchHistoryThereIs(t *testing.T) {
 		}
 	}
 }
+
+// A month by a band, with what is known of the thirteen months before its end.
+func BenchmarkMonth(b *testing.B) {
+	to := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	var hours []climate.Hour
+	for at := to.AddDate(0, -climate.HistoryNeeded, 0); at.Before(to); at = at.Add(time.Hour) {
+		temperature, humidity := 20+float64(at.Hour()%5), 45+float64(at.Hour()%12)
+		hours = append(hours, climate.Hour{Begin: at, TemperatureCelsius: &temperature, RelHumidityPercent: &humidity})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		climate.Judge(climate.Bizot, to.AddDate(0, -1, 0), to, hours)
+		climate.Past(to, hours)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/clairberlin/clair-stack/pkg/pgtest"
 	"github.com/clairberlin/clair-stack/services/managair/internal/postgres"
@@ -49,26 +50,65 @@ func TestListsReadLittleWhateverIsInOldMonths(t *testing.T) {
 		for i := range nodes {
 			args["froms"].([]time.Time)[i] = begin
 		}
-		var told []byte
-		if err := pool.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) "+postgres.Summaries, args).Scan(&told); err != nil {
-			t.Fatal(err)
-		}
-		var plans []struct {
-			Plan struct {
-				Hit  int `json:"Shared Hit Blocks"`
-				Read int `json:"Shared Read Blocks"`
-			}
-		}
-		if err := json.Unmarshal(told, &plans); err != nil {
-			t.Fatal(err)
-		}
+		buffers, _ := buffersOf(t, pool, postgres.Summaries, args)
 		// A page or three in the index of each month that can have a newest sample, and as
 		// many of each roll-up.
 		const most = 40 * nodes
-		buffers := plans[0].Plan.Hit + plans[0].Plan.Read
 		t.Logf("from %v: %d buffers for each node", begin.UTC(), buffers/nodes)
 		if buffers > most {
 			t.Errorf("from %v: %d buffers, want at most %d", begin.UTC(), buffers, most)
 		}
+	}
+}
+
+// buffersOf returns how many pages a query reads, and how many rows it finds.
+func buffersOf(t *testing.T, pool *pgxpool.Pool, query string, args ...any) (buffers, rows int) {
+	t.Helper()
+	var told []byte
+	if err := pool.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) "+query, args...).Scan(&told); err != nil {
+		t.Fatal(err)
+	}
+	var plans []struct {
+		Plan struct {
+			Rows int `json:"Actual Rows"`
+			Hit  int `json:"Shared Hit Blocks"`
+			Read int `json:"Shared Read Blocks"`
+		}
+		Execution float64 `json:"Execution Time"`
+	}
+	if err := json.Unmarshal(told, &plans); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d rows, %.1f ms in the database", plans[0].Plan.Rows, plans[0].Execution)
+	return plans[0].Plan.Hit + plans[0].Plan.Read, plans[0].Plan.Rows
+}
+
+// Thirteen months of hours, of which the climate of a room and a series by days are made, are
+// read from the key alone: hours came hour by hour, so that each row is on a page of its own.
+func TestThirteenMonthsOfHoursReadLittle(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	const nodes = 20
+	if _, err := pool.Exec(t.Context(), withNodes(nodes, `
+		UPDATE sample_rollup_state SET rolled_until = '2026-02-01T00:00:00Z', late_before = '2026-02-01T00:00:00Z';
+		INSERT INTO sample_hour
+		SELECT hour, no, 20, 14000, 600, 800, 20, 4300, 210, 220, 20, 1000, 48, 52
+		  FROM generate_series('2025-01-01T00:00:00Z'::timestamptz, '2026-01-31T23:00:00Z', '1 hour') hour, generate_series(1, 20) no
+		 ORDER BY hour, no`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), "VACUUM (ANALYZE) sample_hour"); err != nil {
+		t.Fatal(err)
+	}
+	from, stop := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	query, args := postgres.RollupQuery(7, from, stop, stop)
+	buffers, rows := buffersOf(t, pool, query, args...)
+	t.Logf("%d hours: %d buffers", rows, buffers)
+	if want := int(stop.Sub(from).Hours()); rows != want {
+		t.Fatalf("%d hours, want %d", rows, want)
+	}
+	// Some 90 bytes an hour, in pages of 8 KiB that are at least half full.
+	if most := rows * 90 * 2 / 8192; buffers > most {
+		t.Errorf("%d buffers for %d hours, want at most %d", buffers, rows, most)
 	}
 }
