@@ -12,11 +12,13 @@ import (
 	"github.com/clairberlin/clair-stack/pkg/codec"
 	"github.com/clairberlin/clair-stack/pkg/codec/anysensor"
 	"github.com/clairberlin/clair-stack/pkg/codec/catalog"
+	"github.com/clairberlin/clair-stack/pkg/codec/clairchen"
 	"github.com/clairberlin/clair-stack/pkg/codec/codectest"
 	"github.com/clairberlin/clair-stack/pkg/codec/mapping"
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
 	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/quantity"
+	"github.com/clairberlin/clair-stack/pkg/ttn"
 )
 
 func sensor(t testing.TB) codec.Decoder {
@@ -202,5 +204,37 @@ func TestNamesThatThereAreNot(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s in it", err, want)
 		}
+	}
+}
+
+// BenchmarkRead is what reading an uplink takes, envelope included; "codec" is the floor: the same
+// envelope with the smallest payload of ours.
+func BenchmarkRead(b *testing.B) {
+	app := ttn.Application{ID: "a", Tenant: "ttn"}
+	one := lorawan.Uplink{
+		DevEUI: 1, DeviceID: "node-1", FCnt: 7, ReceivedAt: at, DataRate: lorawan.SF9BW125, Reception: &lorawan.Reception{RSSIdBm: -80, SNRdB: 7.5},
+	}
+	mapped, native := one, one
+	mapped.FPort, mapped.Payload, mapped.Profile = 85, []byte{1, 0x75, 92}, "milesight-iot/am307"
+	mapped.Decoded = `{"battery":92,"co2":1255,"humidity":62,"light_level":2,"pir":"trigger","pressure":1022.8,"temperature":23.8,"tvoc":100}`
+	native.FPort, native.Payload = clairchen.FPort, []byte{2, 0x1B, 0xE4, 0x1A, 0xE4, 0x19, 0xE3}
+	for _, bb := range []struct {
+		name    string
+		uplink  lorawan.Uplink
+		decoder codec.Decoder
+	}{{"mapped", mapped, sensor(b)}, {"codec", native, clairchen.Decoder{}}} {
+		b.Run(bb.name, func(b *testing.B) {
+			message := ttn.EncodeUplink(app, &bb.uplink)
+			b.ReportAllocs()
+			for b.Loop() {
+				u, err := ttn.ParseUplink(message, at)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if m, err := bb.decoder.Decode(&u); err != nil || len(m.Samples) == 0 {
+					b.Fatal(m, err)
+				}
+			}
+		})
 	}
 }
