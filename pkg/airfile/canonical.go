@@ -83,9 +83,13 @@ func parse(text []byte) (*Document, error) {
 		Format string `json:"format"`
 	}
 	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("this is no air file, which is JSON: %w", err)
 	}
-	if head.Format != Format {
+	switch head.Format {
+	case Format:
+	case "":
+		return nil, errors.New(`this is no air file, which begins with its "format"`)
+	default:
 		return nil, fmt.Errorf("its format is %q, and this program knows %s", head.Format, Format)
 	}
 	var d Document

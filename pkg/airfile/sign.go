@@ -81,7 +81,7 @@ func ParseKeys(text []byte) (Keys, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
+		return nil, fmt.Errorf("keys: this is no JSON Web Key Set: %w", err)
 	}
 	if set.Keys == nil {
 		set.Keys = []json.RawMessage{text}
@@ -98,7 +98,7 @@ func ParseKeys(text []byte) (Keys, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("keys: there is no public key of Ed25519 among them")
+		return nil, errors.New("keys: this is no JSON Web Key Set with a public key of Ed25519")
 	}
 	return keys, nil
 }
