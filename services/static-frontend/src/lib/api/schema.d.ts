@@ -8691,6 +8691,8 @@ export interface components {
                 verdict_profile?: string | null;
                 /** @description Id of the ClimateBand by which the climate for things is judged in rooms of the organization; null, and none, is by none. */
                 climate_band?: string | null;
+                /** @description An air file of each of its rooms is made when a month is over. */
+                monthly_air_files?: boolean;
             };
             relationships?: {
                 users?: {
@@ -8740,6 +8742,11 @@ export interface components {
                     verdict_profile?: string | null;
                     /** @description Id of the ClimateBand by which the climate for things is judged in rooms of the organization; null, and none, is by none. */
                     climate_band?: string | null;
+                    /**
+                     * @description An air file of each of its rooms is made when a month is over.
+                     * @default false
+                     */
+                    monthly_air_files: boolean;
                 };
                 relationships?: {
                     users?: {
@@ -8764,6 +8771,8 @@ export interface components {
                     verdict_profile?: string | null;
                     /** @description Id of the ClimateBand by which the climate for things is judged in rooms of the organization; null, and none, is by none. */
                     climate_band?: string | null;
+                    /** @description An air file of each of its rooms is made when a month is over. */
+                    monthly_air_files?: boolean;
                 };
                 relationships?: {
                     users?: {
