@@ -12,6 +12,7 @@ export const routes: Route[] = [
   { path: "/dashboard/new", load: () => import("./pages/dashboard/Home.svelte") },
   { path: "/dashboard/account", load: () => import("./pages/dashboard/Account.svelte") },
   { path: "/dashboard/exports", load: () => import("./pages/dashboard/Exports.svelte") },
+  { path: "/dashboard/reports", load: () => import("./pages/dashboard/ReportMails.svelte") },
   { path: "/dashboard/:org", load: () => import("./pages/dashboard/Rooms.svelte") },
   { path: "/dashboard/:org/sites/:site", load: () => import("./pages/dashboard/Site.svelte") },
   { path: "/dashboard/:org/sites/:site/radio", load: () => import("./pages/dashboard/Radio.svelte") },

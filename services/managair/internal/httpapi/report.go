@@ -33,8 +33,20 @@ type reportShown struct {
 	*report.Content
 
 	Frame web.Frame
-	// PDF is where the same is to be had as a file.
-	PDF string
+	// PDF is where the same is to be had as a file, and Path this page without a period.
+	PDF, Path string
+	// Periods are others to choose, and Period the one that is shown.
+	Periods []shownPeriod
+	Period  report.Period
+	Today   civil.Date
+}
+
+// shownPeriod is a link to the report of another period.
+type shownPeriod struct {
+	Text, Address string
+	// Shown is set on the one that is shown, and Arrow says where the others of its length are.
+	Shown bool
+	Arrow string
 }
 
 // reports answers what is asked of reports.
@@ -83,9 +95,18 @@ func (rs *reports) add(path string, siteOf func(context.Context, access.Caller, 
 	)
 }
 
+// writtenReport is a report that was asked for.
+type writtenReport struct {
+	*report.Content
+
+	madeAt time.Time
+	period report.Period
+	today  civil.Date
+}
+
 // shower sets a report as a file or a page, which is what takes its time, and returns what
 // writes it.
-type shower func(r *http.Request, c *report.Content, madeAt time.Time) (func(http.ResponseWriter) error, error)
+type shower func(r *http.Request, c *writtenReport) (func(http.ResponseWriter) error, error)
 
 // answer makes and sets a report when it is the caller's turn, and writes it then.
 func (rs *reports) answer(w http.ResponseWriter, r *http.Request, id, site int64, of reportOf, show shower) error {
@@ -111,7 +132,7 @@ func (rs *reports) answer(w http.ResponseWriter, r *http.Request, id, site int64
 		if err != nil {
 			return nil, err
 		}
-		return show(r, report.Write(made, lang), now)
+		return show(r, &writtenReport{report.Write(made, lang), now, period, today})
 	})
 	if err != nil {
 		return err
@@ -122,8 +143,8 @@ func (rs *reports) answer(w http.ResponseWriter, r *http.Request, id, site int64
 }
 
 // file sets a report as PDF.
-func (rs *reports) file(r *http.Request, c *report.Content, madeAt time.Time) (func(http.ResponseWriter) error, error) {
-	all, err := setPDF(report.Print(c, madeAt))
+func (rs *reports) file(r *http.Request, c *writtenReport) (func(http.ResponseWriter) error, error) {
+	all, err := setPDF(report.Print(c.Content, c.madeAt))
 	return func(w http.ResponseWriter) error { return writePDF(w, r, all, c.File()) }, err
 }
 
@@ -156,14 +177,34 @@ func contentShown(c *report.Content, pdf string) reportShown {
 }
 
 // page sets a report for people.
-func (rs *reports) page(r *http.Request, c *report.Content, _ time.Time) (func(http.ResponseWriter) error, error) {
-	file := url.URL{Path: strings.TrimSuffix(r.URL.Path, "/") + ".pdf", RawQuery: r.URL.RawQuery}
-	page := reportPage(contentShown(c, file.String()))
+func (rs *reports) page(r *http.Request, c *writtenReport) (func(http.ResponseWriter) error, error) {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	file := url.URL{Path: path + ".pdf", RawQuery: r.URL.RawQuery}
+	shown := contentShown(c.Content, file.String())
+	shown.Path, shown.Periods, shown.Period, shown.Today = path+"/", periodsOf(c, path+"/"), c.period, c.today
+	page := reportPage(shown)
 	return func(w http.ResponseWriter) error {
 		web.Headers(w.Header())
 		w.Header().Set("Cache-Control", "private, no-cache")
 		return page.Render(r.Context(), w)
 	}, nil
+}
+
+// periodsOf are the periods to choose: the one before and the one after, the last week and month. Nobody is led to what
+// is to come.
+func periodsOf(c *writtenReport, path string) (all []shownPeriod) {
+	add := func(t words.Told, arrow string, p report.Period) {
+		if p.First.Compare(c.today) > 0 || p.Check() != nil {
+			return
+		}
+		query := url.Values{"filter[from]": {p.First.String()}, "filter[to]": {p.Last.String()}, "lang": {c.Language}}
+		all = append(all, shownPeriod{t.In(c.Language), path + "?" + query.Encode(), p == c.period, arrow})
+	}
+	add(words.ReportBefore, "prev", c.period.Before())
+	add(words.ReportAfter, "next", c.period.After())
+	add(words.ReportLastWeek, "", report.LastWeek(c.today))
+	add(words.ReportLastMonth, "", report.LastMonth(c.today))
+	return all
 }
 
 // reportPeriod reads the days of a report: the last whole month where none are said.

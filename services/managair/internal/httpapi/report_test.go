@@ -64,6 +64,38 @@ func TestReports(t *testing.T) {
 	}
 }
 
+// From a report one comes to the ones before and after, and to none of what is to come.
+func TestReportsOfOtherPeriods(t *testing.T) {
+	t.Parallel()
+	w := newWorldAt(t, time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC))
+	link := func(from, to string) string {
+		return `href="/api/v1/rooms/1/report/?filter%5Bfrom%5D=` + from + `&amp;filter%5Bto%5D=` + to + `&amp;lang=en"`
+	}
+	for _, test := range []struct {
+		period   string
+		has, not []string
+	}{
+		{"", []string{
+			link("2026-01-01", "2026-01-31") + ` rel="prev"`, link("2026-03-01", "2026-03-31") + ` rel="next"`, link("2026-02-23", "2026-03-01"),
+			link("2026-02-01", "2026-02-28") + ` aria-current="page"`, `name="filter[from]" value="2026-02-01" max="2026-03-05"`,
+		}, nil},
+		{"&filter[from]=2026-03-02&filter[to]=2026-03-08", []string{link("2026-02-23", "2026-03-01") + ` rel="prev"`}, []string{`rel="next"`}},
+		{"&filter[from]=2000-01-01&filter[to]=2000-01-31", []string{link("2000-02-01", "2000-02-29") + ` rel="next"`}, []string{`rel="prev"`}},
+	} {
+		got := w.get(t, anonymous, "/api/v1/rooms/1/report/?lang=en"+test.period)
+		for _, part := range test.has {
+			if !strings.Contains(got.body, part) {
+				t.Errorf("%s: no %s", test.period, part)
+			}
+		}
+		for _, part := range test.not {
+			if strings.Contains(got.body, part) {
+				t.Errorf("%s: %s", test.period, part)
+			}
+		}
+	}
+}
+
 func TestSigns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -67,6 +67,16 @@ func (p Period) Before() Period {
 	return Period{civil.DateOf(time.Date(p.First.Year, p.First.Month-time.Month(n), 1, 12, 0, 0, 0, time.UTC)), last}
 }
 
+// After is what comes after: as many months, or as many days.
+func (p Period) After() Period {
+	first := p.Last.AddDays(1)
+	n := p.wholeMonths()
+	if n == 0 {
+		return Period{first, first.AddDays(p.Days() - 1)}
+	}
+	return Period{first, civil.DateOf(time.Date(first.Year, first.Month+time.Month(n), 0, 12, 0, 0, 0, time.UTC))}
+}
+
 // Check returns what is wrong with the days, of a request.
 func (p Period) Check() *fault.Violation {
 	switch {

@@ -264,3 +264,23 @@ func BenchmarkPrint(b *testing.B) {
 		b.ReportMetric(float64(out.Len()), "bytes")
 	}
 }
+
+// What comes after what came before is the same again, of weeks and of months.
+func TestPeriodsFollowEachOther(t *testing.T) {
+	t.Parallel()
+	for _, of := range [][4]string{
+		{"2026-11-23", "2026-11-29", "2026-11-30", "2026-12-06"},
+		{"2026-01-01", "2026-01-31", "2026-02-01", "2026-02-28"},
+		{"2027-12-01", "2028-01-31", "2028-02-01", "2028-03-31"},
+		{"2026-12-31", "2026-12-31", "2027-01-01", "2027-01-01"},
+		{"2026-01-01", "2026-12-31", "2027-01-01", "2027-12-31"},
+	} {
+		p, after := report.Period{First: date(of[0]), Last: date(of[1])}, report.Period{First: date(of[2]), Last: date(of[3])}
+		if got := p.After(); got != after {
+			t.Errorf("after %v comes %v, want %v", p, got, after)
+		}
+		if got := after.Before(); got.Last != p.Last || p.First.Day == 1 && got != p {
+			t.Errorf("before %v comes %v, want %v", after, got, p)
+		}
+	}
+}

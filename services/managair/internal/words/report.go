@@ -166,6 +166,17 @@ var (
 	ReportLookAfter  = Told{"Nach diesen Sensoren sollte jemand sehen: %s.", "Somebody should look after these sensors: %s.", "Ces capteurs demandent votre attention : %s."}
 )
 
+// Texts by which another period is chosen.
+var (
+	ReportChoose    = Told{"Anderer Zeitraum", "Another period", "Autre période"}
+	ReportAfter     = Told{"Zeitraum danach", "Period after", "Période suivante"}
+	ReportLastWeek  = Told{"Letzte Woche", "Last week", "Semaine dernière"}
+	ReportLastMonth = Told{"Letzter Monat", "Last month", "Mois dernier"}
+	ReportFrom      = Told{"Von", "From", "Du"}
+	ReportTo        = Told{"Bis", "To", "Au"}
+	ReportShow      = Told{"Anzeigen", "Show", "Afficher"}
+)
+
 // Texts of mails with reports.
 var (
 	ReportMailOpen     = Told{"Bericht ansehen", "See the report", "Voir le rapport"}
