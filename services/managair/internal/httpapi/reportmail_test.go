@@ -175,7 +175,7 @@ func TestAReportIsMailedEachWeek(t *testing.T) {
 	}
 	for _, part := range []string{"text/plain", "text/html"} {
 		for _, said := range []string{
-			"Schule · Haus", "2.3.2026 bis 8.3.2026", "Räume mit guter Luft: 0 von 1", "Am häufigsten verbraucht war die Luft hier: Klasse 1 (an 5 von 5 Tagen).",
+			"Schule · Haus", "2.3.2026 bis 8.3.2026", "Räume mit guter Luft: 0 von 1", "Am häufigsten verbraucht war die Luft hier: Klasse 1 an 5 von 5 Tagen.",
 			"Klasse 1", "Tage mit verbrauchter Luft: 5 von 5", "ist angehängt", "jede Woche", "Löschen Sie diese Zeile",
 		} {
 			if !strings.Contains(m.Parts[part], said) {

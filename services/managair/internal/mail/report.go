@@ -84,7 +84,7 @@ func (r *Report) text() string {
 	if r.Measured {
 		parts = append(parts, r.attached())
 	}
-	parts = append(parts, r.pair(r.in(words.ReportMailOpen), "\n"+r.Page))
+	parts = append(parts, r.pair(r.in(words.ReportMailOpen), r.Page))
 	foot := r.why()
 	if r.Leave != "" {
 		foot += "\n" + r.pair(r.in(words.ReportMailLeave), r.Leave) + "\n" + r.forwarding()

@@ -174,7 +174,7 @@ func (w *writer) findings() (all []Block) {
 		room := &w.r.Rooms[i]
 		for k := range room.Sensors {
 			if s := &room.Sensors[k]; s.ailing() && len(sensors) <= maxNamed {
-				sensors = append(sensors, s.Name+" ("+room.Name+")")
+				sensors = append(sensors, s.Name+", "+room.Name)
 			}
 		}
 	}

@@ -162,7 +162,7 @@ var (
 var (
 	ReportGoodBefore = Told{"Im Zeitraum davor waren es %d von %d.", "In the period before there were %d of %d.", "Pendant la période précédente, il y en avait %d sur %d."}
 	ReportStalest    = Told{"Am häufigsten verbraucht war die Luft hier: %s.", "The air was stale most often here: %s.", "L’air a été vicié le plus souvent ici : %s."}
-	ReportStaleOf    = Told{"%s (an %d von %d Tagen)", "%s (on %d of %d days)", "%s (%d jours sur %d)"}
+	ReportStaleOf    = Told{"%s an %d von %d Tagen", "%s on %d of %d days", "%s, %d jours sur %d"}
 	ReportLookAfter  = Told{"Nach diesen Sensoren sollte jemand sehen: %s.", "Somebody should look after these sensors: %s.", "Ces capteurs demandent votre attention : %s."}
 )
 

@@ -366,6 +366,34 @@ export class Fixture {
     send();
   }
 
+  /** What the reader gets of site 1 by mail. */
+  private reportSubscription() {
+    const monday = Date.UTC(2026, 1, 2) / 1000;
+    return {
+      type: "ReportSubscription",
+      id: "1",
+      attributes: {
+        weekly: true,
+        monthly: false,
+        language: "de",
+        address: "vera@example.org",
+        next_weekly_at_s: monday + 5 * 3600,
+        next_monthly_at_s: null,
+        site_name: "Grundschule am Park",
+        organization_name: "Bezirksamt",
+        mails: [
+          { kind: "week", first_day: "2026-01-19", last_day: "2026-01-25", state: "waiting", why: null },
+          { kind: "week", first_day: "2026-01-12", last_day: "2026-01-18", state: "sent", why: null },
+          { kind: "week", first_day: "2026-01-05", last_day: "2026-01-11", state: "failed", why: "refused" },
+        ].map((one) => ({ ...one, ended_at_s: one.state === "waiting" ? null : monday - 7 * 86_400 })),
+      },
+      relationships: {
+        site: { data: { type: "Site", id: "1" } },
+        organization: { data: { type: "Organization", id: "1" } },
+      },
+    };
+  }
+
   private json(response: ServerResponse, status: number, body: unknown, gzip = false): void {
     const text = typeof body === "string" ? body : JSON.stringify(body);
     response.writeHead(status, {
@@ -537,6 +565,8 @@ export class Fixture {
       case "sites/:id/timetable":
       case "rooms/:id/timetable":
         return single(timetable(kind!.slice(0, -1), id!));
+      case "sites/:id/report-subscription":
+        return single(this.reportSubscription());
       case "rooms/:id/occupied-days":
         return many(occupiedDays(id!, filter("from")!, filter("to")!));
       case "holiday-regions":
@@ -953,6 +983,8 @@ export class Fixture {
         return many(this.world.empty ? [] : memberships.slice(0, 1));
       case "memberships/":
         return many(memberships);
+      case "report-subscriptions/":
+        return many([this.reportSubscription()]);
       case "invitations/":
         return many(
           this.world.role === "O"

@@ -69,6 +69,7 @@ const operatorPages = {
   "dash-settings": "/dashboard/1/settings",
   "dash-tokens": "/dashboard/1/settings/tokens",
   "dash-account": "/dashboard/account",
+  "dash-reports": "/dashboard/reports",
 };
 
 /** The answers of 404 and 401 are what those pages are about; the browser reports them in its console. */
