@@ -39,6 +39,9 @@ type Message struct {
 	// Unread is what of the payload could not be read, when the samples before it are
 	// complete; nil when all was read.
 	Unread *Error
+	// Note is what an operator should know though all was read, a sentence; the same for each
+	// uplink of a device until it is mended. Else it is empty.
+	Note string
 	// By is the way on which it was read, where a decoder has several: one of a small closed
 	// set, which serves as a label of metrics. Else it is empty.
 	By string

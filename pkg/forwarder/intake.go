@@ -29,7 +29,8 @@ type intake struct {
 	codecs  codecs
 	outbox  *outbox
 	repeats repeats
-	told    told
+	told    told // of what is kept
+	noted   told // of what is read
 	clock   *ownClock
 	now     func() time.Time
 	// configurator sees every uplink that was decoded, before it is stored; may be nil.
@@ -152,7 +153,11 @@ func (in *intake) entry(ctx context.Context, source ingestv1.Source, u *lorawan.
 	err := unreadable
 	if err == nil && len(u.Payload) > 0 {
 		u.ReceivedAt = in.repeats.first(u)
-		if m, err = decoder.Decode(u); err == nil && in.configurator != nil {
+		m, err = decoder.Decode(u)
+		if err == nil && m.Unread != nil && len(m.Samples)+len(m.Readings) == 0 {
+			err = m.Unread // what is measured may be in the rest
+		}
+		if err == nil && in.configurator != nil {
 			in.configurator.observe(ctx, u, m, source)
 		}
 	}
@@ -170,13 +175,16 @@ func (in *intake) entry(ctx context.Context, source ingestv1.Source, u *lorawan.
 	if m.By != "" {
 		in.metrics.decoded.WithLabelValues(m.By).Inc()
 	}
+	if m.Note != "" && in.noted.first(u.DevEUI, m.Note) {
+		in.log.WarnContext(ctx, "uplink read, but not as it was meant", "dev_eui", u.DevEUI, "device_id", u.DeviceID, "detail", m.Note)
+	}
 	result := resultDecoded
 	switch {
 	case len(m.Samples) == 0 && len(m.Readings) == 0:
 		result = resultEmpty
 	case m.Unread != nil:
 		result = resultPartial
-		in.log.WarnContext(ctx, "rest of an uplink not read; the samples before it are stored", "dev_eui", u.DevEUI, "count", len(m.Samples), "err", m.Unread)
+		in.log.WarnContext(ctx, "rest of an uplink not read; what was read is stored", "dev_eui", u.DevEUI, "count", len(m.Samples)+len(m.Readings), "err", m.Unread)
 	}
 	in.log.DebugContext(ctx, "uplink received", "dev_eui", u.DevEUI, "f_port", u.FPort, "f_cnt", u.FCnt,
 		"count", len(m.Samples), "source_name", sourceName(source))

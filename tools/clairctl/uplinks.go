@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,7 +128,9 @@ var codecOfForwarder = map[string]string{"clairchen-forwarder": "clairchen", "er
 type redecoding struct {
 	Decoded  int               `json:"decoded"`
 	Failed   int               `json:"still_undecodable"`
-	Untaken  int               `json:"not_taken,omitempty"` // the ingestair is of before, and knows no readings
+	Partly   int               `json:"partly_decoded,omitempty"`       // what was read is stored
+	Empty    int               `json:"without_measurements,omitempty"` // nothing in them was measured, as it seems
+	Untaken  int               `json:"not_taken,omitempty"`            // the ingestair is of before, and knows no readings
 	Outcomes map[string]int    `json:"samples"`
 	Readings map[string]int    `json:"readings,omitempty"`
 	codec    string            // for all; empty: by forwarder and profile
@@ -143,9 +146,13 @@ func (k *kept) redecodeCommand(out *output) *cobra.Command {
 		Use:   "redecode",
 		Short: "Decode kept uplinks with today's codecs, and store their samples",
 		Long: `Decodes kept uplinks with today's codecs, stores their samples, and forgets the
-uplinks that are stored. What still cannot be decoded stays, and so do uplinks with
+uplinks that are stored. What still cannot be decoded stays; so do those of which
+only a part was read, which is stored, those that have no measurements, and those with
 readings where the ingestair is of a version that knows none: update it first. The
-exit code is 3 when there is some of that.`,
+exit code is 3 when there is some of that.
+
+What the lorawan-forwarder has kept is read as it reads uplinks, with --codec and
+--codec-by-profile in the place of its CODEC_BY_PROFILE: the nodes are the same.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := r.check(); err != nil {
@@ -172,6 +179,12 @@ exit code is 3 when there is some of that.`,
 			}
 			err = out.print(r, func(w io.Writer) {
 				fmt.Fprintf(w, "decoded\t%d\nstill undecodable\t%d\n", r.Decoded, r.Failed)
+				if r.Partly > 0 {
+					fmt.Fprintf(w, "decoded only in part; they are kept\t%d\n", r.Partly)
+				}
+				if r.Empty > 0 {
+					fmt.Fprintf(w, "without measurements; they are kept\t%d\n", r.Empty)
+				}
 				if r.Untaken > 0 {
 					fmt.Fprintf(w, "not taken: the ingestair knows no readings, update it first\t%d\n", r.Untaken)
 				}
@@ -182,8 +195,9 @@ exit code is 3 when there is some of that.`,
 					fmt.Fprintf(w, "readings %s\t%d\n", outcome, r.Readings[outcome])
 				}
 			})
-			if left := r.Failed + r.Untaken; err == nil && left > 0 {
-				err = partlyError{left, r.Failed + r.Decoded}
+			left := r.Failed + r.Partly + r.Empty
+			if all := left + r.Decoded; err == nil && left+r.Untaken > 0 {
+				err = partlyError{left + r.Untaken, all}
 			}
 			return err
 		},
@@ -195,24 +209,33 @@ exit code is 3 when there is some of that.`,
 	return cmd
 }
 
-// check refuses codecs that there are not, though no uplink may need them.
+// check refuses codecs that there are not, though no uplink may need them, and reads the mappings.
 func (r *redecoding) check() error {
-	if r.mappings != "" {
-		set, err := mapping.Load(r.mappings)
-		if err != nil {
-			return usageError{fmt.Errorf("--mappings: %w", err)}
-		}
-		if r.codecs[catalog.AnySensor], err = catalog.ForSensors(set); err != nil {
-			return usageError{fmt.Errorf("--mappings: %w", err)}
-		}
-	}
 	if r.codec != "" {
 		if _, err := findCodec(r.codec); err != nil {
 			return err
 		}
 	}
-	_, err := findCodecs(r.profiles)
-	return err
+	if _, err := findCodecs(r.profiles); err != nil {
+		return err
+	}
+	set, err := mapping.Load(r.mappings)
+	if err != nil {
+		return usageError{fmt.Errorf("--mappings: %w", err)}
+	}
+	// As in the service: a codec that was used itself would make other nodes.
+	for profile, name := range r.profiles {
+		if name != catalog.AnySensor {
+			set.Assign(profile, name)
+		}
+	}
+	if r.codec != "" && r.codec != catalog.AnySensor {
+		set.AssignAll(r.codec)
+	}
+	if r.codecs[catalog.AnySensor], err = catalog.ForSensors(set); err != nil {
+		return usageError{fmt.Errorf("--mappings: %w", err)}
+	}
+	return nil
 }
 
 // one decodes, stores and forgets one uplink.
@@ -235,29 +258,38 @@ func (r *redecoding) one(ctx context.Context, client *ingestclient.Client, kept 
 		r.Failed++
 		return nil // it stays, and is counted
 	}
-	r.Decoded++
+	switch {
+	case len(m.Samples)+len(m.Readings) == 0:
+		r.Empty++
+		return nil // it stays: a mapping that is wrong may say so, and nobody else has it
+	case m.Unread != nil:
+		r.Partly++
+	default:
+		r.Decoded++
+	}
 	if r.dryRun {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if len(m.Samples)+len(m.Readings) > 0 {
-		response, err := client.Service.Store(ctx, &ingestv1.StoreRequest{
-			Uplinks: []*ingestv1.Uplink{ingestclient.Uplink(&u, decoder, m, ingestv1.Source_SOURCE_REDECODED)},
-		})
-		if err != nil {
-			return fmt.Errorf("store the samples of uplink %d: %w", kept.GetId(), err)
-		}
-		for _, o := range response.GetOutcomes() {
-			r.Outcomes[ingestclient.OutcomeName(o)]++
-		}
-		for _, o := range response.GetReadingOutcomes() {
-			r.Readings[ingestclient.OutcomeName(o)]++
-		}
-		if len(response.GetReadingOutcomes()) < len(m.Readings) {
-			r.Untaken++
-			return nil // it stays: nobody else has them
-		}
+	response, err := client.Service.Store(ctx, &ingestv1.StoreRequest{
+		Uplinks: []*ingestv1.Uplink{ingestclient.Uplink(&u, decoder, m, ingestv1.Source_SOURCE_REDECODED)},
+	})
+	if err != nil {
+		return fmt.Errorf("store the samples of uplink %d: %w", kept.GetId(), err)
+	}
+	for _, o := range response.GetOutcomes() {
+		r.Outcomes[ingestclient.OutcomeName(o)]++
+	}
+	for _, o := range response.GetReadingOutcomes() {
+		r.Readings[ingestclient.OutcomeName(o)]++
+	}
+	if m.Unread != nil {
+		return nil // it stays, for the rest
+	}
+	if len(response.GetReadingOutcomes()) < len(m.Readings) {
+		r.Untaken++
+		return nil // it stays: nobody else has them
 	}
 	return r.forget(ctx, client, kept)
 }
@@ -274,12 +306,9 @@ func (r *redecoding) forget(ctx context.Context, client *ingestclient.Client, ke
 
 // find chooses the codec as the forwarder would.
 func (r *redecoding) find(forwarder, profile string) (codec.Decoder, error) {
-	name := r.codec
-	if name == "" {
-		name = r.profiles[profile]
-	}
-	if name == "" {
-		name = codecOfForwarder[forwarder]
+	name := cmp.Or(r.codec, r.profiles[profile], codecOfForwarder[forwarder])
+	if codecOfForwarder[forwarder] == catalog.AnySensor {
+		name = catalog.AnySensor // which reads by what check has set
 	}
 	if name == "" {
 		return nil, usageError{fmt.Errorf("there are uplinks of %q: say by which --codec they are read", forwarder)}

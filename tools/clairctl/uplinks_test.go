@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/clairberlin/clair-stack/pkg/lorawan"
+	"github.com/clairberlin/clair-stack/pkg/measurement"
 	"github.com/clairberlin/clair-stack/pkg/ttn"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
 )
@@ -25,6 +27,7 @@ type keeper struct {
 	// old says that it is of a version that knows no readings.
 	old       bool
 	forgotten []int64
+	stored    []*ingestv1.Uplink
 }
 
 func (k *keeper) ListUndecoded(_ context.Context, r *ingestv1.ListUndecodedRequest) (*ingestv1.ListUndecodedResponse, error) {
@@ -35,6 +38,7 @@ func (k *keeper) ListUndecoded(_ context.Context, r *ingestv1.ListUndecodedReque
 }
 
 func (k *keeper) Store(_ context.Context, r *ingestv1.StoreRequest) (*ingestv1.StoreResponse, error) {
+	k.stored = append(k.stored, r.GetUplinks()...)
 	response := new(ingestv1.StoreResponse)
 	for _, u := range r.GetUplinks() {
 		for range u.GetSamples() {
@@ -96,6 +100,97 @@ func (k *keeper) serve(t *testing.T) {
 	t.Cleanup(server.Stop)
 	t.Setenv("INGESTAIR_ADDRESS", listener.Addr().String())
 	t.Setenv("INGEST_TOKEN", "secret")
+}
+
+// keep adds an uplink that the lorawan-forwarder has kept.
+func (k *keeper) keep(u *lorawan.Uplink) {
+	k.kept = append(k.kept, &ingestv1.KeptUplink{Id: int64(len(k.kept) + 1), KeptAt: timestamppb.New(u.ReceivedAt), Uplink: &ingestv1.UndecodedUplink{
+		Forwarder: "lorawan-forwarder", Payload: u.Payload, Envelope: ttn.EncodeUplink(ttn.Application{ID: "a"}, u),
+	}})
+}
+
+// A mapping that reads nothing of what is measured, or not all of it, does not cost the only
+// copy: a better one may read it.
+func TestRedecodeKeepsWhatIsNotRead(t *testing.T) {
+	const head = `{"form":1,"name":"acme","version":1,"title":"Acme","source":{"url":"https://acme.example","licence":"own"},"profiles":["acme/one"],`
+	for _, tt := range []struct {
+		name, decoded, mapping string
+		printed                []string
+		stored                 int
+		kept                   bool
+	}{
+		{
+			"only the battery", `{"CO2":500,"bat":90}`, `"blocks":[{"fields":[{"quantity":"co2_ppm","pointer":"/co2"},{"quantity":"battery_percent","pointer":"/bat"}]}]}`,
+			[]string{"decoded                 0", "still undecodable       1"},
+			0, true,
+		},
+		{
+			"said to be silent", `{"CO2":500,"bat":90}`, `"silent":[{"f_ports":[5]}],"blocks":[{"fields":[{"quantity":"battery_percent","pointer":"/bat"}]}]}`,
+			[]string{"decoded                            0", "without measurements; they are kept  1"},
+			0, true,
+		},
+		{
+			"in part", `{"CO2":"n/a","Lux":40}`, `"blocks":[{"fields":[{"quantity":"co2_ppm","pointer":"/CO2"},{"quantity":"light_lux","pointer":"/Lux"}]}]}`,
+			[]string{"decoded                            0", "only in part; they are kept  1", "readings stored                    1"},
+			1, true,
+		},
+		{
+			"all", `{"CO2":500,"Lux":40}`, `"blocks":[{"fields":[{"quantity":"co2_ppm","pointer":"/CO2"},{"quantity":"light_lux","pointer":"/Lux"}]}]}`,
+			[]string{"decoded            1", "samples stored     1", "readings stored    1"},
+			1, false,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var k keeper
+			k.keep(&lorawan.Uplink{DevEUI: 1, FPort: 5, Payload: []byte{1}, ReceivedAt: time.Unix(1598966251, 0), Profile: "acme/one", Decoded: tt.decoded})
+			k.serve(t)
+			folder := t.TempDir()
+			if err := os.WriteFile(filepath.Join(folder, "acme.json"), []byte(head+tt.mapping), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			want := exitOK
+			if tt.kept {
+				want = exitPartly
+			}
+			stdout, stderr, code := clairctl(t, "", "uplinks", "redecode", "--mappings", folder)
+			if code != want || len(k.stored) != tt.stored || (len(k.forgotten) == 0) != tt.kept {
+				t.Errorf("exit code %d, want %d; stored %v; forgotten %v; printed %q", code, want, k.stored, k.forgotten, stderr)
+			}
+			printed := strings.Join(strings.Fields(stdout), " ")
+			for _, line := range tt.printed {
+				if !strings.Contains(printed, strings.Join(strings.Fields(line), " ")) {
+					t.Errorf("printed %q, want %q in it", stdout, line)
+				}
+			}
+		})
+	}
+}
+
+// Whichever codec an operator names, the node is that of the service, whose uplinks these are.
+func TestRedecodeMakesTheNodesOfTheService(t *testing.T) {
+	ers := lorawan.Uplink{
+		DevEUI: 0xA81758FFFE052B0F, FPort: 5, Payload: []byte{0x06, 0x02, 0x8A}, ReceivedAt: time.Unix(1598966251, 0), Profile: "acme/ers", DataRate: lorawan.SF7BW125,
+	}
+	want := measurement.NodeID("LORAWAN", ers.DevEUI)
+	for _, flags := range [][]string{
+		{"--codec-by-profile", "acme/ers=elsys"},
+		{"--codec", "elsys"},
+		{"--codec-by-profile", "acme/ers=elsys", "--mappings", t.TempDir()},
+	} {
+		t.Run(strings.Join(flags[:2], " "), func(t *testing.T) {
+			var k keeper
+			k.keep(&ers)
+			k.serve(t)
+			stdout, stderr, code := clairctl(t, "", append([]string{"uplinks", "redecode"}, flags...)...)
+			if code != exitOK || len(k.stored) != 1 || len(k.forgotten) != 1 {
+				t.Fatalf("exit code %d, stored %v, forgotten %v, printed %q, %q", code, k.stored, k.forgotten, stdout, stderr)
+			}
+			got := k.stored[0]
+			if !bytes.Equal(got.GetNodeId(), want[:]) || got.GetMetadata().GetProtocol() != "LORAWAN" || got.GetSamples()[0].GetCo2Ppm() != 650 {
+				t.Errorf("got the node %x of %s, want %x of LORAWAN, with 650 ppm: %v", got.GetNodeId(), got.GetMetadata().GetProtocol(), want[:], got)
+			}
+		})
+	}
 }
 
 // What came of a sensor before somebody described it is read once there is a mapping.

@@ -84,9 +84,30 @@ func (d *Decoder) find(name string) (*mapping.Document, codec.Decoder, bool) {
 	return nil, native, ok
 }
 
+// known reports whether there is a document or a codec of a name.
+func (d *Decoder) known(name string) bool {
+	_, _, ok := d.find(name)
+	return ok
+}
+
 // Decode returns what an uplink says.
 func (d *Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
-	name := d.set.Choose(u)
+	name, passed := d.set.Choose(u, d.known)
+	m, err := d.by(name, u)
+	if !passed {
+		return m, err
+	}
+	note := fmt.Sprintf("its tag clair_mapping is %.60q, and there is neither a mapping nor a codec of that name: read by its profile %.100q",
+		strings.ToValidUTF8(u.Mapping, "?"), strings.ToValidUTF8(u.Profile, "?"))
+	if e, ok := errors.AsType[*codec.Error](err); ok {
+		return m, codec.Errorf(e.Reason, "%s; %s", e.Detail, note)
+	}
+	m.Note = note
+	return m, err
+}
+
+// by reads an uplink by the document, or codec, of a name.
+func (d *Decoder) by(name string, u *lorawan.Uplink) (codec.Message, error) {
 	doc, native, known := d.find(name)
 	var failed error
 	first := native != nil && (doc == nil || doc.First)
@@ -115,11 +136,12 @@ func (d *Decoder) Decode(u *lorawan.Uplink) (codec.Message, error) {
 	if m.Unread != nil {
 		return codec.Message{}, m.Unread
 	}
-	return codec.Message{}, d.complain(u, name, doc, known)
+	return codec.Message{}, d.complain(u, name, doc, known, m)
 }
 
 // read reads what the network server has decoded. It is false where that has no measurements,
-// and should have some; Unread then says why, where that is known.
+// and should have some; Unread then says why, where that is known. A battery alone is not
+// what a sensor is there for: its other places may be wrong.
 func read(u *lorawan.Uplink, doc *mapping.Document) (codec.Message, bool) {
 	var v mapping.Values
 	by := ""
@@ -142,11 +164,11 @@ func read(u *lorawan.Uplink, doc *mapping.Document) (codec.Message, bool) {
 	}
 	m := v.Message()
 	m.By = by
-	return m, by != "" || v.Silent() && m.Unread == nil
+	return m, len(m.Samples)+len(m.Readings) > 0 || v.Silent() && m.Unread == nil
 }
 
 // complain says why nobody could read an uplink, and what there was.
-func (d *Decoder) complain(u *lorawan.Uplink, name string, doc *mapping.Document, known bool) error {
+func (d *Decoder) complain(u *lorawan.Uplink, name string, doc *mapping.Document, known bool, m codec.Message) error {
 	there := "the network server has decoded nothing"
 	if u.Decoded != "" {
 		there = "the network server has decoded: " + mapping.Members(u.Decoded)
@@ -154,6 +176,8 @@ func (d *Decoder) complain(u *lorawan.Uplink, name string, doc *mapping.Document
 	switch {
 	case name != "" && !known:
 		return codec.Errorf(codec.NoDecoder, "there is neither a mapping nor a codec %.60q; %s", name, there)
+	case doc != nil && (m.BatteryMillivolts.Known || m.BatteryPercent.Known):
+		return codec.Errorf(codec.BadContent, "mapping %s finds only the battery on port %d; %s", doc.Name, u.FPort, there)
 	case doc != nil && u.Decoded != "":
 		return codec.Errorf(codec.BadContent, "mapping %s finds nothing on port %d; %s", doc.Name, u.FPort, there)
 	case doc != nil:

@@ -164,6 +164,53 @@ func TestOrder(t *testing.T) {
 			`content: /co2 (co2_ppm): "\"high\"" is no number`,
 		},
 		{
+			"the battery alone, where the rest cannot be read",
+			lorawan.Uplink{Profile: "milesight-iot/am307", FPort: 85, Decoded: `{"co2":"n/a","battery":90}`},
+			codec.Message{},
+			`content: /co2 (co2_ppm): "\"n/a\"" is no number`,
+		},
+		{
+			"the battery alone, where the rest stands elsewhere",
+			lorawan.Uplink{Profile: "milesight-iot/am307", FPort: 85, Decoded: `{"carbon":700,"battery":90}`},
+			codec.Message{},
+			"content: mapping milesight-am307 finds only the battery on port 85; the network server has decoded: carbon, battery",
+		},
+		{
+			"the battery alone, where the mapping says that there is no more",
+			lorawan.Uplink{Profile: "milesight-iot/am307", FPort: 85, Decoded: `{"ipso_version":"v0.1","battery":90}`},
+			codec.Message{By: "mapping", BatteryPercent: measurement.Known(90)},
+			"",
+		},
+		{
+			"no more, as the mapping says, and yet something that cannot be read",
+			lorawan.Uplink{Profile: "milesight-iot/am307", FPort: 85, Decoded: `{"ipso_version":"v0.1","battery":90,"co2":"n/a"}`},
+			codec.Message{},
+			`content: /co2 (co2_ppm): "\"n/a\"" is no number`,
+		},
+		{
+			"a tag that names nothing, beside a profile that is known",
+			lorawan.Uplink{Mapping: "acme", Profile: "Milesight AM307", Decoded: `{"temperature":20.5,"humidity":40,"co2":700}`},
+			codec.Message{
+				By: "mapping", Samples: []measurement.Sample{co2(700, 205)},
+				Note: `its tag clair_mapping is "acme", and there is neither a mapping nor a codec of that name: read by its profile "Milesight AM307"`,
+			},
+			"",
+		},
+		{
+			"and if that finds nothing",
+			lorawan.Uplink{Mapping: "acme", Profile: "Milesight AM307", FPort: 85, Decoded: `{"sn":"67"}`},
+			codec.Message{},
+			`content: mapping milesight-am307 finds nothing on port 85; the network server has decoded: sn; its tag clair_mapping is "acme", and there is neither a mapping nor a codec of that name: read by its profile "Milesight AM307"`,
+		},
+		{
+			"a tag that names a codec",
+			lorawan.Uplink{Mapping: "elsys", Profile: "Milesight AM307", FPort: 5, Payload: ers[:8]},
+			codec.Message{By: "codec", Samples: []measurement.Sample{
+				{Time: at, CO2PPM: 725, TemperatureDecicelsius: measurement.Known(226), RelHumidityPercent: measurement.Known(41), Status: measurement.Measured},
+			}},
+			"",
+		},
+		{
 			"a message without measurements",
 			lorawan.Uplink{Profile: "milesight-iot/am307", FPort: 85, Decoded: `{"ipso_version":"v0.1"}`},
 			codec.Message{},

@@ -101,8 +101,12 @@ func (d *Document) Apply(v *Values, u *lorawan.Uplink, decoded string) {
 			continue
 		}
 		list.ForEach(func(_, element gjson.Result) bool {
+			if len(v.found) == maxValues {
+				v.tell("%s: an uplink has at most %d values", b.List, maxValues)
+				return false
+			}
 			b.apply(v, u, element, before)
-			return len(v.found) < maxValues
+			return true
 		})
 	}
 }

@@ -244,6 +244,38 @@ func TestApplyAfterAnother(t *testing.T) {
 	}
 }
 
+// A list may be longer than what an uplink can have; what is cut off is told.
+func TestApplyTellsWhatItCutsOff(t *testing.T) {
+	t.Parallel()
+	d, err := mapping.Parse([]byte("{" + head + `,"blocks":[{"list":"/a","time":{"pointer":"/at","as":"age_s"},"fields":[{"quantity":"light_lux","pointer":"/l"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		elements int
+		unread   string
+	}{
+		{1024, ""},
+		{1025, "content: /a: an uplink has at most 1024 values"},
+		{1100, "content: /a: an uplink has at most 1024 values"},
+	} {
+		var list []string
+		for i := range tt.elements {
+			list = append(list, fmt.Sprintf(`{"at":%d,"l":1}`, i))
+		}
+		var v mapping.Values
+		d.Apply(&v, &lorawan.Uplink{FPort: 1, ReceivedAt: received}, `{"a":[`+strings.Join(list, ",")+`]}`)
+		m := v.Message()
+		unread := ""
+		if m.Unread != nil {
+			unread = m.Unread.Error()
+		}
+		if len(m.Readings) != 1024 || unread != tt.unread {
+			t.Errorf("of %d elements: got %d values, unread %q, want 1024 and %q", tt.elements, len(m.Readings), unread, tt.unread)
+		}
+	}
+}
+
 func TestParseTellsWhereItIsWrong(t *testing.T) {
 	t.Parallel()
 	const fields = `"fields":[{"quantity":"light_lux","pointer":"/l"}]`

@@ -22,6 +22,7 @@ type Set struct {
 	documents map[string]*Document // by name
 	profiles  map[string]string    // names by profile, in lower case
 	devices   map[lorawan.EUI64]string
+	all       string // of all devices; else empty
 }
 
 //go:embed ready/*.json
@@ -223,25 +224,38 @@ func (s *Set) Names() []string {
 // Assign gives a profile a document, or a codec, by its name.
 func (s *Set) Assign(profile, name string) { s.profiles[strings.ToLower(profile)] = name }
 
+// AssignAll gives all devices a document, or a codec, by its name, whatever else says.
+func (s *Set) AssignAll(name string) { s.all = name }
+
 // Choose returns the name of the document, or codec, by which a device's uplinks are read:
 // that of the device, else that of its tag at the network server, else that of its profile;
-// empty where nobody has said.
-func (s *Set) Choose(u *lorawan.Uplink) string {
+// empty where nobody has said. known says which names there are: a tag that is none of them
+// counts only where the profile has no name, and passed says that it was passed over.
+func (s *Set) Choose(u *lorawan.Uplink, known func(name string) bool) (name string, passed bool) {
+	if s.all != "" {
+		return s.all, false
+	}
 	if name, ok := s.devices[u.DevEUI]; ok {
-		return name
+		return name, false
 	}
-	if u.Mapping != "" {
-		return u.Mapping
+	if u.Mapping != "" && known(u.Mapping) {
+		return u.Mapping, false
 	}
-	if u.Profile == "" {
-		return ""
+	if u.Profile != "" {
+		name = s.profiles[strings.ToLower(u.Profile)]
 	}
-	return s.profiles[strings.ToLower(u.Profile)]
+	if name == "" {
+		return u.Mapping, false
+	}
+	return name, u.Mapping != ""
 }
 
 // Assigned returns all names that devices and profiles were given, sorted, each once.
 func (s *Set) Assigned() []string {
 	var names []string
+	if s.all != "" {
+		names = append(names, s.all)
+	}
 	for _, name := range s.devices {
 		names = append(names, name)
 	}

@@ -3,6 +3,7 @@ package mapping_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/clairberlin/clair-stack/pkg/codec/mapping"
@@ -27,6 +28,11 @@ func document(name, profiles string) string {
 		`],"blocks":[{"fields":[{"quantity":"light_lux","pointer":"/l"}]}]}`
 }
 
+// known is which names there are of documents, and of one codec.
+func known(set *mapping.Set) func(string) bool {
+	return func(name string) bool { return set.Document(name) != nil || name == "clairchen" }
+}
+
 func TestChoose(t *testing.T) {
 	t.Parallel()
 	set, err := mapping.Load(folder(t, map[string]string{
@@ -46,6 +52,9 @@ func TestChoose(t *testing.T) {
 	}{
 		{"a device before all", lorawan.Uplink{DevEUI: 0x24E124710B000001, Mapping: "decentlab", Profile: "hall"}, "ours"},
 		{"a tag before the profile", lorawan.Uplink{Mapping: "decentlab", Profile: "hall"}, "decentlab"},
+		{"a tag that names nothing does not hide the profile's", lorawan.Uplink{Mapping: "decentlap", Profile: "hall"}, "elsys"},
+		{"and is told where there is no other", lorawan.Uplink{Mapping: "decentlap", Profile: "cellar"}, "decentlap"},
+		{"a tag that names a codec", lorawan.Uplink{Mapping: "clairchen", Profile: "hall"}, "clairchen"},
 		{"a profile, in any case", lorawan.Uplink{Profile: "HALL"}, "elsys"},
 		{"a profile of a document of one's own", lorawan.Uplink{Profile: "our profile"}, "milesight-am307"},
 		{"one that takes it from another", lorawan.Uplink{Profile: "Decentlab/DL-IAM"}, "ours"},
@@ -56,11 +65,20 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := set.Choose(&tt.uplink); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
+			got, passed := set.Choose(&tt.uplink, known(set))
+			if want := tt.uplink.Mapping == "decentlap" && tt.want != "decentlap"; got != tt.want || passed != want {
+				t.Errorf("got %q, %t, want %q, %t", got, passed, tt.want, want)
 			}
 		})
 	}
+	t.Run("all", func(t *testing.T) {
+		t.Parallel()
+		all := mapping.Ready()
+		all.AssignAll("clairchen")
+		if got, _ := all.Choose(&lorawan.Uplink{Mapping: "decentlab", Profile: "milesight-iot/am307"}, known(all)); got != "clairchen" || !slices.Contains(all.Assigned(), "clairchen") {
+			t.Errorf("got %q of %q, want clairchen", got, all.Assigned())
+		}
+	})
 	if d := set.Document("milesight-am307"); d.Version != 2 {
 		t.Errorf("version %d, want that of the folder", d.Version)
 	}
@@ -112,7 +130,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(`{"form":1,"devices":{"24e124710b000001":"ours"},"profiles":{"Hall":"elsys"}}`)
 	f.Fuzz(func(t *testing.T, content string) {
 		if set, err := mapping.Load(folder(t, map[string]string{"mappings.json": content})); err == nil {
-			set.Choose(&lorawan.Uplink{DevEUI: 1, Profile: "a"})
+			set.Choose(&lorawan.Uplink{DevEUI: 1, Profile: "a"}, known(set))
 		}
 	})
 }
