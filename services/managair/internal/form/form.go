@@ -250,16 +250,17 @@ func (d *Document) Apply(f *Form, c Change, now time.Time) (changed bool, err er
 		return false, &fault.Violation{Field: "version", Reason: reason.FormChanged, Conflict: true}
 	}
 	next := Document{Key: d.Key, ID: d.ID, Version: d.Version + 1, MadeAt: now, Filled: d.Filled.clone(), Known: d.Known}
-	if c.Known != nil {
-		next.know(*c.Known)
-	}
 	if wrong := take(f.Site, c.Site, next.Filled.Site, "fields/"); wrong != nil {
 		return false, wrong
 	}
 	if c.Rooms != nil {
-		if wrong := next.takeRooms(f, c.Rooms); wrong != nil {
+		if wrong := next.takeRooms(f, c.Rooms, c.Known); wrong != nil {
 			return false, wrong
 		}
+	}
+	// Last: whoever sends all fields, as a page does, sends among them what was known before.
+	if c.Known != nil {
+		next.know(*c.Known)
 	}
 	if next.Version > MaxVersions {
 		return false, &fault.Violation{Reason: reason.TooManyFormVersions, Args: []any{MaxVersions}, Conflict: true}
@@ -308,13 +309,16 @@ func keys(v Values) func(yield func(string) bool) {
 }
 
 // takeRooms sets the rooms that were looked at. What a room is called is not the operator's.
-func (d *Document) takeRooms(f *Form, rooms []RoomValues) *fault.Violation {
+func (d *Document) takeRooms(f *Form, rooms []RoomValues, now *Content) *fault.Violation {
 	var all []RoomValues
 	for i, room := range rooms {
 		path := "rooms/" + strconv.Itoa(i) + "/"
 		old, known := find(d.Filled.Rooms, room.Room)
 		if !known {
 			old, known = find(d.Known.Rooms, room.Room)
+		}
+		if !known && now != nil {
+			old, known = find(now.Rooms, room.Room)
 		}
 		if _, twice := find(all, room.Room); !known || twice {
 			return &fault.Violation{Field: path + "room", Reason: reason.DoesNotExist, Args: []any{room.Room}}

@@ -157,6 +157,36 @@ func TestWhatIsKnownAnew(t *testing.T) {
 	}
 }
 
+// A page sends all fields, among them what was known before: that becomes what is known now.
+func TestWhatIsKnownAnewWithAllFields(t *testing.T) {
+	t.Parallel()
+	d := begun()
+	known := form.Content{
+		Site: form.Values{"establishment_name": "École Curie", "room_count": "2"},
+		Rooms: []form.RoomValues{
+			{Room: 1, Name: "Salle 1", Fields: form.Values{"location": "Salle 1", "co2_above_800": "false"}},
+			{Room: 5, Name: "Salle 5", Fields: form.Values{"location": "Salle 5"}},
+		},
+	}
+	change := form.Change{Of: 1, Known: &known, Site: form.Values{"establishment_name": "École", "room_count": "9"}, Rooms: []form.RoomValues{
+		{Room: 1, Fields: form.Values{"location": "1er étage", "co2_above_800": "true"}},
+		{Room: 5, Fields: form.Values{"opening_count": "2"}},
+	}}
+	if _, err := d.Apply(&form.France, change, now); err != nil {
+		t.Fatal(err)
+	}
+	want := form.Content{
+		Site: form.Values{"establishment_name": "École Curie", "room_count": "9"},
+		Rooms: []form.RoomValues{
+			{Room: 1, Name: "Salle 1", Fields: form.Values{"location": "1er étage", "co2_above_800": "false"}},
+			{Room: 5, Name: "Salle 5", Fields: form.Values{"location": "Salle 5", "opening_count": "2"}},
+		},
+	}
+	if diff := cmp.Diff(want, d.Filled); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // However odd what is sent is, it is refused or kept as it can be read again.
 func FuzzApply(f *testing.F) {
 	f.Add([]byte(`{"Of":1,"Site":{"siret":"12345678901234"},"Rooms":[{"room":1,"fields":{"opening_count":"3"}}]}`))

@@ -37,7 +37,7 @@ var France = Form{
 		{ID: "evaluator_name", Paragraph: "3°", Name: words.FormEvaluator, Kind: Line},
 		{ID: "evaluator_contact", Paragraph: "3°", Name: words.FormEvaluatorContact, Kind: Line},
 		{ID: "description", Paragraph: "4°", Name: words.FormDescription, Kind: Text},
-		{ID: "room_count", Paragraph: "4°", Name: words.FormRoomCount, Kind: Count, Known: roomCount},
+		{ID: "room_count", Paragraph: "4°", Name: words.FormRoomCount, Kind: Count}, // of those that could be evaluated, which only who was there can say
 		{ID: "ventilation", Paragraph: "4°", Name: words.FormVentilation, Kind: Text},
 		{ID: "maintained_on", Paragraph: "4°", Name: words.FormMaintained, Kind: Day, Optional: true},
 		{ID: "measures", Paragraph: "7°", Name: words.FormMeasures, Kind: Text, Optional: true},
@@ -58,7 +58,6 @@ var France = Form{
 func siteName(f *Facts, _ *RoomFacts) string    { return f.Site }
 func siteAddress(f *Facts, _ *RoomFacts) string { return f.Address }
 func operator(f *Facts, _ *RoomFacts) string    { return f.Organization }
-func roomCount(f *Facts, _ *RoomFacts) string   { return strconv.Itoa(f.Rooms) }
 func roomName(_ *Facts, r *RoomFacts) string    { return r.Name }
 
 // above is whether CO2 was ever above a bound while people were there: at one point of ten

@@ -18,8 +18,6 @@ import (
 // Facts are what Clair knows of a site.
 type Facts struct {
 	Site, Address, Organization string
-	// Rooms is how many the site has.
-	Rooms int
 	// Language is that of the form.
 	Language string
 	// From and To are the days that were measured.
@@ -100,11 +98,11 @@ func (m Maker) Known(ctx context.Context, caller access.Caller, key Key, now tim
 	if err != nil {
 		return Content{}, err
 	}
-	rooms, count, err := m.Inventory.Rooms.List(ctx, caller, inventory.Query{Site: key.Site, Sort: []inventory.Order{{By: "name"}}, Limit: MaxRooms})
+	rooms, _, err := m.Inventory.Rooms.List(ctx, caller, inventory.Query{Site: key.Site, Sort: []inventory.Order{{By: "name"}}, Limit: MaxRooms})
 	if err != nil {
 		return Content{}, err
 	}
-	facts := &Facts{Site: site.Name, Address: written(&address), Organization: organization.Name, Rooms: count, Language: f.Language, From: key.From, To: key.To}
+	facts := &Facts{Site: site.Name, Address: written(&address), Organization: organization.Name, Language: f.Language, From: key.From, To: key.To}
 	c := Content{Site: known(f.Site, facts, nil)}
 	for i := range rooms {
 		j, err := m.Air.Verdict(ctx, caller, rooms[i].ID, func(loc *time.Location) airquality.Period {

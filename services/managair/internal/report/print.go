@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strings"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/profile"
@@ -182,30 +183,70 @@ func (t *Table) widths() []float64 {
 	return widths
 }
 
-func (p *printer) rowHeight(t *Table, row []string, s paper.Style) float64 {
-	most := 0.0
+// cell is the lines of one; paragraphs begin anew.
+type cell []string
+
+func (p *printer) cells(t *Table, row []string, s paper.Style) []cell {
+	cells := make([]cell, len(row))
 	for i, width := range t.widths() {
-		most = max(most, p.textHeight(row[i], width-cellPadding, s))
+		for paragraph := range strings.Lines(row[i]) {
+			cells[i] = append(cells[i], p.paper.Lines(paragraph, width-cellPadding, s)...)
+		}
 	}
-	return most + 2*rowPadding
+	return cells
 }
 
-// table sets a table; its head stands on each page.
+func cellsHeight(cells []cell, s paper.Style) float64 {
+	most := 0
+	for _, c := range cells {
+		most = max(most, len(c))
+	}
+	return float64(most)*paper.LineHeight(s) + 2*rowPadding
+}
+
+func (p *printer) rowHeight(t *Table, row []string, s paper.Style) float64 {
+	return cellsHeight(p.cells(t, row, s), s)
+}
+
+// leastLines is how many lines of a row begin it at the end of a page.
+const leastLines = 3
+
+// table sets a table; its head stands on each page. A row that no page has room for goes on
+// with the next.
 func (p *printer) table(t *Table) {
 	head := p.rowHeight(t, t.Head, headStyle)
 	p.room(head + 12)
-	p.row(t, t.Head, headStyle, "")
+	p.row(t, p.cells(t, t.Head, headStyle), headStyle, "")
+	next := func() {
+		p.paper.Page()
+		p.y = pageTop
+		p.row(t, p.cells(t, t.Head, headStyle), headStyle, "")
+	}
 	for i, row := range t.Rows {
-		if height := p.rowHeight(t, row, cellStyle); p.y+height > pageBottom {
-			p.room(height)
-			p.row(t, t.Head, headStyle, "")
+		rest := p.cells(t, row, cellStyle)
+		for {
+			height := cellsHeight(rest, cellStyle)
+			if p.y+height <= pageBottom {
+				break
+			}
+			n := int((pageBottom - p.y - 2*rowPadding) / paper.LineHeight(cellStyle))
+			if pageTop+head+height <= pageBottom || n < leastLines {
+				next()
+				continue
+			}
+			begun := make([]cell, len(rest))
+			for j, c := range rest {
+				n := min(n, len(c))
+				begun[j], rest[j] = c[:n], c[n:]
+			}
+			p.row(t, begun, cellStyle, t.Roles[i])
+			next()
 		}
-		p.row(t, row, cellStyle, t.Roles[i])
+		p.row(t, rest, cellStyle, t.Roles[i])
 	}
 }
 
-func (p *printer) row(t *Table, row []string, s paper.Style, r profile.Role) {
-	height := p.rowHeight(t, row, s)
+func (p *printer) row(t *Table, cells []cell, s paper.Style, r profile.Role) {
 	x := pageLeft
 	for i, width := range t.widths() {
 		style := s
@@ -213,9 +254,11 @@ func (p *printer) row(t *Table, row []string, s paper.Style, r profile.Role) {
 			style.Colour, _ = paper.RoleColours(r)
 			style.Bold = true
 		}
-		p.paper.Wrap(x, p.y+rowPadding, width-cellPadding, row[i], style, paper.Left)
+		for j, line := range cells[i] {
+			p.paper.Set(x, p.y+rowPadding+float64(j)*paper.LineHeight(s), line, style, paper.Left)
+		}
 		x += width
 	}
-	p.y += height
+	p.y += cellsHeight(cells, s)
 	p.paper.Rule(pageLeft, p.y, pageRight, p.y, 0.2, paper.Line)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -165,6 +166,27 @@ func TestPrintedReport(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", language, text, d.Text)
 			}
 		}
+	}
+}
+
+// A row that no page has room for goes on with the next one, and paragraphs begin lines.
+func TestLongRows(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for i := range 240 {
+		fmt.Fprintf(&text, "Zeile%d\n", i)
+	}
+	c := &report.Content{Language: "de", Title: "Titel", Foot: "Fuß", Sections: []report.Section{{Title: "Lang", Blocks: []report.Block{{Table: &report.Table{
+		Head: []string{"Feld", "Wert"}, Shares: []float64{1, 3}, Roles: []profile.Role{"", ""},
+		Rows: [][]string{{"kurz", "eins"}, {"lang", text.String()}},
+	}}}}}}
+	var out bytes.Buffer
+	if _, err := report.Print(c, time.Unix(0, 0)).WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	d := pdftest.Read(t, out.Bytes())
+	if d.Pages < 4 || strings.Count(d.Text, "Wert") != d.Pages || !d.Has("Zeile0") || !d.Has("Zeile239") {
+		t.Errorf("%d pages, %d heads:\n%s", d.Pages, strings.Count(d.Text, "Wert"), d.Text)
 	}
 }
 
