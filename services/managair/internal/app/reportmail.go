@@ -59,11 +59,12 @@ func judge(log *slog.Logger, pool *pgxpool.Pool) roomair.Service {
 }
 
 // reportMailer mails reports.
-func reportMailer(log *slog.Logger, pool *pgxpool.Pool, letters mail.Deliverer, publicURL string, r prometheus.Registerer) *reportmail.Mailer {
+func reportMailer(log *slog.Logger, pool *pgxpool.Pool, letters mail.Deliverer, publicURL string, grace time.Duration, r prometheus.Registerer) *reportmail.Mailer {
 	return &reportmail.Mailer{
 		Queue: postgres.ReportMails{Pool: pool}, Letters: courier.Reports{Letters: letters}, PublicURL: publicURL, Log: log,
 		Reports:  report.Maker{Air: judge(log, pool), Inventory: postgres.NewInventory(pool), Store: postgres.Reports{Pool: pool}},
 		Observer: newReportMetrics(r), Now: time.Now,
+		Grace: grace / 2, // the other half is for the note of it, and for the other parts
 	}
 }
 

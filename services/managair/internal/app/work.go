@@ -124,7 +124,7 @@ func Work(ctx context.Context, log *slog.Logger, env config.Env) error {
 	return lifecycle.Run(ctx, log, cfg.Grace+time.Second,
 		lifecycle.HTTP("operations", o.Server(log), opsListener),
 		deliverNotifications(dispatch),
-		mailReports(reportMailer(log, pool, deliverer(mailCfg, pool), cmp.Or(links.PublicURL, defaultPublicURL), o.Registry)),
+		mailReports(reportMailer(log, pool, deliverer(mailCfg, pool), cmp.Or(links.PublicURL, defaultPublicURL), cfg.Grace, o.Registry)),
 		workTasks(server, tasks.Mux(log, worker.NewMetrics(o.Registry))),
 		lifecycle.Part{Name: "schedule", Run: func(ctx context.Context, ready func()) error {
 			ready()

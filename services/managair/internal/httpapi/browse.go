@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/clairberlin/clair-stack/pkg/jsonapi"
+	"github.com/clairberlin/clair-stack/services/managair/internal/access"
 	"github.com/clairberlin/clair-stack/services/managair/internal/httpapi/openapi"
 	"github.com/clairberlin/clair-stack/services/managair/internal/session"
 	"github.com/clairberlin/clair-stack/services/managair/internal/web"
@@ -84,9 +85,29 @@ func (a *API) browse(w http.ResponseWriter, r *http.Request, answer func(http.Re
 	_, _ = w.Write(out.Bytes()) // the browser may be gone
 }
 
+// loginFor is where one logs in and comes back to an address.
+func loginFor(address string) string {
+	return "/accounts/login/?" + url.Values{"next": {address}}.Encode()
+}
+
+// failPage tells people that a page could not be made. Who has not logged in may do so first where that could help:
+// links to such pages come by mail. Whether there is anything to see is not told so.
+func (a *API) failPage(w http.ResponseWriter, r *http.Request, route Route, err error) {
+	errs := errorsOf(r.Context(), a.log, err) // which logs it, once
+	status := errs.Status()
+	if route.Audience != access.Everyone && access.CallerFrom(r.Context()).Anonymous() &&
+		slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, status) {
+		address := url.URL{Path: r.URL.Path + "/", RawQuery: r.URL.RawQuery}
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, loginFor(address.String()), http.StatusSeeOther)
+		return
+	}
+	a.browse(w, r, func(w http.ResponseWriter, r *http.Request) { writeError(w, r, a.log, errs) })
+}
+
 // around returns the page's frame.
 func (p browsed) around() web.Frame {
-	account := web.Link{Address: "/accounts/login/?" + url.Values{"next": {p.Path}}.Encode(), Text: words.ActionLogin.In(p.Lang)}
+	account := web.Link{Address: loginFor(p.URL), Text: words.ActionLogin.In(p.Lang)}
 	if p.User != "" {
 		account = web.Link{Address: "/accounts/", Text: words.Account.In(p.Lang) + " " + p.User}
 	}

@@ -36,6 +36,12 @@ func negotiate(r *http.Request, route Route) (string, bool) {
 	return chooseMedia(accept, offers)
 }
 
+// likesHTML reports whether a page is liked better than a document, as it is by browsers. What answers a file asks nothing of that.
+func likesHTML(r *http.Request) bool {
+	media, _ := chooseMedia(strings.Join(r.Header.Values("Accept"), ","), []string{jsonapi.MediaType, mediaJSON, mediaHTML})
+	return media == mediaHTML
+}
+
 // chooseMedia picks from offers, the best first, what an Accept header likes most.
 func chooseMedia(accept string, offers []string) (string, bool) {
 	best, bestQuality, bestSpecificity := "", 0.0, -1

@@ -96,6 +96,37 @@ func TestReportsOfOtherPeriods(t *testing.T) {
 	}
 }
 
+// A link to a report comes by mail: in a browser it leads to where one logs in and back; who may not see it is told so by a page.
+func TestReportsOfOthersInABrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, test := range []struct {
+		user            int64
+		path, accept    string
+		status          int
+		location, media string
+	}{
+		{anonymous, "sites/2/report/?filter[from]=2026-02-01&filter[to]=2026-02-28&lang=de", browser, 303, "/accounts/login/?next=%2Fapi%2Fv1%2Fsites%2F2%2Freport%2F%3Ffilter%5Bfrom%5D%3D2026-02-01%26filter%5Bto%5D%3D2026-02-28%26lang%3Dde", ""},
+		{anonymous, "rooms/999/report", browser, 303, "/accounts/login/?next=%2Fapi%2Fv1%2Frooms%2F999%2Freport%2F", ""},
+		{anonymous, "sites/2/report/", "application/vnd.api+json", 404, "", "application/vnd.api+json"},
+		{anonymous, "sites/2/report/", "*/*", 404, "", "application/vnd.api+json"},
+		{anonymous, "sites/2/report/", "", 404, "", "application/vnd.api+json"},
+		{anonymous, "sites/2/report.pdf", browser, 404, "", "application/vnd.api+json"},
+		{anonymous, "sites/1/report/?lang=nl", browser, 400, "", "text/html; charset=utf-8"},
+		{stranger, "sites/2/report/", browser, 404, "", "text/html; charset=utf-8"},
+		{anonymous, "schema/files/none.css", browser, 404, "", "text/html; charset=utf-8"},
+	} {
+		got := w.do(t, request{user: test.user, path: "/api/v1/" + test.path, header: map[string]string{"Accept": test.accept}})
+		if got.status != test.status || got.header.Get("Location") != test.location || test.media != "" && got.header.Get("Content-Type") != test.media {
+			t.Errorf("%s as %d, %q: %d %v", test.path, test.user, test.accept, got.status, got.header)
+		}
+		if test.location != "" && got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", test.path, got.header)
+		}
+	}
+}
+
 func TestSigns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -443,3 +443,71 @@ func TestAReportIsLeftByItsKey(t *testing.T) {
 		t.Error(n, err)
 	}
 }
+
+// Who leaves by the key of an old mail does not end what was wanted anew since.
+func TestWhatIsWantedAnewHasAKeyOfItsOwn(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	key := func() (key string) {
+		t.Helper()
+		if err := o.pool.QueryRow(t.Context(), "SELECT leave_key FROM report_subscription").Scan(&key); err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	o.subscribe(owner, 1, `"weekly":true`)
+	first := key()
+	o.subscribe(owner, 1, `"monthly":true`)
+	o.subscribe(owner, 1, `"weekly":false`)
+	o.subscribe(owner, 1, `"language":"fr"`)
+	if key() != first {
+		t.Error("another key while something is wanted")
+	}
+	o.subscribe(owner, 1, `"monthly":false`)
+	o.subscribe(owner, 1, `"language":"en"`)
+	if key() != first {
+		t.Error("another key, though the last mail’s is of use still")
+	}
+	if o.subscribe(owner, 1, `"weekly":true`); key() == first {
+		t.Error("the same key")
+	}
+}
+
+// What is taken is let go of, or taken anew, by what has become of it since.
+func TestWhatIsHeldOfAMail(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		sql  string
+		late time.Duration
+		want reportmail.Hold
+	}{
+		"all is as it was":          {sql: "SELECT 1", want: reportmail.Ours},
+		"the time ran out":          {sql: "SELECT 1", late: time.Hour, want: reportmail.Lost},
+		"another one has it":        {sql: "UPDATE report_mail SET taken_by = taken_by + 1", want: reportmail.Lost},
+		"another address":           {sql: "UPDATE email_address SET email = 'new@example.org' WHERE user_id = 2", want: reportmail.Lost},
+		"the address is none":       {sql: "UPDATE email_address SET verified = false WHERE user_id = 2", want: reportmail.Lost},
+		"it was unsubscribed":       {sql: "UPDATE report_subscription SET weekly_since = NULL", want: reportmail.Unwanted},
+		"no member, and too late":   {sql: "DELETE FROM membership WHERE user_id = 2", late: time.Hour, want: reportmail.Unwanted},
+		"the account is inactive":   {sql: "UPDATE user_account SET is_active = false WHERE id = 2", want: reportmail.Unwanted},
+		"the subscription was ours": {sql: "DELETE FROM report_subscription", want: reportmail.Unwanted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			store := postgres.ReportMails{Pool: o.as}
+			o.subscribe(inspector, 1, `"weekly":true`)
+			o.turn("2026-03-09T05:00:00Z")
+			if _, err := reportmail.Plan(t.Context(), store, o.now()); err != nil {
+				t.Fatal(err)
+			}
+			m, ok, err := store.Take(t.Context(), 7, o.now(), o.now().Add(time.Minute))
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			o.exec(t, test.sql)
+			if got, err := store.Held(t.Context(), &m, o.now().Add(test.late)); err != nil || got != test.want {
+				t.Errorf("%v %v, want %v", got, err, test.want)
+			}
+		})
+	}
+}

@@ -154,6 +154,10 @@ func (rt *router) serve(w http.ResponseWriter, r *http.Request, route Route) {
 			err = route.Handler(w, r)
 		}
 		if err != nil {
+			if route.Page && likesHTML(r) {
+				rt.api.failPage(w, r, route, err)
+				return
+			}
 			rt.fail(w, r, err)
 		}
 	}

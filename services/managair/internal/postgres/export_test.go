@@ -11,6 +11,9 @@ const Summaries = summaries
 // TargetsSQL is the query of Alerts.Targets.
 const TargetsSQL = targetsSQL
 
+// TakeReport is the query of ReportMails.Take.
+const TakeReport = takeReport
+
 // EnqueueNotifications is for those of this package only, in their transactions.
 var EnqueueNotifications = enqueueNotifications
 

@@ -56,30 +56,38 @@ func subscription(ctx context.Context, db querier, caller, site int64, language 
 		return s, err
 	}
 	if s, err = pgx.CollectExactlyOneRow(rows, scanSubscription(caller)); err == nil {
-		err = pastOf(ctx, db, &s)
+		one := []reportmail.Subscription{s}
+		err = pastOf(ctx, db, one)
+		s = one[0]
 	}
 	return s, err
 }
 
-// pastOf adds the latest mails.
-func pastOf(ctx context.Context, db querier, s *reportmail.Subscription) error {
+// pastOf adds the latest mails to subscriptions.
+func pastOf(ctx context.Context, db querier, all []reportmail.Subscription) error {
+	ids, at := make([]int64, len(all)), make(map[int64]*reportmail.Subscription, len(all))
+	for i := range all {
+		ids[i], at[all[i].ID] = all[i].ID, &all[i]
+	}
 	rows, err := db.Query(ctx, `
-		SELECT kind, first_day, state, why, coalesce(ended_at, '-infinity'::timestamptz) = '-infinity', coalesce(ended_at, now())
-		  FROM report_mail WHERE subscription_id = @id
-		 ORDER BY first_day DESC, kind, id LIMIT @most`, pgx.NamedArgs{"id": s.ID, "most": reportmail.MaxPast})
+		SELECT r.id, x.kind, x.first_day, x.state, x.why, x.ended_at
+		  FROM unnest(@ids::bigint[]) r (id)
+		 CROSS JOIN LATERAL (SELECT * FROM report_mail x WHERE x.subscription_id = r.id ORDER BY x.first_day DESC, x.kind, x.id LIMIT @most) x
+		 ORDER BY x.first_day DESC, x.kind, x.id`, pgx.NamedArgs{"ids": ids, "most": reportmail.MaxPast})
 	if err != nil {
 		return err
 	}
-	s.Past, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p reportmail.Past, err error) {
-		var first, ended time.Time
-		var waits bool
-		if err = row.Scan(&p.Kind, &first, &p.State, &p.Why, &waits, &ended); err == nil {
-			p.Period = p.Kind.From(civil.DateOf(first))
-			if !waits {
-				p.EndedAt = ended
-			}
+	var id int64
+	var p reportmail.Past
+	var first time.Time
+	var ended *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&id, &p.Kind, &first, &p.State, &p.Why, &ended}, func() error {
+		p.Period, p.EndedAt = p.Kind.From(civil.DateOf(first)), time.Time{}
+		if ended != nil {
+			p.EndedAt = *ended
 		}
-		return p, err
+		at[id].Past = append(at[id].Past, p)
+		return nil
 	})
 	return err
 }
@@ -102,10 +110,8 @@ func (s ReportMails) Subscriptions(ctx context.Context, caller access.Caller, or
 	if err == nil {
 		all, err = pgx.CollectRows(rows, scanSubscription(caller.UserID))
 	}
-	for i := range all {
-		if err == nil {
-			err = pastOf(ctx, s.Pool, &all[i])
-		}
+	if err == nil {
+		err = pastOf(ctx, s.Pool, all)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list who gets reports: %w", pgdb.Translate(err))
@@ -128,7 +134,9 @@ func (s ReportMails) Change(
 			    ON CONFLICT (user_id, site_id) DO UPDATE
 			   SET language = coalesce(@wanted_language, r.language),
 			       weekly_since = CASE WHEN coalesce(@weekly, r.weekly_since IS NOT NULL) THEN coalesce(r.weekly_since, @now) END,
-			       monthly_since = CASE WHEN coalesce(@monthly, r.monthly_since IS NOT NULL) THEN coalesce(r.monthly_since, @now) END`, pgx.NamedArgs{
+			       monthly_since = CASE WHEN coalesce(@monthly, r.monthly_since IS NOT NULL) THEN coalesce(r.monthly_since, @now) END,
+			       -- Mails of before, which may have gone around, do not end what is wanted anew.
+			       leave_key = CASE WHEN num_nonnulls(r.weekly_since, r.monthly_since) = 0 AND (@weekly OR @monthly) THEN excluded.leave_key ELSE r.leave_key END`, pgx.NamedArgs{
 			"caller": caller.UserID, "site": site, "language": language, "wanted_language": w.Language, "weekly": w.Weekly, "monthly": w.Monthly,
 			"now": now, "key": rand.Text(),
 		})
@@ -251,6 +259,7 @@ func (s ReportMails) Plan(ctx context.Context, zone string, k reportmail.Kind, f
 		  FROM report_subscription r JOIN site s ON s.id = r.site_id
 		 WHERE s.time_zone = @zone AND `+wantedSince+` < @due
 		   AND NOT EXISTS (SELECT FROM report_mail x WHERE x.subscription_id = r.id AND x.kind = @kind AND x.first_day = @first::date)
+		 ORDER BY r.site_id, r.language, r.id
 		    ON CONFLICT (subscription_id, kind, first_day) DO NOTHING`,
 		pgx.NamedArgs{"zone": zone, "kind": string(k), "first": first.String(), "due": due})
 	if err != nil {
@@ -277,41 +286,49 @@ const maySend = `(x.asked > 0 OR CASE x.kind WHEN 'week' THEN r.weekly_since ELS
 	AND EXISTS (SELECT FROM user_account u JOIN membership m ON m.user_id = u.id JOIN site s ON s.operator_id = m.organization_id
 	             WHERE u.id = r.user_id AND u.is_active AND s.id = r.site_id)`
 
+// takeReport takes the mail that is due first. They are written in the order of sites and languages (Plan).
+const takeReport = `
+	WITH one AS (
+	    SELECT id FROM report_mail
+	     WHERE state = 'waiting' AND due_at <= @now AND coalesce(taken_until, '-infinity') <= @now
+	     ORDER BY due_at, id
+	     LIMIT 1
+	       FOR UPDATE SKIP LOCKED),
+	taken AS (
+	    UPDATE report_mail x SET taken_by = @holder, taken_until = @until, attempts = x.attempts + 1 FROM one WHERE x.id = one.id
+	    RETURNING x.*)
+	SELECT x.id, r.id, r.user_id, r.site_id, x.kind, x.first_day, r.language, coalesce(e.email, ''), r.leave_key,
+	       CASE x.kind WHEN 'week' THEN r.weekly_since ELSE r.monthly_since END IS NOT NULL, x.asked, x.attempts,
+	       EXISTS (SELECT FROM report_mail p WHERE p.subscription_id = r.id AND p.kind = x.kind AND NOT p.measured
+	                  AND p.first_day = CASE x.kind WHEN 'week' THEN x.first_day - 7 ELSE (x.first_day - interval '1 month')::date END),
+	       ` + maySend + `
+	  FROM taken x JOIN report_subscription r ON r.id = x.subscription_id` + mailableAddress + "r.user_id"
+
+// maxUnwanted bounds how many mails that are not to be sent any more are noted in one transaction.
+const maxUnwanted = 100
+
 // Take is part of reportmail.Queue.
 func (s ReportMails) Take(ctx context.Context, holder int64, now, until time.Time) (m reportmail.Mail, ok bool, err error) {
-	const due = "x.state = 'waiting' AND x.due_at <= @now AND coalesce(x.taken_until, '-infinity') <= @now"
 	err = inTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		args := pgx.NamedArgs{"holder": holder, "now": now, "until": until}
-		if err := exec(ctx, tx, `
-			UPDATE report_mail x SET state = 'skipped', why = 'not_wanted', ended_at = @now
-			  FROM report_subscription r WHERE r.id = x.subscription_id AND `+due+` AND NOT (`+maySend+`)`, args); err != nil {
-			return err
+		for range maxUnwanted {
+			m, ok = reportmail.Mail{Holder: holder}, false
+			var first time.Time
+			err := tx.QueryRow(ctx, takeReport, pgx.NamedArgs{"holder": holder, "now": now, "until": until}).
+				Scan(&m.ID, &m.Subscription, &m.UserID, &m.SiteID, &m.Kind, &first, &m.Language, &m.Address, &m.LeaveKey, &m.Wanted, &m.Asked, &m.Attempts, &m.Silent, &ok)
+			if isNoRow(err) {
+				return nil
+			}
+			if err != nil || ok {
+				m.Period = m.Kind.From(civil.DateOf(first))
+				return err
+			}
+			if err := exec(ctx, tx, noteReport, noteArgs(&m, reportmail.Result{
+				State: reportmail.Skipped, Why: reportmail.NotWanted, At: now, Uncounted: true,
+			})); err != nil {
+				return err
+			}
 		}
-		m = reportmail.Mail{Holder: holder}
-		var first time.Time
-		err := tx.QueryRow(ctx, `
-			WITH one AS (
-			    SELECT x.id FROM report_mail x JOIN report_subscription r ON r.id = x.subscription_id
-			     WHERE `+due+` AND `+maySend+`
-			     ORDER BY x.due_at, r.site_id, x.kind, r.language, x.id
-			     LIMIT 1
-			       FOR UPDATE OF x SKIP LOCKED),
-			taken AS (
-			    UPDATE report_mail x SET taken_by = @holder, taken_until = @until, attempts = x.attempts + 1 FROM one WHERE x.id = one.id
-			    RETURNING x.*)
-			SELECT x.id, r.id, r.user_id, r.site_id, x.kind, x.first_day, r.language, coalesce(e.email, ''), r.leave_key,
-			       CASE x.kind WHEN 'week' THEN r.weekly_since ELSE r.monthly_since END IS NOT NULL, x.asked, x.attempts,
-			       EXISTS (SELECT FROM report_mail p WHERE p.subscription_id = r.id AND p.kind = x.kind AND NOT p.measured
-			                  AND p.first_day = CASE x.kind WHEN 'week' THEN x.first_day - 7 ELSE (x.first_day - interval '1 month')::date END)
-			  FROM taken x JOIN report_subscription r ON r.id = x.subscription_id`+mailableAddress+"r.user_id", args).
-			Scan(&m.ID, &m.Subscription, &m.UserID, &m.SiteID, &m.Kind, &first, &m.Language, &m.Address, &m.LeaveKey, &m.Wanted, &m.Asked, &m.Attempts, &m.Silent)
-		if ok = err == nil; ok {
-			m.Period = m.Kind.From(civil.DateOf(first))
-		}
-		if isNoRow(err) {
-			return nil // what is not to be sent is noted
-		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return m, false, fmt.Errorf("take a report to be mailed: %w", pgdb.Translate(err))
@@ -320,29 +337,43 @@ func (s ReportMails) Take(ctx context.Context, holder int64, now, until time.Tim
 }
 
 // Held is part of reportmail.Queue.
-func (s ReportMails) Held(ctx context.Context, m *reportmail.Mail, now time.Time) (held bool, err error) {
-	err = s.Pool.QueryRow(ctx, `
-		SELECT EXISTS (SELECT FROM report_mail x JOIN report_subscription r ON r.id = x.subscription_id`+mailableAddress+`r.user_id
-		                WHERE x.id = @id AND x.taken_by = @holder AND x.taken_until > @now AND x.state = 'waiting' AND e.email = @address AND `+maySend+")",
-		pgx.NamedArgs{"id": m.ID, "holder": m.Holder, "now": now, "address": m.Address}).Scan(&held)
-	if err != nil {
-		return false, fmt.Errorf("look whether a report is to be mailed still: %w", pgdb.Translate(err))
+func (s ReportMails) Held(ctx context.Context, m *reportmail.Mail, now time.Time) (reportmail.Hold, error) {
+	var ours, wanted bool
+	err := s.Pool.QueryRow(ctx, `
+		SELECT x.taken_by = @holder AND x.taken_until > @now AND x.state = 'waiting' AND coalesce(e.email, '') = @address, `+maySend+`
+		  FROM report_mail x JOIN report_subscription r ON r.id = x.subscription_id`+mailableAddress+`r.user_id
+		 WHERE x.id = @id`,
+		pgx.NamedArgs{"id": m.ID, "holder": m.Holder, "now": now, "address": m.Address}).Scan(&ours, &wanted)
+	switch {
+	case isNoRow(err) || err == nil && !wanted: // with its site or account it is gone
+		return reportmail.Unwanted, nil
+	case err != nil:
+		return reportmail.Lost, fmt.Errorf("look whether a report is to be mailed still: %w", pgdb.Translate(err))
+	case !ours:
+		return reportmail.Lost, nil
+	default:
+		return reportmail.Ours, nil
 	}
-	return held, nil
+}
+
+// noteReport keeps what became of a mail.
+const noteReport = `
+	UPDATE report_mail
+	   SET state = @state, why = @why, measured = coalesce(@measured, measured), taken_by = 0, taken_until = NULL,
+	       attempts = attempts - CASE WHEN @uncounted::boolean THEN 1 ELSE 0 END,
+	       due_at = CASE WHEN @state = 'waiting' THEN @due::timestamptz ELSE due_at END,
+	       ended_at = CASE WHEN @state <> 'waiting' THEN @at::timestamptz END
+	 WHERE id = @id AND taken_by = @holder AND state = 'waiting'`
+
+func noteArgs(m *reportmail.Mail, r reportmail.Result) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"id": m.ID, "holder": m.Holder, "state": r.State, "why": r.Why, "measured": r.Measured, "due": orNull(r.DueAt), "at": r.At, "uncounted": r.Uncounted,
+	}
 }
 
 // Done is part of reportmail.Queue.
 func (s ReportMails) Done(ctx context.Context, m *reportmail.Mail, r reportmail.Result) error {
-	_, err := s.Pool.Exec(ctx, `
-		UPDATE report_mail
-		   SET state = @state, why = @why, measured = coalesce(@measured, measured), taken_by = 0, taken_until = NULL,
-		       attempts = attempts - CASE WHEN @uncounted::boolean THEN 1 ELSE 0 END,
-		       due_at = CASE WHEN @state = 'waiting' THEN @due::timestamptz ELSE due_at END,
-		       ended_at = CASE WHEN @state <> 'waiting' THEN @at::timestamptz END
-		 WHERE id = @id AND taken_by = @holder AND state = 'waiting'`, pgx.NamedArgs{
-		"id": m.ID, "holder": m.Holder, "state": r.State, "why": r.Why, "measured": r.Measured, "due": orNull(r.DueAt), "at": r.At, "uncounted": r.Uncounted,
-	})
-	if err != nil {
+	if _, err := s.Pool.Exec(ctx, noteReport, noteArgs(m, r)); err != nil {
 		return fmt.Errorf("keep what became of a report: %w", pgdb.Translate(err))
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -64,9 +65,11 @@ type Mailer struct {
 	Log       *slog.Logger
 	Observer  Observer
 	Now       func() time.Time
+	// Grace is how long a mail that is being sent may take still when the worker is to stop.
+	Grace time.Duration
 
-	planned time.Time
-	last    made
+	planned, forgot time.Time
+	last            made
 }
 
 // MaxPDF bounds what is attached to a mail, in bytes: many mailboxes take no more than 10 MB, in which an attachment is a
@@ -74,12 +77,15 @@ type Mailer struct {
 const MaxPDF = 5 << 20
 
 const (
-	// poll is how often it is looked for what is due, planEvery for what is over.
-	poll      = 2 * time.Second
-	planEvery = time.Minute
-	// makeTime bounds the making of a report, sendTime the sending; leaseTime is how long nobody else does either.
+	// poll is how often it is looked for what is due, planEvery for what is over, forgetEvery for what is old.
+	poll        = 2 * time.Second
+	planEvery   = time.Minute
+	forgetEvery = time.Hour
+	// makeTime bounds the making of a report, sendTime the sending, and noteTime each try to note it (noteWaits);
+	// leaseTime, which is more than all of them, is how long nobody else does any of it.
 	makeTime  = 4 * time.Minute
 	sendTime  = 40 * time.Second
+	noteTime  = 4 * time.Second
 	leaseTime = 6 * time.Minute
 	// madeAge is for how long a report is the same for its next reader.
 	madeAge = 10 * time.Minute
@@ -91,6 +97,10 @@ const (
 var waits = []time.Duration{
 	time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 8 * time.Hour, 8 * time.Hour, 8 * time.Hour,
 }
+
+// noteWaits are how long it is waited after each try to note what became of a mail: a database that is away for a
+// moment has nobody get it twice.
+var noteWaits = []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 5 * time.Second, 10 * time.Second}
 
 // MaxAttempts is how often a mail is tried: one that ends its worker each time does so no more.
 var MaxAttempts = len(waits) + 1
@@ -131,8 +141,11 @@ func (m *Mailer) Run(ctx context.Context) {
 func (m *Mailer) Next(ctx context.Context) (found bool, err error) {
 	now := m.Now()
 	if now.Sub(m.planned) >= planEvery || now.Before(m.planned) {
-		if _, err := m.Queue.Forget(ctx, now.Add(-kept)); err != nil {
-			return false, err
+		if now.Sub(m.forgot) >= forgetEvery || now.Before(m.forgot) {
+			if _, err := m.Queue.Forget(ctx, now.Add(-kept)); err != nil {
+				return false, err
+			}
+			m.forgot = now
 		}
 		n, err := Plan(ctx, m.Queue, now)
 		if err != nil {
@@ -148,8 +161,6 @@ func (m *Mailer) Next(ctx context.Context) (found bool, err error) {
 		return false, err
 	}
 	r, err := m.mail(ctx, &one)
-	// What is to be noted is noted, even if we are to stop.
-	noting := context.WithoutCancel(ctx)
 	r.At = m.Now()
 	if err != nil {
 		r = m.failed(ctx, &one, r, err)
@@ -159,9 +170,26 @@ func (m *Mailer) Next(ctx context.Context) (found bool, err error) {
 		outcome = Retried
 	}
 	m.Observer.Mailed(outcome, r.At.Sub(now))
-	m.Log.InfoContext(noting, "report mailed", "subscription", one.Subscription, "kind", one.Kind, "first_day", one.Period.First.String(),
+	m.Log.InfoContext(ctx, "report mailed", "subscription", one.Subscription, "kind", one.Kind, "first_day", one.Period.First.String(),
 		"outcome", outcome, "why", r.Why, "attempt", one.Attempts, "duration", r.At.Sub(now))
-	return true, m.Queue.Done(noting, &one, r)
+	return true, m.note(ctx, &one, r)
+}
+
+// note keeps what became of a mail, even if we are to stop: then there is time for one try.
+func (m *Mailer) note(ctx context.Context, one *Mail, r Result) error {
+	for n := 0; ; n++ {
+		noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+		err := m.Queue.Done(noting, one, r)
+		cancel()
+		passing := fault.Is(err, fault.Unavailable) || fault.Is(err, fault.Contended)
+		if err == nil || !passing || n == len(noteWaits) || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(noteWaits[n]):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // failed says what becomes of a mail that could not be sent.
@@ -182,8 +210,15 @@ func (m *Mailer) failed(ctx context.Context, one *Mail, r Result, err error) Res
 	return r
 }
 
-// mail makes a report and sends it.
-func (m *Mailer) mail(ctx context.Context, one *Mail) (Result, error) {
+// mail makes a report and sends it. A panic fails this mail only: others, and what else the worker does, go on.
+func (m *Mailer) mail(ctx context.Context, one *Mail) (r Result, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			m.last = made{}
+			m.Log.ErrorContext(ctx, "panic while a report was mailed", "subscription", one.Subscription, "err", cause, "stack", string(debug.Stack()))
+			r, err = Result{}, fmt.Errorf("panic: %v", cause)
+		}
+	}()
 	if one.Address == "" {
 		return Result{State: Skipped, Why: NoAddress}, nil
 	}
@@ -192,7 +227,7 @@ func (m *Mailer) mail(ctx context.Context, one *Mail) (Result, error) {
 	}
 	making, cancel := context.WithTimeout(ctx, makeTime)
 	defer cancel()
-	err := m.make(making, one)
+	err = m.make(making, one)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return Result{State: Skipped, Why: NotWanted}, nil // the site is gone
@@ -202,22 +237,29 @@ func (m *Mailer) mail(ctx context.Context, one *Mail) (Result, error) {
 		}
 		return Result{}, fmt.Errorf("make a report: %w", err)
 	}
-	r := Result{State: Sent, Measured: &m.last.measured}
+	// Making it takes its time, in which its reader may have left. What was made for somebody who is no member any more
+	// is less than members get.
+	hold, err := m.Queue.Held(ctx, one, m.Now())
+	if err != nil || hold != Ours {
+		m.last = made{}
+		switch {
+		case err != nil:
+			return Result{}, err
+		case hold == Unwanted:
+			return Result{State: Skipped, Why: NotWanted}, nil
+		default:
+			return Result{State: Waiting, DueAt: m.Now(), Uncounted: true}, nil
+		}
+	}
+	r = Result{State: Sent, Measured: &m.last.measured}
 	if !m.last.measured && one.Silent && one.Asked == 0 {
 		r.State, r.Why = Skipped, NothingMeasured
 		return r, nil
 	}
-	// Making it takes its time, in which its reader may have left.
-	held, err := m.Queue.Held(ctx, one, m.Now())
-	switch {
-	case err != nil:
-		return Result{}, err
-	case !held:
-		return Result{State: Skipped, Why: NotWanted}, nil
-	}
-	// What is handed to the mail server is brought to its end.
+	// What is handed to the mail server is brought to its end, as far as there is time.
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTime)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(m.Grace, cancel) })()
 	return r, m.Letters.Send(sending, m.letter(one))
 }
 

@@ -2,8 +2,8 @@
 // organization who want them: what is over is written as a row (Plan), which a worker takes, makes
 // and sends (Mailer).
 //
-// A mail is at least once: who dies between the mail server's answer and the note of it has it
-// sent again, with the same Message-ID. Nothing of a report is kept, so it is made anew with each
+// A mail is at least once: who dies, or loses the database for longer than it is tried to write,
+// between the mail server's taking it and the note of that has it sent again, with the same Message-ID. Nothing of a report is kept, so it is made anew with each
 // try, of what is known by then.
 package reportmail
 
@@ -185,6 +185,19 @@ type Result struct {
 	At        time.Time
 }
 
+// Hold is what a holder has of a mail.
+type Hold int
+
+// Holds.
+const (
+	// Lost: its time is over, it is another one's, or goes to another address by now. It is to be taken anew.
+	Lost Hold = iota
+	// Ours: it may be sent.
+	Ours
+	// Unwanted: its reader has unsubscribed, or may not see the site any more.
+	Unwanted
+)
+
 // Queue has what is to be mailed.
 type Queue interface {
 	// Zones are the time zones of sites of which reports are wanted.
@@ -194,11 +207,11 @@ type Queue interface {
 	Plan(ctx context.Context, zone string, k Kind, first civil.Date, due time.Time) (int64, error)
 	// Forget deletes subscriptions of those who are members no more, and mails that ended before a time.
 	Forget(ctx context.Context, before time.Time) (int64, error)
-	// Take takes a mail that is due. What is not to be sent any more is noted as such, and not taken. Those of one site,
-	// kind and language come one after the other.
+	// Take takes a mail that is due. What is not to be sent any more is noted as such, and not taken; ok is false, too,
+	// where that was much, so that more may be due. Those of one site, kind and language come one after the other.
 	Take(ctx context.Context, holder int64, now, until time.Time) (m Mail, ok bool, err error)
-	// Held reports whether the mail is the holder's still, and to be sent still.
-	Held(ctx context.Context, m *Mail, now time.Time) (bool, error)
+	// Held says whether the mail is the holder's still, and to be sent still as it was taken.
+	Held(ctx context.Context, m *Mail, now time.Time) (Hold, error)
 	// Done notes what became of it, if it is the holder's still.
 	Done(ctx context.Context, m *Mail, r Result) error
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/clairberlin/clair-stack/pkg/civil"
@@ -86,12 +87,14 @@ func TestEachWeekAndMonthIsDueOnce(t *testing.T) {
 	}
 }
 
-// queue has one mail, and keeps what became of it.
+// queue has mails, and keeps what became of them.
 type queue struct {
-	mail    reportmail.Mail
-	taken   bool
+	mails   []reportmail.Mail
 	results []reportmail.Result
-	held    bool
+	// holds are what is held of each mail when it is made; of those beyond it is ours.
+	holds []reportmail.Hold
+	// away are how many notes fail for now.
+	away, forgot int
 }
 
 func (*queue) Zones(context.Context) ([]string, error) { return nil, nil }
@@ -99,23 +102,49 @@ func (*queue) Zones(context.Context) ([]string, error) { return nil, nil }
 func (*queue) Plan(context.Context, string, reportmail.Kind, civil.Date, time.Time) (int64, error) {
 	return 0, nil
 }
-func (*queue) Forget(context.Context, time.Time) (int64, error) { return 0, nil }
-func (q *queue) Take(context.Context, int64, time.Time, time.Time) (reportmail.Mail, bool, error) {
-	q.mail.Attempts++
-	taken := !q.taken
-	q.taken = true
-	return q.mail, taken, nil
+
+func (q *queue) Forget(context.Context, time.Time) (int64, error) {
+	q.forgot++
+	return 0, nil
 }
-func (q *queue) Held(context.Context, *reportmail.Mail, time.Time) (bool, error) { return q.held, nil }
+
+func (q *queue) Take(context.Context, int64, time.Time, time.Time) (m reportmail.Mail, ok bool, err error) {
+	if len(q.mails) == 0 {
+		return m, false, nil
+	}
+	m, q.mails = q.mails[0], q.mails[1:]
+	m.Attempts++
+	return m, true, nil
+}
+
+func (q *queue) Held(context.Context, *reportmail.Mail, time.Time) (hold reportmail.Hold, err error) {
+	if len(q.holds) == 0 {
+		return reportmail.Ours, nil
+	}
+	hold, q.holds = q.holds[0], q.holds[1:]
+	return hold, nil
+}
+
 func (q *queue) Done(_ context.Context, _ *reportmail.Mail, r reportmail.Result) error {
+	if q.away--; q.away >= 0 {
+		return fault.New(fault.Unavailable, "the database is away")
+	}
 	q.results = append(q.results, r)
 	return nil
 }
 
-// reports fails as it is told to, or makes an empty one.
-type reports struct{ err error }
+// reports fails as it is told to, or makes an empty one, and counts them.
+type reports struct {
+	err  error
+	odd  bool
+	made int
+}
 
-func (r reports) OfSite(context.Context, access.Caller, int64, report.Period, time.Time) (*report.Report, error) {
+func (r *reports) OfSite(context.Context, access.Caller, int64, report.Period, time.Time) (*report.Report, error) {
+	r.made++
+	if r.odd {
+		panic("odd")
+	}
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -136,6 +165,13 @@ type nobody struct{}
 
 func (nobody) Mailed(string, time.Duration) {}
 
+func mailer(q *queue, r *reports, l *letters, now *time.Time) *reportmail.Mailer {
+	return &reportmail.Mailer{
+		Queue: q, Reports: r, Letters: l, PublicURL: "https://clair.example/", Log: slog.New(slog.DiscardHandler),
+		Observer: nobody{}, Now: func() time.Time { return *now },
+	}
+}
+
 func TestWhatBecomesOfAMail(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC)
@@ -145,24 +181,28 @@ func TestWhatBecomesOfAMail(t *testing.T) {
 		mail        reportmail.Mail
 		making      error
 		sending     error
-		left        bool
+		hold        reportmail.Hold
+		odd         bool
 		stopped     bool
 		state, why  string
 		sent        int
 		least, most time.Duration // after which it is tried again
 	}{
-		{name: "sent", state: "sent", sent: 1},
-		{name: "nothing measured, again", mail: reportmail.Mail{Silent: true}, state: "skipped", why: "nothing_measured"},
-		{name: "nothing measured, but asked for", mail: reportmail.Mail{Silent: true, Asked: 1}, state: "sent", sent: 1},
+		{name: "sent", hold: reportmail.Ours, state: "sent", sent: 1},
+		{name: "nothing measured, again", hold: reportmail.Ours, mail: reportmail.Mail{Silent: true}, state: "skipped", why: "nothing_measured"},
+		{name: "nothing measured, but asked for", hold: reportmail.Ours, mail: reportmail.Mail{Silent: true, Asked: 1}, state: "sent", sent: 1},
 		{name: "no address", mail: reportmail.Mail{Address: "-"}, state: "skipped", why: "no_address"},
-		{name: "left while it was made", left: true, state: "skipped", why: "not_wanted"},
+		{name: "left while it was made", hold: reportmail.Unwanted, state: "skipped", why: "not_wanted"},
+		{name: "its time ran out, or its address is another one", hold: reportmail.Lost, state: "waiting"},
+		{name: "making it panics", odd: true, state: "waiting", least: 48 * time.Second, most: 72 * time.Second},
+		{name: "making it panics each time", mail: reportmail.Mail{Attempts: reportmail.MaxAttempts - 1}, odd: true, state: "failed", why: "error"},
 		{name: "the site is gone", making: fault.New(fault.NotFound, "gone"), state: "skipped", why: "not_wanted"},
 		{name: "the database is away", making: fault.New(fault.Unavailable, "away"), state: "waiting", least: 48 * time.Second, most: 72 * time.Second},
 		{name: "what is wrong with a report is no fault of the mail", making: fault.New(fault.Invalid, "odd"), state: "waiting", least: 48 * time.Second, most: 72 * time.Second},
-		{name: "the mail server is away", sending: fault.New(fault.Unavailable, "away"), state: "waiting", sent: 1, least: 48 * time.Second, most: 72 * time.Second},
-		{name: "still away", mail: reportmail.Mail{Attempts: 5}, sending: errors.New("away"), state: "waiting", sent: 1, least: 96 * time.Minute, most: 144 * time.Minute},
-		{name: "away for days", mail: reportmail.Mail{Attempts: reportmail.MaxAttempts - 1}, sending: errors.New("away"), state: "failed", why: "error", sent: 1},
-		{name: "refused", sending: fault.New(fault.Invalid, "no such mailbox"), state: "failed", why: "refused", sent: 1},
+		{name: "the mail server is away", hold: reportmail.Ours, sending: fault.New(fault.Unavailable, "away"), state: "waiting", sent: 1, least: 48 * time.Second, most: 72 * time.Second},
+		{name: "still away", hold: reportmail.Ours, mail: reportmail.Mail{Attempts: 5}, sending: errors.New("away"), state: "waiting", sent: 1, least: 96 * time.Minute, most: 144 * time.Minute},
+		{name: "away for days", hold: reportmail.Ours, mail: reportmail.Mail{Attempts: reportmail.MaxAttempts - 1}, sending: errors.New("away"), state: "failed", why: "error", sent: 1},
+		{name: "refused", hold: reportmail.Ours, sending: fault.New(fault.Invalid, "no such mailbox"), state: "failed", why: "refused", sent: 1},
 		{name: "it ends its worker", mail: reportmail.Mail{Attempts: reportmail.MaxAttempts}, state: "failed", why: "error"},
 		{name: "we are to stop", stopped: true, making: context.Canceled, state: "waiting"},
 	} {
@@ -172,11 +212,8 @@ func TestWhatBecomesOfAMail(t *testing.T) {
 			defer stop()
 			test.mail.Kind, test.mail.Period, test.mail.Language, test.mail.Wanted = reportmail.Week, week, "en", true
 			test.mail.Address = map[string]string{"": "olga@example.org", "-": ""}[test.mail.Address]
-			q, l := &queue{mail: test.mail, held: !test.left}, &letters{err: test.sending}
-			m := reportmail.Mailer{
-				Queue: q, Reports: reports{test.making}, Letters: l, PublicURL: "https://clair.example/", Log: slog.New(slog.DiscardHandler),
-				Observer: nobody{}, Now: func() time.Time { return now },
-			}
+			q, l := &queue{mails: []reportmail.Mail{test.mail}, holds: []reportmail.Hold{test.hold}}, &letters{err: test.sending}
+			m := mailer(q, &reports{err: test.making, odd: test.odd}, l, &now)
 			if test.stopped {
 				stop()
 			}
@@ -187,12 +224,106 @@ func TestWhatBecomesOfAMail(t *testing.T) {
 				t.Fatalf("%+v, %d sent", q.results, len(l.sent))
 			}
 			r := q.results[0]
-			if r.State != test.state || r.Why != test.why || r.Uncounted != test.stopped {
+			if r.State != test.state || r.Why != test.why || r.Uncounted != (test.stopped || r.State == "waiting" && test.most == 0) {
 				t.Errorf("%+v", r)
 			}
 			if wait := r.DueAt.Sub(now); r.State == "waiting" && (wait < test.least || wait > test.most) {
 				t.Errorf("tried again after %s", wait)
 			}
 		})
+	}
+}
+
+// mailsOf are several of one site, kind and language.
+func mailsOf(now time.Time, n int) []reportmail.Mail {
+	all := make([]reportmail.Mail, n)
+	for i := range all {
+		all[i] = reportmail.Mail{Kind: reportmail.Week, Period: reportmail.Week.Due(now, time.UTC), Language: "en", Address: "olga@example.org", UserID: int64(i)}
+	}
+	return all
+}
+
+// Readers share a report, but none that was made for somebody who turned out to be no member, or whose mail is another one's.
+func TestAReportIsSharedByMembers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		hold       reportmail.Hold
+		made, sent int
+	}{{reportmail.Ours, 1, 3}, {reportmail.Unwanted, 2, 2}, {reportmail.Lost, 2, 2}} {
+		now := time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC)
+		q, r, l := &queue{mails: mailsOf(now, 3), holds: []reportmail.Hold{test.hold}}, &reports{}, &letters{}
+		m := mailer(q, r, l, &now)
+		for range 3 {
+			if found, err := m.Next(t.Context()); err != nil || !found {
+				t.Fatal(found, err)
+			}
+		}
+		if r.made != test.made || len(l.sent) != test.sent {
+			t.Errorf("%v: %d made, %d sent", test.hold, r.made, len(l.sent))
+		}
+	}
+}
+
+// A database that is away for a moment has nobody get a mail twice.
+func TestWhatBecameOfAMailIsNotedOnceItCanBe(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC)
+	q, l := &queue{mails: mailsOf(now, 1), away: 2}, &letters{}
+	if found, err := mailer(q, &reports{}, l, &now).Next(t.Context()); err != nil || !found {
+		t.Fatal(found, err)
+	}
+	if len(q.results) != 1 || q.results[0].State != reportmail.Sent || len(l.sent) != 1 {
+		t.Errorf("%+v, %d sent", q.results, len(l.sent))
+	}
+	// A worker that is to stop tries it once.
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	q = &queue{mails: mailsOf(now, 1), away: 2}
+	if _, err := mailer(q, &reports{}, l, &now).Next(ctx); err == nil || q.away != 1 {
+		t.Errorf("%v, %d tries left", err, q.away)
+	}
+}
+
+// slow is a mail server that answers when it is not waited for any more.
+type slow struct{ stop func() }
+
+func (s slow) Send(ctx context.Context, _ *reportmail.Letter) error {
+	s.stop()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A worker that is to stop does not wait for a mail server longer than it may.
+func TestAStoppingWorkerDoesNotWaitForTheMailServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		q := &queue{mails: mailsOf(time.Now(), 1)}
+		now := time.Now()
+		m := mailer(q, &reports{}, nil, &now)
+		m.Letters, m.Grace = slow{stop}, 5*time.Second
+		if _, err := m.Next(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(now); took != m.Grace || len(q.results) != 1 || q.results[0].State != reportmail.Waiting || !q.results[0].Uncounted {
+			t.Errorf("after %s: %+v", took, q.results)
+		}
+	})
+}
+
+// What is old is looked for each hour, what is over each minute.
+func TestWhatIsOldIsForgottenEachHour(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC)
+	q := &queue{}
+	m := mailer(q, &reports{}, &letters{}, &now)
+	for range 121 {
+		if _, err := m.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Minute)
+	}
+	if q.forgot != 3 {
+		t.Errorf("%d times in two hours", q.forgot)
 	}
 }

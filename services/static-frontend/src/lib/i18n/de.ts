@@ -794,7 +794,7 @@ export const de = {
   "reportmail.send.month": "Letzten Monat jetzt senden",
   "reportmail.onItsWay": "Der Bericht kommt gleich.",
   "reportmail.period": "{from} bis {to}",
-  "reportmail.waiting": "wird gesendet …",
+  "reportmail.waiting": "noch nicht gesendet",
   "reportmail.sent": "gesendet: {time}",
   "reportmail.why.nothing_measured": "nicht gesendet: weiterhin nichts gemessen",
   "reportmail.why.not_wanted": "nicht gesendet: vorher abbestellt",

@@ -780,7 +780,7 @@ export const en: Messages = {
   "reportmail.send.month": "Send last month now",
   "reportmail.onItsWay": "The report will arrive soon.",
   "reportmail.period": "{from} to {to}",
-  "reportmail.waiting": "being sent …",
+  "reportmail.waiting": "not sent yet",
   "reportmail.sent": "sent: {time}",
   "reportmail.why.nothing_measured": "not sent: still nothing measured",
   "reportmail.why.not_wanted": "not sent: unsubscribed before",
