@@ -58,8 +58,6 @@ type watch struct {
 	base, state State
 	// episode is that of the store, 0: none.
 	episode int64
-	// dirty says that it is known to differ from the store.
-	dirty bool
 }
 
 // sensor is one that is watched.

@@ -127,8 +127,8 @@ type leader struct {
 
 	engine   *engine
 	presence *presence
-	// dirty are watches that differ from the store, in the order in which they were found to.
-	dirty []*watch
+	// dirty are watches that differ from the store.
+	dirty queue
 	// published is when the oldest sample was that is not settled yet.
 	published time.Time
 	position  live.ID
@@ -266,7 +266,7 @@ func (l *leader) hear(ctx context.Context) {
 		return
 	}
 	wait := min(readWait, l.rereading.pause(), l.swinging.pause())
-	if len(l.dirty) > 0 {
+	if l.dirty.len() > 0 {
 		wait = 0
 	}
 	entries, err := l.source.Read(ctx, l.position, readCount, wait)
@@ -292,12 +292,7 @@ func (l *leader) hear(ctx context.Context) {
 	l.engine.catchUp(l.differs)
 }
 
-func (l *leader) differs(w *watch) {
-	if !w.dirty {
-		w.dirty = true
-		l.dirty = append(l.dirty, w)
-	}
-}
+func (l *leader) differs(w *watch) { l.dirty.add(w) }
 
 // news is what is to be watched, as the store had it.
 type news struct {
@@ -361,7 +356,7 @@ func (l *leader) refresh(ctx context.Context, read news, now time.Time) error {
 	l.rest = time.Now().Add((share - 1) * read.took)
 	l.presence.set(read.plans)
 	l.engine.watchAll(read.targets)
-	l.dirty = nil // they may be watched no more; begin finds the others
+	l.dirty.keep(func(w *watch) bool { return l.engine.watches[w.key()] == w }) // the others are watched no more
 	for node, w := range read.windows {
 		l.engine.fill(node, *w)
 	}
@@ -462,14 +457,11 @@ func (r *round) goOn(all bool, few func([]int32) int, do func([]int32) error) er
 // until samples were heard.
 func (l *leader) settle(ctx context.Context) error {
 	now := l.now()
-	some := l.dirty[:min(len(l.dirty), atOnce)]
-	l.dirty = l.dirty[len(some):]
 	var openings []Opening
 	var endings []Ending
 	var opened, ended []*watch
-	for _, w := range some {
-		// What is refused is found to differ again by its next sample, or sweep, or refresh.
-		w.dirty = false
+	// What is refused is found to differ again by its next sample, or sweep, or refresh.
+	for _, w := range l.dirty.take(atOnce) {
 		switch {
 		case w.state.Open() && w.episode == 0:
 			if now.Sub(time.Unix(w.state.Last, 0)) <= lateness*time.Second { // or it was so; nobody is called for that
@@ -491,7 +483,7 @@ func (l *leader) settle(ctx context.Context) error {
 			w.episode = 0
 		}
 	}
-	if !l.published.IsZero() && len(l.dirty) == 0 {
+	if !l.published.IsZero() && l.dirty.len() == 0 {
 		l.metrics.judged(l.published, l.now())
 		l.published = time.Time{}
 	}

@@ -24,6 +24,8 @@ type ledger struct {
 	reads [][]int32
 	// opened has the nodes of alerts that were opened, in one transaction each.
 	opened [][]int32
+	// closed are the alerts that were closed.
+	closed []int64
 	// asked gets one, and then answer is waited for, whenever it is asked for targets.
 	asked, answer chan struct{}
 }
@@ -94,6 +96,11 @@ func (l *ledger) Open(_ context.Context, _ time.Time, openings []Opening) (ids [
 }
 
 func (l *ledger) Close(_ context.Context, _ time.Time, endings []Ending) ([]error, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range endings {
+		l.closed = append(l.closed, e.Episode)
+	}
 	return make([]error, len(endings)), nil
 }
 
@@ -270,5 +277,54 @@ func TestManyAlertsAtOnce(t *testing.T) {
 	}
 	if all := l.told(); len(all) != sensors || len(slices.Compact(slices.Sorted(slices.Values(all)))) != sensors {
 		t.Errorf("%d alerts of %d sensors", len(all), sensors)
+	}
+}
+
+// What differs from the store when rules have been read is written nevertheless, once, also what no sample tells; of what is
+// watched no more nothing opens.
+func TestWhatDiffersOutlastsThatRulesAreRead(t *testing.T) {
+	t.Parallel()
+	const sample, fact, gone = 1, 2, 3
+	silent := Target{RuleID: 1, Kind: Silent, NodeNo: fact, NodeID: uuid.New(), RoomID: 1}
+	both := []Target{staleAt(sample), silent}
+	l := &ledger{}
+	leading := &leader{Evaluator: NewEvaluator(Config{}, slog.New(slog.DiscardHandler), l, make(wire), nil, time.Now), presence: &presence{}}
+	leading.engine = newEngine(leading.presence.at)
+	leading.engine.watchAll(append(both, staleAt(gone)))
+	leading.engine.begin(nil, leading.differs)
+	at := time.Now().Truncate(time.Second).Add(-time.Hour / 2)
+	hear := func(ppm int) {
+		at = at.Add(10 * time.Minute)
+		for _, node := range []int32{sample, gone} {
+			for after := range 2 {
+				s := measurement.Sample{Time: at.Add(time.Duration(after) * recoverFor * time.Second), CO2PPM: ppm, Status: measurement.Measured}
+				leading.engine.put(node, s, leading.differs)
+			}
+		}
+		wrong := ppm > 1000
+		leading.turnTo(leading.engine.watches[silent.key()], time.Now(), at, 0, wrong)
+	}
+	refreshAndSettle := func() {
+		t.Helper()
+		for range 2 {
+			if err := leading.refresh(t.Context(), news{targets: both}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if err := leading.settle(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	hear(2000)
+	refreshAndSettle()
+	if told := slices.Sorted(slices.Values(l.told())); !slices.Equal(told, []int32{sample, fact}) {
+		t.Fatalf("alerts of %v are opened", told)
+	}
+	hear(500)
+	refreshAndSettle()
+	if closed := slices.Sorted(slices.Values(l.closed)); !slices.Equal(closed, []int64{sample, fact}) {
+		t.Errorf("alerts %v are closed", closed)
 	}
 }
