@@ -70,7 +70,7 @@ type Channel struct {
 	// DisabledAt is since when it is left alone. DisabledWhy is one of the reasons below.
 	DisabledAt  *time.Time
 	DisabledWhy string
-	// FailedAt is when something could last not be delivered to it, FailedWhy what was wrong, for people; nil: never.
+	// FailedAt is when its receiver failed last, by what was not ours, FailedWhy what was wrong, for people; nil: never.
 	FailedAt  *time.Time
 	FailedWhy string
 	// WorksSince is when it was first delivered to after that; nil: never.

@@ -134,6 +134,8 @@ type Result struct {
 	At      time.Time
 	// Answered says that the receiver took a code.
 	Answered bool
+	// Blameless says that it failed by what is ours: nothing is known of the channel after it that was not before.
+	Blameless bool
 }
 
 // waits are how long it is waited after each try that failed, more or less.
@@ -197,7 +199,7 @@ func judge(d *Delivery, answer Answer, err error, now time.Time) Result {
 // longer each time. After days of nothing else the channel is disabled.
 func (r *Result) blame(d *Delivery, answer *Answer, now time.Time) time.Duration {
 	r.Trouble = d.Channel.Trouble
-	if answer.Blameless {
+	if r.Blameless = answer.Blameless; r.Blameless {
 		return 0
 	}
 	r.Trouble.Failures++

@@ -60,7 +60,7 @@ func TestWhatBecomesOfATry(t *testing.T) {
 		{"good again", troubled(80, refusingFor), Answer{Status: 200}, nil, Delivered, OutcomeDelivered, 0, 0, 0, ""},
 	} {
 		r := judge(tt.d, tt.answer, tt.err, at)
-		if r.State != tt.state || r.Attempt.Outcome != tt.outcome || r.Disable != tt.disable {
+		if r.State != tt.state || r.Attempt.Outcome != tt.outcome || r.Disable != tt.disable || r.Blameless != tt.answer.Blameless {
 			t.Errorf("%s: %+v", tt.name, r)
 		}
 		if wait := r.DueAt.Sub(at); r.State == Waiting && (wait < tt.least || wait > tt.most) {

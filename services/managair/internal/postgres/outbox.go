@@ -220,6 +220,9 @@ func keepAnswer(ctx context.Context, tx pgx.Tx, r notify.Result, args pgx.NamedA
 			return err
 		}
 	}
+	if r.Blameless {
+		return nil
+	}
 	return exec(ctx, tx, `
 		UPDATE notification_channel
 		   SET failures = @failures, failing_since = @since::timestamptz, rests_until = coalesce(@rests::timestamptz, rests_until),

@@ -368,15 +368,18 @@ func TestLastFailureOfAChannel(t *testing.T) {
 	start := time.Now().Add(time.Minute).Truncate(time.Microsecond).UTC()
 	var none time.Time
 	for i, one := range []struct {
-		good          bool
+		good, ours    bool
 		failed, works time.Time
 		why           string
 	}{
-		{true, none, none, ""},
-		{false, start.Add(time.Hour), none, "down"},
-		{true, start.Add(time.Hour), start.Add(2 * time.Hour), "down"},
-		{true, start.Add(time.Hour), start.Add(2 * time.Hour), "down"},
-		{false, start.Add(4 * time.Hour), none, "down"},
+		{true, false, none, none, ""},
+		{false, true, none, none, ""}, // our mail server is down, which says nothing of the channel
+		{false, false, start.Add(2 * time.Hour), none, "down"},
+		{false, true, start.Add(2 * time.Hour), none, "down"},
+		{true, false, start.Add(2 * time.Hour), start.Add(4 * time.Hour), "down"},
+		{true, false, start.Add(2 * time.Hour), start.Add(4 * time.Hour), "down"},
+		{false, true, start.Add(2 * time.Hour), start.Add(4 * time.Hour), "down"},
+		{false, false, start.Add(7 * time.Hour), none, "down"},
 	} {
 		now := start.Add(time.Duration(i) * time.Hour)
 		if err := enqueue(t, h, message(1, fmt.Sprint("more ", i))); err != nil {
@@ -385,6 +388,9 @@ func TestLastFailureOfAChannel(t *testing.T) {
 		k := taken(t, s, 1, int64(i+1), now)
 		p, _ := next(t, s, k, int64(i+1), now)
 		r := failed(now, time.Second)
+		if r.Blameless = one.ours; one.ours {
+			r.Why = "ours"
+		}
 		if one.good {
 			r.State, r.Why, r.Attempt.Outcome = notify.Delivered, "", notify.OutcomeDelivered
 		}
@@ -406,7 +412,7 @@ func TestLastFailureOfAChannel(t *testing.T) {
 		}
 	}
 	change(func(k *notify.Kept) { k.Name = "Renamed" })
-	is(start.Add(4*time.Hour), none, "down")
+	is(start.Add(7*time.Hour), none, "down")
 	change(func(k *notify.Kept) { k.Secret.Address = "https://elsewhere.example/" })
 	is(none, none, "")
 }

@@ -32,7 +32,7 @@ export interface Channel {
   state: (typeof STATES)[number];
   disabledWhy: (typeof DISABLED)[number] | null;
   disabledAt: number | null;
-  /** When something could last not be delivered, and why; null: never. */
+  /** When its receiver failed last, and why; null: never. */
   failedAt: number | null;
   failedWhy: string;
   /** When something was first delivered after that; null: nothing yet. */

@@ -9377,7 +9377,7 @@ export interface components {
                 readonly answered_at_s?: number | null;
                 readonly confirmed_at_s?: number | null;
                 readonly disabled_at_s?: number | null;
-                /** @description When something could last not be delivered to it; null: never, since it leads there. */
+                /** @description When its receiver failed last, by what was not ours; null: never, since it leads there. */
                 readonly failed_at_s?: number | null;
                 /** @description What was wrong then, in English. */
                 readonly failed_why?: string | null;
