@@ -108,6 +108,31 @@ func TestOneAlertThatFailsStopsNoOther(t *testing.T) {
 	w.counts(0, "SELECT count(*) FROM alert_episode WHERE closed_at IS NULL")
 }
 
+// What is refused of an alert is said once, also when its transaction has to be run again.
+func TestWhatIsRefusedIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	w.rule(aboveFields, above)
+	w.exec(t, `
+		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+		CREATE TRIGGER refuse BEFORE INSERT ON notification FOR EACH ROW EXECUTE FUNCTION refuse();
+		CREATE SEQUENCE runs; -- which no rollback takes back
+		GRANT USAGE ON SEQUENCE runs TO PUBLIC;
+		CREATE FUNCTION contend() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('runs') = 1 THEN RAISE 'contended' USING ERRCODE = 'serialization_failure'; END IF;
+			RETURN NEW;
+		END $$;
+		CREATE TRIGGER contend BEFORE UPDATE ON alert_episode FOR EACH ROW WHEN (NEW.due_at > OLD.due_at) EXECUTE FUNCTION contend()`)
+	w.exec(t, `
+		INSERT INTO alert_episode (rule_id, node_id, opened_at, noticed_at, due_at)
+		SELECT (SELECT min(id) FROM alert_rule), id, $1, $1, $1 FROM node ORDER BY no LIMIT 1`, w.now())
+	n, failed, err := postgres.Alerts{Pool: w.as}.TellDue(t.Context(), w.now(), 10)
+	if err != nil || n != 1 || len(failed) != 1 {
+		t.Errorf("of %d alerts is refused %v, %v", n, failed, err)
+	}
+	w.counts(2, "SELECT last_value FROM runs")
+}
+
 func TestNobodyIsRemindedOfWhatSomebodyKnows(t *testing.T) {
 	t.Parallel()
 	w := opened(t)

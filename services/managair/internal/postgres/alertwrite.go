@@ -560,6 +560,7 @@ const maxWithThem = 5 * notify.MaxParcel
 // one message; each alert in it is for itself.
 func (a Alerts) TellDue(ctx context.Context, now time.Time, limit int) (n int, failed []error, err error) {
 	err = inTx(ctx, a.Pool, func(tx pgx.Tx) error {
+		failed = nil // it may be run again
 		// What somebody else has locked is about to be told, acknowledged or put off by them. With the first ones go
 		// all that are due at their sites, or one message would become two.
 		rows, err := tx.Query(ctx, `
