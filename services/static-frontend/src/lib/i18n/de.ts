@@ -1147,7 +1147,8 @@ export const de = {
   "channel.rotateAsk": "Neues Geheimnis machen?",
   "channel.delete": "Kanal löschen",
   "channel.deleteTitle": "Kanal „{name}“ löschen?",
-  "channel.deleteText": "Darüber wird nichts mehr gesagt, und was darüber ging, verschwindet mit ihm.",
+  "channel.deleteText":
+    "Darüber wird nichts mehr gesagt, und was darüber ging, verschwindet mit ihm. Wo für eine Regel nur dieser Kanal ausgewählt ist, wird es danach über alle anderen gesagt.",
   "log.title": "Was darüber ging",
   "log.none": "Noch nichts.",
   "log.kind.alert.opened": "Meldung",

@@ -1128,7 +1128,8 @@ export const en: Messages = {
   "channel.rotateAsk": "Make a new key?",
   "channel.delete": "Delete the channel",
   "channel.deleteTitle": "Delete the channel “{name}”?",
-  "channel.deleteText": "Nothing is told by it any more, and its log goes with it.",
+  "channel.deleteText":
+    "Nothing is told by it any more, and its log goes with it. A rule for which it is the only one chosen tells by all the others then.",
   "log.title": "What went by it",
   "log.none": "Nothing yet.",
   "log.kind.alert.opened": "Alert",
