@@ -60,6 +60,7 @@ func (k *keeper) ForgetUndecoded(_ context.Context, r *ingestv1.ForgetUndecodedR
 
 // An ingestair of before leaves readings out without a word: uplinks with some are kept until
 // one has taken them.
+//nolint:paralleltest // the environment is set
 func TestRedecodeKeepsWhatIsNotTaken(t *testing.T) {
 	k := &keeper{}
 	for i, payload := range [][]byte{{0x06, 0x02, 0x8A}, {0x01, 0x00, 0xE2, 0x04, 0x00, 0x27}} { // CO2; temperature and light alone
@@ -111,6 +112,7 @@ func (k *keeper) keep(u *lorawan.Uplink) {
 
 // A mapping that reads nothing of what is measured, or not all of it, does not cost the only
 // copy: a better one may read it.
+//nolint:paralleltest // the environment is set
 func TestRedecodeKeepsWhatIsNotRead(t *testing.T) {
 	const head = `{"form":1,"name":"acme","version":1,"title":"Acme","source":{"url":"https://acme.example","licence":"own"},"profiles":["acme/one"],`
 	for _, tt := range []struct {
@@ -167,6 +169,7 @@ func TestRedecodeKeepsWhatIsNotRead(t *testing.T) {
 }
 
 // Whichever codec an operator names, the node is that of the service, whose uplinks these are.
+//nolint:paralleltest // the environment is set
 func TestRedecodeMakesTheNodesOfTheService(t *testing.T) {
 	ers := lorawan.Uplink{
 		DevEUI: 0xA81758FFFE052B0F, FPort: 5, Payload: []byte{0x06, 0x02, 0x8A}, ReceivedAt: time.Unix(1598966251, 0), Profile: "acme/ers", DataRate: lorawan.SF7BW125,
@@ -194,6 +197,7 @@ func TestRedecodeMakesTheNodesOfTheService(t *testing.T) {
 }
 
 // What came of a sensor before somebody described it is read once there is a mapping.
+//nolint:paralleltest // the environment is set
 func TestRedecodeByMapping(t *testing.T) {
 	k := &keeper{}
 	u := lorawan.Uplink{DevEUI: 1, FPort: 5, Payload: []byte{1}, ReceivedAt: time.Unix(1598966251, 0), Profile: "acme/one", Decoded: `{"Lux":40}`}

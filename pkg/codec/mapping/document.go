@@ -228,13 +228,13 @@ func (r *reader) list(at string, v gjson.Result, most int, read func(at string, 
 // maxProblems bounds what is told of one document.
 const maxProblems = 100
 
-func (r *reader) text(to *string, most int) func(string, gjson.Result) {
+func (r *reader) text(to *string) func(string, gjson.Result) {
 	return func(at string, v gjson.Result) {
 		switch {
 		case v.Type != gjson.String:
 			r.wrong(at, reason.Invalid, "a text is expected")
-		case v.Str == "" || len(v.Str) > most:
-			r.wrong(at, reason.MaxLength, "a text of 1 to %d bytes is expected", most)
+		case v.Str == "" || len(v.Str) > maxText:
+			r.wrong(at, reason.MaxLength, "a text of 1 to %d bytes is expected", maxText)
 		default:
 			*to = v.Str
 		}
@@ -251,12 +251,12 @@ func (r *reader) number(to *float64) func(string, gjson.Result) {
 	}
 }
 
-// whole reads a whole number.
-func (r *reader) whole(low, high int, to func(int)) func(string, gjson.Result) {
+// whole reads a whole number from 1 on.
+func (r *reader) whole(high int, to func(int)) func(string, gjson.Result) {
 	return func(at string, v gjson.Result) {
 		n := v.Num
-		if v.Type != gjson.Number || n != math.Trunc(n) || n < float64(low) || n > float64(high) {
-			r.wrong(at, reason.InvalidInteger, "a whole number from %d to %d is expected", low, high)
+		if v.Type != gjson.Number || n != math.Trunc(n) || n < 1 || n > float64(high) {
+			r.wrong(at, reason.InvalidInteger, "a whole number from 1 to %d is expected", high)
 			return
 		}
 		to(int(n))
@@ -315,15 +315,15 @@ func (r *reader) document(at string, v gjson.Result) *Document {
 	d := &Document{}
 	before := len(r.problems)
 	r.object(at, v, members{
-		"form":    r.whole(Form, Form, func(int) {}),
+		"form":    r.whole(Form, func(int) {}),
 		"name":    r.name(&d.Name),
-		"version": r.whole(1, maxVersion, func(n int) { d.Version = n }),
-		"title":   r.text(&d.Title, maxText),
+		"version": r.whole(maxVersion, func(n int) { d.Version = n }),
+		"title":   r.text(&d.Title),
 		"source":  r.source(&d.Source),
 		"profiles": func(at string, v gjson.Result) {
 			r.list(at, v, maxProfiles, func(at string, v gjson.Result) {
 				var profile string
-				r.text(&profile, maxText)(at, v)
+				r.text(&profile)(at, v)
 				d.Profiles = append(d.Profiles, profile)
 			})
 		},
@@ -351,7 +351,7 @@ func (r *reader) name(to *string) func(string, gjson.Result) {
 func (r *reader) source(to *Source) func(string, gjson.Result) {
 	return func(at string, v gjson.Result) {
 		r.object(at, v, members{
-			"url": r.text(&to.URL, maxText), "licence": r.text(&to.Licence, maxText), "note": r.text(&to.Note, maxText),
+			"url": r.text(&to.URL), "licence": r.text(&to.Licence), "note": r.text(&to.Note),
 		}, "url", "licence")
 	}
 }
@@ -360,7 +360,7 @@ func (r *reader) source(to *Source) func(string, gjson.Result) {
 func (r *reader) condition(c *Condition) members {
 	return members{
 		"f_ports": func(at string, v gjson.Result) {
-			r.list(at, v, maxChoices, r.whole(1, math.MaxUint8, func(n int) { c.FPorts = append(c.FPorts, uint8(n)) }))
+			r.list(at, v, maxChoices, r.whole(math.MaxUint8, func(n int) { c.FPorts = append(c.FPorts, uint8(n)) }))
 		},
 		"when": func(at string, v gjson.Result) {
 			r.list(at, v, maxChoices, func(at string, v gjson.Result) {

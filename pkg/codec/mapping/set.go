@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -79,9 +80,7 @@ func Load(folder string) (*Set, error) {
 		}
 		s.documents[name] = d
 	}
-	for profile, name := range own.profiles {
-		s.profiles[profile] = name
-	}
+	maps.Copy(s.profiles, own.profiles)
 	s.devices = own.devices
 	return s, nil
 }
@@ -158,7 +157,7 @@ func (s *Set) addSet(content []byte) error {
 		r.wrong("", reason.Invalid, "it is no JSON")
 	default:
 		r.object("", gjson.ParseBytes(content), members{
-			"form": r.whole(Form, Form, func(int) {}),
+			"form": r.whole(Form, func(int) {}),
 			"documents": func(at string, v gjson.Result) {
 				r.list(at, v, maxDocuments, func(at string, v gjson.Result) {
 					before := len(r.problems)

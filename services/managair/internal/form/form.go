@@ -13,6 +13,7 @@ package form
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -201,9 +202,7 @@ func (c Content) clone() Content {
 
 func (v Values) clone() Values {
 	to := Values{}
-	for id, value := range v {
-		to[id] = value
-	}
+	maps.Copy(to, v)
 	return to
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -46,6 +47,7 @@ func TestRulesForAlerts(t *testing.T) {
 		{"one's own by the organization's channel", change(owner, "AlertRule", "2", "", channelsRef("1")), 400, "/data/relationships/channels"},
 		{"by a channel of others", change(owner, "AlertRule", "1", "", channelsRef("3")), 400, "/data/relationships/channels"},
 		{"by no channel that is", change(owner, "AlertRule", "1", "", channelsRef("99")), 400, "/data/relationships/channels"},
+		{"by more channels than may be chosen", change(owner, "AlertRule", "1", "", channelsRef(numbers(1000, 101)...)), 400, "100"},
 		{"by what is no channel", change(owner, "AlertRule", "1", "", `"channels":{"data":[{"type":"Room","id":"1"}]}`), 409, ""},
 		{"an alert is forgotten", change(owner, "AlertEpisode", "1", `"acknowledged":false`), 400, "/data/attributes/acknowledged"},
 		{"a member puts off the organization's", change(inspector, "AlertEpisode", "1", `"snoozed_until_s":1769000000`), 403, ""},
@@ -60,6 +62,15 @@ func TestRulesForAlerts(t *testing.T) {
 			t.Errorf("%s: %s %d, want %d %s\n%s", test.name, request.path, got.status, test.status, test.source, got.body)
 		}
 	}
+}
+
+// numbers are so many ids from one on.
+func numbers(first, count int) []string {
+	all := make([]string, count)
+	for i := range all {
+		all[i] = strconv.Itoa(first + i)
+	}
+	return all
 }
 
 // channelsRef is the relationship of a rule to channels.

@@ -17,8 +17,8 @@ func (a *API) alertRules() *resource[inventory.AlertRule, int64] {
 		among:   func(s *inventory.Store) inventory.Repository[inventory.AlertRule, int64] { return s.AlertRules },
 		ids:     byNumber,
 		filters: []string{"organization", "site", "room", "node", "search"}, sorts: []string{"id", "name"},
-		show:   showAlertRule,
-		kind:   &inventory.AlertRules,
+		show: showAlertRule,
+		kind: &inventory.AlertRules,
 		decode: func(f *jsonapi.Fields, r *inventory.AlertRule) {
 			takeScope(f, r)
 			if ids, given := f.ToManyIDs("channels", typeChannel, jsonapi.Optional); given {

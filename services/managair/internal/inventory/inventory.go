@@ -222,6 +222,9 @@ type Calibration struct {
 	Description *string
 }
 
+// MaxRuleChannels is how many channels may be chosen for a rule.
+const MaxRuleChannels = 100
+
 // AlertRule is what somebody wants to be told. What the fields mean together is the matter of
 // package alert.
 type AlertRule struct {

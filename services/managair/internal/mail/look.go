@@ -37,8 +37,15 @@ func look(ground, ink string) string {
 
 // classes are the colours of the classes of elements: ground, ink.
 var classes = [][3]string{
-	{"ground", "ground", "ink"}, {"card", "surface", "ink"}, {"brand", "", "accent"}, {"button", "accent", "accent-ink"}, {"soft", "", "ink-soft"},
-	{"good", "good-soft", "good"}, {"elevated", "elevated-soft", "elevated"}, {"high", "high-soft", "high"}, {"none", "none-soft", "none"},
+	{"ground", "ground", "ink"},
+	{"card", "surface", "ink"},
+	{"brand", "", "accent"},
+	{"button", "accent", "accent-ink"},
+	{"soft", "", "ink-soft"},
+	{"good", "good-soft", "good"},
+	{"elevated", "elevated-soft", "elevated"},
+	{"high", "high-soft", "high"},
+	{"none", "none-soft", "none"},
 }
 
 // darkStyle has the dark colours.

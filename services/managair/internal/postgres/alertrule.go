@@ -167,6 +167,9 @@ func chooseChannels(ctx context.Context, tx pgx.Tx, caller access.Caller, old, r
 	if old == nil && len(r.ChannelIDs) == 0 || old != nil && slices.Equal(old.ChannelIDs, r.ChannelIDs) {
 		return nil
 	}
+	if len(r.ChannelIDs) > inventory.MaxRuleChannels {
+		return &fault.Violation{Field: "channels", Reference: true, Reason: reason.TooManyNamed, Args: []any{inventory.MaxRuleChannels}}
+	}
 	// The lock keeps them from going meanwhile.
 	rows, err := tx.Query(ctx, `
 		SELECT id FROM notification_channel
