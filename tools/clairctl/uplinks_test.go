@@ -60,6 +60,7 @@ func (k *keeper) ForgetUndecoded(_ context.Context, r *ingestv1.ForgetUndecodedR
 
 // An ingestair of before leaves readings out without a word: uplinks with some are kept until
 // one has taken them.
+//
 //nolint:paralleltest // the environment is set
 func TestRedecodeKeepsWhatIsNotTaken(t *testing.T) {
 	k := &keeper{}
@@ -112,6 +113,7 @@ func (k *keeper) keep(u *lorawan.Uplink) {
 
 // A mapping that reads nothing of what is measured, or not all of it, does not cost the only
 // copy: a better one may read it.
+//
 //nolint:paralleltest // the environment is set
 func TestRedecodeKeepsWhatIsNotRead(t *testing.T) {
 	const head = `{"form":1,"name":"acme","version":1,"title":"Acme","source":{"url":"https://acme.example","licence":"own"},"profiles":["acme/one"],`
@@ -169,6 +171,7 @@ func TestRedecodeKeepsWhatIsNotRead(t *testing.T) {
 }
 
 // Whichever codec an operator names, the node is that of the service, whose uplinks these are.
+//
 //nolint:paralleltest // the environment is set
 func TestRedecodeMakesTheNodesOfTheService(t *testing.T) {
 	ers := lorawan.Uplink{
@@ -197,6 +200,7 @@ func TestRedecodeMakesTheNodesOfTheService(t *testing.T) {
 }
 
 // What came of a sensor before somebody described it is read once there is a mapping.
+//
 //nolint:paralleltest // the environment is set
 func TestRedecodeByMapping(t *testing.T) {
 	k := &keeper{}

@@ -41,18 +41,15 @@ export interface FilledForm extends SiteForm {
   versions: { version: number; made_at_s: number }[];
 }
 
-/** The server is of the same schema, or the page would not have been opened. */
-const as = <T>(value: unknown): T => value as T;
-
 function toKind(resource: Resource): Kind {
   const a = attributes<"Form">(resource);
   return {
     id: resource.id,
-    title: as(a.title),
-    note: as(a.note),
-    source: as(a.source),
-    site: as(a.site_fields),
-    room: as(a.room_fields),
+    title: a.title as Kind["title"],
+    note: a.note as Kind["note"],
+    source: a.source as Kind["source"],
+    site: a.site_fields as Kind["site"],
+    room: a.room_fields as Kind["room"],
   };
 }
 
@@ -75,10 +72,10 @@ function toFilled(resource: Resource): FilledForm {
   return {
     ...toForm(resource),
     missing: numberOrNull(a.missing_count) ?? 0,
-    fields: as(a.fields ?? {}),
-    rooms: as(a.rooms ?? []),
-    known: as(a.known ?? { fields: {}, rooms: [] }),
-    versions: as(a.versions ?? []),
+    fields: (a.fields ?? {}) as FilledForm["fields"],
+    rooms: (a.rooms ?? []) as FilledForm["rooms"],
+    known: (a.known ?? { fields: {}, rooms: [] }) as FilledForm["known"],
+    versions: (a.versions ?? []) as FilledForm["versions"],
   };
 }
 
