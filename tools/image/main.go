@@ -75,7 +75,7 @@ modules in it (CycloneDX) beside it, and prints digests and sizes.`,
 	f.StringVar(&o.tag, "tag", "latest", "tag of all images")
 	f.StringVar(&o.revision, "revision", "", "commit, for a label")
 	f.Int64Var(&o.created, "created", 0, "time of the commit in Unix seconds")
-	f.Int64Var(&o.maxSize, "max-size", 40, "megabytes above which an image is refused")
+	f.Int64Var(&o.maxSize, "max-size", 42, "megabytes above which an image is refused")
 	f.StringVar(&o.archive, "archive", "", "file to write the images for this machine to, for docker load")
 	f.BoolVar(&o.load, "load", false, "hand the images for this machine to the Docker engine")
 	f.BoolVar(&o.push, "push", false, "push the indexes to the registry, with the credentials of the docker command")
