@@ -294,7 +294,7 @@ func TestLoadAfterSeed(t *testing.T) {
 		}
 		return added
 	}
-	if added := seed(); len(added) != 9 {
+	if added := seed(); len(added) != 11 {
 		t.Errorf("a new installation has %q", added)
 	}
 	// One of its sensors was registered here before.
@@ -319,9 +319,9 @@ func TestLoadAfterSeed(t *testing.T) {
 			t.Errorf("the next %s is %d", table, n)
 		}
 	}
-	// Only what nobody has described is ours: one protocol and its model.
-	if n := count(t, got, "SELECT count(*) FROM node_protocol WHERE id >= 1000000000"); n > 1 {
-		t.Errorf("%d protocols are there twice", n-1)
+	// Only what nobody has described is ours: two protocols and their models.
+	if n := count(t, got, "SELECT count(*) FROM node_protocol WHERE id >= 1000000000"); n > 2 {
+		t.Errorf("%d protocols are there twice", n-2)
 	}
 }
 
