@@ -19,6 +19,9 @@ fi
 export GORACE="atexit_sleep_ms=50 ${GORACE-}"
 # A package compiled in one checkout serves the next.
 export GOFLAGS="${GOFLAGS:+$GOFLAGS }-trimpath"
+# Which takes from the tests where Go is, whose time zones some of them read.
+GOROOT=$(go env GOROOT)
+export GOROOT
 # What the story tests run. Not "go run" below: it neither passes on signals nor exit codes.
 tools/dev/build.sh
 CLAIR_TEST_BIN=$PWD/bin
@@ -49,7 +52,7 @@ run() {
   report=$temporary/report
   gotestsum --format standard-quiet --packages "$packages" \
     --rerun-fails=1 --rerun-fails-max-failures=3 --rerun-fails-run-root-test \
-    --rerun-fails-abort-on-data-race --rerun-fails-report "$report" -- -race "$@" || failed=1
+    --rerun-fails-abort-on-data-race --rerun-fails-report "$report" -- -race -timeout 30m "$@" || failed=1
   grep ': 2 runs, 1 failures' "$report" >>"$unsteady" || true
   return $failed
 }

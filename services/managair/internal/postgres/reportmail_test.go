@@ -56,7 +56,9 @@ func TestTakingAReportReadsLittle(t *testing.T) {
 	}
 	buffers, rows := buffersOf(t, h.Pool, postgres.TakeReport, pgx.NamedArgs{"holder": int64(8), "now": now, "until": now.Add(time.Hour)})
 	t.Logf("%d pages", buffers)
-	if rows != 1 || buffers > 200 {
+	// Some thirty, and one more for each of the 470 rows that were changed just now, while something old may still see
+	// them. To ask of all rows who may have them would be 3,000 times several.
+	if rows != 1 || buffers > 1000 {
 		t.Errorf("%d rows, %d pages", rows, buffers)
 	}
 }
