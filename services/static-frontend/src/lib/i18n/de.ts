@@ -601,6 +601,7 @@ export const de = {
   "siteForm.none": "An diesem Standort gibt es noch keines.",
   "siteForm.line": "gemessen {period}, Fassung {version} vom {day}",
   "siteForm.page": "Ansehen und drucken",
+  "siteForm.pdf": "Als PDF",
   "siteForm.delete": "Löschen",
   "siteForm.deleteTitle": "Formular {period} löschen?",
   "siteForm.deleteText":

@@ -589,6 +589,7 @@ export const en: Messages = {
   "siteForm.none": "There is none at this site yet.",
   "siteForm.line": "measured {period}, version {version} of {day}",
   "siteForm.page": "Read and print",
+  "siteForm.pdf": "As PDF",
   "siteForm.delete": "Delete",
   "siteForm.deleteTitle": "Delete the form of {period}?",
   "siteForm.deleteText":
