@@ -54,11 +54,11 @@ func TestTakingAReportReadsLittle(t *testing.T) {
 	if got := skipped(); got != gone/2 {
 		t.Errorf("%d skipped, want %d", got, gone/2)
 	}
+	// What was changed just now stands in the index until something has cleaned it, and would be counted.
+	h.exec(t, "VACUUM report_mail")
 	buffers, rows := buffersOf(t, h.Pool, postgres.TakeReport, pgx.NamedArgs{"holder": int64(8), "now": now, "until": now.Add(time.Hour)})
 	t.Logf("%d pages", buffers)
-	// Some thirty, and one more for each of the 470 rows that were changed just now, while something old may still see
-	// them. To ask of all rows who may have them would be 3,000 times several.
-	if rows != 1 || buffers > 1000 {
+	if rows != 1 || buffers > 200 {
 		t.Errorf("%d rows, %d pages", rows, buffers)
 	}
 }
