@@ -42,10 +42,20 @@ type Message struct {
 	// Note is what an operator should know though all was read, a sentence; the same for each
 	// uplink of a device until it is mended. Else it is empty.
 	Note string
-	// By is the way on which it was read, where a decoder has several: one of a small closed
-	// set, which serves as a label of metrics. Else it is empty.
+	// By is the way on which it was read, where a decoder has several: one of Ways, which serve
+	// as labels of metrics. Else it is empty.
 	By string
 }
+
+// The ways on which an uplink is read.
+const (
+	ByNormalized = "normalized"
+	ByMapping    = "mapping"
+	ByCodec      = "codec"
+)
+
+// Ways are all of them.
+var Ways = []string{ByNormalized, ByMapping, ByCodec}
 
 // Error says why an uplink could not be decoded.
 type Error struct {

@@ -4,7 +4,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/clairberlin/clair-stack/pkg/codec"
-	"github.com/clairberlin/clair-stack/pkg/codec/anysensor"
 	"github.com/clairberlin/clair-stack/pkg/fault"
 	"github.com/clairberlin/clair-stack/pkg/ingestclient"
 	ingestv1 "github.com/clairberlin/clair-stack/proto/clair/ingest/v1"
@@ -179,7 +178,7 @@ func (m *metrics) begin() {
 	for _, reason := range []codec.Reason{codec.BadEnvelope, codec.BadPort, codec.BadDataRate, codec.BadFormat, codec.BadContent, codec.NoDecoder} {
 		m.undecodable.WithLabelValues(string(reason))
 	}
-	for _, way := range anysensor.Ways {
+	for _, way := range codec.Ways {
 		m.decoded.WithLabelValues(way)
 	}
 	for _, result := range []string{"ok", fault.Invalid.String(), fault.Unauthenticated.String(), fault.Unavailable.String(), fault.Exhausted.String()} {

@@ -26,16 +26,6 @@ import (
 // Protocol is the name in node ids.
 const Protocol = "LORAWAN"
 
-// The ways on which an uplink is read, as they stand in codec.Message.By.
-const (
-	ByNormalized = "normalized"
-	ByMapping    = "mapping"
-	ByCodec      = "codec"
-)
-
-// Ways are all of them.
-var Ways = []string{ByNormalized, ByMapping, ByCodec}
-
 //go:embed normalized.json
 var normalizedDocument []byte
 
@@ -114,7 +104,7 @@ func (d *Decoder) by(name string, u *lorawan.Uplink) (codec.Message, error) {
 	if first {
 		m, err := native.Decode(u)
 		if err == nil {
-			m.By = ByCodec
+			m.By = codec.ByCodec
 			return m, nil
 		}
 		failed = err
@@ -126,7 +116,7 @@ func (d *Decoder) by(name string, u *lorawan.Uplink) (codec.Message, error) {
 	case failed == nil && native != nil && !first:
 		m, failed = native.Decode(u)
 		if failed == nil {
-			m.By = ByCodec
+			m.By = codec.ByCodec
 			return m, nil
 		}
 	}
@@ -156,11 +146,11 @@ func read(u *lorawan.Uplink, doc *mapping.Document) (codec.Message, bool) {
 		}
 	}
 	if doc != nil && doc.First {
-		apply(doc, u.Decoded, ByMapping)
-		apply(normalized, u.Normalized, ByNormalized)
+		apply(doc, u.Decoded, codec.ByMapping)
+		apply(normalized, u.Normalized, codec.ByNormalized)
 	} else {
-		apply(normalized, u.Normalized, ByNormalized)
-		apply(doc, u.Decoded, ByMapping)
+		apply(normalized, u.Normalized, codec.ByNormalized)
+		apply(doc, u.Decoded, codec.ByMapping)
 	}
 	m := v.Message()
 	m.By = by
